@@ -1,0 +1,65 @@
+//! What the core asks for, done to the real services.
+//!
+//! Each service has a trait here and the real thing behind it. An adapter performs one request and
+//! says what came of it: it never retries and never decides.
+
+pub mod book;
+pub mod clock;
+pub mod feed;
+pub mod mail;
+pub mod repeated;
+pub mod service;
+pub mod token;
+pub mod wire;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use status_core::{Availability, Delivered, Failure, Mail, MailFailure, Manifest, Report, ResourceName};
+use tokio::sync::mpsc;
+
+/// Book: which resources there are, and whether they can be booked.
+#[async_trait]
+pub trait Book: Send + Sync {
+    /// Reads the manifest.
+    ///
+    /// # Errors
+    /// Whatever kept book from giving one that makes sense.
+    async fn manifest(&self) -> Result<Manifest, Failure>;
+
+    /// Reads whether a resource can be booked.
+    ///
+    /// # Errors
+    /// Whatever kept book from saying so; [`NotFound`](status_core::FailureKind::NotFound) if it
+    /// doesn't know the resource.
+    async fn availability(&self, resource: &ResourceName) -> Result<Availability, Failure>;
+
+    /// Sets whether a resource can be booked, with a reason for students.
+    ///
+    /// # Errors
+    /// Whatever kept book from saying that it did. It may have done so all the same.
+    async fn set_availability(
+        &self,
+        resource: &ResourceName,
+        available: bool,
+        reason: &str,
+    ) -> Result<(), Failure>;
+}
+
+/// A feed: relay or jump.
+#[async_trait]
+pub trait FeedSource: Send + Sync {
+    /// Connects with a token that lives for `expires`, hands over every snapshot as it comes, and
+    /// returns when the connection could not be made or has ended. To end it, drop the future.
+    async fn listen(&self, expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure;
+}
+
+/// The mail server.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends a mail to everybody who is to have it.
+    ///
+    /// # Errors
+    /// Why the mail server did not take it, and whether trying again may help.
+    async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure>;
+}

@@ -1,0 +1,80 @@
+//! What the core asks of the world.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::input::Call;
+use crate::name::{Feed, ResourceName};
+use crate::note::Note;
+
+/// One thing to do. Whoever performs it neither retries nor decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Action {
+    /// Read the manifest from book. Answered by
+    /// [`Input::ManifestFetched`](crate::Input::ManifestFetched), always and once.
+    FetchManifest {
+        /// To be given back with the answer.
+        call: Call,
+    },
+    /// Read from book whether a resource can be booked. Answered by
+    /// [`Input::AvailabilityRead`](crate::Input::AvailabilityRead), always and once.
+    ReadAvailability {
+        /// To be given back with the answer.
+        call: Call,
+        /// Which resource.
+        resource: ResourceName,
+    },
+    /// Tell book whether a resource can be booked. Answered by
+    /// [`Input::AvailabilitySet`](crate::Input::AvailabilitySet), always and once.
+    SetAvailability {
+        /// To be given back with the answer.
+        call: Call,
+        /// Which resource.
+        resource: ResourceName,
+        /// Whether it can be booked.
+        available: bool,
+        /// Why, in words for students.
+        reason: String,
+    },
+    /// Connect to a feed. Answered by any number of
+    /// [`Input::Reported`](crate::Input::Reported), and by one
+    /// [`Input::FeedClosed`](crate::Input::FeedClosed) unless [`Action::CloseFeed`] comes first.
+    OpenFeed {
+        /// Which feed.
+        feed: Feed,
+        /// To be given back with everything that comes on the connection.
+        connection: Call,
+        /// How long the token for it lives.
+        expires: Duration,
+    },
+    /// End a connection to a feed. Not answered.
+    CloseFeed {
+        /// Which feed.
+        feed: Feed,
+        /// The connection that was asked for with the same number.
+        connection: Call,
+    },
+    /// Send a mail. Answered by [`Input::MailSent`](crate::Input::MailSent), always and once.
+    SendMail {
+        /// What to send.
+        mail: Mail,
+    },
+    /// Log the whole state as one line. Not answered.
+    LogHealth,
+    /// Log a decision. Not answered.
+    Note(Note),
+}
+
+/// A mail as it is to be sent. Who sends it adds From, To, Cc and Date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// Unique for all time: the part of the Message-ID before the `@`. The same at each try.
+    pub id: SmolStr,
+    /// The subject line.
+    pub subject: String,
+    /// The text, with lines ended by `\n`.
+    pub body: String,
+}

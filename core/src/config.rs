@@ -1,0 +1,74 @@
+//! What the operator chose.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The settings that decide. Each field names its variable, and its default is that variable's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// `STATUS_HEALTH_LAST_ACTIVE`: a stream that last transmitted at most so long before it was
+    /// seen is active.
+    pub last_active: Duration,
+    /// `STATUS_HEALTH_LAST_CHECKED`: what was seen at most so long ago is fresh.
+    pub last_checked: Duration,
+    /// `STATUS_HEALTH_STARTUP`: nothing is decided about an experiment for so long.
+    pub startup: Duration,
+    /// `STATUS_HEALTH_EVENTS`: how many events an experiment's history keeps.
+    pub events: usize,
+    /// `STATUS_HEALTH_LOG_EVERY`: how often the whole state is logged.
+    pub log_every: Duration,
+    /// `STATUS_FORGET_AFTER`: what nothing has named for so long is forgotten.
+    pub forget_after: Duration,
+    /// `STATUS_QUERY_BOOK_EVERY`: how often the manifest is read.
+    pub query_book_every: Duration,
+    /// `STATUS_RECONNECT_RELAY_EVERY`: how long a token for relay lives.
+    pub reconnect_relay_every: Duration,
+    /// `STATUS_RECONNECT_JUMP_EVERY`: how long a token for jump lives.
+    pub reconnect_jump_every: Duration,
+    /// `STATUS_BOOK_OVERRIDE`: what happens to a person's decision.
+    pub book_override: BookOverride,
+    /// What goes into every mail; `None` if no mail is sent.
+    pub mail: Option<MailText>,
+}
+
+/// What happens to a resource that a person made unavailable, once it is well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BookOverride {
+    /// It stays so until a person makes it available.
+    #[default]
+    Respect,
+    /// It is made available.
+    Enforce,
+}
+
+/// The words that the operator puts into every mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailText {
+    /// `STATUS_EMAIL_SUBJECT`: what each subject begins with.
+    pub subject: String,
+    /// `STATUS_EMAIL_LINK`: where the state can be seen.
+    pub link: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const MINUTE: Duration = Duration::from_secs(60);
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            last_active: Duration::from_secs(10),
+            last_checked: Duration::from_secs(10),
+            startup: MINUTE,
+            events: 100,
+            log_every: 10 * MINUTE,
+            forget_after: 7 * DAY,
+            query_book_every: 15 * MINUTE,
+            reconnect_relay_every: DAY,
+            reconnect_jump_every: DAY,
+            book_override: BookOverride::Respect,
+            mail: None,
+        }
+    }
+}

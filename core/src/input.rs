@@ -1,0 +1,130 @@
+//! What the world tells the core.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::manifest::{Availability, Manifest};
+use crate::name::Feed;
+use crate::report::Report;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Input {
+    /// The deadline has come, or the caller wants a check.
+    Wake,
+    /// Answers [`Action::FetchManifest`](crate::Action::FetchManifest).
+    ManifestFetched {
+        /// Which call this answers.
+        call: Call,
+        /// The manifest, or why there is none.
+        outcome: Result<Manifest, Failure>,
+    },
+    /// Answers [`Action::ReadAvailability`](crate::Action::ReadAvailability).
+    AvailabilityRead {
+        /// Which call this answers.
+        call: Call,
+        /// What book says, or why it doesn't.
+        outcome: Result<Availability, Failure>,
+    },
+    /// Answers [`Action::SetAvailability`](crate::Action::SetAvailability).
+    AvailabilitySet {
+        /// Which call this answers.
+        call: Call,
+        /// Whether book accepted it. After a failure nothing is known: it may have taken effect.
+        outcome: Result<(), Failure>,
+    },
+    /// A snapshot came on a connection that [`Action::OpenFeed`](crate::Action::OpenFeed) asked for.
+    Reported {
+        /// Whose snapshot.
+        feed: Feed,
+        /// The connection that it came on.
+        connection: Call,
+        /// Every connection in it that counts, in any order.
+        reports: Vec<Report>,
+    },
+    /// The connection that [`Action::OpenFeed`](crate::Action::OpenFeed) asked for could not be
+    /// made, or ended by itself. It comes once for each, but not for one that
+    /// [`Action::CloseFeed`](crate::Action::CloseFeed) ended.
+    FeedClosed {
+        /// Whose connection.
+        feed: Feed,
+        /// Which connection.
+        connection: Call,
+        /// What was the matter.
+        reason: Failure,
+    },
+    /// Answers [`Action::SendMail`](crate::Action::SendMail).
+    MailSent {
+        /// Which mail.
+        mail: SmolStr,
+        /// What the mail server made of it.
+        outcome: Result<Delivered, MailFailure>,
+    },
+}
+
+/// Tells one request of the core from another, so that a late or doubled answer is known as such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Call(pub u64);
+
+/// Why something that was asked for did not happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What went wrong, for deciding.
+    pub kind: FailureKind,
+    /// What went wrong, for people: who refused what, and what to do about it. Never a secret.
+    pub detail: String,
+}
+
+/// What went wrong with a call or a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureKind {
+    /// No connection to the service, or it broke.
+    Unreachable,
+    /// No answer in time: the request may have taken effect.
+    TimedOut,
+    /// The service answered, and refused.
+    Refused,
+    /// The service does not know the thing that the request names.
+    NotFound,
+    /// The service answered something that makes no sense.
+    Garbled,
+    /// The other side ended a connection that had worked.
+    Ended,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// The mail server took the mail for all recipients but these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Addresses that the mail server refused for good, each with what it said.
+    pub refused: Vec<(String, String)>,
+}
+
+/// Why a mail was not sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailFailure {
+    /// Whether trying again may help.
+    pub lasting: Lasting,
+    /// What the mail server said, or what was the matter with the connection.
+    pub detail: String,
+}
+
+/// Whether it helps to try a mail again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lasting {
+    /// The mail server has not taken it, and may later (4xx, no connection, TLS).
+    ForNow,
+    /// The connection broke after the text was sent: it may have been taken or not.
+    Unclear,
+    /// The mail server will never take it (5xx).
+    ForGood,
+}

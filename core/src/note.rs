@@ -1,0 +1,136 @@
+//! Decisions, for the log.
+
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::SystemAlert;
+use crate::event::Event;
+use crate::name::{ExperimentName, Feed, ResourceName, Topic};
+
+/// Something that was decided or found out, and that an operator may want to read about.
+/// What is asked of a service is not here: the [`Action`](crate::Action) says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Note {
+    /// An experiment's health changed.
+    Event {
+        /// Whose.
+        experiment: ExperimentName,
+        /// How.
+        event: Event,
+        /// Whether it can be booked, as the same check decided.
+        available: bool,
+    },
+    /// Something is wrong with a service.
+    AlertRaised {
+        /// What kind of thing.
+        alert: SystemAlert,
+        /// What exactly.
+        detail: String,
+    },
+    /// It is well again.
+    AlertCleared {
+        /// What kind of thing it was.
+        alert: SystemAlert,
+    },
+    /// A person took a resource out of booking, so it is left so although it is well.
+    Held {
+        /// Which resource.
+        resource: ResourceName,
+        /// The person's reason.
+        reason: String,
+    },
+    /// A person's decision does not stand any more.
+    Released {
+        /// Which resource.
+        resource: ResourceName,
+    },
+    /// A feed's snapshots come too far apart for the limit: verdicts will flap. Said once.
+    SlowFeed {
+        /// Which feed.
+        feed: Feed,
+        /// How far apart they come.
+        apart: Duration,
+        /// `STATUS_HEALTH_LAST_CHECKED`.
+        last_checked: Duration,
+    },
+    /// The server itself was asleep, so it knows nothing for now.
+    Slept {
+        /// For how long past its deadline.
+        overslept: Duration,
+    },
+    /// It judges again after it slept.
+    Judging,
+    /// Nothing has named an experiment for `STATUS_FORGET_AFTER`.
+    ForgotExperiment {
+        /// Which one.
+        experiment: ExperimentName,
+    },
+    /// Nothing has named a stream for `STATUS_FORGET_AFTER`.
+    ForgotStream {
+        /// Which one.
+        topic: Topic,
+    },
+    /// A required stream's topic is no stream of its resource's experiment, so it can never be ok.
+    UnmatchedRequirement {
+        /// The resource that requires it.
+        resource: ResourceName,
+        /// The topic that no connection can have.
+        topic: Topic,
+    },
+    /// A mail was given up. Its events are in the history, but some addresses were never told.
+    MailGivenUp {
+        /// Its subject.
+        subject: String,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event { experiment, event, available } => {
+                write!(f, "{experiment} is {}", if event.healthy { "healthy" } else { "unhealthy" })?;
+                write!(f, ", {}", if *available { "can be booked" } else { "cannot be booked" })?;
+                for (i, issue) in event.issues.iter().enumerate() {
+                    write!(f, "{}{issue}", if i == 0 { ": " } else { ", " })?;
+                }
+                Ok(())
+            }
+            Self::AlertRaised { alert, detail } => write!(f, "{alert}: {detail}"),
+            Self::AlertCleared { alert } => write!(f, "over: {alert}"),
+            Self::Held { resource, reason } => {
+                write!(f, "{resource} is well but stays out of booking, since a person took it out: {reason}")
+            }
+            Self::Released { resource } => {
+                write!(f, "{resource} is no longer kept out of booking by a person")
+            }
+            Self::SlowFeed { feed, apart, last_checked } => write!(
+                f,
+                "{feed} sends a snapshot every {apart:?}, more than half of STATUS_HEALTH_LAST_CHECKED \
+                 ({last_checked:?}): verdicts will flap; set it to at least {:?}, or let {feed} report more often",
+                *apart * 2
+            ),
+            Self::Slept { overslept } => write!(
+                f,
+                "woke {overslept:?} late (suspended or stopped?): nothing is judged until both feeds have reported"
+            ),
+            Self::Judging => f.write_str("judging again after the pause"),
+            Self::ForgotExperiment { experiment } => {
+                write!(f, "forgot {experiment}: nothing has named it for STATUS_FORGET_AFTER")
+            }
+            Self::ForgotStream { topic } => {
+                write!(f, "forgot stream {topic}: nothing has named it for STATUS_FORGET_AFTER")
+            }
+            Self::UnmatchedRequirement { resource, topic } => write!(
+                f,
+                "{resource} requires {topic}, which is no topic of a stream of its experiment, so it can never be \
+                 available: correct the resource's topic_stub or streams in book's manifest"
+            ),
+            Self::MailGivenUp { subject, detail } => write!(f, "gave up mail \"{subject}\": {detail}"),
+        }
+    }
+}
