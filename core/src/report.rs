@@ -65,3 +65,29 @@ pub struct Traffic {
     /// Messages a second.
     pub fps: f64,
 }
+
+impl Transmitted {
+    /// Whether this is at most `limit` ago.
+    #[must_use]
+    pub fn is_within(self, limit: Duration) -> bool {
+        match self {
+            Self::Ago(ago) => ago <= limit,
+            Self::Never => false,
+            Self::Unknown => true,
+        }
+    }
+
+    /// Whether this is nearer to the snapshot than `other`.
+    #[must_use]
+    pub fn is_later_than(self, other: Self) -> bool {
+        self.ago() < other.ago()
+    }
+
+    fn ago(self) -> Duration {
+        match self {
+            Self::Ago(ago) => ago,
+            Self::Never => Duration::MAX,
+            Self::Unknown => Duration::ZERO,
+        }
+    }
+}

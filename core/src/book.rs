@@ -1,0 +1,173 @@
+//! Book: when its manifest is read, and which of its resources is asked about next.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
+
+use crate::backoff::backoff;
+use crate::booking::{Resource, Urgency};
+use crate::config::{BookOverride, Config};
+use crate::deadline::{Deadline, Timer};
+use crate::input::{Call, Failure, FailureKind};
+use crate::name::{ExperimentName, ResourceName};
+use crate::time::{Now, Time, Wall};
+
+/// How many calls about resources may be under way at a time.
+pub(crate) const CALLS_AT_ONCE: usize = 8;
+
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// What is known of book as a whole.
+#[derive(Debug)]
+pub struct Book {
+    calling: Option<Call>,
+    due: Time,
+    failures: u32,
+    trouble: Option<Failure>,
+    manifest_at: Option<Wall>,
+    empty: bool,
+    /// Which experiment each resource of the manifest books.
+    pub(crate) stubs: BTreeMap<ResourceName, ExperimentName>,
+    calls: BTreeMap<Call, ResourceName>,
+    /// Resources to ask about, the most urgent first. An entry may be out of date: the resource
+    /// itself knows whether it is due.
+    queue: BTreeSet<(Urgency, ResourceName)>,
+    later: BTreeSet<(Time, ResourceName)>,
+}
+
+impl Book {
+    pub(crate) fn new(started: Time) -> Self {
+        Self {
+            calling: None,
+            due: started,
+            failures: 0,
+            trouble: None,
+            manifest_at: None,
+            empty: false,
+            stubs: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            later: BTreeSet::new(),
+        }
+    }
+
+    /// When book last gave a manifest; `None` if it never has.
+    #[must_use]
+    pub fn manifest_at(&self) -> Option<Wall> {
+        self.manifest_at
+    }
+
+    /// Whether the last manifest was empty, so that nothing is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// Why the manifest could not be read when it was last tried; `None` if it could.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref()
+    }
+
+    /// Whether the manifest could not be read, and not at the next try either.
+    pub(crate) fn cannot_be_asked(&self) -> bool {
+        self.failures > 1
+    }
+
+    /// Begins to read the manifest, if that is due.
+    pub(crate) fn begin_manifest(&mut self, now: Time, new_call: impl FnOnce() -> Call) -> Option<Call> {
+        if self.calling.is_some() || now < self.due {
+            return None;
+        }
+        let call = new_call();
+        self.calling = Some(call);
+        Some(call)
+    }
+
+    /// Whether this is the answer to the call under way. If so, none is any more.
+    pub(crate) fn answers_manifest(&mut self, call: Call) -> bool {
+        self.calling.take_if(|calling| *calling == call).is_some()
+    }
+
+    /// Book gave a manifest. Returns whether it could not be asked before.
+    pub(crate) fn manifest_came(&mut self, empty: bool, now: Now, config: &Config) -> bool {
+        self.manifest_at = Some(now.wall);
+        self.trouble = None;
+        self.empty = empty;
+        let failed_before = core::mem::take(&mut self.failures) > 0;
+        // Without a manifest a dead experiment is bookable as soon as somebody uploads one.
+        let next = if empty { config.query_book_every.min(LONGEST_RETRY) } else { config.query_book_every };
+        self.due = now.time.plus(next);
+        failed_before
+    }
+
+    /// Book gave no manifest.
+    pub(crate) fn manifest_failed(&mut self, failure: Failure, now: Time, config: &Config) {
+        self.failures = self.failures.saturating_add(1);
+        self.trouble = Some(failure);
+        let wait = backoff(self.failures, FIRST_RETRY, LONGEST_RETRY).min(config.query_book_every);
+        self.due = now.plus(wait);
+    }
+
+    /// A call about a resource failed: book may have been restarted, so the manifest is read soon.
+    pub(crate) fn resource_failed(&mut self, failure: &Failure, first: bool, now: Time) {
+        let may_have_restarted = match failure.kind {
+            FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::NotFound | FailureKind::Ended => {
+                true
+            }
+            FailureKind::Refused | FailureKind::Garbled => false,
+        };
+        if may_have_restarted && first {
+            self.due = self.due.min(now.plus(FIRST_RETRY));
+        }
+    }
+
+    /// Puts a resource where it belongs in the queue, if a call about it is due now or later.
+    pub(crate) fn enqueue(&mut self, resource: &Resource, policy: BookOverride) {
+        match resource.due(policy) {
+            None => {}
+            Some((urgency, None)) => {
+                self.queue.insert((urgency, resource.name.clone()));
+            }
+            Some((_, Some(at))) => {
+                self.later.insert((at, resource.name.clone()));
+            }
+        }
+    }
+
+    /// The next resource to ask about now, if another call may be made.
+    pub(crate) fn next_due(&mut self, now: Time) -> Option<ResourceName> {
+        if self.empty || self.calls.len() >= CALLS_AT_ONCE {
+            return None;
+        }
+        if let Some((_, name)) = self.queue.pop_first() {
+            return Some(name);
+        }
+        let (at, _) = self.later.first()?;
+        if now < *at {
+            return None;
+        }
+        self.later.pop_first().map(|(_, name)| name)
+    }
+
+    /// Remembers which resource a call is about.
+    pub(crate) fn calls(&mut self, call: Call, resource: ResourceName) {
+        self.calls.insert(call, resource);
+    }
+
+    /// The resource that a call was about; the call is over.
+    pub(crate) fn called(&mut self, call: Call) -> Option<ResourceName> {
+        self.calls.remove(&call)
+    }
+
+    /// Brings `deadline` forward to when something is due.
+    pub(crate) fn deadline(&self, deadline: &mut Deadline) {
+        if self.calling.is_none() {
+            deadline.no_later_than(self.due, Timer::Manifest);
+        }
+        if let Some((at, _)) = self.later.first().filter(|_| !self.empty && self.calls.len() < CALLS_AT_ONCE)
+        {
+            deadline.no_later_than(*at, Timer::Availability);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! One bookable resource: what it should be, what book says, and what to ask of book next.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::time::Duration;
+
+use smol_str::SmolStr;
+
+use crate::backoff::backoff;
+use crate::config::BookOverride;
+use crate::input::{Call, Failure};
+use crate::manifest::Availability;
+use crate::name::{ExperimentName, ResourceName, Topic};
+use crate::time::Time;
+
+/// What is known of one bookable resource.
+///
+/// Nothing is changed on old knowledge: book is read, and if what it says just then is not what it
+/// should be, it is set; and after that it is read again. So a person's decision is seen before it
+/// could be overwritten, and an answer that was lost does no harm.
+#[derive(Debug)]
+pub struct Resource {
+    pub(crate) name: ResourceName,
+    pub(crate) required: Vec<Topic>,
+    /// The required streams that the last check found not ok.
+    pub(crate) failing: Vec<Topic>,
+    /// What the last check decided; `None` while nothing is decided.
+    wanted: Option<bool>,
+    /// What book said when it last answered.
+    said: Option<Availability>,
+    /// Whether something has happened since, so that nobody knows.
+    stale: bool,
+    /// The call that is under way.
+    calling: Option<Call>,
+    /// What book was last told, until a read shows whether it holds.
+    told: Option<bool>,
+    failures: u32,
+    trouble: Option<Failure>,
+    retry_at: Option<Time>,
+    held: bool,
+}
+
+/// What to ask of book.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Read,
+    Set { available: bool, reason: String },
+}
+
+/// How soon a call to book is due: the most urgent sorts first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// Students could book something dead.
+    DeadButBookable,
+    /// Students could not book something that is well.
+    WellButNot,
+    /// Just looking.
+    Look,
+}
+
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+impl Resource {
+    pub(crate) fn new(name: ResourceName, stub: &ExperimentName, streams: &[SmolStr]) -> Self {
+        let mut required: Vec<Topic> =
+            streams.iter().map(|stream| Topic::of_required(stub, stream)).collect();
+        required.sort();
+        required.dedup();
+        Self {
+            name,
+            required,
+            failing: Vec::new(),
+            wanted: None,
+            said: None,
+            stale: true,
+            calling: None,
+            told: None,
+            failures: 0,
+            trouble: None,
+            retry_at: None,
+            held: false,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &ResourceName {
+        &self.name
+    }
+
+    /// The topics of the streams that it requires, in order.
+    #[must_use]
+    pub fn required(&self) -> &[Topic] {
+        &self.required
+    }
+
+    /// Whether it should be bookable, as the last check decided; `None` while nothing is decided.
+    #[must_use]
+    pub fn wanted(&self) -> Option<bool> {
+        self.wanted
+    }
+
+    /// What book said when it last answered; `None` if it never has.
+    #[must_use]
+    pub fn said(&self) -> Option<&Availability> {
+        self.said.as_ref()
+    }
+
+    /// The person's reason, if it stays out of booking only because a person took it out.
+    #[must_use]
+    pub fn held(&self) -> Option<&str> {
+        self.said.as_ref().filter(|_| self.held).map(|said| said.reason.as_str())
+    }
+
+    /// Why book could not be asked, time after time; `None` while it can.
+    pub(crate) fn trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref().filter(|_| self.failures > 1)
+    }
+
+    /// The same resource under new requirements: what book said of it stays.
+    pub(crate) fn adopt(&mut self, before: Self) {
+        let required = core::mem::take(&mut self.required);
+        let name = self.name.clone();
+        *self = Self { name, required, ..before };
+    }
+
+    /// Takes the check's decision, or that there is none. A new one is tried at once.
+    pub(crate) fn decide(&mut self, decided: bool) {
+        let wanted = decided.then_some(self.failing.is_empty());
+        if wanted != self.wanted {
+            self.wanted = wanted;
+            self.try_at_once();
+        }
+    }
+
+    /// Book has answered again after it could not be asked, so there is no reason to wait.
+    pub(crate) fn try_at_once(&mut self) {
+        self.failures = 0;
+        self.trouble = None;
+        self.retry_at = None;
+    }
+
+    /// What book says may have changed: it is to be read again.
+    pub(crate) fn doubt(&mut self) {
+        self.stale = true;
+    }
+
+    /// Whether a call is due, and how soon: now, or at a later time.
+    pub(crate) fn due(&self, policy: BookOverride) -> Option<(Urgency, Option<Time>)> {
+        if self.calling.is_some() || !(self.stale || self.differs(policy)) {
+            return None;
+        }
+        let says = self.said.as_ref().map(|said| said.available);
+        let urgency = match self.wanted {
+            Some(false) if says != Some(false) => Urgency::DeadButBookable,
+            Some(true) if says != Some(true) => Urgency::WellButNot,
+            None | Some(_) => Urgency::Look,
+        };
+        Some((urgency, self.retry_at))
+    }
+
+    /// Begins a call: always a read, since what is known may be old.
+    pub(crate) fn begin(&mut self, call: Call) -> Request {
+        self.calling = Some(call);
+        self.retry_at = None;
+        Request::Read
+    }
+
+    /// Begins a change, if what book said just now is not what it should be.
+    pub(crate) fn begin_change(&mut self, call: Call, policy: BookOverride) -> Option<Request> {
+        let available =
+            self.wanted.filter(|_| !self.stale && self.differs(policy) && self.retry_at.is_none())?;
+        self.calling = Some(call);
+        self.told = Some(available);
+        Some(Request::Set { available, reason: self.reason() })
+    }
+
+    /// Whether this is the answer to the call under way. If so, none is any more.
+    pub(crate) fn answers(&mut self, call: Call) -> bool {
+        self.calling.take_if(|calling| *calling == call).is_some()
+    }
+
+    /// Book said whether it can be booked.
+    pub(crate) fn was_read(&mut self, said: Availability, policy: BookOverride, now: Time) {
+        let told = self.told.take();
+        self.said = Some(said);
+        self.stale = false;
+        if told.is_some() && self.differs(policy) && told == self.wanted {
+            self.wait(now); // it was told so just now, and did not keep it
+        } else if !self.differs(policy) {
+            self.try_at_once(); // it is as it should be: the next trouble is a new one
+        }
+    }
+
+    /// Book took a change: whether it holds shows when it is read again.
+    pub(crate) fn was_set(&mut self) {
+        self.stale = true;
+    }
+
+    /// A call failed: nothing is known now, it may have taken effect.
+    pub(crate) fn failed(&mut self, failure: Failure, now: Time) {
+        self.stale = true;
+        self.told = None;
+        self.trouble = Some(failure);
+        self.wait(now);
+    }
+
+    /// Whether a person's decision began or ceased to matter; the answer is its reason if it began.
+    pub(crate) fn note_hold(&mut self, policy: BookOverride) -> Option<bool> {
+        let held = policy == BookOverride::Respect && self.wanted == Some(true) && self.is_by_person();
+        (core::mem::replace(&mut self.held, held) != held).then_some(held)
+    }
+
+    fn wait(&mut self, now: Time) {
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)));
+    }
+
+    /// Whether book said something else than what it should, and may be told so.
+    fn differs(&self, policy: BookOverride) -> bool {
+        match (self.wanted, &self.said) {
+            (Some(false), Some(said)) => said.available,
+            (Some(true), Some(said)) => {
+                !said.available && (policy == BookOverride::Enforce || said.is_ours())
+            }
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    fn is_by_person(&self) -> bool {
+        self.said.as_ref().is_some_and(|said| !said.available && !said.is_ours())
+    }
+
+    /// Why it is as it is, in words that a student understands.
+    fn reason(&self) -> String {
+        const NAMED: usize = 3;
+        let mut reason = String::from(Availability::OUR_MARK);
+        if self.failing.is_empty() {
+            reason.push_str("everything that it needs is working");
+            return reason;
+        }
+        reason.push_str("the equipment is not working at the moment (no ");
+        for (i, topic) in self.failing.iter().take(NAMED).enumerate() {
+            let stream = topic.split().map_or(topic.as_str(), |(_, stream)| stream);
+            reason.push_str(if i == 0 { "" } else { ", " });
+            reason.push_str(stream);
+        }
+        if let more @ 1.. = self.failing.len().saturating_sub(NAMED) {
+            // Writing to a string cannot fail.
+            let _ = write!(reason, " and {more} more");
+        }
+        reason.push_str("); it can be booked again as soon as it works");
+        reason
+    }
+}

@@ -1,0 +1,53 @@
+//! When the core wants to be called again, and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::Feed;
+use crate::time::Time;
+
+/// The next instant at which something could change although nothing happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    /// When to call with [`Input::Wake`](crate::Input::Wake), if nothing else comes first.
+    pub at: Time,
+    /// What is due then.
+    pub why: Timer,
+}
+
+/// What can be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Timer {
+    /// Nothing: there is nothing to wait for.
+    Idle,
+    /// An experiment has been known for `STATUS_HEALTH_STARTUP`.
+    Startup,
+    /// A stream or a jump connection turns stale.
+    Stale,
+    /// A feed has been silent for `STATUS_HEALTH_LAST_CHECKED`.
+    Silent(Feed),
+    /// Judging goes on although a feed has not reported since the server woke.
+    Awake,
+    /// Something is to be forgotten.
+    Forget,
+    /// The manifest is to be read.
+    Manifest,
+    /// A resource's availability is to be read or set again.
+    Availability,
+    /// A feed is to be connected, again or anew.
+    Connect(Feed),
+    /// A mail is to be tried again.
+    Mail,
+    /// The whole state is to be logged.
+    LogHealth,
+}
+
+impl Deadline {
+    pub(crate) const IDLE: Self = Self { at: Time::from_millis(u64::MAX), why: Timer::Idle };
+
+    /// Brings the deadline forward, if this is sooner.
+    pub(crate) fn no_later_than(&mut self, at: Time, why: Timer) {
+        if at < self.at {
+            *self = Self { at, why };
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! One experiment: what is known of it, and whether it is well.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use crate::booking::Resource;
+use crate::config::Config;
+use crate::deadline::{Deadline, Timer};
+use crate::event::{Event, Issue};
+use crate::name::Topic;
+use crate::report::{Connection, Report, Transmitted};
+use crate::time::{Now, Time, Wall};
+
+/// What is known of one experiment.
+#[derive(Debug)]
+pub struct Experiment {
+    first_named: Time,
+    /// When a feed, or a manifest that has been replaced since, last named it.
+    last_named: Time,
+    pub(crate) in_manifest_at: Option<Wall>,
+    pub(crate) resources: Vec<Resource>,
+    /// In the order of their topics.
+    streams: Vec<Stream>,
+    jump: Option<Sighting>,
+    events: VecDeque<Event>,
+    verdict: Verdict,
+}
+
+/// What the last check found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether startup is over, so that the rest is decided. Until then it is never healthy or available.
+    pub decided: bool,
+    /// Whether jump and every stream are ok.
+    pub healthy: bool,
+    /// Whether jump has a fresh connection. It is known during startup, too.
+    pub jump_ok: bool,
+    /// Whether every resource of it can be booked, and there is one.
+    pub available: bool,
+}
+
+/// One stream of an experiment.
+#[derive(Debug)]
+pub struct Stream {
+    topic: Topic,
+    required: bool,
+    /// When a manifest that has been replaced since last required it, or it was first seen.
+    named: Time,
+    sighting: Option<Sighting>,
+    standing: Standing,
+}
+
+/// What the last check made of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Fresh, and transmitting when last seen.
+    Ok,
+    /// Fresh, but silent for too long, or it has never transmitted.
+    Silent,
+    /// Not seen, or not for too long.
+    Missing,
+}
+
+/// A connection as the newest snapshot that lists it told.
+#[derive(Debug)]
+pub struct Sighting {
+    /// When that snapshot came.
+    pub seen: Time,
+    /// When it last transmitted.
+    pub transmitted: Transmitted,
+    /// The rest of what the snapshot said.
+    pub connection: Connection,
+    /// Counts snapshots: tells a twin in the same one from the same connection in the next.
+    snapshot: u64,
+}
+
+impl Experiment {
+    pub(crate) fn new(named: Time) -> Self {
+        Self {
+            first_named: named,
+            last_named: named,
+            in_manifest_at: None,
+            resources: Vec::new(),
+            streams: Vec::new(),
+            jump: None,
+            events: VecDeque::new(),
+            verdict: Verdict::default(),
+        }
+    }
+
+    /// When something first named it.
+    #[must_use]
+    pub fn first_named(&self) -> Time {
+        self.first_named
+    }
+
+    /// When a manifest last listed it; `None` if none has.
+    #[must_use]
+    pub fn in_manifest_at(&self) -> Option<Wall> {
+        self.in_manifest_at
+    }
+
+    /// What the last check found.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The resources that book it, in the order of their names.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// Its known streams, in the order of their topics.
+    #[must_use]
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// Its jump connection, if it ever had one.
+    #[must_use]
+    pub fn jump(&self) -> Option<&Sighting> {
+        self.jump.as_ref()
+    }
+
+    /// The newest changes in its health, oldest first.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = &Event> + DoubleEndedIterator {
+        self.events.iter()
+    }
+
+    /// What was wrong at the last check, in the order of the rules.
+    #[must_use]
+    pub fn issues(&self) -> Vec<Issue> {
+        let mut issues: Vec<Issue> = Vec::new();
+        if !self.verdict.jump_ok {
+            issues.push(Issue::MissingJump);
+        }
+        issues.extend(self.streams.iter().filter_map(Stream::issue));
+        issues.sort();
+        issues
+    }
+
+    /// Takes in what relay says of one of its streams, in the `snapshot`th snapshot.
+    pub(crate) fn stream_reported(&mut self, report: Report, now: Time, snapshot: u64) {
+        self.last_named = now;
+        let stream = self.stream_entry(&report.topic, now);
+        if let Some(twin) = stream.sighting.as_ref().filter(|known| known.snapshot == snapshot)
+            && !report.transmitted.is_later_than(twin.transmitted)
+        {
+            return; // a dead twin must not hide a live one
+        }
+        stream.sighting = Some(Sighting::new(report, now, snapshot));
+    }
+
+    /// Takes in what jump says of its connection.
+    pub(crate) fn jump_reported(&mut self, report: Report, now: Time, snapshot: u64) {
+        self.last_named = now;
+        self.jump = Some(Sighting::new(report, now, snapshot));
+    }
+
+    /// Takes the place of what a manifest said before: `resources` is all that the new one lists.
+    pub(crate) fn manifest_read(&mut self, resources: Vec<Resource>, now: Now) {
+        if !self.resources.is_empty() || !resources.is_empty() {
+            self.last_named = now.time;
+        }
+        for stream in self.streams.iter_mut().filter(|stream| stream.required) {
+            stream.required = false;
+            stream.named = now.time;
+        }
+        for topic in resources.iter().flat_map(Resource::required) {
+            self.stream_entry(topic, now.time).required = true;
+        }
+        if !resources.is_empty() {
+            self.in_manifest_at = Some(now.wall);
+        }
+        self.resources = resources;
+    }
+
+    /// Finds a verdict for now, and brings `deadline` forward to when it could change by itself.
+    pub(crate) fn judge(&mut self, now: Time, started: Time, config: &Config, deadline: &mut Deadline) {
+        let is_fresh = |sighting: &Sighting| now.since(sighting.seen) <= config.last_checked;
+        let mut oldest_fresh: Option<Time> = None;
+        let mut see = |sighting: &Sighting| {
+            oldest_fresh = Some(oldest_fresh.map_or(sighting.seen, |t| t.min(sighting.seen)))
+        };
+        let jump_ok = self.jump.as_ref().filter(|jump| is_fresh(jump)).inspect(|jump| see(jump)).is_some();
+        for stream in &mut self.streams {
+            let fresh = stream
+                .sighting
+                .as_ref()
+                .filter(|sighting| is_fresh(sighting))
+                .inspect(|sighting| see(sighting));
+            stream.standing = match fresh {
+                None => Standing::Missing,
+                Some(sighting) if sighting.transmitted.is_within(config.last_active) => Standing::Ok,
+                Some(_) => Standing::Silent,
+            };
+        }
+        if let Some(seen) = oldest_fresh {
+            deadline.no_later_than(seen.past(config.last_checked), Timer::Stale);
+        }
+        let decided_at = self.first_named.max(started).plus(config.startup);
+        self.verdict = Verdict { jump_ok, ..Verdict::default() };
+        if now < decided_at {
+            deadline.no_later_than(decided_at, Timer::Startup);
+            return;
+        }
+        self.verdict.decided = true;
+        self.verdict.healthy = jump_ok && self.streams.iter().all(Stream::is_ok);
+        self.verdict.available = self.judge_resources();
+    }
+
+    /// Judges each resource by its own required streams. Returns whether all of them are well, and
+    /// there is one.
+    fn judge_resources(&mut self) -> bool {
+        let streams = &self.streams;
+        let is_ok = |topic: &Topic| find(streams, topic).is_ok_and(|at| streams[at].is_ok());
+        let mut all = !self.resources.is_empty();
+        for resource in &mut self.resources {
+            resource.failing.clear();
+            let failing = resource.required.iter().filter(|topic| !is_ok(topic)).cloned();
+            resource.failing.extend(failing);
+            all &= resource.failing.is_empty();
+        }
+        all
+    }
+
+    /// Adds an event to the history, if the last check found something new, and keeps the newest `keep`.
+    pub(crate) fn add_event(&mut self, when: Wall, keep: usize) -> Option<Event> {
+        let Verdict { decided, healthy, jump_ok, .. } = self.verdict;
+        let last = self.events.back();
+        if !decided || last.is_some_and(|last| (last.healthy, last.jump_ok) == (healthy, jump_ok)) {
+            return None;
+        }
+        let streams: BTreeMap<Topic, bool> =
+            self.streams.iter().map(|s| (s.topic.clone(), s.is_ok())).collect();
+        let event = Event { when, healthy, jump_ok, streams, issues: self.issues() };
+        self.events.push_back(event.clone());
+        // The last one stays whatever was asked for: the next check compares with it.
+        while self.events.len() > keep.max(1) {
+            self.events.pop_front();
+        }
+        Some(event)
+    }
+
+    /// When it is to be forgotten, if nothing names it until then.
+    pub(crate) fn forgotten_at(&self, config: &Config) -> Option<Time> {
+        self.resources.is_empty().then(|| self.last_named.past(config.forget_after))
+    }
+
+    /// When the first of its streams is to be forgotten, if nothing names it until then.
+    pub(crate) fn stream_forgotten_at(&self, config: &Config) -> Option<Time> {
+        self.streams.iter().filter(|stream| !stream.required).map(|stream| stream.forgotten_at(config)).min()
+    }
+
+    /// Forgets streams that are due, and returns which.
+    pub(crate) fn forget_streams(&mut self, now: Time, config: &Config) -> Vec<Topic> {
+        let mut forgotten = Vec::new();
+        self.streams.retain(|stream| {
+            let keep = stream.required || now < stream.forgotten_at(config);
+            if !keep {
+                forgotten.push(stream.topic.clone());
+            }
+            keep
+        });
+        forgotten
+    }
+
+    fn stream_entry(&mut self, topic: &Topic, now: Time) -> &mut Stream {
+        let at = find(&self.streams, topic).unwrap_or_else(|at| {
+            let stream = Stream {
+                topic: topic.clone(),
+                required: false,
+                named: now,
+                sighting: None,
+                standing: Standing::Missing,
+            };
+            self.streams.insert(at, stream);
+            at
+        });
+        &mut self.streams[at]
+    }
+}
+
+fn find(streams: &[Stream], topic: &Topic) -> Result<usize, usize> {
+    streams.binary_search_by(|stream| stream.topic.cmp(topic))
+}
+
+impl Stream {
+    /// The topic that names it.
+    #[must_use]
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Whether a resource requires it.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Whether it was fresh and active at the last check.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.standing == Standing::Ok
+    }
+
+    /// What the last check made of it.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// What relay said when it last listed it; `None` if it never has.
+    #[must_use]
+    pub fn sighting(&self) -> Option<&Sighting> {
+        self.sighting.as_ref()
+    }
+
+    fn issue(&self) -> Option<Issue> {
+        match (self.standing, self.required) {
+            (Standing::Ok, _) => None,
+            (Standing::Silent, _) => Some(Issue::Unhealthy(self.topic.clone())),
+            (Standing::Missing, true) => Some(Issue::MissingRequired(self.topic.clone())),
+            (Standing::Missing, false) => Some(Issue::Missing(self.topic.clone())),
+        }
+    }
+
+    fn forgotten_at(&self, config: &Config) -> Time {
+        let seen = self.sighting.as_ref().map_or(self.named, |sighting| sighting.seen);
+        seen.max(self.named).past(config.forget_after)
+    }
+}
+
+impl Sighting {
+    fn new(report: Report, seen: Time, snapshot: u64) -> Self {
+        Self { seen, transmitted: report.transmitted, connection: report.connection, snapshot }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a mail says.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+
+use crate::alert::SystemAlert;
+use crate::config::MailText;
+use crate::event::Issue;
+use crate::experiment::{Experiment, Verdict};
+use crate::name::ExperimentName;
+use crate::time::Wall;
+
+/// How one experiment stands: a line of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) experiment: ExperimentName,
+    pub(crate) healthy: bool,
+    pub(crate) available: bool,
+    pub(crate) issues: Vec<Issue>,
+}
+
+/// Everything that a mail tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// When the newest thing in it happened.
+    pub(crate) when: Wall,
+    /// System alerts that stand, with what exactly is the matter and since when.
+    pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
+    /// System alerts that are over.
+    pub(crate) cleared: Vec<(SystemAlert, Wall)>,
+    /// New events, in the order in which they happened.
+    pub(crate) events: Vec<Line>,
+    /// New events that are only counted, since there are too many.
+    pub(crate) more_events: usize,
+    /// Every experiment that is not healthy.
+    pub(crate) problems: Vec<Line>,
+}
+
+impl Summary {
+    /// The subject line.
+    pub(crate) fn subject(&self, text: &MailText) -> String {
+        let count = self.events.len() + self.more_events;
+        let subject = alloc::format!("{} {count} new health events", text.subject);
+        String::from(subject.trim_start())
+    }
+
+    /// The text.
+    pub(crate) fn body(&self, text: &MailText) -> String {
+        let mut body = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write_body(text, &mut body);
+        body
+    }
+
+    fn write_body(&self, text: &MailText, out: &mut String) -> fmt::Result {
+        writeln!(out, "{}", self.when)?;
+        self.write_alerts(out)?;
+        let (bad, good): (Vec<&Line>, Vec<&Line>) =
+            self.events.iter().partition(|line| !line.issues.is_empty());
+        let width = self.events.iter().chain(&self.problems).map(Line::width).max().unwrap_or(0);
+        writeln!(out, "\nNew health events ({} issues, {} ok):", bad.len(), good.len())?;
+        for line in bad.into_iter().chain(good) {
+            line.write(width, out)?;
+        }
+        if self.more_events > 0 {
+            writeln!(out, "and {} more events", self.more_events)?;
+        }
+        writeln!(out, "\nAll current problems ({}):", self.problems.len())?;
+        for line in &self.problems {
+            line.write(width, out)?;
+        }
+        if !text.link.is_empty() {
+            writeln!(out, "\n{}", text.link)?;
+        }
+        Ok(())
+    }
+
+    fn write_alerts(&self, out: &mut String) -> fmt::Result {
+        if !self.alerts.is_empty() {
+            writeln!(out, "\nSystem alerts:")?;
+        }
+        for (alert, detail, since) in &self.alerts {
+            writeln!(out, "{alert} since {since}: {detail}")?;
+        }
+        if !self.cleared.is_empty() {
+            writeln!(out, "\nNo longer a system alert:")?;
+        }
+        for (alert, since) in &self.cleared {
+            writeln!(out, "{alert} (since {since})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    /// How an experiment stands, as the last check found.
+    pub(crate) fn new(name: &ExperimentName, experiment: &Experiment, issues: Vec<Issue>) -> Self {
+        let Verdict { healthy, available, .. } = experiment.verdict();
+        Self { experiment: name.clone(), healthy, available, issues }
+    }
+
+    fn width(&self) -> usize {
+        self.experiment.as_str().chars().count()
+    }
+
+    /// The name, the mark at the same place in each line, and the issues in brackets.
+    fn write(&self, width: usize, out: &mut String) -> fmt::Result {
+        let mark = match (self.healthy, self.available) {
+            (false, false) => "><   U",
+            (false, true) => "-- A  ",
+            (true, true) => "ok A  ",
+            (true, false) => "ok   U",
+        };
+        let mut line = alloc::format!("{:width$} {mark}", self.experiment.as_str());
+        for (i, issue) in self.issues.iter().enumerate() {
+            write!(line, "{}{issue}", if i == 0 { " [" } else { ", " })?;
+        }
+        line.push_str(if self.issues.is_empty() { "" } else { "]" });
+        writeln!(out, "{}", line.trim_end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Topic;
+
+    fn line(name: &str, healthy: bool, available: bool, issues: &[Issue]) -> Line {
+        Line { experiment: name.into(), healthy, available, issues: issues.to_vec() }
+    }
+
+    #[test]
+    fn marks_line_up_and_issues_come_first() {
+        let video = Topic::from("pend00-st-video");
+        let unavailable = line("pend00", false, false, &[Issue::MissingRequired(video)]);
+        let bookable = line("p1", false, true, &[Issue::MissingJump, Issue::Missing("p1-st-log".into())]);
+        let summary = Summary {
+            when: Wall::from_millis(1_795_480_093_792),
+            alerts: alloc::vec![(SystemAlert::BookUnreachable, "no answer".into(), Wall::from_millis(0))],
+            events: alloc::vec![
+                line("pend02", true, true, &[]),
+                line("pend03", true, false, &[]),
+                unavailable.clone(),
+                bookable.clone()
+            ],
+            problems: alloc::vec![bookable, unavailable],
+            ..Summary::default()
+        };
+        let text = MailText { subject: "lab".into(), link: "lab.example.org/status".into() };
+        assert_eq!(summary.subject(&text), "lab 4 new health events");
+        assert_eq!(
+            summary.body(&text),
+            "2026-11-24T00:28:13.792Z\n\
+             \n\
+             System alerts:\n\
+             book cannot be asked since 1970-01-01T00:00:00.000Z: no answer\n\
+             \n\
+             New health events (2 issues, 2 ok):\n\
+             pend00 ><   U [missing required pend00-st-video]\n\
+             p1     -- A   [missing jump, missing p1-st-log]\n\
+             pend02 ok A\n\
+             pend03 ok   U\n\
+             \n\
+             All current problems (2):\n\
+             p1     -- A   [missing jump, missing p1-st-log]\n\
+             pend00 ><   U [missing required pend00-st-video]\n\
+             \n\
+             lab.example.org/status\n"
+        );
+    }
+}
