@@ -5,12 +5,15 @@
 
 pub mod book;
 pub mod clock;
+mod crypto;
 pub mod feed;
 pub mod mail;
 pub mod repeated;
 pub mod service;
 pub mod token;
 pub mod wire;
+
+pub use crypto::install_crypto;
 
 use std::time::Duration;
 
