@@ -1,0 +1,240 @@
+//! One report: what a feed says of one connection.
+//!
+//! Three dialects are read as one, since their names don't contradict each other: relay's up to
+//! v0.7, relay's from v0.8 on, which has no statistics, and jump's in `snake_case`, as is relay's
+//! listing over HTTP.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use smol_str::{SmolStr, SmolStrBuilder};
+use status_core::{Connection, Feed, Report, Topic, Traffic, Transmitted};
+
+use super::{duration, json, text};
+
+/// The members of a report that matter, as they are written.
+///
+/// Of members with the same name, the last counts, as in Go.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    topic: Option<&'a str>,
+    scopes: Option<&'a str>,
+    stats: Option<&'a str>,
+    can_read: Option<&'a str>,
+    can_write: Option<&'a str>,
+    connected: Option<&'a str>,
+    expires_at: Option<&'a str>,
+    remote_addr: Option<&'a str>,
+    user_agent: Option<&'a str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes a member in; the key has its quotes around it.
+    pub(super) fn set(&mut self, key: &'a str, value: &'a str) {
+        let field = match key {
+            r#""topic""# => &mut self.topic,
+            r#""scopes""# => &mut self.scopes,
+            r#""stats""# => &mut self.stats,
+            r#""canRead""# | r#""can_read""# => &mut self.can_read,
+            r#""canWrite""# | r#""can_write""# => &mut self.can_write,
+            r#""connected""# | r#""connected_at""# => &mut self.connected,
+            r#""expiresAt""# | r#""expires_at""# => &mut self.expires_at,
+            r#""remoteAddr""# | r#""remote_addr""# | r#""remote_address""# => &mut self.remote_addr,
+            r#""userAgent""# | r#""user_agent""# => &mut self.user_agent,
+            _ => return,
+        };
+        *field = Some(value);
+    }
+
+    /// The report, or `None` for a connection that doesn't count: of those, nothing more is read
+    /// than what makes them valid.
+    ///
+    /// # Errors
+    /// Which of the fields that decide is wrong, and how.
+    pub(super) fn report(&self, feed: Feed) -> Result<Option<Report>, String> {
+        let topic = topic(self.topic)?;
+        let scopes = scopes(self.scopes, feed)?;
+        let statistics = match feed {
+            Feed::Relay => Statistics::read(self.stats)?,
+            // An idle connection to jump is normal, so its statistics are not even looked at.
+            Feed::Jump => None,
+        };
+        Ok(scopes.map(|scopes| Report {
+            topic: Topic::from(&*topic),
+            transmitted: statistics.as_ref().map_or(Transmitted::Unknown, |s| s.last.into()),
+            connection: Connection {
+                can_read: self.can_read == Some("true"),
+                can_write: self.can_write == Some("true"),
+                connected: time(self.connected),
+                expires_at: time(self.expires_at),
+                remote_addr: shown(self.remote_addr),
+                scopes,
+                user_agent: shown(self.user_agent),
+                tx: statistics.as_ref().map(|s| s.tx.traffic(Some(s.last))),
+                rx: statistics
+                    .and_then(|s| s.rx)
+                    .map(|rx| rx.traffic(rx.last.and_then(|l| Last::read(l).ok()))),
+            },
+        }))
+    }
+
+    /// Which connection this is, for complaints.
+    pub(super) fn label(&self) -> Option<String> {
+        json::string(self.topic?).map(|topic| text::excerpt(&topic))
+    }
+}
+
+fn topic(value: Option<&str>) -> Result<Cow<'_, str>, String> {
+    let value = json::present(value).ok_or("topic is missing")?;
+    let topic = json::string(value).ok_or_else(|| format!("topic is {}, not a string", json::kind(value)))?;
+    match text::unfit_as_name(&topic) {
+        None => Ok(topic),
+        Some(problem) => Err(format!("topic {problem}")),
+    }
+}
+
+/// The scopes of a connection that counts, as they are shown; `None` for any other connection.
+fn scopes(value: Option<&str>, feed: Feed) -> Result<Option<SmolStr>, String> {
+    let Some(value) = json::present(value) else { return Ok(None) };
+    let (mut counts, mut odd) = (false, None);
+    let mut joined = SmolStrBuilder::new();
+    let each = |element| {
+        let Some(scope) = json::string(element) else {
+            odd.get_or_insert(element);
+            return;
+        };
+        counts |= scope == feed.counting_scope();
+        if !joined.is_empty() {
+            text::push_shown(&mut joined, " ");
+        }
+        text::push_shown(&mut joined, &scope);
+    };
+    json::elements(value, each).ok_or_else(|| format!("scopes is {}, not an array", json::kind(value)))?;
+    match odd {
+        Some(element) => Err(format!("scopes holds {}, not only strings", json::kind(element))),
+        None => Ok(counts.then(|| joined.finish())),
+    }
+}
+
+/// What relay up to v0.7 says of what a connection carried.
+struct Statistics<'a> {
+    /// When it last transmitted: the one thing here that decides.
+    last: Last,
+    tx: Direction<'a>,
+    rx: Option<Direction<'a>>,
+}
+
+impl<'a> Statistics<'a> {
+    /// `None` where there are none, which is how later versions of relay are.
+    fn read(value: Option<&'a str>) -> Result<Option<Self>, String> {
+        let Some(value) = json::present(value) else { return Ok(None) };
+        let (mut tx, mut rx) = (None, None);
+        let each = |key, value| match key {
+            r#""tx""# => tx = Some(value),
+            r#""rx""# => rx = Some(value),
+            _ => (),
+        };
+        json::members(value, each).ok_or_else(|| format!("stats is {}, not an object", json::kind(value)))?;
+        let tx = json::present(tx).ok_or("stats.tx is missing")?;
+        let tx =
+            Direction::read(tx).ok_or_else(|| format!("stats.tx is {}, not an object", json::kind(tx)))?;
+        let last = json::present(tx.last).ok_or("stats.tx.last is missing")?;
+        let last = Last::read(last).map_err(|problem| format!("stats.tx.last {problem}"))?;
+        Ok(Some(Self { last, tx, rx: rx.and_then(Direction::read) }))
+    }
+}
+
+/// The statistics of one direction, as they are written.
+#[derive(Default)]
+struct Direction<'a> {
+    last: Option<&'a str>,
+    size: Option<&'a str>,
+    fps: Option<&'a str>,
+}
+
+impl<'a> Direction<'a> {
+    fn read(value: &'a str) -> Option<Self> {
+        let mut read = Self::default();
+        json::members(value, |key, value| match key {
+            r#""last""# => read.last = Some(value),
+            r#""size""# => read.size = Some(value),
+            r#""fps""# => read.fps = Some(value),
+            _ => (),
+        })?;
+        Some(read)
+    }
+
+    fn traffic(&self, last: Option<Last>) -> Traffic {
+        let last = match last {
+            Some(Last::Ago(span)) => Some(span),
+            Some(Last::Never) | None => None,
+        };
+        let amount = |value: Option<&str>| {
+            value.and_then(json::number).filter(|n| n.is_finite() && *n >= 0.0).unwrap_or_default()
+        };
+        Traffic { last, size: amount(self.size), fps: amount(self.fps) }
+    }
+}
+
+/// When something was last carried.
+#[derive(Clone, Copy)]
+enum Last {
+    Ago(Duration),
+    Never,
+}
+
+impl Last {
+    /// What jump prints for *never*: the longest duration that Go knows.
+    const NEVER_NANOS: i64 = i64::MAX;
+
+    /// # Errors
+    /// What is wrong, as the rest of a sentence about the field.
+    fn read(value: &str) -> Result<Self, String> {
+        let nanos = match json::string(value) {
+            Some(text) if text == "Never" => return Ok(Self::Never),
+            Some(text) => duration::parse(&text).map_err(|problem| problem.to_string())?,
+            None => nanos(value)?,
+        };
+        match u64::try_from(nanos) {
+            Ok(_) if nanos == Self::NEVER_NANOS => Ok(Self::Never),
+            Ok(nanos) => Ok(Self::Ago(Duration::from_nanos(nanos))),
+            Err(_) => Err(format!("{} is negative", text::excerpt(value))),
+        }
+    }
+}
+
+/// A number of nanoseconds. One with a fraction or an exponent is cut to whole ones.
+fn nanos(value: &str) -> Result<i64, String> {
+    const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
+    if let Ok(nanos) = value.parse() {
+        return Ok(nanos);
+    }
+    let number =
+        json::number(value).ok_or_else(|| format!("is {}, not a string or number", json::kind(value)))?;
+    if number.abs() >= TOO_LARGE {
+        return Err(format!("{} is too large", text::excerpt(value)));
+    }
+    Ok(number.floor() as i64)
+}
+
+impl From<Last> for Transmitted {
+    fn from(last: Last) -> Self {
+        match last {
+            Last::Ago(span) => Self::Ago(span),
+            Last::Never => Self::Never,
+        }
+    }
+}
+
+/// A time to be shown, in milliseconds since 1970. Nobody connected in 1970 or before: such times
+/// stand for none.
+fn time(value: Option<&str>) -> Option<i64> {
+    let time: Timestamp = json::string(value?)?.parse().ok()?;
+    Some(time.as_millisecond()).filter(|millis| *millis > 0)
+}
+
+/// A text to be shown.
+fn shown(value: Option<&str>) -> SmolStr {
+    value.and_then(json::string).map(|text| text::shown(&text)).unwrap_or_default()
+}
