@@ -4,12 +4,16 @@
 //! says what came of it: it never retries and never decides.
 
 pub mod book;
+mod broken;
+mod cause;
 pub mod clock;
 mod crypto;
 pub mod feed;
+mod http;
 pub mod mail;
 pub mod repeated;
 pub mod service;
+mod tls;
 pub mod token;
 pub mod wire;
 

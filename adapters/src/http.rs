@@ -1,0 +1,205 @@
+//! One request to a service, and its answer: bounded in time and in size, and never redirected.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LOCATION};
+use reqwest::redirect::Policy;
+use reqwest::{Method, Response, StatusCode, Url};
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret, SecretString};
+use status_core::{Failure, FailureKind};
+
+use crate::broken::Broken;
+use crate::cause;
+use crate::crypto::install_crypto;
+use crate::service::Service;
+use crate::wire::refusal::{self, Refusal};
+
+/// How much is read of the body of an answer that is a refusal, in bytes.
+const LARGEST_REFUSAL: usize = 64 << 10;
+
+/// Sends requests to one service.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    service: Service,
+    client: reqwest::Client,
+    limits: Limits,
+}
+
+/// What is waited for and read at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// From connecting to the end of the answer.
+    pub(crate) time: Duration,
+    /// The setting that says so, to be named when it is over.
+    pub(crate) set_by: Option<&'static str>,
+    /// Size of an answer's body, in bytes.
+    pub(crate) body: usize,
+}
+
+impl Caller {
+    /// # Errors
+    /// The service's address makes no sense, or there is no way to make connections.
+    pub(crate) fn new(service: Service, limits: Limits, tls: &Arc<ClientConfig>) -> Result<Self, String> {
+        install_crypto();
+        let address = service.audience();
+        let problem =
+            |problem: &dyn fmt::Display| format!("{}'s address {address:?}: {problem}", service.name());
+        let url = Url::parse(&address).map_err(|e| problem(&e))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(problem(&"it should be http://host or https://host and a path"));
+        }
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(ClientConfig::clone(tls))
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .timeout(limits.time)
+            // Long enough for requests in a row, and too short for the other end to have closed it.
+            .pool_idle_timeout(Duration::from_secs(5))
+            .user_agent(concat!("status/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| format!("no connections to {}: {}", service.name(), Broken::new(&e)))?;
+        Ok(Self { service, client, limits })
+    }
+
+    /// The service that it sends requests to.
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Sends a request without a body, and returns the body of the answer if it says success.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        url: Url,
+        token: &SecretString,
+    ) -> Result<Vec<u8>, Failure> {
+        let asked = Asked { service: &self.service, method: method.clone(), url: url.clone(), token };
+        let response = self
+            .client
+            .request(method, url)
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, secret_header(token))
+            .header(CONTENT_LENGTH, 0)
+            .send()
+            .await
+            .map_err(|error| asked.broken(&error, &self.limits))?;
+        let status = response.status();
+        if status.is_success() {
+            return self.body(response, &asked, self.limits.body).await;
+        }
+        if let Some(location) = response.headers().get(LOCATION).filter(|_| status.is_redirection()) {
+            return Err(asked.redirected(status, location));
+        }
+        // What it says of the refusal may be long or not come at all, and it is one all the same.
+        let body = self.body(response, &asked, LARGEST_REFUSAL).await.unwrap_or_default();
+        Err(asked.refused(status, &body))
+    }
+
+    async fn body(
+        &self,
+        mut response: Response,
+        asked: &Asked<'_>,
+        limit: usize,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|e| asked.broken(&e, &self.limits))? {
+            if body.len() + part.len() > limit {
+                let what = format!("sent more than {limit} bytes in answer to");
+                return Err(asked.failure(FailureKind::Garbled, &what, "", None));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(body)
+    }
+
+    /// The answer said success, but makes no sense: `problem` says why.
+    pub(crate) fn garbled(&self, method: Method, url: Url, body: &[u8], problem: &str) -> Failure {
+        let asked = Asked { service: &self.service, method, url, token: &SecretString::default() };
+        let page = cause::is_page(body);
+        let problem = if page { "a web page" } else { problem };
+        let cause = page.then(|| cause::of_page(&self.service));
+        asked.failure(FailureKind::Garbled, "answered nonsense to", problem, cause)
+    }
+}
+
+fn secret_header(token: &SecretString) -> HeaderValue {
+    let mut value = HeaderValue::from_str(token.expose_secret())
+        .expect("a token is letters, digits, dots, dashes and underscores");
+    value.set_sensitive(true);
+    value
+}
+
+/// A request, for saying what came of it.
+struct Asked<'a> {
+    service: &'a Service,
+    method: Method,
+    url: Url,
+    token: &'a SecretString,
+}
+
+impl Asked<'_> {
+    fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
+        let refusal = refusal::read(body);
+        let refusal = Refusal { message: self.without_token(&refusal.message), ..refusal };
+        let cause = cause::of_refusal(self.service, status, &refusal, cause::is_page(body));
+        // The service itself knows the path but not what it names; a proxy or another service
+        // that knows neither has no code, or speaks of the path.
+        let unknown = status == StatusCode::NOT_FOUND
+            && refusal.code.is_some()
+            && !refusal.message.starts_with("path ");
+        let kind = if unknown { FailureKind::NotFound } else { FailureKind::Refused };
+        let answer =
+            format!("{status}, saying {:?}, to a token for {}", refusal.message, self.service.audience());
+        self.failure(kind, "refused", &answer, cause.filter(|_| !unknown))
+    }
+
+    fn redirected(&self, status: StatusCode, location: &HeaderValue) -> Failure {
+        let to = location.to_str().ok().and_then(|text| self.url.join(text).ok());
+        let (to, cause) = match to {
+            Some(to) => (shown(&to), cause::of_redirect(self.service, &self.url, &to)),
+            None => ("an address that makes no sense".to_owned(), None),
+        };
+        let answer = format!("{status} to {to}, which was not followed, since the token is not for others");
+        self.failure(FailureKind::Refused, "redirected", &answer, cause)
+    }
+
+    fn broken(&self, error: &reqwest::Error, limits: &Limits) -> Failure {
+        if error.is_timeout() {
+            let setting = limits.set_by.map(|name| format!(" ({name})")).unwrap_or_default();
+            let what = format!("did not answer within {:?}{setting}", limits.time);
+            return self.failure(FailureKind::TimedOut, &what, "", None);
+        }
+        let broken = Broken::new(error);
+        let cause = cause::of_broken(self.service, &broken);
+        let what = if error.is_connect() { "cannot be reached for" } else { "broke off" };
+        self.failure(FailureKind::Unreachable, what, &broken.to_string(), cause)
+    }
+
+    /// `<service> <what> <method> <url>: <how>; likely cause: …`
+    fn failure(&self, kind: FailureKind, what: &str, how: &str, cause: Option<String>) -> Failure {
+        let mut detail = format!("{} {what} {} {}", self.service.name(), self.method, shown(&self.url));
+        for (before, text) in [(": ", Some(how)), ("; likely cause: ", cause.as_deref())] {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                detail.push_str(before);
+                detail.push_str(text);
+            }
+        }
+        Failure { kind, detail }
+    }
+
+    /// What the service says, unless it says our token back to us.
+    fn without_token(&self, text: &str) -> String {
+        match self.token.expose_secret() {
+            "" => text.to_owned(),
+            token => text.replace(token, "<token>"),
+        }
+    }
+}
+
+/// An address without what is secret in it or doesn't matter: user, query and fragment.
+pub(crate) fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
