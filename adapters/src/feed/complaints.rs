@@ -1,0 +1,86 @@
+//! What is wrong with what a feed sends, told to the log: when it starts, rarely while it lasts,
+//! and when it ends.
+
+use std::fmt;
+
+use status_core::{Feed, Report, Time};
+
+use crate::repeated::Repeated;
+use crate::wire::frame::{Frame, Refused};
+
+/// What was complained about so far.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    feed: Feed,
+    /// Frames that are no JSON, or no text.
+    junk: Repeated,
+    /// Snapshots without a single valid report: a dialect that is not known.
+    unusable: Repeated,
+    /// Single reports in snapshots that are good otherwise.
+    refused: Repeated,
+}
+
+impl Complaints {
+    pub(super) fn new(feed: Feed) -> Self {
+        Self { feed, junk: Repeated::default(), unusable: Repeated::default(), refused: Repeated::default() }
+    }
+
+    /// Complains about a frame, or notes that there is nothing to complain about any more.
+    pub(super) fn look_at(&mut self, frame: &Frame, now: Time) {
+        let feed = self.feed;
+        if let Some(problem) = &frame.not_json {
+            failed(&mut self.junk, now, &format!("{feed} sent a frame that is not JSON: {problem}"));
+        }
+        if frame.meaningless > 0 {
+            tracing::debug!(
+                "{feed} sent {} values that are no snapshots, such as commands",
+                frame.meaningless
+            );
+        }
+        match &frame.snapshot {
+            None if frame.unusable.count > 0 => {
+                let what = format!("{feed} sent a snapshot without a valid report");
+                failed(&mut self.unusable, now, &told(&what, &frame.unusable));
+            }
+            None => {}
+            Some(snapshot) => {
+                if frame.not_json.is_none() {
+                    ended(&mut self.junk, now, &format!("{feed} sends JSON again"));
+                }
+                ended(&mut self.unusable, now, &format!("{feed} sends valid reports again"));
+                if snapshot.refused.count > 0 {
+                    let all = snapshot.valid + snapshot.refused.count;
+                    let what =
+                        format!("{feed} sent {} of {all} reports that are refused", snapshot.refused.count);
+                    failed(&mut self.refused, now, &told(&what, &snapshot.refused));
+                } else {
+                    ended(&mut self.refused, now, &format!("{feed} sends no more reports that are refused"));
+                }
+            }
+        }
+    }
+
+    /// Complains about a frame that is no text. It holds no snapshot.
+    pub(super) fn not_text(&mut self, now: Time) -> Option<Vec<Report>> {
+        failed(&mut self.junk, now, &format!("{} sent a frame that is no text", self.feed));
+        None
+    }
+}
+
+fn told(what: &dyn fmt::Display, refused: &Refused) -> String {
+    let more = refused.count - refused.first.len().min(refused.count);
+    let and_more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{what}: {}{and_more}", refused.first.join("; "))
+}
+
+fn failed(repeated: &mut Repeated, now: Time, text: &str) {
+    if let Some(failing) = repeated.failed(now, text) {
+        tracing::warn!("{failing}");
+    }
+}
+
+fn ended(repeated: &mut Repeated, now: Time, text: &str) {
+    if let Some(over) = repeated.ended(now) {
+        tracing::info!("{text}: {over}");
+    }
+}

@@ -1,0 +1,89 @@
+//! Opening a websocket, and closing it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use rustls::ClientConfig;
+use status_core::{Failure, FailureKind, Feed};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+
+use super::access::Address;
+use super::{LARGEST_MESSAGE, PATIENCE};
+use crate::broken::Broken;
+use crate::wire::refusal;
+
+/// An open websocket.
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Opens a websocket. That it is open proves nothing yet: a feed opens one with a bad code, too.
+pub(super) async fn open(feed: Feed, address: &Address, tls: &Arc<ClientConfig>) -> Result<Socket, Failure> {
+    match timeout(PATIENCE, shake_hands(address, tls)).await {
+        Ok(Ok(socket)) => {
+            tracing::debug!("{feed}: websocket {} is open", address.shown());
+            Ok(socket)
+        }
+        Ok(Err(error)) => Err(told(feed, address, *error)),
+        Err(_) => {
+            let what = format!("did not open within {PATIENCE:?}");
+            Err(failure(feed, address, FailureKind::TimedOut, &what))
+        }
+    }
+}
+
+/// Ends a connection in good manners, without waiting long for the other side's.
+pub(super) async fn say_goodbye(socket: &mut Socket, why: Option<CloseFrame>) {
+    const LONG_ENOUGH: Duration = Duration::from_secs(1);
+    // It is over either way.
+    let _ = match why {
+        Some(frame) => timeout(LONG_ENOUGH, socket.close(Some(frame))).await,
+        None => timeout(LONG_ENOUGH, socket.flush()).await,
+    };
+}
+
+async fn shake_hands(address: &Address, tls: &Arc<ClientConfig>) -> Result<Socket, Box<Error>> {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LARGEST_MESSAGE))
+        .max_frame_size(Some(LARGEST_MESSAGE));
+    let stream = TcpStream::connect(address.host_and_port()).await.map_err(Error::Io)?;
+    let connector = Connector::Rustls(Arc::clone(tls));
+    let shaken = client_async_tls_with_config(address.with_code(), stream, Some(config), Some(connector));
+    shaken.await.map(|(socket, _)| socket).map_err(Box::new)
+}
+
+fn told(feed: Feed, address: &Address, error: Error) -> Failure {
+    match error {
+        Error::Http(response) => refused(feed, address, &response),
+        Error::Io(_) | Error::Tls(_) => {
+            let what = format!(
+                "cannot be reached: {}; {feed}'s access point gave this address",
+                Broken::new(&error)
+            );
+            failure(feed, address, FailureKind::Unreachable, &what)
+        }
+        error => {
+            let what = format!("is no websocket: {}", address.without_code(&error.to_string()));
+            failure(feed, address, FailureKind::Garbled, &what)
+        }
+    }
+}
+
+fn refused(feed: Feed, address: &Address, response: &Response) -> Failure {
+    let refusal = refusal::read(response.body().as_deref().unwrap_or_default());
+    let what = format!(
+        "refused to open: {}, saying {:?}; likely cause: what is in front of {feed} is down, or passes no \
+         websockets on; {feed}'s access point gave this address",
+        response.status(),
+        address.without_code(&refusal.message)
+    );
+    failure(feed, address, FailureKind::Refused, &what)
+}
+
+fn failure(feed: Feed, address: &Address, kind: FailureKind, what: &str) -> Failure {
+    Failure { kind, detail: format!("{feed}'s websocket {} {what}", address.shown()) }
+}

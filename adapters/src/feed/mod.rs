@@ -1,0 +1,154 @@
+//! Relay and jump: an access point that gives a websocket address, and snapshots on the websocket.
+
+mod access;
+mod complaints;
+mod connect;
+mod ending;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use status_core::{Failure, Feed, Report};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::clock::Clock;
+use crate::service::Service;
+use crate::wire::frame;
+use crate::{FeedSource, tls};
+use access::{Access, Address};
+use complaints::Complaints;
+use connect::Socket;
+use ending::Ending;
+
+/// How large a message is read at most, in bytes. A snapshot takes about 400 for each connection.
+pub const LARGEST_MESSAGE: usize = 64 << 20;
+
+/// How long the access point may take, and then the websocket until it is open.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The real relay or jump.
+///
+/// A connection that never says anything is kept: that it is silent for too long is for others to
+/// decide.
+pub struct WsFeed {
+    feed: Feed,
+    access: Access,
+    tls: Arc<ClientConfig>,
+    clock: Arc<dyn Clock>,
+    complaints: Mutex<Complaints>,
+}
+
+impl WsFeed {
+    /// The feed whose access point is at `service`.
+    ///
+    /// # Errors
+    /// The service's address makes no sense.
+    pub fn new(feed: Feed, service: Service, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        Self::over(tls::config(), feed, service, clock)
+    }
+
+    /// Likewise, where one more certificate authority is trusted. For tests.
+    ///
+    /// # Errors
+    /// The service's address or the certificate makes no sense.
+    pub fn trusting(
+        root: CertificateDer<'static>,
+        feed: Feed,
+        service: Service,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let tls = tls::config_trusting(root).map_err(|e| format!("the certificate: {e}"))?;
+        Self::over(tls, feed, service, clock)
+    }
+
+    fn over(
+        tls: Arc<ClientConfig>,
+        feed: Feed,
+        service: Service,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let access = Access::new(feed, service, &tls)?;
+        Ok(Self { feed, access, tls, clock, complaints: Mutex::new(Complaints::new(feed)) })
+    }
+
+    /// Hands over every snapshot that comes, until the connection ends.
+    ///
+    /// While nobody takes them, a newer snapshot replaces the one that waits: a feed disconnects
+    /// whoever stops reading.
+    async fn follow(
+        &self,
+        socket: &mut Socket,
+        address: &Address,
+        snapshots: &mpsc::Sender<Vec<Report>>,
+    ) -> Failure {
+        let mut waiting = None;
+        let mut count: u64 = 0;
+        loop {
+            let message = tokio::select! {
+                () = snapshots.closed() => return Ending::unwanted(self.feed),
+                room = snapshots.reserve(), if waiting.is_some() => {
+                    if let (Ok(room), Some(reports)) = (room, waiting.take()) {
+                        room.send(reports);
+                    }
+                    continue;
+                }
+                message = socket.next() => message,
+            };
+            let snapshot = match message {
+                Some(Ok(Message::Text(text))) => self.read(text.as_str()),
+                Some(Ok(Message::Binary(bytes))) => match str::from_utf8(&bytes) {
+                    Ok(text) => self.read(text),
+                    Err(_) => self.complaints(|complaints, now| complaints.not_text(now)),
+                },
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
+                Some(Ok(Message::Close(frame))) => {
+                    connect::say_goodbye(socket, None).await;
+                    return Ending::closed(frame.as_ref()).told(self.feed, address, count);
+                }
+                Some(Err(error)) => {
+                    let ending = Ending::broken(&error);
+                    connect::say_goodbye(socket, ending.goodbye()).await;
+                    return ending.told(self.feed, address, count);
+                }
+                None => return Ending::closed_silently().told(self.feed, address, count),
+            };
+            if snapshot.is_some() {
+                count += 1;
+                waiting = snapshot;
+            }
+        }
+    }
+
+    /// The snapshot in a frame, if there is one. What is wrong with it goes to the log.
+    fn read(&self, text: &str) -> Option<Vec<Report>> {
+        let frame = frame::read(self.feed, text);
+        self.complaints(|complaints, now| complaints.look_at(&frame, now));
+        frame.snapshot.map(|snapshot| snapshot.reports)
+    }
+
+    fn complaints<T>(&self, tell: impl FnOnce(&mut Complaints, status_core::Time) -> T) -> T {
+        let now = self.clock.now().time;
+        // What a panic elsewhere left behind is only counts of what was logged.
+        tell(&mut self.complaints.lock().unwrap_or_else(PoisonError::into_inner), now)
+    }
+}
+
+#[async_trait]
+impl FeedSource for WsFeed {
+    async fn listen(&self, expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure {
+        let opened = async {
+            let address = self.access.ask(expires, self.clock.now().wall).await?;
+            let socket = connect::open(self.feed, &address, &self.tls).await?;
+            Ok((address, socket))
+        };
+        match opened.await {
+            Ok((address, mut socket)) => self.follow(&mut socket, &address, &snapshots).await,
+            Err(failure) => failure,
+        }
+    }
+}
