@@ -1,1 +1,3 @@
-//! sim
+//! Everything that stands in for the real services.
+
+pub mod mock;
