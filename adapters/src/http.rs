@@ -121,7 +121,7 @@ impl Caller {
         let page = cause::is_page(body);
         let problem = if page { "a web page" } else { problem };
         let cause = page.then(|| cause::of_page(&self.service));
-        asked.failure(FailureKind::Garbled, "answered nonsense to", problem, cause)
+        asked.failure(FailureKind::Garbled, "answered nonsense to", problem, cause.as_deref())
     }
 }
 
@@ -153,7 +153,7 @@ impl Asked<'_> {
         let kind = if unknown { FailureKind::NotFound } else { FailureKind::Refused };
         let answer =
             format!("{status}, saying {:?}, to a token for {}", refusal.message, self.service.audience());
-        self.failure(kind, "refused", &answer, cause.filter(|_| !unknown))
+        self.failure(kind, "refused", &answer, cause.filter(|_| !unknown).as_deref())
     }
 
     fn redirected(&self, status: StatusCode, location: &HeaderValue) -> Failure {
@@ -163,7 +163,7 @@ impl Asked<'_> {
             None => ("an address that makes no sense".to_owned(), None),
         };
         let answer = format!("{status} to {to}, which was not followed, since the token is not for others");
-        self.failure(FailureKind::Refused, "redirected", &answer, cause)
+        self.failure(FailureKind::Refused, "redirected", &answer, cause.as_deref())
     }
 
     fn broken(&self, error: &reqwest::Error, limits: &Limits) -> Failure {
@@ -175,13 +175,13 @@ impl Asked<'_> {
         let broken = Broken::new(error);
         let cause = cause::of_broken(self.service, &broken);
         let what = if error.is_connect() { "cannot be reached for" } else { "broke off" };
-        self.failure(FailureKind::Unreachable, what, &broken.to_string(), cause)
+        self.failure(FailureKind::Unreachable, what, &broken.to_string(), cause.as_deref())
     }
 
     /// `<service> <what> <method> <url>: <how>; likely cause: …`
-    fn failure(&self, kind: FailureKind, what: &str, how: &str, cause: Option<String>) -> Failure {
+    fn failure(&self, kind: FailureKind, what: &str, how: &str, cause: Option<&str>) -> Failure {
         let mut detail = format!("{} {what} {} {}", self.service.name(), self.method, shown(&self.url));
-        for (before, text) in [(": ", Some(how)), ("; likely cause: ", cause.as_deref())] {
+        for (before, text) in [(": ", Some(how)), ("; likely cause: ", cause)] {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 detail.push_str(before);
                 detail.push_str(text);

@@ -1,4 +1,5 @@
 //! How a connection ended, in words.
+#![expect(clippy::wildcard_enum_match_arm, reason = "the libraries' errors have more variants than matter")]
 
 use std::borrow::Cow;
 

@@ -103,7 +103,7 @@ impl WsFeed {
                 Some(Ok(Message::Text(text))) => self.read(text.as_str()),
                 Some(Ok(Message::Binary(bytes))) => match str::from_utf8(&bytes) {
                     Ok(text) => self.read(text),
-                    Err(_) => self.complaints(|complaints, now| complaints.not_text(now)),
+                    Err(_) => self.complaints(Complaints::not_text),
                 },
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
                 Some(Ok(Message::Close(frame))) => {

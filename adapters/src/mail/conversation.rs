@@ -1,0 +1,162 @@
+//! What is said to a mail server, step by step: the library's own way of sending gives up at the
+//! first address that is refused.
+
+use std::time::Duration;
+
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Auth, Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::ClientId;
+use secrecy::ExposeSecret;
+use status_core::Lasting;
+use tokio::time::timeout;
+
+use super::delivery::Delivery;
+use super::{IMPLICIT_TLS, MailAuth, MailSettings};
+use crate::broken::Broken;
+
+/// How long one of a mail server's addresses may take to answer, before the next is tried.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+/// How much is quoted of an answer, in characters.
+const QUOTED: usize = 300;
+
+/// What went wrong, and what it means for the mail.
+pub(super) struct Problem {
+    pub(super) lasting: Lasting,
+    pub(super) what: String,
+}
+
+/// An open connection, on which we are logged in if we are to be.
+pub(super) struct Conversation {
+    connection: AsyncSmtpConnection,
+}
+
+impl Conversation {
+    /// Connects, begins TLS, and logs in.
+    pub(super) async fn begin(settings: &MailSettings, tls: &TlsParameters) -> Result<Self, Problem> {
+        let server = (settings.host.as_str(), settings.port);
+        let us = ClientId::default();
+        let implicit = (settings.port == IMPLICIT_TLS).then(|| tls.clone());
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(server, Some(CONNECTING), &us, implicit, None)
+                .await
+                .map_err(|error| for_now("cannot be reached", &error))?;
+        if connection.can_starttls() {
+            let begun = connection.starttls(tls.clone(), &us).await;
+            begun.map_err(|error| for_now("offers TLS, but fails to begin it", &error))?;
+        }
+        let mut conversation = Self { connection };
+        conversation.log_in(&settings.auth).await?;
+        Ok(conversation)
+    }
+
+    async fn log_in(&mut self, auth: &MailAuth) -> Result<(), Problem> {
+        let MailAuth::Plain { user, password } = auth else { return Ok(()) };
+        let problem = |what: &str| Problem { lasting: Lasting::ForNow, what: what.to_owned() };
+        if !self.connection.is_encrypted() {
+            return Err(problem("offers no TLS, and the password is not sent without"));
+        }
+        if self.connection.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
+            return Err(problem(
+                "offers no login with a password; likely cause: STATUS_EMAIL_AUTH_TYPE should be none",
+            ));
+        }
+        let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
+        self.connection.auth(DEFAULT_MECHANISMS, &credentials).await.map(drop).map_err(|error| {
+            let what = format!("refused the login of {user:?}: {}", said(&error));
+            let cause = "likely cause: STATUS_EMAIL_PASSWORD or STATUS_EMAIL_FROM is wrong";
+            problem(&format!("{}; {cause}", without_password(&what, &credentials, password.expose_secret())))
+        })
+    }
+
+    /// Offers a mail from `settings.from` to everybody who is left. When this returns well, the mail server either
+    /// waits for the text or wants it for nobody.
+    pub(super) async fn offer(
+        &mut self,
+        settings: &MailSettings,
+        delivery: &mut Delivery,
+    ) -> Result<(), Problem> {
+        delivery.offered();
+        let from = &settings.from.email;
+        let begun = self.connection.command(Mail::new(Some(from.clone()), Vec::new())).await;
+        begun.map_err(|error| by_code(&format!("refused a mail from {from}"), &error, Lasting::ForNow))?;
+        for address in delivery.left.clone() {
+            match self.connection.command(Rcpt::new(address.clone(), Vec::new())).await {
+                Ok(_) => delivery.accepted(address),
+                Err(error) if is_about_login(&error) || hangs_up(&error) => {
+                    return Err(for_now(&format!("refused a mail to {address}"), &error));
+                }
+                Err(error) if error.is_permanent() => delivery.refused(&address, said(&error)),
+                Err(error) if error.is_transient() => delivery.put_off(&address, said(&error)),
+                Err(error) => return Err(for_now(&format!("failed at a mail to {address}"), &error)),
+            }
+        }
+        if delivery.is_wanted() {
+            let waiting = self.connection.command(Data).await;
+            waiting.map_err(|error| by_code("refused the mail", &error, Lasting::ForNow))?;
+        }
+        Ok(())
+    }
+
+    /// Hands over the text that the mail server waits for.
+    pub(super) async fn hand_over(&mut self, text: &[u8]) -> Result<(), Problem> {
+        let taken = self.connection.message(text).await;
+        taken.map(drop).map_err(|error| by_code("did not take the mail", &error, Lasting::Unclear))
+    }
+
+    /// Ends it in good manners, without waiting long for the other side's.
+    pub(super) async fn end(mut self) {
+        // Everything that matters was said before.
+        let _ = timeout(Duration::from_secs(1), self.connection.quit()).await;
+    }
+}
+
+fn for_now(what: &str, error: &Error) -> Problem {
+    Problem { lasting: Lasting::ForNow, what: format!("{what}: {}", said(error)) }
+}
+
+/// A problem with a mail, for as long as the answer's code says; without one, it is `otherwise`.
+fn by_code(what: &str, error: &Error, otherwise: Lasting) -> Problem {
+    let lasting = if error.is_transient() || is_about_login(error) {
+        Lasting::ForNow
+    } else if error.is_permanent() {
+        Lasting::ForGood
+    } else {
+        otherwise
+    };
+    Problem { lasting, what: format!("{what}: {}", said(error)) }
+}
+
+/// Whether an answer is about who we are, and not about the mail.
+fn is_about_login(error: &Error) -> bool {
+    error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538))
+}
+
+/// Whether the mail server ends the connection with this answer, whatever was asked.
+fn hangs_up(error: &Error) -> bool {
+    error.status().is_some_and(|code| u16::from(code) == 421)
+}
+
+/// What the mail server said, or what was the matter with the connection.
+fn said(error: &Error) -> String {
+    let text = match (error.status(), std::error::Error::source(error)) {
+        (Some(code), Some(text)) => format!("{code} {text}"),
+        (Some(code), None) => code.to_string(),
+        (None, _) => Broken::new(error).to_string(),
+    };
+    let one_line = text.replace(char::is_control, " ");
+    one_line.chars().take(QUOTED).collect()
+}
+
+/// A text of the mail server, unless it says the password back to us, plain or as it was sent.
+fn without_password(text: &str, credentials: &Credentials, password: &str) -> String {
+    let sent = [(Mechanism::Plain, None), (Mechanism::Login, Some("Password:".to_owned()))];
+    let sent = sent.into_iter().filter_map(|(mechanism, challenge)| {
+        let line = Auth::new(mechanism, credentials.clone(), challenge).ok()?.to_string();
+        Some(line.split_whitespace().next_back()?.to_owned())
+    });
+    let secrets = sent.chain([password.to_owned()]).filter(|secret| !secret.is_empty());
+    secrets.fold(text.to_owned(), |text, secret| text.replace(&secret, "<password>"))
+}

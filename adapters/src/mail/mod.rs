@@ -1,0 +1,170 @@
+//! Mail, over SMTP.
+
+mod address;
+mod conversation;
+mod delivery;
+mod letter;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use secrecy::SecretString;
+use status_core::{Delivered, Lasting, Mail, MailFailure};
+use tokio::time::timeout;
+
+use crate::Mailer;
+use crate::clock::Clock;
+use crate::crypto::install_crypto;
+use conversation::{Conversation, Problem};
+use delivery::{Deliveries, Delivery};
+
+pub use address::{parse_mailbox, parse_mailboxes};
+pub use lettre::message::Mailbox;
+
+/// How long the mail server may take until it wants the text, and then again until it has it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The port where a mail server speaks TLS from the first byte on.
+const IMPLICIT_TLS: u16 = 465;
+
+/// Which mail server, and whose mail.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// The mail server's name (`STATUS_EMAIL_HOST`). Its certificate must be for this name.
+    pub host: String,
+    /// Its port (`STATUS_EMAIL_PORT`). On 465 it speaks TLS from the start; on others TLS is
+    /// begun where the mail server offers it.
+    pub port: u16,
+    /// How to log in (`STATUS_EMAIL_AUTH_TYPE`).
+    pub auth: MailAuth,
+    /// Who it is from (`STATUS_EMAIL_FROM`).
+    pub from: Mailbox,
+    /// Who it is to (`STATUS_EMAIL_TO`).
+    pub to: Vec<Mailbox>,
+    /// Who gets a copy (`STATUS_EMAIL_CC`).
+    pub cc: Vec<Mailbox>,
+}
+
+/// How to log in at the mail server.
+#[derive(Clone, Debug)]
+pub enum MailAuth {
+    /// Not at all.
+    None,
+    /// With a password, and over TLS only.
+    Plain {
+        /// The user; most often the address that the mail is from.
+        user: String,
+        /// The password (`STATUS_EMAIL_PASSWORD`).
+        password: SecretString,
+    },
+}
+
+/// The real mail server.
+///
+/// - It opens a connection for each mail.
+/// - One address that is refused doesn't keep the others from getting the mail: it is reported in
+///   [`Delivered::refused`]. An address that is refused *for now* (4xx) makes the outcome
+///   [`Lasting::Unclear`] where others have got it, and the same mail, sent again, goes only to
+///   those who don't have it yet.
+/// - What goes wrong before the mail itself is spoken of (connection, TLS, login) is
+///   [`Lasting::ForNow`], whatever the code: it says nothing about the mail, and may be set right.
+pub struct SmtpMailer {
+    settings: MailSettings,
+    tls: TlsParameters,
+    patience: Duration,
+    clock: Arc<dyn Clock>,
+    deliveries: Mutex<Deliveries>,
+}
+
+impl SmtpMailer {
+    /// The mail server of `settings`.
+    ///
+    /// # Errors
+    /// The settings make no sense: the variable and what is expected.
+    pub fn new(settings: MailSettings, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        Self::build(settings, clock, None)
+    }
+
+    /// Likewise, where this certificate authority (DER) is trusted, and none else. For tests.
+    ///
+    /// # Errors
+    /// The settings or the certificate make no sense.
+    pub fn trusting(root: &[u8], settings: MailSettings, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        Self::build(settings, clock, Some(root))
+    }
+
+    /// With another patience than half a minute: until the mail server wants the text, and then
+    /// again until it has it.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    fn build(settings: MailSettings, clock: Arc<dyn Clock>, root: Option<&[u8]>) -> Result<Self, String> {
+        install_crypto();
+        if settings.to.is_empty() && settings.cc.is_empty() {
+            return Err("STATUS_EMAIL_TO: at least one address is needed".to_owned());
+        }
+        let mut tls = TlsParameters::builder(settings.host.clone());
+        if let Some(root) = root {
+            let root = Certificate::from_der(root.to_vec()).map_err(|e| format!("the certificate: {e}"))?;
+            tls = tls.certificate_store(CertificateStore::None).add_root_certificate(root);
+        }
+        let tls = tls.build().map_err(|e| format!("no TLS to {}: {e}", settings.host))?;
+        Ok(Self { settings, tls, patience: PATIENCE, clock, deliveries: Mutex::default() })
+    }
+
+    async fn deliver(&self, mail: &Mail, delivery: &mut Delivery) -> Result<Delivered, MailFailure> {
+        let text = letter::write(&self.settings, mail, self.clock.now().wall)?;
+        let offered = async {
+            let mut conversation = Conversation::begin(&self.settings, &self.tls).await?;
+            conversation.offer(&self.settings, delivery).await?;
+            Ok(conversation)
+        };
+        let mut conversation = self.in_time(Lasting::ForNow, offered).await?;
+        if delivery.is_wanted() {
+            self.in_time(Lasting::Unclear, conversation.hand_over(&text)).await?;
+            delivery.taken();
+        }
+        conversation.end().await;
+        delivery.outcome().map_err(|failure| self.named(failure.lasting, &failure.detail))
+    }
+
+    /// Does something for as long as our patience lasts. If it is over then, the mail's fate is `late`.
+    async fn in_time<T>(
+        &self,
+        late: Lasting,
+        what: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, MailFailure> {
+        match timeout(self.patience, what).await {
+            Ok(outcome) => outcome.map_err(|problem| self.named(problem.lasting, &problem.what)),
+            Err(_) => Err(self.named(late, &format!("did not answer within {:?}", self.patience))),
+        }
+    }
+
+    fn named(&self, lasting: Lasting, what: &str) -> MailFailure {
+        let MailSettings { host, port, .. } = &self.settings;
+        MailFailure { lasting, detail: format!("mail server {host}:{port} {what}") }
+    }
+
+    fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
+        // Each change to it is whole, so a panic elsewhere leaves nothing behind.
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure> {
+        let mut delivery = self.deliveries().take(&mail.id, &self.settings);
+        let outcome = self.deliver(mail, &mut delivery).await;
+        if outcome.as_ref().is_err_and(|failure| failure.lasting != Lasting::ForGood) {
+            self.deliveries().keep(mail.id.clone(), delivery);
+        }
+        outcome
+    }
+}
