@@ -1,1 +1,3 @@
 //! The server behind the binary `status`.
+
+pub mod settings;

@@ -1,0 +1,182 @@
+//! One pass over all variables, that finds all problems.
+
+use std::time::Duration;
+
+use status_adapters::service::Service;
+use status_core::{Config, MailText};
+
+use super::parse::{self, Expected};
+use super::problem::{Fault, Problem, Problems, Warning};
+use super::variables::{Found, Variable, Variables};
+use super::{LogSettings, Settings, mail};
+
+/// The core counts in milliseconds, so a shorter limit would be none.
+const TICK: Duration = Duration::from_millis(1);
+/// Tokens count in seconds.
+const SECOND: Duration = Duration::from_secs(1);
+/// Experiments times events is memory: a history longer than this is a slip of the pen.
+const MOST_EVENTS: u32 = 100_000;
+const PORT_SERVE: u16 = 3007;
+const PORT_PROFILE: u16 = 6061;
+
+/// Makes settings of the variables, if nothing is wrong with any of them.
+pub(super) fn settings(
+    variables: &Variables,
+    mut found: Found,
+) -> Result<(Settings, Vec<Warning>), Problems> {
+    let v = variables;
+    let mut core = core(v, &mut found);
+    let book = found.service("book", &v.scheme_book, &v.host_book, &v.basepath_book, &v.secret_book);
+    let relay = found.service("relay", &v.scheme_relay, &v.host_relay, &v.basepath_relay, &v.secret_relay);
+    let jump = found.service("jump", &v.scheme_jump, &v.host_jump, &v.basepath_jump, &v.secret_jump);
+    let timeout_book = found.span(&v.timeout_book, Duration::from_secs(5), TICK);
+    let text = mail_text(v, &mut found);
+    let mail = mail::settings(v, &mut found);
+    core.mail = mail.is_some().then_some(text);
+    let log = log(v, &mut found);
+    let (serve_port, profile) = ports(v, &mut found);
+    match (book, relay, jump, found.problems.is_empty()) {
+        (Some(book), Some(relay), Some(jump), true) => Ok((
+            Settings { core, book, relay, jump, timeout_book, mail, log, serve_port, profile },
+            found.warnings,
+        )),
+        _ => Err(Problems { problems: found.problems, warnings: found.warnings }),
+    }
+}
+
+fn core(v: &Variables, found: &mut Found) -> Config {
+    let default = Config::default();
+    let last = found.span(&v.health_last, default.last_active, TICK);
+    let reconnect_relay_every = default.reconnect_relay_every;
+    let reconnect_jump_every = default.reconnect_jump_every;
+    let config = Config {
+        last_active: found.span(&v.health_last_active, last, TICK),
+        last_checked: found.span(&v.health_last_checked, last, TICK),
+        startup: found.span(&v.health_startup, default.startup, Duration::ZERO),
+        events: found.read(&v.health_events, default.events, |text| {
+            parse::number(text, 1, MOST_EVENTS).map(|events| events as usize)
+        }),
+        log_every: found.span(&v.health_log_every, default.log_every, TICK),
+        forget_after: found.span(&v.forget_after, default.forget_after, TICK),
+        query_book_every: found.span(&v.query_book_every, default.query_book_every, TICK),
+        reconnect_relay_every: found.span(&v.reconnect_relay_every, reconnect_relay_every, SECOND),
+        reconnect_jump_every: found.span(&v.reconnect_jump_every, reconnect_jump_every, SECOND),
+        book_override: found.read(&v.book_override, default.book_override, parse::book_override),
+        mail: None,
+    };
+    if config.forget_after < config.last_checked {
+        let limit = config.last_checked;
+        let why = "or what goes missing is forgotten before it is missed";
+        let expected = format!("at least STATUS_HEALTH_LAST_CHECKED ({limit:?}), {why} (the default is 7d)");
+        found.problem(&v.forget_after, expected);
+    }
+    config
+}
+
+fn mail_text(v: &Variables, found: &mut Found) -> MailText {
+    MailText {
+        subject: found.read(&v.email_subject, "status".to_owned(), parse::words),
+        link: found.read(&v.email_link, String::new(), parse::words),
+    }
+}
+
+fn log(v: &Variables, found: &mut Found) -> LogSettings {
+    let default = LogSettings::default();
+    LogSettings {
+        level: found.read(&v.log_level, default.level, parse::level),
+        format: found.read(&v.log_format, default.format, parse::format),
+        target: found.read(&v.log_file, default.target, parse::log_target),
+        max_size: found.read(&v.log_max_size, default.max_size, parse::size),
+        keep: found.read(&v.log_keep, default.keep, |text| parse::number(text, 0, 1_000)),
+    }
+}
+
+/// The API's port, and the profile's if it is wanted.
+fn ports(v: &Variables, found: &mut Found) -> (u16, Option<u16>) {
+    let serve = found.read(&v.port_serve, PORT_SERVE, |text| parse::port(text, 0));
+    let profile = found.read(&v.port_profile, PORT_PROFILE, |text| parse::port(text, 1));
+    let wanted = found.read(&v.profile, false, parse::boolean);
+    if wanted && profile == serve {
+        found.problem(&v.port_profile, format!("another port than STATUS_PORT_SERVE ({serve})"));
+    }
+    (serve, wanted.then_some(profile))
+}
+
+impl Found {
+    /// What the variable holds as a value, or the default if it holds nothing. If it holds something
+    /// that isn't one, that is a problem, and the default stands in for it.
+    pub(super) fn read<T>(
+        &mut self,
+        variable: &Variable,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, Expected>,
+    ) -> T {
+        match variable.text().map(parse) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(expected)) => {
+                self.problem(variable, expected);
+                default
+            }
+        }
+    }
+
+    /// What the variable holds as a value. Nothing is a problem too.
+    pub(super) fn need<T>(
+        &mut self,
+        variable: &Variable,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Result<T, Expected>,
+    ) -> Option<T> {
+        if variable.text().is_none() {
+            self.problem(variable, expected.to_owned());
+        }
+        self.read(variable, None, |text| parse(text).map(Some))
+    }
+
+    /// Adds a problem with the variable as it is.
+    pub(super) fn problem(&mut self, variable: &Variable, expected: Expected) {
+        // One that could not be read at all has been told of, and looks missing only because of that.
+        if self.problems.iter().any(|problem| problem.variable == variable.name()) {
+            return;
+        }
+        let fault = match variable.text() {
+            None => Fault::Missing,
+            Some(_) if variable.is_secret() => Fault::BadSecret,
+            Some(text) => Fault::bad(text),
+        };
+        self.problems.push(Problem { variable: variable.name(), fault, expected });
+    }
+
+    /// A secret, if there is one.
+    pub(super) fn secret(&mut self, variable: &Variable) -> Option<String> {
+        let secret = variable.secret()?;
+        if secret.trim() != secret {
+            let text = "begins or ends with a blank or a line break, which counts as part of it".to_owned();
+            self.warnings.push(Warning { variable: variable.name(), text });
+        }
+        Some(secret.to_owned())
+    }
+
+    fn span(&mut self, variable: &Variable, default: Duration, least: Duration) -> Duration {
+        self.read(variable, default, |text| parse::span(text, least))
+    }
+
+    fn service(
+        &mut self,
+        name: &'static str,
+        scheme: &Variable,
+        host: &Variable,
+        base_path: &Variable,
+        secret: &Variable,
+    ) -> Option<Service> {
+        let scheme = self.read(scheme, "https", parse::scheme);
+        let host = self.need(host, parse::HOST, |text| parse::host(text, name));
+        let base_path = self.read(base_path, String::new(), parse::base_path);
+        let key = self.secret(secret);
+        if key.is_none() {
+            self.problem(secret, format!("the secret that {name} checks tokens with"));
+        }
+        Some(Service::new(name, scheme, &host?, &base_path, key?.into()))
+    }
+}

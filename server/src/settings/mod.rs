@@ -1,0 +1,147 @@
+//! What the operator chose, read from the environment.
+//!
+//! Every variable begins with `STATUS_`. They are read once, at the start, and all that is wrong with
+//! them is told at once, so that nobody has to start the server ten times to correct ten values.
+
+mod check;
+mod mail;
+mod parse;
+mod problem;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use secrecy::SecretString;
+use status_adapters::service::Service;
+use status_core::Config;
+
+pub use problem::{Fault, Problem, Problems, Warning};
+
+/// Everything that can be set. Printing it with `{:?}` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What decides. Its `mail` is set exactly if [`Settings::mail`] is.
+    pub core: Config,
+    /// Where book is.
+    pub book: Service,
+    /// Where relay is.
+    pub relay: Service,
+    /// Where jump is.
+    pub jump: Service,
+    /// `STATUS_TIMEOUT_BOOK`: how long to wait for an answer of book.
+    pub timeout_book: Duration,
+    /// How to send mail; `None` if none is to be sent.
+    pub mail: Option<MailSettings>,
+    /// What to log, and where.
+    pub log: LogSettings,
+    /// `STATUS_PORT_SERVE`: where the API listens, on every address; 0 for any free port.
+    pub serve_port: u16,
+    /// `STATUS_PORT_PROFILE`, if `STATUS_PROFILE` is true.
+    pub profile: Option<u16>,
+}
+
+/// How to send mail: `STATUS_EMAIL_*`, but for the words in it.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// The mail server, a name or an address without brackets.
+    pub host: String,
+    /// Its port. On 465 TLS comes first; on others STARTTLS is used if it is offered.
+    pub port: u16,
+    /// How to log in there.
+    pub login: MailLogin,
+    /// Who it comes from.
+    pub from: Mailbox,
+    /// Who gets it; at least one.
+    pub to: Vec<Mailbox>,
+    /// Who gets a copy.
+    pub cc: Vec<Mailbox>,
+}
+
+/// How to log in at the mail server.
+#[derive(Clone, Debug)]
+pub enum MailLogin {
+    /// Not at all.
+    None,
+    /// With AUTH PLAIN, over TLS only.
+    Plain {
+        /// The address that the mail comes from.
+        user: String,
+        /// `STATUS_EMAIL_PASSWORD`.
+        password: SecretString,
+    },
+}
+
+/// What to log, and where: `STATUS_LOG_*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Lines of our own below this level are not written.
+    pub level: tracing::Level,
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Where the lines go.
+    pub target: LogTarget,
+    /// How large a file grows before the next is begun, in bytes.
+    pub max_size: u64,
+    /// How many full files are kept besides the one that is written.
+    pub keep: u32,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object.
+    Json,
+    /// For reading.
+    Text,
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// To the standard output.
+    Stdout,
+    /// To the standard error.
+    Stderr,
+    /// To this file, and when it is full, to the next.
+    File(PathBuf),
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            level: tracing::Level::WARN,
+            format: LogFormat::Json,
+            target: LogTarget::File(PathBuf::from("/var/log/status/status.log")),
+            max_size: 100_000_000,
+            keep: 5,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings from this process's environment.
+    ///
+    /// # Errors
+    /// As for [`Settings::from_vars`].
+    pub fn from_env() -> Result<(Self, Vec<Warning>), Problems> {
+        Self::from_vars(std::env::vars_os())
+    }
+
+    /// Reads the settings from variables: names and values. Those whose name doesn't begin with
+    /// `STATUS_` don't matter.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once: required variables that are missing, and values that make
+    /// no sense. No secret is in it.
+    pub fn from_vars(
+        vars: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(Self, Vec<Warning>), Problems> {
+        let (variables, found) = variables::Variables::sort(vars);
+        check::settings(&variables, found)
+    }
+}

@@ -1,0 +1,195 @@
+//! What a value means. Each function says what it expects if a text has no meaning to it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use status_adapters::wire::duration;
+use status_core::BookOverride;
+use tracing::Level;
+use url::Url;
+
+use super::{LogFormat, LogTarget};
+
+/// No span is longer, so that adding one to a time overflows nowhere.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+const SPAN: &str = "a span of time such as 10s, 1h30m, 1500ms or 1d";
+const BOOLEAN: &str = "true or false";
+const SIZE: &str = "a size such as 100MB, 50MiB or a number of bytes, from 1kB to 1TB";
+
+/// What a service's host looks like.
+pub(super) const HOST: &str = "a host such as app.example.org, or host:port, or [::1]:port";
+/// What a mail server's host looks like.
+pub(super) const MAIL_HOST: &str = "the mail server's name, such as smtp.example.org";
+
+/// What was expected instead.
+pub(super) type Expected = String;
+
+/// A span of time that is at least `least`, at most 100 years, and given as Go gives it, or in days.
+pub(super) fn span(text: &str, least: Duration) -> Result<Duration, Expected> {
+    let span = duration::parse_setting(text).map_err(|_| SPAN.to_owned())?;
+    if span < least {
+        return Err(format!("{SPAN}, at least {least:?}"));
+    }
+    if span > LONGEST {
+        return Err(format!("{SPAN}, at most 100 years (36600d)"));
+    }
+    Ok(span)
+}
+
+/// A whole number within limits.
+pub(super) fn number(text: &str, least: u32, most: u32) -> Result<u32, Expected> {
+    text.parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("a whole number from {least} to {most}"))
+}
+
+/// A port number that is at least `least`.
+pub(super) fn port(text: &str, least: u16) -> Result<u16, Expected> {
+    text.parse().ok().filter(|port| *port >= least).ok_or_else(|| match least {
+        0 => "a port number from 1 to 65535, or 0 for any free one".to_owned(),
+        _ => "a port number from 1 to 65535".to_owned(),
+    })
+}
+
+/// Yes or no, in the words that Go knows and two more.
+pub(super) fn boolean(text: &str) -> Result<bool, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" | "yes" => Ok(true),
+        "false" | "f" | "0" | "no" => Ok(false),
+        _ => Err(BOOLEAN.to_owned()),
+    }
+}
+
+/// A number of bytes.
+pub(super) fn size(text: &str) -> Result<u64, Expected> {
+    const LEAST: u64 = 1_000;
+    const MOST: u64 = 1_000_000_000_000;
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (count, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "ki" | "kib" => 1 << 10,
+        "mi" | "mib" => 1 << 20,
+        "gi" | "gib" => 1 << 30,
+        _ => return Err(SIZE.to_owned()),
+    };
+    let bytes = count.parse().ok().and_then(|count: u64| count.checked_mul(unit));
+    bytes.filter(|bytes| (LEAST..=MOST).contains(bytes)).ok_or_else(|| SIZE.to_owned())
+}
+
+/// `http` or `https`.
+pub(super) fn scheme(text: &str) -> Result<&'static str, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "http" => Ok("http"),
+        "https" => Ok("https"),
+        _ => Err("http or https".to_owned()),
+    }
+}
+
+/// A host, perhaps with a port, as it stands in an address of a service called `service`.
+/// It is kept as it is written, since tokens name it so.
+pub(super) fn host(text: &str, service: &str) -> Result<String, Expected> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Err(match (host.contains('@'), plain_host(host)) {
+            (false, true) => format!("a host without scheme and path: write {host}"),
+            _ => format!("{HOST}, without scheme and path"),
+        });
+    }
+    if text.contains('/') {
+        let service = service.to_uppercase();
+        return Err(format!("{HOST}, without a path: that belongs in STATUS_BASEPATH_{service}"));
+    }
+    if plain_host(text) { Ok(text.to_owned()) } else { Err(HOST.to_owned()) }
+}
+
+/// Whether the text is a host, perhaps with a port, and nothing else.
+fn plain_host(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    let port = text.rsplit(']').next().and_then(|rest| rest.split_once(':')).map(|(_, port)| port);
+    text.chars().all(allowed)
+        && port.is_none_or(|text| self::port(text, 1).is_ok())
+        && Url::parse(&format!("http://{text}")).is_ok_and(|url| url.has_host())
+}
+
+/// The host of a mail server, whose port stands elsewhere.
+pub(super) fn mail_host(text: &str) -> Result<String, Expected> {
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if inner.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(inner.to_owned());
+    }
+    if text.contains("://") || text.contains('/') {
+        return Err(format!("{MAIL_HOST}, without scheme and path"));
+    }
+    if text.contains(':') {
+        return Err(format!("{MAIL_HOST}, without a port: that belongs in STATUS_EMAIL_PORT"));
+    }
+    if plain_host(text) { Ok(text.to_owned()) } else { Err(MAIL_HOST.to_owned()) }
+}
+
+/// The path below which a service lives, with or without slashes at its ends.
+pub(super) fn base_path(text: &str) -> Result<String, Expected> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "/-._~%!$&'()*+,;=:@".contains(c);
+    let inner = text.trim_matches('/');
+    let walks = inner.split('/').any(|part| matches!(part, "." | ".."));
+    // An empty part in the middle is a slip of the pen, and most often means a whole address.
+    if !text.chars().all(allowed) || walks || inner.contains("//") {
+        return Err("a path such as /tenant/book".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A level of the log, in our words or those of the older server.
+pub(super) fn level(text: &str) -> Result<Level, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "trace" => Ok(Level::TRACE),
+        "debug" => Ok(Level::DEBUG),
+        "info" => Ok(Level::INFO),
+        "warn" | "warning" => Ok(Level::WARN),
+        "error" | "fatal" | "panic" => Ok(Level::ERROR),
+        _ => Err("trace, debug, info, warn or error".to_owned()),
+    }
+}
+
+/// How a line of the log looks.
+pub(super) fn format(text: &str) -> Result<LogFormat, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err("json or text".to_owned()),
+    }
+}
+
+/// Where the log goes.
+pub(super) fn log_target(text: &str) -> Result<LogTarget, Expected> {
+    match text {
+        "stdout" => Ok(LogTarget::Stdout),
+        "stderr" => Ok(LogTarget::Stderr),
+        path if path.ends_with('/') || path.contains('\0') => {
+            Err("the path of a file, or stdout, or stderr".to_owned())
+        }
+        path => Ok(LogTarget::File(PathBuf::from(path))),
+    }
+}
+
+/// What happens to a person's decision.
+pub(super) fn book_override(text: &str) -> Result<BookOverride, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "respect" => Ok(BookOverride::Respect),
+        "enforce" => Ok(BookOverride::Enforce),
+        _ => Err("respect or enforce".to_owned()),
+    }
+}
+
+/// Words for one line of a mail.
+pub(super) fn words(text: &str) -> Result<String, Expected> {
+    const MOST: usize = 200;
+    if text.chars().any(char::is_control) || text.chars().count() > MOST {
+        return Err(format!("at most {MOST} characters, on one line"));
+    }
+    Ok(text.to_owned())
+}

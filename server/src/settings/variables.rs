@@ -1,0 +1,199 @@
+//! Which variables there are, and what each holds as text.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::problem::{Fault, Problem, Warning};
+
+/// What every variable's name begins with.
+const PREFIX: &str = "STATUS_";
+
+/// What was found wrong so far, and what else is worth telling.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// One variable: its name, and what it holds if it holds anything.
+pub(super) struct Variable {
+    field: &'static str,
+    value: Option<String>,
+}
+
+/// Declares each variable once: as a text that envy fills in, and as a [`Variable`] that knows its name.
+macro_rules! variables {
+    ($($field:ident)*) => {
+        #[derive(Deserialize)]
+        struct Texts {
+            $($field: Option<String>,)*
+        }
+
+        /// All variables that there are.
+        pub(super) struct Variables {
+            $(pub(super) $field: Variable,)*
+        }
+
+        impl From<Texts> for Variables {
+            fn from(texts: Texts) -> Self {
+                Self { $($field: Variable { field: stringify!($field), value: texts.$field },)* }
+            }
+        }
+
+        const FIELDS: &[&str] = &[$(stringify!($field)),*];
+    };
+}
+
+variables! {
+    basepath_book basepath_jump basepath_relay
+    book_override
+    email_auth_type email_cc email_from email_host email_link email_password email_port email_subject email_to
+    forget_after
+    health_events health_last health_last_active health_last_checked health_log_every health_startup
+    host_book host_jump host_relay
+    log_file log_format log_keep log_level log_max_size
+    port_profile port_serve
+    profile
+    query_book_every
+    reconnect_jump_every reconnect_relay_every
+    scheme_book scheme_jump scheme_relay
+    secret_book secret_jump secret_relay
+    timeout_book
+}
+
+impl Variables {
+    /// Picks ours out of the environment, and tells of those that can't be read or that nobody reads.
+    pub(super) fn sort(vars: impl IntoIterator<Item = (OsString, OsString)>) -> (Self, Found) {
+        let mut found = Found::default();
+        let mut known = BTreeMap::new();
+        for (name, value) in vars.into_iter().filter_map(|(name, value)| found.pick(&name, value)) {
+            // An environment can hold a name twice. The first is the one that others would read.
+            known.entry(name).or_insert(value);
+        }
+        let texts = envy::prefixed(PREFIX)
+            .from_iter::<_, Texts>(known)
+            .expect("every field is optional text, and every name is there once");
+        (texts.into(), found)
+    }
+}
+
+impl Found {
+    /// The variable as text, if it is one of ours and holds anything.
+    fn pick(&mut self, name: &OsString, value: OsString) -> Option<(String, String)> {
+        let name = name.to_string_lossy();
+        let rest = name.strip_prefix(PREFIX)?;
+        if !FIELDS.iter().any(|field| field.to_uppercase() == rest) {
+            self.warnings.push(unknown(&name, rest));
+            return None;
+        }
+        match value.into_string() {
+            Ok(value) => Some((name.into_owned(), value)),
+            Err(value) => {
+                let fault =
+                    if holds_secret(rest) { Fault::BadSecret } else { Fault::bad(&value.to_string_lossy()) };
+                let expected = String::from("text in UTF-8");
+                self.problems.push(Problem { variable: name.into_owned(), fault, expected });
+                None
+            }
+        }
+    }
+}
+
+impl Variable {
+    /// Its name in the environment.
+    pub(super) fn name(&self) -> String {
+        format!("{PREFIX}{}", self.field.to_uppercase())
+    }
+
+    /// What it holds, without blanks and quotes around it; `None` if that is nothing.
+    pub(super) fn text(&self) -> Option<&str> {
+        let text = unquoted(self.value.as_deref()?.trim()).trim();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// What it holds, for secrets: without quotes around it, but with the blanks, which may belong to it.
+    pub(super) fn secret(&self) -> Option<&str> {
+        let value = self.value.as_deref()?;
+        let inner = unquoted(value.trim());
+        let secret = if inner.len() < value.trim().len() { inner } else { value };
+        (!secret.trim().is_empty()).then_some(secret)
+    }
+
+    /// Whether its value must never be shown.
+    pub(super) fn is_secret(&self) -> bool {
+        holds_secret(&self.field.to_uppercase())
+    }
+}
+
+fn holds_secret(upper: &str) -> bool {
+    upper.starts_with("SECRET_") || upper.ends_with("_PASSWORD")
+}
+
+/// Takes off the quotes that some readers of environment files leave around a value.
+fn unquoted(text: &str) -> &str {
+    for quote in ['"', '\''] {
+        let inner = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
+        if let Some(inner) = inner.filter(|inner| !inner.contains(quote)) {
+            return inner;
+        }
+    }
+    text
+}
+
+/// Never shows the value: what is misspelt may be a secret's name.
+fn unknown(name: &str, rest: &str) -> Warning {
+    let rest = rest.to_uppercase();
+    let closest = FIELDS
+        .iter()
+        .map(|field| field.to_uppercase())
+        .map(|field| (distance(&field, &rest), field))
+        .min()
+        .filter(|(distance, field)| *distance <= 1 + field.len() / 8);
+    let text = match closest {
+        Some((_, field)) => format!("is no setting, and is ignored: did you mean {PREFIX}{field}?"),
+        None => String::from("is no setting, and is ignored"),
+    };
+    Warning { variable: name.escape_debug().to_string(), text }
+}
+
+/// How many letters to insert, leave out or change to make one word of the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, a) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_count_single_letters() {
+        assert_eq!(distance("", ""), 0);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("HEALTH_LAST", "HEALTH_LST"), 1);
+    }
+
+    #[test]
+    fn only_a_pair_of_quotes_is_taken_off() {
+        assert_eq!(unquoted("\"a\""), "a");
+        assert_eq!(unquoted("'a'"), "a");
+        assert_eq!(unquoted("\"\""), "");
+        for kept in ["\"", "\"a", "a\"", "\"a'", "\"a\" \"b\"", ""] {
+            assert_eq!(unquoted(kept), kept);
+        }
+    }
+}
