@@ -1,15 +1,15 @@
 //! The settings of mail, which go together: some are needed once others are there.
 
-use lettre::message::Mailbox;
 use secrecy::SecretString;
+use status_adapters::mail::{MailAuth, MailSettings, Mailbox, parse_mailbox, parse_mailboxes};
 
 use super::parse::{self, Expected};
 use super::problem::Warning;
 use super::variables::{Found, Variables};
-use super::{MailLogin, MailSettings};
 
 const PORT: u16 = 587;
-const ADDRESS: &str = "an address such as alpha@a.org";
+const ADDRESS: &str = "an address such as alpha@a.org or Name <alpha@a.org>";
+const ADDRESSES: &str = "one or more addresses, separated by commas";
 
 /// Which kind of login is chosen.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,14 +32,14 @@ pub(super) fn settings(v: &Variables, found: &mut Found) -> Option<MailSettings>
     }
     let host = found.need(&v.email_host, parse::MAIL_HOST, parse::mail_host);
     let from = found.need(&v.email_from, ADDRESS, address);
-    let to = found.need(&v.email_to, "one or more addresses, separated by commas", addresses);
+    let to = found.need(&v.email_to, ADDRESSES, addresses);
     let password = password(v, found, auth_type);
     let (host, from, to) = (host?, from?, to?);
-    let login = match password {
-        Some(password) => MailLogin::Plain { user: from.email.to_string(), password },
-        None => MailLogin::None,
+    let auth = match password {
+        Some(password) => MailAuth::Plain { user: from.email.to_string(), password },
+        None => MailAuth::None,
     };
-    Some(MailSettings { host, port, login, from, to, cc })
+    Some(MailSettings { host, port, auth, from, to, cc })
 }
 
 /// The password, if it is to be used: it is where there is one, unless `none` was chosen.
@@ -74,26 +74,14 @@ fn auth_type(text: &str) -> Result<AuthType, Expected> {
 }
 
 fn address(text: &str) -> Result<Mailbox, Expected> {
-    // Only one line can be a header of a mail.
-    let one_line = !text.chars().any(char::is_control);
-    text.parse().ok().filter(|_| one_line).ok_or_else(|| ADDRESS.to_owned())
+    parse_mailbox(text).map_err(|_| ADDRESS.to_owned())
 }
 
 /// Addresses separated by commas, at least one.
 fn addresses(text: &str) -> Result<Vec<Mailbox>, Expected> {
-    let parts = split(text).into_iter().map(str::trim).filter(|part| !part.is_empty());
-    let bad = |part: &str| format!("addresses such as alpha@a.org, separated by commas; \"{part}\" is none");
-    let addresses = parts.map(|part| address(part).map_err(|_| bad(&part.escape_debug().to_string())));
-    let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
-    if addresses.is_empty() { Err(bad("")) } else { Ok(addresses) }
-}
-
-/// Splits at commas, but not at those within quotes: `"Doe, J." <doe@a.org>` is one address.
-fn split(text: &str) -> Vec<&str> {
-    let mut quoted = false;
-    text.split(|c| {
-        quoted ^= c == '"';
-        c == ',' && !quoted
-    })
-    .collect()
+    match parse_mailboxes(text) {
+        Ok(addresses) if addresses.is_empty() => Err(ADDRESSES.to_owned()),
+        Ok(addresses) => Ok(addresses),
+        Err(bad) => Err(format!("{ADDRESSES}; {bad}")),
+    }
 }

@@ -15,8 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lettre::message::Mailbox;
-use secrecy::SecretString;
+use status_adapters::mail::MailSettings;
 use status_adapters::service::Service;
 use status_core::Config;
 
@@ -43,37 +42,6 @@ pub struct Settings {
     pub serve_port: u16,
     /// `STATUS_PORT_PROFILE`, if `STATUS_PROFILE` is true.
     pub profile: Option<u16>,
-}
-
-/// How to send mail: `STATUS_EMAIL_*`, but for the words in it.
-#[derive(Clone, Debug)]
-pub struct MailSettings {
-    /// The mail server, a name or an address without brackets.
-    pub host: String,
-    /// Its port. On 465 TLS comes first; on others STARTTLS is used if it is offered.
-    pub port: u16,
-    /// How to log in there.
-    pub login: MailLogin,
-    /// Who it comes from.
-    pub from: Mailbox,
-    /// Who gets it; at least one.
-    pub to: Vec<Mailbox>,
-    /// Who gets a copy.
-    pub cc: Vec<Mailbox>,
-}
-
-/// How to log in at the mail server.
-#[derive(Clone, Debug)]
-pub enum MailLogin {
-    /// Not at all.
-    None,
-    /// With AUTH PLAIN, over TLS only.
-    Plain {
-        /// The address that the mail comes from.
-        user: String,
-        /// `STATUS_EMAIL_PASSWORD`.
-        password: SecretString,
-    },
 }
 
 /// What to log, and where: `STATUS_LOG_*`.

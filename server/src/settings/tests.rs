@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use status_adapters::mail::MailAuth;
 use status_core::BookOverride;
 
 use super::*;
@@ -70,7 +71,7 @@ fn what_is_not_set_has_its_default() {
 
     let mail = mail(&[]);
     assert_eq!((mail.host.as_str(), mail.port), ("smtp.b.org", 587));
-    assert!(matches!(mail.login, MailLogin::None));
+    assert!(matches!(mail.auth, MailAuth::None));
     assert_eq!(mail.cc, []);
 }
 
@@ -89,7 +90,7 @@ fn the_environment_of_the_readme_is_understood() {
     let mail = settings.mail.unwrap();
     assert_eq!(mail.to, ["alpha@a.org".parse().unwrap()]);
     assert_eq!(mail.cc, ["beta@a.org".parse().unwrap()]);
-    assert!(matches!(mail.login, MailLogin::Plain { user, password }
+    assert!(matches!(mail.auth, MailAuth::Plain { user, password }
         if user == "other@b.org" && password.expose_secret() == "something"));
 }
 
@@ -190,7 +191,7 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_EMAIL_PORT", &["0", "smtp"]),
         ("STATUS_EMAIL_AUTH_TYPE", &["login"]),
         ("STATUS_EMAIL_FROM", &["nobody", "a@", "a@a.org, b@b.org", "a@a.org\nX: y"]),
-        ("STATUS_EMAIL_TO", &["a@a.org, nobody", ",", "a@a.org;b@b.org", "\"a@a.org\",\"b@b.org\""]),
+        ("STATUS_EMAIL_TO", &["a@a.org, nobody", ",", "a@a.org;b@b.org"]),
         ("STATUS_EMAIL_CC", &["a@a.org b@b.org", "\"a\r\nb\" <a@a.org>"]),
         ("STATUS_EMAIL_SUBJECT", &["a\nBcc: x@y.org"]),
         ("STATUS_EMAIL_LINK", &["a\r\nb"]),
@@ -247,7 +248,7 @@ fn all_problems_are_told_at_once() {
       STATUS_HOST_JUMP is "jump.example.org/tenant/jump": expected a host such as app.example.org, or host:port, or [::1]:port, without a path: that belongs in STATUS_BASEPATH_JUMP
       STATUS_SECRET_JUMP is not set: expected the secret that jump checks tokens with
       STATUS_EMAIL_HOST is not set: expected the mail server's name, such as smtp.example.org
-      STATUS_EMAIL_FROM is not set: expected an address such as alpha@a.org
+      STATUS_EMAIL_FROM is not set: expected an address such as alpha@a.org or Name <alpha@a.org>
       STATUS_EMAIL_PASSWORD is not set: expected a password, since STATUS_EMAIL_AUTH_TYPE is plain
       STATUS_LOG_LEVEL is "x\n\u{1b}[31m": expected trace, debug, info, warn or error
       (warning) STATUS_HOST_BOK is no setting, and is ignored: did you mean STATUS_HOST_BOOK?
@@ -364,14 +365,14 @@ fn mail_is_wanted_once_there_is_a_server_or_somebody_to_send_to() {
 fn who_has_a_password_logs_in_unless_told_otherwise() {
     let password = ("STATUS_EMAIL_PASSWORD", "x");
     let auth = |kind| ("STATUS_EMAIL_AUTH_TYPE", kind);
-    assert!(matches!(mail(&[password]).login, MailLogin::Plain { .. }));
-    assert!(matches!(mail(&[password, auth("plain")]).login, MailLogin::Plain { .. }));
-    assert!(matches!(mail(&[password, auth("none")]).login, MailLogin::None));
-    assert!(matches!(mail(&[auth("NONE")]).login, MailLogin::None));
+    assert!(matches!(mail(&[password]).auth, MailAuth::Plain { .. }));
+    assert!(matches!(mail(&[password, auth("plain")]).auth, MailAuth::Plain { .. }));
+    assert!(matches!(mail(&[password, auth("none")]).auth, MailAuth::None));
+    assert!(matches!(mail(&[auth("NONE")]).auth, MailAuth::None));
     let problems = with_mail(&[auth("plain")]).unwrap_err().problems;
     assert_eq!(problems[0].variable, "STATUS_EMAIL_PASSWORD");
     let named = mail(&[password, ("STATUS_EMAIL_FROM", "The Lab <lab@b.org>")]);
-    assert!(matches!(named.login, MailLogin::Plain { user, .. } if user == "lab@b.org"));
+    assert!(matches!(named.auth, MailAuth::Plain { user, .. } if user == "lab@b.org"));
 }
 
 #[test]
