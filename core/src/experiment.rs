@@ -1,5 +1,6 @@
 //! One experiment: what is known of it, and whether it is well.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -68,8 +69,8 @@ pub struct Sighting {
     pub seen: Time,
     /// When it last transmitted.
     pub transmitted: Transmitted,
-    /// The rest of what the snapshot said.
-    pub connection: Connection,
+    /// The rest of what the snapshot said: apart from what decides, so that a check touches little.
+    pub connection: Box<Connection>,
     /// Counts snapshots: tells a twin in the same one from the same connection in the next.
     snapshot: u64,
 }
@@ -150,13 +151,13 @@ impl Experiment {
         {
             return; // a dead twin must not hide a live one
         }
-        stream.sighting = Some(Sighting::new(report, now, snapshot));
+        Sighting::update(&mut stream.sighting, report, now, snapshot);
     }
 
     /// Takes in what jump says of its connection.
     pub(crate) fn jump_reported(&mut self, report: Report, now: Time, snapshot: u64) {
         self.last_named = now;
-        self.jump = Some(Sighting::new(report, now, snapshot));
+        Sighting::update(&mut self.jump, report, now, snapshot);
     }
 
     /// Takes the place of what a manifest said before: `resources` is all that the new one lists.
@@ -182,7 +183,7 @@ impl Experiment {
         let is_fresh = |sighting: &Sighting| now.since(sighting.seen) <= config.last_checked;
         let mut oldest_fresh: Option<Time> = None;
         let mut see = |sighting: &Sighting| {
-            oldest_fresh = Some(oldest_fresh.map_or(sighting.seen, |t| t.min(sighting.seen)))
+            oldest_fresh = Some(oldest_fresh.map_or(sighting.seen, |t| t.min(sighting.seen)));
         };
         let jump_ok = self.jump.as_ref().filter(|jump| is_fresh(jump)).inspect(|jump| see(jump)).is_some();
         for stream in &mut self.streams {
@@ -334,7 +335,15 @@ impl Stream {
 }
 
 impl Sighting {
-    fn new(report: Report, seen: Time, snapshot: u64) -> Self {
-        Self { seen, transmitted: report.transmitted, connection: report.connection, snapshot }
+    /// Replaces what was known, in the memory that it has.
+    fn update(known: &mut Option<Self>, report: Report, seen: Time, snapshot: u64) {
+        let Report { topic: _, transmitted, connection } = report;
+        match known {
+            Some(known) => {
+                *known.connection = connection;
+                (known.seen, known.transmitted, known.snapshot) = (seen, transmitted, snapshot);
+            }
+            None => *known = Some(Self { seen, transmitted, connection: Box::new(connection), snapshot }),
+        }
     }
 }

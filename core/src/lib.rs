@@ -8,6 +8,7 @@ mod alert;
 mod backoff;
 mod book;
 mod booking;
+mod check;
 mod config;
 mod deadline;
 mod event;
@@ -21,6 +22,7 @@ mod name;
 mod note;
 mod outbox;
 mod report;
+mod take_in;
 mod time;
 
 pub use action::{Action, Mail};

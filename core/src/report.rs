@@ -9,7 +9,7 @@ use crate::name::Topic;
 
 /// One connection in a snapshot: of those, only the ones that count (see
 /// [`Feed::counting_scope`](crate::Feed::counting_scope)).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// What it is connected to.
     pub topic: Topic,
@@ -33,7 +33,7 @@ pub enum Transmitted {
 /// What the API shows of a connection. Nothing is decided by it.
 ///
 /// Texts are short as a rule and then need no memory of their own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// Whether it may read.
     pub can_read: bool,
@@ -55,15 +55,30 @@ pub struct Connection {
     pub rx: Option<Traffic>,
 }
 
+impl Connection {
+    /// What is shown where there is no connection.
+    pub const NONE: Self = Self {
+        can_read: false,
+        can_write: false,
+        connected: None,
+        expires_at: None,
+        remote_addr: SmolStr::new_static(""),
+        scopes: SmolStr::new_static(""),
+        user_agent: SmolStr::new_static(""),
+        tx: None,
+        rx: None,
+    };
+}
+
 /// Statistics of one direction of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// How long before the snapshot the last message was; `None` if there was none yet.
     pub last: Option<Duration>,
-    /// Size of a message, in bytes.
-    pub size: f64,
-    /// Messages a second.
-    pub fps: f64,
+    /// Size of a message in bytes, rounded down.
+    pub size: u32,
+    /// Messages a second, rounded down.
+    pub fps: u32,
 }
 
 impl Transmitted {

@@ -1,1 +1,310 @@
-//! tests
+//! A small world in virtual time, for tests of the rules: feeds that report every few seconds,
+//! a book that answers at once, and a letter box. It answers every action of the core, and it can
+//! be told to fail.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use status_core::{
+    Action, Availability, Call, Config, Connection, Delivered, Deadline, Event, Failure, FailureKind, Feed, Input, Issue,
+    Lasting, Mail, MailFailure, MailText, Manifest, Monitor, Note, Now, Report, Requirements, ResourceName, Time,
+    Transmitted, Wall,
+};
+
+/// The world around a monitor.
+pub struct World {
+    /// What is tested.
+    pub monitor: Monitor,
+    /// What relay lists: topic, and when it last transmitted. A topic may be there twice.
+    pub streams: Vec<(String, Transmitted)>,
+    /// What jump lists.
+    pub hosts: Vec<String>,
+    /// How often each feed reports; `None` while it is silent.
+    pub every: BTreeMap<Feed, Option<Duration>>,
+    /// What book would give as its manifest.
+    pub manifest: Manifest,
+    /// What book says of each resource.
+    pub available: BTreeMap<ResourceName, Availability>,
+    /// What book fails with, if it does.
+    pub book_fails: Option<FailureKind>,
+    /// Whether book takes changes and then says that it failed.
+    pub answers_are_lost: bool,
+    /// Whether book accepts changes and ignores them.
+    pub book_ignores: bool,
+    /// What the mail server fails with, if it does.
+    pub mail_fails: Option<Lasting>,
+    /// Every mail that was sent, taken or not.
+    pub mails: Vec<Mail>,
+    /// Every change that book was asked for.
+    pub changes: Vec<(u64, String, bool)>,
+    /// Everything that the core asked for, with the time in milliseconds.
+    pub trace: Vec<(u64, Action)>,
+    /// Whether feeds refuse connections.
+    pub feeds_refuse: bool,
+    connections: BTreeMap<Feed, Vec<Call>>,
+    due: BTreeMap<Feed, Time>,
+    now: Now,
+}
+
+/// Half a minute after 2026 began.
+const EPOCH: u64 = 1_767_225_630_000;
+
+impl World {
+    /// A world with nothing in it, and a monitor that has just started.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let now = Now { time: Time::from_millis(1_000_000), wall: Wall::from_millis(EPOCH) };
+        let mut world = Self {
+            monitor: Monitor::new(config, now),
+            streams: Vec::new(),
+            hosts: Vec::new(),
+            every: Feed::BOTH.map(|feed| (feed, Some(Duration::from_secs(5)))).into(),
+            manifest: Manifest::new(),
+            available: BTreeMap::new(),
+            book_fails: None,
+            answers_are_lost: false,
+            book_ignores: false,
+            mail_fails: None,
+            mails: Vec::new(),
+            changes: Vec::new(),
+            trace: Vec::new(),
+            feeds_refuse: false,
+            connections: BTreeMap::new(),
+            due: Feed::BOTH.map(|feed| (feed, now.time.plus(Duration::from_secs(1)))).into(),
+            now,
+        };
+        world.available.clear();
+        world
+    }
+
+    /// A lab of experiments `pend00`, `pend01` and so on, each with the required streams data and
+    /// video and a resource, all well.
+    #[must_use]
+    pub fn lab(experiments: usize, config: Config) -> Self {
+        let mut world = Self::new(config);
+        for n in 0..experiments {
+            let name = format!("pend{n:02}");
+            for stream in ["data", "video"] {
+                world.streams.push((format!("{name}-st-{stream}"), Transmitted::Ago(Duration::from_millis(40))));
+            }
+            world.hosts.push(name.clone());
+            world.add_resource(&format!("r-{name}"), &name, &["st-data", "st-video"]);
+        }
+        world
+    }
+
+    /// Adds a resource to book's manifest.
+    pub fn add_resource(&mut self, name: &str, stub: &str, streams: &[&str]) {
+        let streams = streams.iter().map(|stream| (*stream).into()).collect();
+        self.manifest.insert(name.into(), Requirements { stub: stub.into(), streams });
+        self.available.insert(name.into(), loaded());
+    }
+
+    /// Seconds since the monitor started.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.now.time.since(Time::from_millis(1_000_000)).as_secs_f64()
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// Lets time pass, until so many seconds after the start.
+    pub fn until(&mut self, seconds: f64) {
+        let end = Time::from_millis(1_000_000).plus(Duration::from_secs_f64(seconds));
+        loop {
+            let deadline = self.monitor.deadline().at;
+            let report = self.next_report();
+            let next = report.map_or(deadline, |(at, _)| at.min(deadline)).max(self.now.time);
+            if next > end {
+                break;
+            }
+            self.pass(next);
+            match report {
+                Some((at, feed)) if at <= next => self.report(feed),
+                _ => self.step(Input::Wake),
+            }
+        }
+        self.pass(end);
+    }
+
+    /// Lets time pass in which the server itself is stopped.
+    pub fn sleep(&mut self, seconds: f64) {
+        self.pass(self.now.time.plus(Duration::from_secs_f64(seconds)));
+        for due in self.due.values_mut() {
+            *due = self.now.time.plus(Duration::from_secs(2));
+        }
+    }
+
+    /// Sets the clock that people read, by so many seconds.
+    pub fn step_wall_clock(&mut self, seconds: i64) {
+        self.now.wall = Wall::from_millis(self.now.wall.as_millis().saturating_add_signed(seconds * 1000));
+    }
+
+    /// A stream's place in what relay lists.
+    pub fn stream(&mut self, topic: &str) -> &mut Transmitted {
+        &mut self.streams.iter_mut().find(|(name, _)| name == topic).expect("the topic is listed").1
+    }
+
+    /// Takes a topic off what relay lists.
+    pub fn unplug(&mut self, topic: &str) {
+        self.streams.retain(|(name, _)| name != topic);
+    }
+
+    /// Lets a feed report now.
+    pub fn report(&mut self, feed: Feed) {
+        if let Some(every) = self.every[&feed] {
+            self.due.insert(feed, self.now.time.plus(every));
+        }
+        let reports: Vec<Report> = match feed {
+            Feed::Relay => self.streams.iter().map(|(topic, transmitted)| report(topic, *transmitted)).collect(),
+            Feed::Jump => self.hosts.iter().map(|host| report(host, Transmitted::Unknown)).collect(),
+        };
+        for connection in self.connections.get(&feed).cloned().unwrap_or_default() {
+            self.step(Input::Reported { feed, connection, reports: reports.clone() });
+        }
+    }
+
+    /// Ends every connection of a feed, as its restart would.
+    pub fn hang_up(&mut self, feed: Feed) {
+        for connection in self.connections.remove(&feed).unwrap_or_default() {
+            self.step(Input::FeedClosed { feed, connection, reason: failure(FailureKind::Ended) });
+        }
+    }
+
+    /// Whether book says that a resource can be booked.
+    #[must_use]
+    pub fn bookable(&self, resource: &str) -> bool {
+        self.available[resource].available
+    }
+
+    /// A person decides.
+    pub fn person_sets(&mut self, resource: &str, available: bool, reason: &str) {
+        self.available.insert(resource.into(), Availability { available, reason: reason.into() });
+    }
+
+    /// An experiment's history.
+    #[must_use]
+    pub fn events(&self, experiment: &str) -> Vec<Event> {
+        self.monitor.experiment(experiment).map(|known| known.events().cloned().collect()).unwrap_or_default()
+    }
+
+    /// What is wrong with an experiment now.
+    #[must_use]
+    pub fn issues(&self, experiment: &str) -> Vec<String> {
+        let known = self.monitor.experiment(experiment).expect("the experiment is known");
+        known.issues().iter().map(Issue::to_string).collect()
+    }
+
+    /// The notes that were made.
+    pub fn notes(&self) -> impl Iterator<Item = &Note> {
+        self.trace.iter().filter_map(|(_, action)| if let Action::Note(note) = action { Some(note) } else { None })
+    }
+
+    /// Gives the monitor an input, and answers everything that it then asks for.
+    pub fn step(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for action in self.monitor.handle(self.now, input) {
+                let seconds = self.now.time.since(Time::from_millis(1_000_000));
+                self.trace.push((u64::try_from(seconds.as_millis()).expect("short"), action.clone()));
+                inputs.extend(self.perform(action));
+            }
+        }
+    }
+
+    /// The deadline that the monitor asks for.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.monitor.deadline()
+    }
+
+    fn pass(&mut self, to: Time) {
+        let span = to.since(self.now.time);
+        let wall = self.now.wall.as_millis() + u64::try_from(span.as_millis()).expect("short");
+        self.now = Now { time: to, wall: Wall::from_millis(wall) };
+    }
+
+    fn next_report(&self) -> Option<(Time, Feed)> {
+        let reports = self.due.iter().filter(|(feed, _)| self.every[feed].is_some());
+        reports.map(|(feed, at)| (*at, *feed)).min()
+    }
+
+    fn perform(&mut self, action: Action) -> Option<Input> {
+        match action {
+            Action::FetchManifest { call } => {
+                let outcome = self.book_fails.map_or(Ok(self.manifest.clone()), |kind| Err(failure(kind)));
+                Some(Input::ManifestFetched { call, outcome })
+            }
+            Action::ReadAvailability { call, resource } => {
+                let said = self.available.get(&resource).cloned().ok_or(FailureKind::NotFound);
+                let outcome = self.book_fails.map_or(said, Err).map_err(failure);
+                Some(Input::AvailabilityRead { call, outcome })
+            }
+            Action::SetAvailability { call, resource, available, reason } => {
+                let outcome = self.change(resource, available, reason);
+                Some(Input::AvailabilitySet { call, outcome })
+            }
+            Action::OpenFeed { feed, connection, .. } if self.feeds_refuse => {
+                Some(Input::FeedClosed { feed, connection, reason: failure(FailureKind::Refused) })
+            }
+            Action::OpenFeed { feed, connection, .. } => {
+                self.connections.entry(feed).or_default().push(connection);
+                None
+            }
+            Action::CloseFeed { feed, connection } => {
+                self.connections.entry(feed).or_default().retain(|open| *open != connection);
+                None
+            }
+            Action::SendMail { mail } => {
+                let failed = |lasting| Err(MailFailure { lasting, detail: "451 later".into() });
+                let outcome = self.mail_fails.map_or(Ok(Delivered::default()), failed);
+                self.mails.push(mail.clone());
+                Some(Input::MailSent { mail: mail.id, outcome })
+            }
+            Action::LogHealth | Action::Note(_) => None,
+        }
+    }
+
+    fn change(&mut self, resource: ResourceName, available: bool, reason: String) -> Result<(), Failure> {
+        self.changes.push((self.seconds() as u64, resource.to_string(), available));
+        if let Some(kind) = self.book_fails {
+            return Err(failure(kind));
+        }
+        if !self.book_ignores {
+            self.available.insert(resource, Availability { available, reason });
+        }
+        if self.answers_are_lost { Err(failure(FailureKind::TimedOut)) } else { Ok(()) }
+    }
+}
+
+/// Settings for tests: a startup of 20 s, and mails.
+#[must_use]
+pub fn config() -> Config {
+    Config {
+        startup: Duration::from_secs(20),
+        mail: Some(MailText { subject: "lab".into(), link: "lab.example.org/status".into() }),
+        ..Config::default()
+    }
+}
+
+/// What book says of a resource after a manifest was loaded.
+#[must_use]
+pub fn loaded() -> Availability {
+    Availability { available: true, reason: "Loaded at 2026-11-24T00:29:26Z".into() }
+}
+
+/// A failure of a kind.
+#[must_use]
+pub fn failure(kind: FailureKind) -> Failure {
+    Failure { kind, detail: format!("{kind:?}") }
+}
+
+/// A report of a connection that counts.
+#[must_use]
+pub fn report(topic: &str, transmitted: Transmitted) -> Report {
+    Report { topic: topic.into(), transmitted, connection: Connection::default() }
+}

@@ -170,11 +170,13 @@ impl<'a> Direction<'a> {
             Some(Last::Ago(span)) => Some(span),
             Some(Last::Never) | None => None,
         };
-        let amount = |value: Option<&str>| {
-            value.and_then(json::number).filter(|n| n.is_finite() && *n >= 0.0).unwrap_or_default()
-        };
         Traffic { last, size: amount(self.size), fps: amount(self.fps) }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded down, at the bounds beyond them")]
+fn amount(value: Option<&str>) -> u32 {
+    value.and_then(json::number).unwrap_or_default() as u32
 }
 
 /// When something was last carried.

@@ -1,0 +1,161 @@
+//! The check: one evaluation of everything, at one instant.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::action::Action;
+use crate::alert::SystemAlert;
+use crate::config::Config;
+use crate::deadline::{Deadline, Timer};
+use crate::experiment::Experiment;
+use crate::input::Failure;
+use crate::mail::{Line, Summary};
+use crate::monitor::{Monitor, note_hold};
+use crate::name::ExperimentName;
+use crate::note::Note;
+use crate::time::{Time, Wall};
+
+impl Monitor {
+    /// Evaluates everything.
+    pub(crate) fn check(&mut self, actions: &mut Vec<Action>) {
+        self.check_due = Deadline::IDLE;
+        self.end_pause(actions);
+        let mut events = Vec::new();
+        if self.pause.is_none() {
+            let trouble;
+            (events, trouble) = self.judge(actions);
+            self.judge_services(trouble, actions);
+        }
+        let (alert_news, cleared) = self.alerts.take_news();
+        if alert_news || !events.is_empty() {
+            self.write_mail(events, cleared);
+        }
+        self.log_health(actions);
+    }
+
+    /// Ends the pause once both feeds have reported since the server woke, or had the time to.
+    fn end_pause(&mut self, actions: &mut Vec<Action>) {
+        let Some(pause) = &self.pause else { return };
+        let over_at = pause.woke.plus(self.config.last_checked);
+        let heard = [self.relay.snapshots(), self.jump.snapshots()];
+        let both_reported = pause.heard.iter().zip(heard).all(|(before, now)| now > *before);
+        if both_reported || self.now.time >= over_at {
+            self.pause = None;
+            actions.push(Action::Note(Note::Judging));
+        } else {
+            self.check_due.no_later_than(over_at, Timer::Awake);
+        }
+    }
+
+    /// Judges every experiment, keeps what is new in its history, and returns it, with the trouble
+    /// that book has with a resource, if any. What nothing has named for long is forgotten in the
+    /// same pass, so that each experiment is touched once.
+    fn judge(&mut self, actions: &mut Vec<Action>) -> (Vec<Line>, Option<Failure>) {
+        let Self { config, now, started, experiments, book, check_due, .. } = self;
+        let policy = config.book_override;
+        let mut news = Vec::new();
+        let mut trouble: Option<Failure> = None;
+        experiments.retain(|name, experiment| {
+            if forget(name, experiment, now.time, config, check_due, actions) {
+                return false;
+            }
+            experiment.judge(now.time, *started, config, check_due);
+            let verdict = experiment.verdict();
+            if let Some(event) = experiment.add_event(now.wall, config.events) {
+                news.push(Line::new(name, experiment, event.issues.clone()));
+                let (experiment, available) = (name.clone(), verdict.available);
+                actions.push(Action::Note(Note::Event { experiment, event, available }));
+            }
+            for resource in &mut experiment.resources {
+                resource.decide(verdict.decided);
+                note_hold(resource, policy, actions);
+                book.enqueue(resource, policy);
+                trouble = trouble.take().or_else(|| resource.trouble().cloned());
+            }
+            true
+        });
+        (news, trouble)
+    }
+
+    /// Raises and clears system alerts.
+    fn judge_services(&mut self, troubled: Option<Failure>, actions: &mut Vec<Action>) {
+        let Self { config, now, started, alerts, book, check_due, .. } = self;
+        let startup_over = started.plus(config.startup);
+        for link in [&self.relay, &self.jump] {
+            let silent = now.time >= startup_over && link.is_silent(now.time, *started);
+            let detail = || {
+                let why = link.trouble().map(|trouble| alloc::format!(" ({trouble})")).unwrap_or_default();
+                alloc::format!("no snapshot for more than {:?}{why}", config.last_checked)
+            };
+            alerts.set(SystemAlert::Silent(link.feed()), silent.then_some(detail), now.wall, actions);
+            if !silent {
+                let at = link.silent_at(*started).max(startup_over);
+                check_due.no_later_than(at, Timer::Silent(link.feed()));
+            }
+        }
+        let trouble = book.trouble().filter(|_| book.cannot_be_asked()).or(troubled.as_ref());
+        let detail = trouble.map(|trouble| || String::from(trouble.detail.as_str()));
+        alerts.set(SystemAlert::BookUnreachable, detail, now.wall, actions);
+        let detail = || {
+            String::from("it was restarted, perhaps: upload the manifest; until then no availability is set")
+        };
+        alerts.set(SystemAlert::ManifestEmpty, book.is_empty().then_some(detail), now.wall, actions);
+    }
+
+    /// Writes the one mail of a check with news.
+    fn write_mail(&mut self, events: Vec<Line>, cleared: Vec<(SystemAlert, Wall)>) {
+        if self.config.mail.is_none() {
+            return;
+        }
+        let ill = |(_, experiment): &(&ExperimentName, &Experiment)| {
+            experiment.verdict().decided && !experiment.verdict().healthy
+        };
+        let problems = self.experiments.iter().filter(ill);
+        let summary = Summary {
+            when: self.now.wall,
+            alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
+            cleared,
+            events,
+            more_events: 0,
+            problems: problems
+                .map(|(name, experiment)| Line::new(name, experiment, experiment.issues()))
+                .collect(),
+        };
+        self.outbox.add(summary, self.now);
+    }
+
+    fn log_health(&mut self, actions: &mut Vec<Action>) {
+        if self.now.time >= self.log_due {
+            actions.push(Action::LogHealth);
+            self.log_due = self.now.time.plus(self.config.log_every);
+        }
+        self.check_due.no_later_than(self.log_due, Timer::LogHealth);
+    }
+}
+
+/// Forgets an experiment, or streams of it, if nothing has named them for long. Returns whether it
+/// is the experiment itself.
+fn forget(
+    name: &ExperimentName,
+    experiment: &mut Experiment,
+    now: Time,
+    config: &Config,
+    due: &mut Deadline,
+    actions: &mut Vec<Action>,
+) -> bool {
+    if let Some(at) = experiment.forgotten_at(config) {
+        if now >= at {
+            actions.push(Action::Note(Note::ForgotExperiment { experiment: name.clone() }));
+            return true;
+        }
+        due.no_later_than(at, Timer::Forget);
+    }
+    if experiment.stream_forgotten_at(config).is_some_and(|at| now >= at) {
+        let forgotten = experiment.forget_streams(now, config);
+        actions.extend(forgotten.into_iter().map(|topic| Action::Note(Note::ForgotStream { topic })));
+    }
+    if let Some(at) = experiment.stream_forgotten_at(config) {
+        due.no_later_than(at, Timer::Forget);
+    }
+    false
+}

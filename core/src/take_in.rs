@@ -1,0 +1,187 @@
+//! What happens to each input: facts are taken in, and answers matched with what was asked.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::action::Action;
+use crate::book::Book;
+use crate::booking::Resource;
+use crate::experiment::Experiment;
+use crate::input::{Call, Failure, Input};
+use crate::manifest::{Availability, Manifest};
+use crate::monitor::{Monitor, begin, find_resource, note_hold};
+use crate::name::{ExperimentName, Feed, ResourceName, Topic};
+use crate::note::Note;
+use crate::report::Report;
+
+impl Monitor {
+    /// Takes an input in. Returns whether a verdict may follow from it.
+    pub(crate) fn take_in(&mut self, input: Input, actions: &mut Vec<Action>) -> bool {
+        match input {
+            Input::Wake => true,
+            Input::Reported { feed, connection, reports } => {
+                self.reported(feed, connection, reports, actions)
+            }
+            Input::FeedClosed { feed, connection, reason } => {
+                let time = self.now.time;
+                self.link_mut(feed).closed(connection, reason, time);
+                false
+            }
+            Input::ManifestFetched { call, outcome } => self.manifest_fetched(call, outcome, actions),
+            Input::AvailabilityRead { call, outcome } => {
+                self.availability_read(call, outcome, actions);
+                false
+            }
+            Input::AvailabilitySet { call, outcome } => {
+                self.availability_set(call, outcome);
+                false
+            }
+            Input::MailSent { mail, outcome } => {
+                if let Some(text) = &self.config.mail {
+                    self.outbox.answered(&mail, outcome, self.now, text, actions);
+                }
+                false
+            }
+        }
+    }
+
+    /// Every connection is looked at once: a snapshot may list 30,000.
+    fn reported(
+        &mut self,
+        feed: Feed,
+        connection: Call,
+        reports: Vec<Report>,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let now = self.now;
+        let Some(snapshot) = self.link_mut(feed).heard(connection, now, actions) else { return false };
+        for report in reports {
+            let name = match feed {
+                Feed::Relay => match report.topic.split() {
+                    Some((stub, _)) => stub,
+                    None => continue,
+                },
+                Feed::Jump => report.topic.as_str(),
+            };
+            let experiment = match self.experiments.get_mut(name) {
+                Some(known) => known,
+                None => self.experiments.entry(name.into()).or_insert_with(|| Experiment::new(now.time)),
+            };
+            match feed {
+                Feed::Relay => experiment.stream_reported(report, now.time, snapshot),
+                Feed::Jump => experiment.jump_reported(report, now.time, snapshot),
+            }
+        }
+        true
+    }
+
+    fn manifest_fetched(
+        &mut self,
+        call: Call,
+        outcome: Result<Manifest, Failure>,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        if !self.book.answers_manifest(call) {
+            return false;
+        }
+        let manifest = match outcome {
+            Ok(manifest) => manifest,
+            Err(failure) => {
+                self.book.manifest_failed(failure, self.now.time, &self.config);
+                return true;
+            }
+        };
+        let failed_before = self.book.manifest_came(manifest.is_empty(), self.now, &self.config);
+        // An empty manifest means that nobody has uploaded one yet: the last requirements stay.
+        if !manifest.is_empty() {
+            self.replace_manifest(manifest, actions);
+        }
+        for resource in self.experiments.values_mut().flat_map(|experiment| &mut experiment.resources) {
+            resource.doubt();
+            if failed_before {
+                resource.try_at_once();
+            }
+        }
+        true
+    }
+
+    fn replace_manifest(&mut self, manifest: Manifest, actions: &mut Vec<Action>) {
+        let mut before: BTreeMap<ResourceName, Resource> = self
+            .experiments
+            .values_mut()
+            .flat_map(|experiment| core::mem::take(&mut experiment.resources))
+            .map(|resource| (resource.name.clone(), resource))
+            .collect();
+        let mut resources: BTreeMap<ExperimentName, Vec<Resource>> = BTreeMap::new();
+        self.book.stubs.clear();
+        for (name, needs) in manifest {
+            self.book.stubs.insert(name.clone(), needs.stub.clone());
+            let mut resource = Resource::new(name, &needs.stub, &needs.streams);
+            match before.remove(&resource.name) {
+                Some(known) => resource.adopt(known),
+                None => note_unmatched(&resource, &needs.stub, actions),
+            }
+            resources.entry(needs.stub).or_default().push(resource);
+        }
+        for name in resources.keys() {
+            if !self.experiments.contains_key(name) {
+                self.experiments.insert(name.clone(), Experiment::new(self.now.time));
+            }
+        }
+        for (name, experiment) in &mut self.experiments {
+            experiment.manifest_read(resources.remove(name).unwrap_or_default(), self.now);
+        }
+    }
+
+    fn availability_read(
+        &mut self,
+        call: Call,
+        outcome: Result<Availability, Failure>,
+        actions: &mut Vec<Action>,
+    ) {
+        let (policy, time) = (self.config.book_override, self.now.time);
+        let change = self.new_call();
+        let empty = self.book.is_empty();
+        let Some((resource, book)) = self.called(call) else { return };
+        match outcome {
+            Ok(said) => resource.was_read(said, policy, time),
+            Err(failure) => {
+                book.resource_failed(&failure, resource.trouble().is_none(), time);
+                resource.failed(failure, time);
+            }
+        }
+        note_hold(resource, policy, actions);
+        match resource.begin_change(change, policy).filter(|_| !empty) {
+            Some(request) => begin(request, change, resource, book, actions),
+            None => book.enqueue(resource, policy),
+        }
+    }
+
+    fn availability_set(&mut self, call: Call, outcome: Result<(), Failure>) {
+        let (policy, time) = (self.config.book_override, self.now.time);
+        let Some((resource, book)) = self.called(call) else { return };
+        match outcome {
+            Ok(()) => resource.was_set(),
+            Err(failure) => {
+                book.resource_failed(&failure, resource.trouble().is_none(), time);
+                resource.failed(failure, time);
+            }
+        }
+        book.enqueue(resource, policy);
+    }
+
+    /// The resource that a call was about, if it is the one under way.
+    fn called(&mut self, call: Call) -> Option<(&mut Resource, &mut Book)> {
+        let name = self.book.called(call)?;
+        let resource = find_resource(&mut self.experiments, &self.book, &name)?;
+        resource.answers(call).then_some((resource, &mut self.book))
+    }
+}
+
+fn note_unmatched(resource: &Resource, stub: &ExperimentName, actions: &mut Vec<Action>) {
+    let matches = |topic: &&Topic| topic.split().is_some_and(|(name, _)| name == stub.as_str());
+    for topic in resource.required.iter().filter(|topic| !matches(topic)) {
+        let (resource, topic) = (resource.name.clone(), topic.clone());
+        actions.push(Action::Note(Note::UnmatchedRequirement { resource, topic }));
+    }
+}

@@ -1,0 +1,239 @@
+//! The two endpoints that clients of the older server know. Every field is always there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use status_adapters::wire::duration;
+use status_core::{Connection, Event, Experiment, ExperimentName, Now, Sighting, Stream, Traffic};
+use utoipa::ToSchema;
+
+use super::Problem;
+use crate::driver::Shared;
+
+/// All experiments, sorted by name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/experiments",
+    responses((status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]))
+)]
+pub(super) async fn list(State(shared): State<Shared>) -> Response {
+    let body = {
+        let monitor = shared.monitor();
+        let views: Vec<ExperimentView<'_>> = monitor
+            .experiments()
+            .map(|(name, experiment)| ExperimentView::new(name, experiment, monitor.now()))
+            .collect();
+        serde_json::to_vec(&views)
+    };
+    answer(body)
+}
+
+/// One experiment's newest changes in health, oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/experiments/events/{topic_name}",
+    params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
+    responses(
+        (status = 200, description = "Its newest changes in health, oldest first", body = [EventView]),
+        (status = 404, description = "No experiment of that name is known", body = Problem)
+    )
+)]
+pub(super) async fn events(State(shared): State<Shared>, Path(topic_name): Path<String>) -> Response {
+    let body = {
+        let monitor = shared.monitor();
+        let Some(experiment) = monitor.experiment(&topic_name) else {
+            return Problem::new(StatusCode::NOT_FOUND, format!("experiment {topic_name} was not found"));
+        };
+        serde_json::to_vec(&experiment.events().map(EventView::new).collect::<Vec<_>>())
+    };
+    answer(body)
+}
+
+fn answer(body: serde_json::Result<Vec<u8>>) -> Response {
+    match body {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], Bytes::from(body)).into_response(),
+        Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}")),
+    }
+}
+
+/// One experiment, as clients of the older server know it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ExperimentView<'a> {
+    /// Whether everything that it needs to be booked works. False until startup is over.
+    available: bool,
+    /// When something first named it.
+    first_checked: String,
+    /// How many events its history holds.
+    health_events: usize,
+    /// Whether jump and every stream work. False until startup is over.
+    healthy: bool,
+    /// Resources that work and that a person has taken out of booking, with the person's reason.
+    held: BTreeMap<&'a str, &'a str>,
+    /// Whether jump has its connection.
+    jump_ok: bool,
+    /// Its jump connection, as jump last reported it.
+    jump_report: ReportView<'a>,
+    /// When jump last listed it.
+    last_checked_jump: String,
+    /// When relay last listed one of its streams.
+    last_checked_streams: String,
+    /// When book's manifest last listed it.
+    last_found_in_manifest: String,
+    /// The resource that books it (the first by name, if there are several); empty if there is none.
+    resource_name: &'a str,
+    /// Whether each known stream works, by topic.
+    stream_ok: BTreeMap<&'a str, bool>,
+    /// Each stream that was ever seen, as relay last reported it, by topic.
+    stream_reports: BTreeMap<&'a str, ReportView<'a>>,
+    /// The streams that a resource requires: each topic is true.
+    stream_required: BTreeMap<&'a str, bool>,
+    /// Its name.
+    topic_name: &'a str,
+}
+
+impl<'a> ExperimentView<'a> {
+    fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
+        let verdict = experiment.verdict();
+        let streams = || experiment.streams().iter();
+        let seen = |sighting: Option<&Sighting>| sighting.map_or_else(never, |s| now.wall_at(s.seen).to_string());
+        let newest = streams().filter_map(Stream::sighting).max_by_key(|sighting| sighting.seen);
+        let resources = experiment.resources();
+        Self {
+            available: verdict.available,
+            first_checked: now.wall_at(experiment.first_named()).to_string(),
+            health_events: experiment.events().len(),
+            healthy: verdict.healthy,
+            held: resources.iter().filter_map(|r| Some((r.name().as_str(), r.held()?))).collect(),
+            jump_ok: verdict.jump_ok,
+            jump_report: ReportView::new(name.as_str(), experiment.jump()),
+            last_checked_jump: seen(experiment.jump()),
+            last_checked_streams: seen(newest),
+            last_found_in_manifest: experiment.in_manifest_at().map_or_else(never, |wall| wall.to_string()),
+            resource_name: resources.first().map_or("", |resource| resource.name().as_str()),
+            stream_ok: streams().map(|s| (s.topic().as_str(), s.is_ok())).collect(),
+            stream_reports: streams()
+                .filter(|s| s.sighting().is_some())
+                .map(|s| (s.topic().as_str(), ReportView::new(s.topic().as_str(), s.sighting())))
+                .collect(),
+            stream_required: streams().filter(|s| s.is_required()).map(|s| (s.topic().as_str(), true)).collect(),
+            topic_name: name.as_str(),
+        }
+    }
+}
+
+/// A connection, as its feed last reported it. Without one, every field is empty, false or zero.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReportView<'a> {
+    can_read: bool,
+    can_write: bool,
+    connected: String,
+    expires_at: String,
+    remote_addr: &'a str,
+    scopes: Vec<&'a str>,
+    stats: StatsView,
+    topic: &'a str,
+    user_agent: &'a str,
+}
+
+impl<'a> ReportView<'a> {
+    fn new(topic: &'a str, sighting: Option<&'a Sighting>) -> Self {
+        let Some(Sighting { connection, .. }) = sighting else {
+            return Self::of("", &NO_CONNECTION);
+        };
+        Self::of(topic, connection)
+    }
+
+    fn of(topic: &'a str, connection: &'a Connection) -> Self {
+        Self {
+            can_read: connection.can_read,
+            can_write: connection.can_write,
+            connected: at(connection.connected),
+            expires_at: at(connection.expires_at),
+            remote_addr: &connection.remote_addr,
+            scopes: connection.scopes.split_whitespace().collect(),
+            stats: StatsView { rx: TrafficView::new(connection.rx), tx: TrafficView::new(connection.tx) },
+            topic,
+            user_agent: &connection.user_agent,
+        }
+    }
+}
+
+static NO_CONNECTION: Connection = Connection::NONE;
+
+/// Statistics of both directions.
+#[derive(Serialize, ToSchema)]
+pub(super) struct StatsView {
+    rx: TrafficView,
+    tx: TrafficView,
+}
+
+/// Statistics of one direction; all zero where the feed keeps none.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TrafficView {
+    /// Messages a second, rounded down.
+    fps: u32,
+    /// How long before the report the last message was, as Go writes it: `6.0004s`.
+    last: String,
+    /// Whether there was none yet.
+    never: bool,
+    /// Size of a message in bytes, rounded down.
+    size: u32,
+}
+
+/// What the older server gives as the time since a message that never came.
+const NEVER: Duration = Duration::from_secs(999 * 3600);
+
+impl TrafficView {
+    fn new(traffic: Option<Traffic>) -> Self {
+        let Some(Traffic { last, size, fps }) = traffic else {
+            return Self { fps: 0, last: duration::print(Duration::ZERO), never: false, size: 0 };
+        };
+        Self {
+            fps,
+            last: duration::print(last.unwrap_or(NEVER)),
+            never: last.is_none(),
+            size,
+        }
+    }
+}
+
+/// A change in an experiment's health.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EventView<'a> {
+    healthy: bool,
+    /// What was wrong, in order; empty when healthy.
+    issues: Vec<String>,
+    jump_ok: bool,
+    /// Whether each stream that was known then worked, by topic.
+    stream_ok: BTreeMap<&'a str, bool>,
+    /// When the check found it.
+    when: String,
+}
+
+impl<'a> EventView<'a> {
+    fn new(event: &'a Event) -> Self {
+        Self {
+            healthy: event.healthy,
+            issues: event.issues.iter().map(ToString::to_string).collect(),
+            jump_ok: event.jump_ok,
+            stream_ok: event.streams.iter().map(|(topic, ok)| (topic.as_str(), *ok)).collect(),
+            when: event.when.to_string(),
+        }
+    }
+}
+
+/// What stands for a time that there is none of, as in Go.
+fn never() -> String {
+    "0001-01-01T00:00:00.000Z".into()
+}
+
+/// Milliseconds since 1970 as RFC 3339.
+fn at(millis: Option<i64>) -> String {
+    let stamp = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    stamp.map_or_else(never, |stamp| format!("{stamp:.3}"))
+}

@@ -1,0 +1,59 @@
+//! What the server answers over HTTP.
+
+mod experiments;
+mod openapi;
+mod ready;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, http};
+use serde::Serialize;
+use tower_http::cors::{Any, CorsLayer};
+use utoipa::ToSchema;
+
+use crate::driver::Shared;
+
+/// Every route, over the state that the driver keeps.
+pub fn router(shared: Shared) -> Router {
+    let open_to_all = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]);
+    let api = Router::new()
+        .route("/experiments", get(experiments::list))
+        .route("/experiments/events/{topic_name}", get(experiments::events))
+        .route("/openapi.json", get(openapi::document))
+        .layer(open_to_all);
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(ready::alive))
+        .route("/readyz", get(ready::ready))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .with_state(shared)
+}
+
+/// What went wrong with a request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// The HTTP status.
+    code: u16,
+    /// What was wrong, for people.
+    message: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, message: String) -> Response {
+        (status, Json(Self { code: status.as_u16(), message })).into_response()
+    }
+}
+
+async fn no_such_path(uri: Uri) -> Response {
+    Problem::new(StatusCode::NOT_FOUND, format!("path {} was not found", uri.path()))
+}
+
+async fn no_such_method(method: Method) -> Response {
+    let mut answer =
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("method {method} is not allowed, but [GET] is"));
+    answer.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static("GET"));
+    answer
+}

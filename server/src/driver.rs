@@ -1,0 +1,209 @@
+//! The loop: wait for what happens next, ask the core what to do, and have it done.
+//!
+//! Whatever takes time runs in a task of its own, and its answer is the next input. So a slow or
+//! hung service delays nothing else, and no lock is held while anything is waited for.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use status_adapters::clock::Clock;
+use status_adapters::{Book, FeedSource, Mailer};
+use status_core::{
+    Action, Call, Deadline, Failure, FailureKind, Feed, Input, Lasting, Mail, MailFailure, Monitor, Now,
+};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::journal::Journal;
+
+/// The services, real or fake.
+#[derive(Clone)]
+pub struct Services {
+    /// Takes the bookings.
+    pub book: Arc<dyn Book>,
+    /// Carries the experiments' streams.
+    pub relay: Arc<dyn FeedSource>,
+    /// Carries the maintainers' ssh.
+    pub jump: Arc<dyn FeedSource>,
+    /// Sends the mails; `None` if none are sent.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The core, which the driver feeds and the API reads. It is locked only to compute.
+#[derive(Clone)]
+pub struct Shared(Arc<Mutex<Monitor>>);
+
+impl Shared {
+    /// Wraps a monitor.
+    #[must_use]
+    pub fn new(monitor: Monitor) -> Self {
+        Self(Arc::new(Mutex::new(monitor)))
+    }
+
+    /// The monitor, for as long as the guard lives: not across an `await`.
+    pub fn monitor(&self) -> MutexGuard<'_, Monitor> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many inputs may wait to be taken in; whoever has another one waits, too.
+const WAITING_INPUTS: usize = 64;
+/// The driver looks up at least this often, however far off the deadline is.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+/// Drives the core until `stop`.
+pub async fn run(shared: Shared, services: Services, stop: CancellationToken) {
+    let (sender, mut inputs) = mpsc::channel(WAITING_INPUTS);
+    let clock = Arc::clone(&services.clock);
+    let mut hands = Hands { services, sender, feeds: HashMap::new() };
+    let mut journal = Journal::default();
+    let mut input = Input::Wake;
+    loop {
+        let now = clock.now();
+        journal.input(now.time, &input);
+        let (actions, deadline) = {
+            let mut monitor = shared.monitor();
+            let actions = monitor.handle(now, input);
+            for action in &actions {
+                journal.action(action, &monitor);
+            }
+            (actions, monitor.deadline())
+        };
+        for action in actions {
+            hands.perform(action);
+        }
+        input = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            Some(input) = inputs.recv() => input,
+            () = tokio::time::sleep(time_left(clock.now(), deadline)) => Input::Wake,
+        };
+    }
+    hands.let_go();
+}
+
+fn time_left(now: Now, deadline: Deadline) -> Duration {
+    deadline.at.since(now.time).min(LONGEST_SLEEP)
+}
+
+/// Performs actions: each in a task of its own, whose answer becomes an input.
+struct Hands {
+    services: Services,
+    sender: mpsc::Sender<Input>,
+    feeds: HashMap<Call, AbortHandle>,
+}
+
+impl Hands {
+    fn perform(&mut self, action: Action) {
+        let book = Arc::clone(&self.services.book);
+        match action {
+            Action::FetchManifest { call } => self.answer(
+                async move { book.manifest().await },
+                move |outcome| Input::ManifestFetched { call, outcome: outcome.unwrap_or_else(broken) },
+            ),
+            Action::ReadAvailability { call, resource } => self.answer(
+                async move { book.availability(&resource).await },
+                move |outcome| Input::AvailabilityRead { call, outcome: outcome.unwrap_or_else(broken) },
+            ),
+            Action::SetAvailability { call, resource, available, reason } => self.answer(
+                async move { book.set_availability(&resource, available, &reason).await },
+                move |outcome| Input::AvailabilitySet { call, outcome: outcome.unwrap_or_else(broken) },
+            ),
+            Action::OpenFeed { feed, connection, expires } => self.open(feed, connection, expires),
+            Action::CloseFeed { feed: _, connection } => {
+                if let Some(task) = self.feeds.remove(&connection) {
+                    task.abort();
+                }
+            }
+            Action::SendMail { mail } => self.send(mail),
+            // The journal has written them already.
+            Action::LogHealth | Action::Note(_) => {}
+        }
+    }
+
+    fn open(&mut self, feed: Feed, connection: Call, expires: Duration) {
+        let source = match feed {
+            Feed::Relay => Arc::clone(&self.services.relay),
+            Feed::Jump => Arc::clone(&self.services.jump),
+        };
+        self.feeds.retain(|_, task| !task.is_finished());
+        let listening = listen(source, feed, connection, expires, self.sender.clone());
+        let sender = self.sender.clone();
+        let task = tokio::spawn(listening);
+        self.feeds.insert(connection, task.abort_handle());
+        tokio::spawn(async move {
+            let reason = match task.await {
+                Ok(reason) => reason,
+                Err(error) if error.is_cancelled() => return,
+                Err(_) => Failure { kind: FailureKind::Garbled, detail: format!("{feed}: {BROKEN}") },
+            };
+            // Nobody listens any more when the server stops.
+            let _ = sender.send(Input::FeedClosed { feed, connection, reason }).await;
+        });
+    }
+
+    fn send(&self, mail: Mail) {
+        let id = mail.id.clone();
+        let mailer = self.services.mailer.clone();
+        let sending = async move {
+            match mailer {
+                Some(mailer) => mailer.send(&mail).await,
+                None => Err(MailFailure { lasting: Lasting::ForGood, detail: "no mail server is set".into() }),
+            }
+        };
+        self.answer(sending, move |outcome| {
+            let broken = || MailFailure { lasting: Lasting::Unclear, detail: BROKEN.into() };
+            Input::MailSent { mail: id, outcome: outcome.unwrap_or_else(|| Err(broken())) }
+        });
+    }
+
+    /// Runs `work` in a task, and makes an input of what comes of it: `None` if it panicked.
+    fn answer<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+        input: impl FnOnce(Option<T>) -> Input + Send + 'static,
+    ) {
+        let sender = self.sender.clone();
+        let work = tokio::spawn(work);
+        tokio::spawn(async move {
+            // Nobody listens any more when the server stops.
+            let _ = sender.send(input(work.await.ok())).await;
+        });
+    }
+
+    fn let_go(&mut self) {
+        for task in self.feeds.values() {
+            task.abort();
+        }
+    }
+}
+
+const BROKEN: &str = "this server broke while it asked; please report what the log says";
+
+fn broken<T>() -> Result<T, Failure> {
+    Err(Failure { kind: FailureKind::Garbled, detail: BROKEN.into() })
+}
+
+/// Listens to a feed, hands its snapshots on, and says why it ended.
+async fn listen(
+    source: Arc<dyn FeedSource>,
+    feed: Feed,
+    connection: Call,
+    expires: Duration,
+    sender: mpsc::Sender<Input>,
+) -> Failure {
+    let (snapshots, mut coming) = mpsc::channel(1);
+    let forward = async {
+        while let Some(reports) = coming.recv().await {
+            // Nobody listens any more when the server stops.
+            let _ = sender.send(Input::Reported { feed, connection, reports }).await;
+        }
+    };
+    let (reason, ()) = tokio::join!(source.listen(expires, snapshots), forward);
+    reason
+}
