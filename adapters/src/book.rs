@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Method, Url};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use status_core::{Availability, Failure, FailureKind, Manifest, ResourceName};
 
@@ -42,9 +44,34 @@ impl HttpBook {
         token_life: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, String> {
+        Self::over(&tls::config(), service, timeout, token_life, clock)
+    }
+
+    /// Likewise, where one more certificate authority is trusted. For tests.
+    ///
+    /// # Errors
+    /// The service's address or the certificate makes no sense.
+    pub fn trusting(
+        root: CertificateDer<'static>,
+        service: Service,
+        timeout: Duration,
+        token_life: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let tls = tls::config_trusting(root).map_err(|e| format!("the certificate: {e}"))?;
+        Self::over(&tls, service, timeout, token_life, clock)
+    }
+
+    fn over(
+        tls: &Arc<ClientConfig>,
+        service: Service,
+        timeout: Duration,
+        token_life: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
         let limits = Limits { time: timeout, set_by: Some("STATUS_TIMEOUT_BOOK"), body: LARGEST_ANSWER };
         let resources = Url::parse(&service.url(RESOURCES)).map_err(|e| format!("book's address: {e}"))?;
-        let caller = Caller::new(service, limits, &tls::config())?;
+        let caller = Caller::new(service, limits, tls)?;
         Ok(Self { caller, resources, token_life, clock })
     }
 

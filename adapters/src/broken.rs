@@ -103,7 +103,7 @@ impl fmt::Display for Broken {
             Self::NobodyThere => f.write_str("nothing listens there (connection refused)"),
             Self::Certificate(problem) => write!(f, "its certificate is not valid: {problem}"),
             Self::NoTls => f.write_str("what answers there does not speak TLS"),
-            Self::Closed => f.write_str("the connection was closed without an answer"),
+            Self::Closed => f.write_str("the connection was closed before the answer was whole"),
             Self::Other(text) => f.write_str(text),
         }
     }

@@ -48,7 +48,8 @@ impl Caller {
         let problem =
             |problem: &dyn fmt::Display| format!("{}'s address {address:?}: {problem}", service.name());
         let url = Url::parse(&address).map_err(|e| problem(&e))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        // Without a host, the first step of the path would be taken for one.
+        if !matches!(url.scheme(), "http" | "https") || address.contains(":///") {
             return Err(problem(&"it should be http://host or https://host and a path"));
         }
         let client = reqwest::Client::builder()
@@ -169,8 +170,8 @@ impl Asked<'_> {
     fn broken(&self, error: &reqwest::Error, limits: &Limits) -> Failure {
         if error.is_timeout() {
             let setting = limits.set_by.map(|name| format!(" ({name})")).unwrap_or_default();
-            let what = format!("did not answer within {:?}{setting}", limits.time);
-            return self.failure(FailureKind::TimedOut, &what, "", None);
+            let how = format!("nothing within {:?}{setting}", limits.time);
+            return self.failure(FailureKind::TimedOut, "did not finish its answer to", &how, None);
         }
         let broken = Broken::new(error);
         let cause = cause::of_broken(self.service, &broken);

@@ -4,8 +4,6 @@ mod address;
 mod conversation;
 mod delivery;
 mod letter;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
