@@ -1,3 +1,4 @@
 //! The server behind the binary `status`.
 
+pub mod log;
 pub mod settings;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use status_adapters::service::Service;
 use status_core::{Config, MailText};
 
+use crate::log::MOST_KEPT;
+
 use super::parse::{self, Expected};
 use super::problem::{Fault, Problem, Problems, Warning};
 use super::variables::{Found, Variable, Variables};
@@ -87,7 +89,7 @@ fn log(v: &Variables, found: &mut Found) -> LogSettings {
         format: found.read(&v.log_format, default.format, parse::format),
         target: found.read(&v.log_file, default.target, parse::log_target),
         max_size: found.read(&v.log_max_size, default.max_size, parse::size),
-        keep: found.read(&v.log_keep, default.keep, |text| parse::number(text, 0, 1_000)),
+        keep: found.read(&v.log_keep, default.keep, |text| parse::number(text, 0, MOST_KEPT)),
     }
 }
 

@@ -167,8 +167,9 @@ pub(super) fn format(text: &str) -> Result<LogFormat, Expected> {
 /// Where the log goes.
 pub(super) fn log_target(text: &str) -> Result<LogTarget, Expected> {
     match text {
-        "stdout" => Ok(LogTarget::Stdout),
-        "stderr" => Ok(LogTarget::Stderr),
+        // As files they would be put aside when they are full.
+        "stdout" | "/dev/stdout" => Ok(LogTarget::Stdout),
+        "stderr" | "/dev/stderr" => Ok(LogTarget::Stderr),
         path if path.ends_with('/') || path.contains('\0') => {
             Err("the path of a file, or stdout, or stderr".to_owned())
         }

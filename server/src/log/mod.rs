@@ -1,0 +1,169 @@
+//! The log: one line for each event, to a file that never fills the disk, or to a stream.
+//!
+//! Our own lines are written from the chosen level on. Those of the libraries are written only if
+//! they are warnings or worse, whatever the level: at finer levels some of them print what they
+//! send and receive, and with it tokens, access codes and passwords. Nothing that goes wrong with
+//! writing stops the server or makes it panic.
+
+mod file;
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+use status_adapters::clock::{Clock, SystemClock};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::settings::{LogFormat, LogSettings, LogTarget};
+use file::LogFile;
+use line::Line;
+
+pub(crate) use file::MOST_KEPT;
+
+/// The target of the state's dump, which is written whatever the level.
+const HEALTH: &str = "status::health";
+
+/// Starts logging, for the whole process. Where the file can't be opened, lines go to the standard
+/// error, and the first says so. Panics are logged too.
+pub fn start(settings: &LogSettings) {
+    let (output, problem) = Output::open(settings);
+    let log = tracing_subscriber::registry().with(Log::new(settings, output));
+    if tracing::subscriber::set_global_default(log).is_err() {
+        return; // It was started before.
+    }
+    if let Some(problem) = problem {
+        tracing::error!("{problem}; logging to the standard error instead");
+    }
+    log_panics();
+}
+
+/// Writes the whole state, given as one JSON object, as one line of the log, whatever the level.
+pub fn write_health(json: &str) {
+    tracing::info!(target: HEALTH, state = json, "health");
+}
+
+/// A panic is a mistake of ours: it belongs where the operator looks.
+fn log_panics() {
+    let earlier = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tracing::error!("panicked: {panic}");
+        earlier(panic);
+    }));
+}
+
+/// Turns events into lines and writes them.
+struct Log {
+    level: Level,
+    format: LogFormat,
+    output: Mutex<Output>,
+}
+
+impl Log {
+    fn new(settings: &LogSettings, output: Output) -> Self {
+        Self { level: settings.level, format: settings.format, output: Mutex::new(output) }
+    }
+
+    fn wants(&self, metadata: &Metadata<'_>) -> bool {
+        let level = match metadata.target() {
+            HEALTH => return true,
+            target if is_ours(target) => self.level,
+            _ => self.level.min(Level::WARN),
+        };
+        *metadata.level() <= level
+    }
+}
+
+/// Whether one of our own crates says it.
+fn is_ours(target: &str) -> bool {
+    target.strip_prefix("status").is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', ':']))
+}
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.wants(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.wants(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        // The state's dump is at INFO.
+        Some(self.level.max(Level::INFO).into())
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let line = Line::new(event, SystemClock.now().wall);
+        // The lock is taken only once the line is there: a value's text may log in its turn.
+        let text = line.print(self.format);
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        if text.len() > output.longest_line() {
+            output.write(&line.left_out(text.len()).print(self.format));
+        } else {
+            output.write(&text);
+        }
+    }
+}
+
+/// Where lines go.
+enum Output {
+    Stdout,
+    Stderr,
+    File { file: LogFile, failing: bool },
+}
+
+impl Output {
+    /// Opens what the settings say; if that is not possible, the standard error, and why.
+    fn open(settings: &LogSettings) -> (Self, Option<String>) {
+        match &settings.target {
+            LogTarget::Stdout => (Self::Stdout, None),
+            LogTarget::Stderr => (Self::Stderr, None),
+            LogTarget::File(path) => match LogFile::open(path, settings.max_size, settings.keep) {
+                Ok(file) => (Self::File { file, failing: false }, None),
+                Err(error) => {
+                    let problem = format!("cannot open the log file {}: {error}", path.display());
+                    (Self::Stderr, Some(problem))
+                }
+            },
+        }
+    }
+
+    /// How many bytes a line may have to fit.
+    fn longest_line(&self) -> usize {
+        match self {
+            Self::Stdout | Self::Stderr => usize::MAX,
+            Self::File { file, .. } => file.max_size().try_into().unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Writes one line. What a file doesn't take goes to the standard error; what that doesn't
+    /// take is lost.
+    fn write(&mut self, line: &str) {
+        match self {
+            Self::Stdout => to_stream(io::stdout().lock(), line),
+            Self::Stderr => to_stream(io::stderr().lock(), line),
+            Self::File { file, failing } => match file.write(line) {
+                Ok(()) => *failing = false,
+                Err(error) => {
+                    if !*failing {
+                        *failing = true;
+                        let path = file.path().display();
+                        let notice = format!("status: cannot write the log file {path}: {error}\n");
+                        to_stream(io::stderr().lock(), &notice);
+                    }
+                    to_stream(io::stderr().lock(), line);
+                }
+            },
+        }
+    }
+}
+
+/// A closed stream is nobody's fault: whoever closed it doesn't want to read.
+fn to_stream(mut stream: impl Write, line: &str) {
+    let _ = stream.write_all(line.as_bytes()).and_then(|()| stream.flush());
+}
