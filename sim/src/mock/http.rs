@@ -87,6 +87,11 @@ impl Reply {
         Self::html(502, BAD_GATEWAY)
     }
 
+    /// What nginx says of a path that leads to no service: a wrong base path.
+    pub(super) fn no_service() -> Self {
+        Self::html(404, &BAD_GATEWAY.replace("502 Bad Gateway", "404 Not Found"))
+    }
+
     /// A page.
     pub(super) fn html(status: u16, body: &str) -> Self {
         Self { mime: "text/html", ..Self::json(status, body) }

@@ -93,7 +93,7 @@ impl<'a> Call<'a> {
 
     /// Does what was asked, and answers as book does in good health.
     fn perform(&self) -> Reply {
-        let Some(path) = self.path.as_deref() else { return Reply::bad_gateway() };
+        let Some(path) = self.path.as_deref() else { return Reply::no_service() };
         if !path.starts_with("/api/v1/admin/") {
             return Reply::no_path(path);
         }

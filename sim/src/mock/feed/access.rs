@@ -21,30 +21,24 @@ pub(super) struct Grant {
 
 /// Answers a request, or doesn't.
 pub(super) fn answer(shared: &Shared, request: &Request) -> Answer {
+    shared.note_access();
     let reply = match shared.fault() {
-        Fault::Down | Fault::Stopping => Reply::bad_gateway(),
-        Fault::Cut => return Answer::Cut,
-        Fault::Hang => Reply::bad_gateway().after(NEVER),
-        Fault::Slow(delay) => match ask(shared, request) {
-            Some(reply) => reply.after(delay),
-            None => return Answer::Cut,
-        },
-        Fault::RefuseTokens => refused(shared.dialect, &Refusal::Signature),
-        Fault::AccessAnswers { status, body } => Reply::html(status, &body),
-        Fault::None | Fault::Silent | Fault::Frame(_) | Fault::Merged => match ask(shared, request) {
-            Some(reply) => reply,
-            None => return Answer::Cut,
-        },
+        Fault::Down | Fault::Stopping => Some(Reply::bad_gateway()),
+        Fault::Cut => None,
+        Fault::Hang => Some(Reply::bad_gateway().after(NEVER)),
+        Fault::Slow(delay) => ask(shared, request).map(|reply| reply.after(delay)),
+        Fault::RefuseTokens => Some(refused(shared.dialect, &Refusal::Signature)),
+        Fault::AccessAnswers { status, body } => Some(Reply::html(status, &body)),
+        Fault::None | Fault::Silent | Fault::Frame(_) | Fault::Merged => ask(shared, request),
     };
-    shared.note_access(reply.status);
-    Answer::Reply(reply)
+    reply.map_or(Answer::Cut, Answer::Reply)
 }
 
 /// The answer of a service in good health; `None` where it falls over.
 fn ask(shared: &Shared, request: &Request) -> Option<Reply> {
     let full_path = request.url.path();
     let Some(path) = full_path.strip_prefix(&shared.base_path) else {
-        return Some(Reply::bad_gateway());
+        return Some(Reply::no_service());
     };
     let prefix = match shared.dialect {
         Dialect::RelayV07 | Dialect::RelayV08 => "/session/",

@@ -92,10 +92,10 @@ use FeedFault as Fault;
 /// What a feed has seen so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeedSeen {
-    /// Answers that access has given.
+    /// Requests to access, answered or not.
     pub accesses: u64,
-    /// Those of them that gave no address of a websocket.
-    pub refusals: u64,
+    /// Addresses of websockets that access gave out.
+    pub codes: u64,
     /// Websockets that were opened, with good codes or bad.
     pub opened: u64,
     /// Websockets that are open.
@@ -230,7 +230,8 @@ impl Feed {
 async fn report(shared: Arc<Shared>) {
     let mut every = shared.stats_every.subscribe();
     loop {
-        let period = *every.borrow_and_update();
+        // Never without a pause: it would be all that this thread does.
+        let period = (*every.borrow_and_update()).max(Duration::from_millis(1));
         tokio::select! {
             () = tokio::time::sleep(period) => {
                 let frame = shared.frame();

@@ -139,11 +139,8 @@ impl Shared {
         clock::skewed(self.skew_seconds.load(Ordering::Relaxed))
     }
 
-    pub(super) fn note_access(&self, status: u16) {
-        self.seen.send_modify(|seen| {
-            seen.accesses += 1;
-            seen.refusals += u64::from(status != 200);
-        });
+    pub(super) fn note_access(&self) {
+        self.seen.send_modify(|seen| seen.accesses += 1);
     }
 
     /// A code for one use.
@@ -153,6 +150,8 @@ impl Shared {
         let life = private.code_life;
         private.codes.retain(|_, (issued, _)| issued.elapsed() <= life);
         private.codes.insert(code.clone(), (Instant::now(), grant));
+        drop(private);
+        self.seen.send_modify(|seen| seen.codes += 1);
         code
     }
 
