@@ -1,4 +1,11 @@
 //! The server behind the binary `status`.
 
+pub mod api;
+pub mod cli;
+pub mod driver;
+pub mod journal;
+pub mod listener;
 pub mod log;
+pub mod profile;
 pub mod settings;
+pub mod state;

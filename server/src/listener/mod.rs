@@ -1,0 +1,291 @@
+//! Answers HTTP requests, and lets nobody hold it up.
+//!
+//! `axum::serve` waits for ever for the rest of a half-sent request, and takes any number of
+//! connections. This has a limit for each thing that a client could do too slowly or too often.
+
+mod stall;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::repeated::Repeated;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use stall::Impatient;
+
+/// How far a client may go.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How many connections there are at once. Further ones wait until one ends.
+    connections: usize,
+    /// How long a request's head may take to arrive, from the end of the request before it on. So
+    /// it ends idle connections too.
+    head: Duration,
+    /// How long a client may take no byte of an answer.
+    stall: Duration,
+    /// How long answers may go on once the server is to stop.
+    drain: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 1024,
+    head: Duration::from_secs(10),
+    stall: Duration::from_secs(20),
+    drain: Duration::from_secs(2),
+};
+
+/// How many bytes a request's head may have, and more or less how many are held for a connection.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// How long to wait after a connection could not be taken, most often for want of files: they come
+/// back only when others end.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Answers with `app` until `stop`, and then for at most two seconds more. HTTP/1 only: HTTP/2 is
+/// a matter for the proxy in front.
+pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
+    serve_within(LIMITS, listener, app, stop).await;
+}
+
+async fn serve_within(limits: Limits, listener: TcpListener, app: Router, stop: CancellationToken) {
+    let connections = TaskTracker::new();
+    let free = Arc::new(Semaphore::new(limits.connections));
+    let mut failing = Repeated::default();
+    while let Some(permit) = next_permit(&free, &stop).await {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                if let Some(over) = failing.ended(SystemClock.now().time) {
+                    tracing::warn!("taking connections works again: {over}");
+                }
+                connections.spawn(answer(limits, stream, app.clone(), stop.clone(), permit));
+            }
+            Err(error) if is_clients_fault(&error) => {}
+            Err(error) => {
+                let problem = format!("cannot take a connection: {error}");
+                if let Some(failing) = failing.failed(SystemClock.now().time, &problem) {
+                    tracing::warn!("{failing}");
+                }
+                pause(&stop).await;
+            }
+        }
+    }
+    // While answers go on, nobody else is to hope for one.
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+/// Waits until there is room for one more connection; `None` at the stop.
+async fn next_permit(free: &Arc<Semaphore>, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+    tokio::select! {
+        () = stop.cancelled() => None,
+        permit = Arc::clone(free).acquire_owned() => permit.ok(),
+    }
+}
+
+/// Answers the requests on one connection.
+async fn answer(
+    limits: Limits,
+    stream: TcpStream,
+    app: Router,
+    stop: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+) {
+    // An answer is small as a rule, and its end must not wait for more.
+    let _ = stream.set_nodelay(true);
+    let io = TokioIo::new(Impatient::new(stream, limits.stall));
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(io, TowerToHyperService::new(app))
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(limits.drain, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!("a connection ended early: {error}");
+    }
+}
+
+/// Whether the client was gone before it was taken.
+fn is_clients_fault(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
+}
+
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(PAUSE) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::task::JoinHandle;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+    /// Longer than anything takes that goes well.
+    const LONG: Duration = Duration::from_secs(30);
+    const PATIENT: Limits = Limits { connections: 10, head: LONG, stall: LONG, drain: LONG };
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    struct Server {
+        address: SocketAddr,
+        stop: CancellationToken,
+        task: JoinHandle<()>,
+    }
+
+    async fn start(limits: Limits) -> Server {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let app = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/large", get(|| async { vec![b'x'; 50_000_000] }))
+            .route("/never", get(std::future::pending::<&str>));
+        let task = tokio::spawn(serve_within(limits, listener, app, stop.clone()));
+        Server { address, stop, task }
+    }
+
+    impl Server {
+        async fn connect(&self, sent: &[u8]) -> TcpStream {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(sent).await.unwrap();
+            stream
+        }
+
+        async fn stop(self) {
+            self.stop.cancel();
+            timeout(LONG, self.task).await.unwrap().unwrap();
+        }
+    }
+
+    /// Reads until the answer's text has come.
+    async fn hello(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"hello") {
+            assert_ne!(timeout(LONG, stream.read_buf(&mut answer)).await.unwrap().unwrap(), 0);
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// Reads until the server ends the connection.
+    async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+        let mut rest = Vec::new();
+        // It may be reset rather than closed, where the server left something unread.
+        let _ = timeout(LONG, stream.read_to_end(&mut rest)).await.unwrap();
+        rest
+    }
+
+    #[tokio::test]
+    async fn several_requests_are_answered_on_one_connection() {
+        let server = start(PATIENT).await;
+        let mut stream = server.connect(REQUEST).await;
+        assert!(hello(&mut stream).await.starts_with("HTTP/1.1 200"));
+        stream.write_all(REQUEST).await.unwrap();
+        hello(&mut stream).await;
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_half_sent_request_is_dropped() {
+        let server = start(Limits { head: SHORT, ..PATIENT }).await;
+        for half in [&b""[..], b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\n"] {
+            let mut stream = server.connect(half).await;
+            assert!(!rest(&mut stream).await.starts_with(b"HTTP/1.1 200"));
+        }
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_is_dropped_in_time() {
+        let server = start(Limits { head: SHORT, ..PATIENT }).await;
+        let mut stream = server.connect(REQUEST).await;
+        hello(&mut stream).await;
+        assert!(!rest(&mut stream).await.starts_with(b"HTTP/1.1 200"));
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_too_long_is_refused() {
+        let server = start(PATIENT).await;
+        let mut request = REQUEST[..REQUEST.len() - 2].to_vec();
+        request.extend_from_slice(b"X: ");
+        request.resize(2 * HEAD_BYTES, b'x');
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        // The server may hang up before it has read it all.
+        let _ = stream.write_all(&request).await;
+        assert!(!rest(&mut stream).await.starts_with(b"HTTP/1.1 200"));
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn an_open_connection_does_not_hold_up_the_stop() {
+        let server = start(PATIENT).await;
+        let mut idle = server.connect(REQUEST).await;
+        hello(&mut idle).await;
+        let mut silent = server.connect(b"").await;
+        server.stop().await;
+        assert_eq!(rest(&mut idle).await, b"");
+        assert_eq!(rest(&mut silent).await, b"");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_too_long_does_not_hold_up_the_stop() {
+        let server = start(Limits { drain: SHORT, ..PATIENT }).await;
+        let mut stream = server.connect(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let mut half = server.connect(b"GET /").await;
+        server.stop().await;
+        assert_eq!(rest(&mut stream).await, b"");
+        rest(&mut half).await;
+    }
+
+    #[tokio::test]
+    async fn further_connections_wait_until_one_ends() {
+        let server = start(Limits { connections: 1, ..PATIENT }).await;
+        let mut first = server.connect(REQUEST).await;
+        hello(&mut first).await;
+        let mut second = server.connect(REQUEST).await;
+        assert!(timeout(SHORT, second.read_u8()).await.is_err(), "there is no room for it yet");
+        drop(first);
+        hello(&mut second).await;
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn who_takes_no_byte_of_the_answer_is_dropped() {
+        let server = start(Limits { connections: 1, stall: SHORT, ..PATIENT }).await;
+        let _stalled = server.connect(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let mut second = server.connect(REQUEST).await;
+        hello(&mut second).await;
+        server.stop().await;
+    }
+}
