@@ -10,6 +10,7 @@ use status_core::{Failure, FailureKind, Feed};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
@@ -65,6 +66,10 @@ fn told(feed: Feed, address: &Address, error: Error) -> Failure {
                 "cannot be reached: {}; {feed}'s access point gave this address",
                 Broken::new(&error)
             );
+            failure(feed, address, FailureKind::Unreachable, &what)
+        }
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+            let what = format!("cannot be reached: {}", Broken::Closed);
             failure(feed, address, FailureKind::Unreachable, &what)
         }
         error => {
