@@ -51,7 +51,7 @@ pub fn write_health(json: &str) {
 fn log_panics() {
     let earlier = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        tracing::error!("panicked: {panic}");
+        tracing::error!("{panic}");
         earlier(panic);
     }));
 }
