@@ -24,7 +24,7 @@ impl Monitor {
         if self.pause.is_none() {
             let trouble;
             (events, trouble) = self.judge(actions);
-            self.judge_services(trouble, actions);
+            self.judge_services(trouble.as_ref(), actions);
         }
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {
@@ -78,7 +78,7 @@ impl Monitor {
     }
 
     /// Raises and clears system alerts.
-    fn judge_services(&mut self, troubled: Option<Failure>, actions: &mut Vec<Action>) {
+    fn judge_services(&mut self, troubled: Option<&Failure>, actions: &mut Vec<Action>) {
         let Self { config, now, started, alerts, book, check_due, .. } = self;
         let startup_over = started.plus(config.startup);
         for link in [&self.relay, &self.jump] {
@@ -93,7 +93,7 @@ impl Monitor {
                 check_due.no_later_than(at, Timer::Silent(link.feed()));
             }
         }
-        let trouble = book.trouble().filter(|_| book.cannot_be_asked()).or(troubled.as_ref());
+        let trouble = book.trouble().filter(|_| book.cannot_be_asked()).or(troubled);
         let detail = trouble.map(|trouble| || String::from(trouble.detail.as_str()));
         alerts.set(SystemAlert::BookUnreachable, detail, now.wall, actions);
         let detail = || {

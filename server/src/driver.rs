@@ -3,7 +3,7 @@
 //! Whatever takes time runs in a task of its own, and its answer is the next input. So a slow or
 //! hung service delays nothing else, and no lock is held while anything is waited for.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,7 +60,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 pub async fn run(shared: Shared, services: Services, stop: CancellationToken) {
     let (sender, mut inputs) = mpsc::channel(WAITING_INPUTS);
     let clock = Arc::clone(&services.clock);
-    let mut hands = Hands { services, sender, feeds: HashMap::new() };
+    let mut hands = Hands { services, sender, feeds: BTreeMap::new() };
     let mut journal = Journal::default();
     let mut input = Input::Wake;
     loop {
@@ -95,21 +95,23 @@ fn time_left(now: Now, deadline: Deadline) -> Duration {
 struct Hands {
     services: Services,
     sender: mpsc::Sender<Input>,
-    feeds: HashMap<Call, AbortHandle>,
+    feeds: BTreeMap<Call, AbortHandle>,
 }
 
 impl Hands {
     fn perform(&mut self, action: Action) {
         let book = Arc::clone(&self.services.book);
         match action {
-            Action::FetchManifest { call } => self.answer(
-                async move { book.manifest().await },
-                move |outcome| Input::ManifestFetched { call, outcome: outcome.unwrap_or_else(broken) },
-            ),
-            Action::ReadAvailability { call, resource } => self.answer(
-                async move { book.availability(&resource).await },
-                move |outcome| Input::AvailabilityRead { call, outcome: outcome.unwrap_or_else(broken) },
-            ),
+            Action::FetchManifest { call } => {
+                self.answer(async move { book.manifest().await }, move |outcome| Input::ManifestFetched {
+                    call,
+                    outcome: outcome.unwrap_or_else(broken),
+                })
+            }
+            Action::ReadAvailability { call, resource } => self
+                .answer(async move { book.availability(&resource).await }, move |outcome| {
+                    Input::AvailabilityRead { call, outcome: outcome.unwrap_or_else(broken) }
+                }),
             Action::SetAvailability { call, resource, available, reason } => self.answer(
                 async move { book.set_availability(&resource, available, &reason).await },
                 move |outcome| Input::AvailabilitySet { call, outcome: outcome.unwrap_or_else(broken) },
@@ -153,7 +155,9 @@ impl Hands {
         let sending = async move {
             match mailer {
                 Some(mailer) => mailer.send(&mail).await,
-                None => Err(MailFailure { lasting: Lasting::ForGood, detail: "no mail server is set".into() }),
+                None => {
+                    Err(MailFailure { lasting: Lasting::ForGood, detail: "no mail server is set".into() })
+                }
             }
         };
         self.answer(sending, move |outcome| {

@@ -2,10 +2,12 @@
 
 pub mod api;
 pub mod cli;
+pub mod demo;
 pub mod driver;
 pub mod journal;
 pub mod listener;
 pub mod log;
 pub mod profile;
+pub mod serve;
 pub mod settings;
 pub mod state;

@@ -9,8 +9,10 @@ use crate::journal::alert_name;
 #[must_use]
 pub fn state_json(monitor: &Monitor) -> String {
     let now = monitor.now();
-    let experiments: Map<String, Value> =
-        monitor.experiments().map(|(name, experiment)| (name.to_string(), experiment_json(experiment))).collect();
+    let experiments: Map<String, Value> = monitor
+        .experiments()
+        .map(|(name, experiment)| (name.to_string(), experiment_json(experiment)))
+        .collect();
     let alerts: Vec<Value> = monitor
         .alerts()
         .iter()

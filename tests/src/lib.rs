@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use status_core::{
-    Action, Availability, Call, Config, Connection, Delivered, Deadline, Event, Failure, FailureKind, Feed, Input, Issue,
-    Lasting, Mail, MailFailure, MailText, Manifest, Monitor, Note, Now, Report, Requirements, ResourceName, Time,
-    Transmitted, Wall,
+    Action, Availability, Call, Config, Connection, Deadline, Delivered, Event, Failure, FailureKind, Feed,
+    Input, Issue, Lasting, Mail, MailFailure, MailText, Manifest, Monitor, Note, Now, Report, Requirements,
+    ResourceName, Time, Transmitted, Wall,
 };
 
 /// The world around a monitor.
@@ -35,8 +35,12 @@ pub struct World {
     pub mail_fails: Option<Lasting>,
     /// Every mail that was sent, taken or not.
     pub mails: Vec<Mail>,
+    /// Those that the mail server took, whether it said so or not.
+    pub delivered: Vec<Mail>,
     /// Every change that book was asked for.
     pub changes: Vec<(u64, String, bool)>,
+    /// When each topic was last reported, and whether it was active then: kept apart from the core.
+    pub reported: BTreeMap<String, (Time, bool)>,
     /// Everything that the core asked for, with the time in milliseconds.
     pub trace: Vec<(u64, Action)>,
     /// Whether feeds refuse connections.
@@ -66,7 +70,9 @@ impl World {
             book_ignores: false,
             mail_fails: None,
             mails: Vec::new(),
+            delivered: Vec::new(),
             changes: Vec::new(),
+            reported: BTreeMap::new(),
             trace: Vec::new(),
             feeds_refuse: false,
             connections: BTreeMap::new(),
@@ -85,7 +91,9 @@ impl World {
         for n in 0..experiments {
             let name = format!("pend{n:02}");
             for stream in ["data", "video"] {
-                world.streams.push((format!("{name}-st-{stream}"), Transmitted::Ago(Duration::from_millis(40))));
+                world
+                    .streams
+                    .push((format!("{name}-st-{stream}"), Transmitted::Ago(Duration::from_millis(40))));
             }
             world.hosts.push(name.clone());
             world.add_resource(&format!("r-{name}"), &name, &["st-data", "st-video"]);
@@ -131,6 +139,14 @@ impl World {
         self.pass(end);
     }
 
+    /// When something happens next, in seconds since the start.
+    #[must_use]
+    pub fn next_event_in_seconds(&self) -> f64 {
+        let deadline = self.monitor.deadline().at;
+        let next = self.next_report().map_or(deadline, |(at, _)| at.min(deadline)).max(self.now.time);
+        next.since(Time::from_millis(1_000_000)).as_secs_f64()
+    }
+
     /// Lets time pass in which the server itself is stopped.
     pub fn sleep(&mut self, seconds: f64) {
         self.pass(self.now.time.plus(Duration::from_secs_f64(seconds)));
@@ -160,10 +176,22 @@ impl World {
             self.due.insert(feed, self.now.time.plus(every));
         }
         let reports: Vec<Report> = match feed {
-            Feed::Relay => self.streams.iter().map(|(topic, transmitted)| report(topic, *transmitted)).collect(),
+            Feed::Relay => {
+                self.streams.iter().map(|(topic, transmitted)| report(topic, *transmitted)).collect()
+            }
             Feed::Jump => self.hosts.iter().map(|host| report(host, Transmitted::Unknown)).collect(),
         };
-        for connection in self.connections.get(&feed).cloned().unwrap_or_default() {
+        let connections = self.connections.get(&feed).cloned().unwrap_or_default();
+        if feed == Feed::Relay && !connections.is_empty() {
+            let now = self.now.time;
+            let fresh: BTreeMap<String, bool> =
+                self.streams.iter().fold(BTreeMap::new(), |mut seen, (topic, sent)| {
+                    *seen.entry(topic.clone()).or_default() |= is_active(*sent);
+                    seen
+                });
+            self.reported.extend(fresh.into_iter().map(|(topic, active)| (topic, (now, active))));
+        }
+        for connection in connections {
             self.step(Input::Reported { feed, connection, reports: reports.clone() });
         }
     }
@@ -173,6 +201,17 @@ impl World {
         for connection in self.connections.remove(&feed).unwrap_or_default() {
             self.step(Input::FeedClosed { feed, connection, reason: failure(FailureKind::Ended) });
         }
+    }
+
+    /// Whether every required stream of a resource is ok, as the reports so far tell: stated anew,
+    /// without asking the core.
+    #[must_use]
+    pub fn should_be_bookable(&self, resource: &str) -> bool {
+        let needs = &self.manifest[resource];
+        needs.streams.iter().all(|stream| {
+            let seen = self.reported.get(&format!("{}-{stream}", needs.stub));
+            seen.is_some_and(|(at, active)| *active && self.now.time.since(*at) <= Duration::from_secs(10))
+        })
     }
 
     /// Whether book says that a resource can be booked.
@@ -201,7 +240,9 @@ impl World {
 
     /// The notes that were made.
     pub fn notes(&self) -> impl Iterator<Item = &Note> {
-        self.trace.iter().filter_map(|(_, action)| if let Action::Note(note) = action { Some(note) } else { None })
+        self.trace
+            .iter()
+            .filter_map(|(_, action)| if let Action::Note(note) = action { Some(note) } else { None })
     }
 
     /// Gives the monitor an input, and answers everything that it then asks for.
@@ -263,6 +304,9 @@ impl World {
                 let failed = |lasting| Err(MailFailure { lasting, detail: "451 later".into() });
                 let outcome = self.mail_fails.map_or(Ok(Delivered::default()), failed);
                 self.mails.push(mail.clone());
+                if matches!(self.mail_fails, None | Some(Lasting::Unclear)) {
+                    self.delivered.push(mail.clone());
+                }
                 Some(Input::MailSent { mail: mail.id, outcome })
             }
             Action::LogHealth | Action::Note(_) => None,
@@ -278,6 +322,15 @@ impl World {
             self.available.insert(resource, Availability { available, reason });
         }
         if self.answers_are_lost { Err(failure(FailureKind::TimedOut)) } else { Ok(()) }
+    }
+}
+
+/// Whether a stream that last transmitted then is active, by the default limit of ten seconds.
+fn is_active(sent: Transmitted) -> bool {
+    match sent {
+        Transmitted::Ago(ago) => ago <= Duration::from_secs(10),
+        Transmitted::Never => false,
+        Transmitted::Unknown => true,
     }
 }
 

@@ -147,7 +147,11 @@ fn what_nothing_names_is_forgotten() {
     assert!(healthy(&world, "pend00"));
     world.unplug(VIDEO);
     world.until(2000.0);
-    assert_eq!(world.issues("pend00"), ["missing required pend00-st-video"], "what is required is never forgotten");
+    assert_eq!(
+        world.issues("pend00"),
+        ["missing required pend00-st-video"],
+        "what is required is never forgotten"
+    );
 }
 
 // Verdicts and limits
@@ -358,9 +362,11 @@ fn an_outage_of_many_is_one_mail_and_so_is_their_recovery() {
     let subjects: Vec<&str> = world.mails.iter().map(|mail| mail.subject.as_str()).collect();
     assert_eq!(subjects, ["lab 20 new health events"; 2]);
     assert!(world.mails[0].body.contains("New health events (20 issues, 0 ok):"));
-    assert!(world.mails[0].body.contains(
-        "pend07 ><   U [missing required pend07-st-data, missing required pend07-st-video]"
-    ));
+    assert!(
+        world.mails[0]
+            .body
+            .contains("pend07 ><   U [missing required pend07-st-data, missing required pend07-st-video]")
+    );
     assert!(world.mails[1].body.contains("New health events (0 issues, 20 ok):\npend00 ok A\n"));
     assert!(world.mails[1].body.contains("All current problems (0):"));
 }
@@ -559,7 +565,10 @@ fn a_persons_decision_is_respected_even_if_it_was_made_a_moment_before_ours() {
     world.until(4000.0);
     assert!(world.changes.is_empty());
     assert_eq!(world.available["r-pend00"].reason, "camera under repair");
-    assert_eq!(world.monitor.experiment("pend00").unwrap().resources()[0].held(), Some("camera under repair"));
+    assert_eq!(
+        world.monitor.experiment("pend00").unwrap().resources()[0].held(),
+        Some("camera under repair")
+    );
     world.person_sets("r-pend00", true, "repaired");
     world.until(8000.0);
     assert_eq!(world.monitor.experiment("pend00").unwrap().resources()[0].held(), None);
@@ -668,7 +677,8 @@ fn a_feed_that_refuses_is_tried_again_and_again() {
 
 #[test]
 fn a_feed_that_reports_once_a_minute_is_left_alone() {
-    let slow = Config { last_checked: Duration::from_secs(180), last_active: Duration::from_secs(180), ..config() };
+    let slow =
+        Config { last_checked: Duration::from_secs(180), last_active: Duration::from_secs(180), ..config() };
     let mut world = World::lab(1, slow);
     for feed in Feed::BOTH {
         world.every.insert(feed, Some(Duration::from_secs(60)));

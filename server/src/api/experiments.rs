@@ -47,7 +47,7 @@ pub(super) async fn events(State(shared): State<Shared>, Path(topic_name): Path<
     let body = {
         let monitor = shared.monitor();
         let Some(experiment) = monitor.experiment(&topic_name) else {
-            return Problem::new(StatusCode::NOT_FOUND, format!("experiment {topic_name} was not found"));
+            return Problem::answer(StatusCode::NOT_FOUND, format!("experiment {topic_name} was not found"));
         };
         serde_json::to_vec(&experiment.events().map(EventView::new).collect::<Vec<_>>())
     };
@@ -57,7 +57,9 @@ pub(super) async fn events(State(shared): State<Shared>, Path(topic_name): Path<
 fn answer(body: serde_json::Result<Vec<u8>>) -> Response {
     match body {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], Bytes::from(body)).into_response(),
-        Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}")),
+        Err(error) => {
+            Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
+        }
     }
 }
 
@@ -100,7 +102,8 @@ impl<'a> ExperimentView<'a> {
     fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
         let verdict = experiment.verdict();
         let streams = || experiment.streams().iter();
-        let seen = |sighting: Option<&Sighting>| sighting.map_or_else(never, |s| now.wall_at(s.seen).to_string());
+        let seen =
+            |sighting: Option<&Sighting>| sighting.map_or_else(never, |s| now.wall_at(s.seen).to_string());
         let newest = streams().filter_map(Stream::sighting).max_by_key(|sighting| sighting.seen);
         let resources = experiment.resources();
         Self {
@@ -120,7 +123,10 @@ impl<'a> ExperimentView<'a> {
                 .filter(|s| s.sighting().is_some())
                 .map(|s| (s.topic().as_str(), ReportView::new(s.topic().as_str(), s.sighting())))
                 .collect(),
-            stream_required: streams().filter(|s| s.is_required()).map(|s| (s.topic().as_str(), true)).collect(),
+            stream_required: streams()
+                .filter(|s| s.is_required())
+                .map(|s| (s.topic().as_str(), true))
+                .collect(),
             topic_name: name.as_str(),
         }
     }
@@ -193,12 +199,7 @@ impl TrafficView {
         let Some(Traffic { last, size, fps }) = traffic else {
             return Self { fps: 0, last: duration::print(Duration::ZERO), never: false, size: 0 };
         };
-        Self {
-            fps,
-            last: duration::print(last.unwrap_or(NEVER)),
-            never: last.is_none(),
-            size,
-        }
+        Self { fps, last: duration::print(last.unwrap_or(NEVER)), never: last.is_none(), size }
     }
 }
 

@@ -42,18 +42,20 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, message: String) -> Response {
+    fn answer(status: StatusCode, message: String) -> Response {
         (status, Json(Self { code: status.as_u16(), message })).into_response()
     }
 }
 
 async fn no_such_path(uri: Uri) -> Response {
-    Problem::new(StatusCode::NOT_FOUND, format!("path {} was not found", uri.path()))
+    Problem::answer(StatusCode::NOT_FOUND, format!("path {} was not found", uri.path()))
 }
 
 async fn no_such_method(method: Method) -> Response {
-    let mut answer =
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("method {method} is not allowed, but [GET] is"));
+    let mut answer = Problem::answer(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("method {method} is not allowed, but [GET] is"),
+    );
     answer.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static("GET"));
     answer
 }

@@ -1,0 +1,121 @@
+//! The server put together: services, core, driver and API.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use status_adapters::book::HttpBook;
+use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::feed::WsFeed;
+use status_adapters::mail::SmtpMailer;
+use status_adapters::{FeedSource, Mailer};
+use status_core::{Feed, Monitor};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::{self, Services, Shared};
+use crate::settings::Settings;
+use crate::{api, listener, profile};
+
+/// How long the driver may take to stop.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A server that has its port and has not begun to work.
+pub struct Server {
+    listener: TcpListener,
+    shared: Shared,
+    services: Services,
+    profile: Option<u16>,
+}
+
+impl Server {
+    /// Takes the port, and finds out whether the settings make sense together. Asks no service yet.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub async fn bind(settings: &Settings) -> Result<Self, String> {
+        let services = services(settings)?;
+        let listener = bind(settings.serve_port).await.map_err(|error| {
+            format!(
+                "cannot listen on port {}: {error}; choose another STATUS_PORT_SERVE",
+                settings.serve_port
+            )
+        })?;
+        let monitor = Monitor::new(settings.core.clone(), services.clock.now());
+        Ok(Self { listener, shared: Shared::new(monitor), services, profile: settings.profile })
+    }
+
+    /// Where the API is.
+    ///
+    /// # Errors
+    /// If the system doesn't know the address any more.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The state, for looking at it from outside.
+    #[must_use]
+    pub fn shared(&self) -> Shared {
+        self.shared.clone()
+    }
+
+    /// Works until `stop`.
+    ///
+    /// # Errors
+    /// If the driver ended by itself, which it must not.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), String> {
+        // Whatever ends first, all of it ends.
+        let stop = stop.child_token();
+        if let Some(port) = self.profile {
+            tokio::spawn(profile::serve(port, stop.clone()));
+        }
+        let app = api::router(self.shared.clone());
+        let answering = tokio::spawn(listener::serve(self.listener, app, stop.clone()));
+        let mut driving = tokio::spawn(driver::run(self.shared, self.services, stop.clone()));
+        let broken = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = &mut driving => Some(ended),
+        };
+        stop.cancel();
+        // It is bounded in itself, and what it answers now matters to nobody.
+        let _ = answering.await;
+        match broken {
+            None => {
+                let _ = tokio::time::timeout(PATIENCE, driving).await;
+                Ok(())
+            }
+            Some(ended) => Err(format!("the driver ended by itself: {ended:?}")),
+        }
+    }
+}
+
+fn services(settings: &Settings) -> Result<Services, String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let token_life = settings.core.query_book_every.max(Duration::from_secs(60));
+    let book = HttpBook::new(settings.book.clone(), settings.timeout_book, token_life, Arc::clone(&clock))?;
+    let feed = |feed, service: &status_adapters::service::Service| {
+        WsFeed::new(feed, service.clone(), Arc::clone(&clock))
+            .map(|feed| Arc::new(feed) as Arc<dyn FeedSource>)
+    };
+    let mailer = match &settings.mail {
+        None => None,
+        Some(mail) => Some(Arc::new(SmtpMailer::new(mail.clone(), Arc::clone(&clock))?) as Arc<dyn Mailer>),
+    };
+    Ok(Services {
+        book: Arc::new(book),
+        relay: feed(Feed::Relay, &settings.relay)?,
+        jump: feed(Feed::Jump, &settings.jump)?,
+        mailer,
+        clock,
+    })
+}
+
+/// Listens on every address, of both kinds where the machine has both.
+async fn bind(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        bound => bound,
+    }
+}

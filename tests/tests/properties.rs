@@ -1,0 +1,279 @@
+//! The rules a second time, from the world's point of view, over random outages.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use status_core::{Action, Config, FailureKind, Feed, Input, Lasting, Manifest, Note, Transmitted};
+use status_tests::{World, config, loaded};
+
+const EXPERIMENTS: usize = 4;
+
+/// One thing that happens in the lab. Each is possible at any time.
+#[derive(Clone, Debug)]
+enum Step {
+    Unplug(usize),
+    Silence(usize),
+    NeverSends(usize),
+    Works(usize),
+    Jump(usize, bool),
+    FeedReports(Feed, bool),
+    HangUp(Feed),
+    FeedsRefuse(bool),
+    Book(Option<FailureKind>),
+    AnswersAreLost(bool),
+    Mail(Option<Lasting>),
+    ManifestEmptied,
+    ManifestLoaded,
+    PersonTakesOut(usize),
+    PersonPutsBack(usize),
+    Sleep(u32),
+    WallClock(i32),
+    Wait(u32),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let stream = 0..EXPERIMENTS * 2;
+    let experiment = 0..EXPERIMENTS;
+    let feed = prop_oneof![Just(Feed::Relay), Just(Feed::Jump)];
+    let failure = prop_oneof![
+        Just(FailureKind::Unreachable),
+        Just(FailureKind::TimedOut),
+        Just(FailureKind::Refused),
+        Just(FailureKind::Garbled)
+    ];
+    prop_oneof![
+        2 => stream.clone().prop_map(Step::Unplug),
+        2 => stream.clone().prop_map(Step::Silence),
+        1 => stream.clone().prop_map(Step::NeverSends),
+        3 => stream.prop_map(Step::Works),
+        2 => (experiment.clone(), any::<bool>()).prop_map(|(n, on)| Step::Jump(n, on)),
+        1 => (feed.clone(), any::<bool>()).prop_map(|(feed, on)| Step::FeedReports(feed, on)),
+        1 => feed.prop_map(Step::HangUp),
+        1 => any::<bool>().prop_map(Step::FeedsRefuse),
+        1 => proptest::option::of(failure).prop_map(Step::Book),
+        1 => any::<bool>().prop_map(Step::AnswersAreLost),
+        1 => proptest::option::of(prop_oneof![Just(Lasting::ForNow), Just(Lasting::Unclear)]).prop_map(Step::Mail),
+        1 => Just(Step::ManifestEmptied),
+        2 => Just(Step::ManifestLoaded),
+        1 => experiment.clone().prop_map(Step::PersonTakesOut),
+        1 => experiment.prop_map(Step::PersonPutsBack),
+        1 => (1u32..200).prop_map(Step::Sleep),
+        1 => any::<i32>().prop_map(Step::WallClock),
+        12 => (0u32..40_000).prop_map(Step::Wait),
+    ]
+}
+
+struct Run {
+    world: World,
+    manifest: Manifest,
+    all_streams: Vec<String>,
+    held: [bool; EXPERIMENTS],
+    checked: usize,
+}
+
+impl Run {
+    fn new() -> Self {
+        let settings = Config { query_book_every: Duration::from_secs(60), ..config() };
+        let world = World::lab(EXPERIMENTS, settings);
+        let manifest = world.manifest.clone();
+        let all_streams = world.streams.iter().map(|(topic, _)| topic.clone()).collect();
+        Self { world, manifest, all_streams, held: [false; EXPERIMENTS], checked: 0 }
+    }
+
+    fn take(&mut self, step: &Step) {
+        let world = &mut self.world;
+        match *step {
+            Step::Unplug(n) => world.unplug(&self.all_streams[n]),
+            Step::Silence(n) => self.set_stream(n, Transmitted::Ago(Duration::from_secs(60))),
+            Step::NeverSends(n) => self.set_stream(n, Transmitted::Never),
+            Step::Works(n) => self.set_stream(n, Transmitted::Ago(Duration::from_millis(40))),
+            Step::Jump(n, on) => {
+                let name = format!("pend{n:02}");
+                world.hosts.retain(|host| *host != name);
+                world.hosts.extend(on.then_some(name));
+            }
+            Step::FeedReports(feed, on) => {
+                world.every.insert(feed, on.then_some(Duration::from_secs(5)));
+            }
+            Step::HangUp(feed) => world.hang_up(feed),
+            Step::FeedsRefuse(refuse) => world.feeds_refuse = refuse,
+            Step::Book(failure) => world.book_fails = failure,
+            Step::AnswersAreLost(lost) => world.answers_are_lost = lost,
+            Step::Mail(failure) => world.mail_fails = failure,
+            Step::ManifestEmptied => {
+                world.manifest.clear();
+                world.available.clear();
+                self.held = Default::default();
+            }
+            Step::ManifestLoaded => self.load(),
+            Step::PersonTakesOut(n) => self.person(n, false),
+            Step::PersonPutsBack(n) => self.person(n, true),
+            Step::Sleep(seconds) => world.sleep(f64::from(seconds)),
+            Step::WallClock(seconds) => world.step_wall_clock(seconds.into()),
+            Step::Wait(millis) => {
+                let until = world.seconds() + f64::from(millis) / 1000.0;
+                world.until(until);
+            }
+        }
+    }
+
+    fn set_stream(&mut self, n: usize, transmitted: Transmitted) {
+        let topic = self.all_streams[n].clone();
+        self.world.unplug(&topic);
+        self.world.streams.push((topic, transmitted));
+    }
+
+    fn load(&mut self) {
+        self.world.manifest = self.manifest.clone();
+        self.world.available = self.manifest.keys().map(|name| (name.clone(), loaded())).collect();
+        self.held = Default::default();
+    }
+
+    fn person(&mut self, n: usize, available: bool) {
+        let name = format!("r-pend{n:02}");
+        if self.world.available.contains_key(name.as_str()) {
+            self.world.person_sets(&name, available, if available { "back" } else { "out for repair" });
+            self.held[n] = !available;
+        }
+    }
+
+    /// What must hold at every moment.
+    fn check_safety(&mut self) {
+        for (millis, action) in &self.world.trace[self.checked..] {
+            let early = *millis < 20_000;
+            match action {
+                Action::SetAvailability { .. } => assert!(!early, "decided during startup"),
+                // What is wrong with a service is told at once.
+                Action::SendMail { mail } => {
+                    assert!(!early || mail.subject.starts_with("lab 0 "), "{mail:?}")
+                }
+                Action::Note(Note::Event { event, .. }) => {
+                    assert!(!early, "decided during startup");
+                    assert_eq!(event.healthy, event.issues.is_empty());
+                }
+                Action::FetchManifest { .. }
+                | Action::ReadAvailability { .. }
+                | Action::OpenFeed { .. }
+                | Action::CloseFeed { .. }
+                | Action::LogHealth
+                | Action::Note(_) => {}
+            }
+        }
+        self.checked = self.world.trace.len();
+    }
+
+    /// Everything is repaired, and there is time to notice.
+    fn heal(&mut self) {
+        for n in 0..self.all_streams.len() {
+            self.take(&Step::Works(n));
+        }
+        for n in 0..EXPERIMENTS {
+            self.take(&Step::Jump(n, true));
+        }
+        for feed in Feed::BOTH {
+            self.take(&Step::FeedReports(feed, true));
+        }
+        for step in
+            [Step::FeedsRefuse(false), Step::Book(None), Step::AnswersAreLost(false), Step::Mail(None)]
+        {
+            self.take(&step);
+        }
+        if self.world.manifest.is_empty() {
+            self.load();
+        }
+        self.world.step(Input::Wake);
+        self.take(&Step::Wait(1_000_000)); // a mail may wait for a quarter of an hour
+    }
+
+    /// What must hold once every fault has ended.
+    fn check_liveness(&self) {
+        let world = &self.world;
+        assert_eq!(world.monitor.alerts().iter().count(), 0);
+        assert!(world.monitor.outbox().is_empty());
+        for n in 0..EXPERIMENTS {
+            let (name, resource) = (format!("pend{n:02}"), format!("r-pend{n:02}"));
+            assert!(world.should_be_bookable(&resource));
+            assert_eq!(
+                world.bookable(&resource),
+                !self.held[n],
+                "{resource}: {:?}",
+                world.available[resource.as_str()]
+            );
+            assert!(world.events(&name).last().is_some_and(|event| event.healthy), "{name}");
+            for pair in world.events(&name).windows(2) {
+                assert_ne!((pair[0].healthy, pair[0].jump_ok), (pair[1].healthy, pair[1].jump_ok));
+            }
+        }
+        self.check_mails();
+    }
+
+    /// Every event was mailed at least once, and exactly once where the mail server said what it did.
+    fn check_mails(&self) {
+        let events = self.world.notes().filter(|note| matches!(note, Note::Event { .. })).count();
+        let mut unique = std::collections::BTreeMap::new();
+        for mail in &self.world.delivered {
+            let count: usize = mail.subject.split(' ').nth(1).unwrap().parse().unwrap();
+            let before = unique.insert(mail.id.clone(), (count, mail.body.clone()));
+            assert!(
+                before.is_none_or(|(_, body)| body == mail.body),
+                "what may have been taken is sent as it was"
+            );
+        }
+        assert_eq!(unique.values().map(|(count, _)| count).sum::<usize>(), events);
+    }
+}
+
+/// Book is never told anything but what the reports so far say.
+fn check_changes(world: &World, before: usize) {
+    for (_, resource, available) in &world.changes[before..] {
+        if world.manifest.contains_key(resource.as_str()) {
+            assert_eq!(*available, world.should_be_bookable(resource), "{resource} at {}", world.seconds());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_promises_hold(steps in proptest::collection::vec(step(), 1..60)) {
+        let mut run = Run::new();
+        for step in &steps {
+            run.take(step);
+            run.check_safety();
+        }
+        run.heal();
+        run.check_safety();
+        run.check_liveness();
+    }
+
+    #[test]
+    fn book_is_told_what_the_reports_say(steps in proptest::collection::vec(step(), 1..40)) {
+        let mut run = Run::new();
+        for step in &steps {
+            if let Step::Wait(millis) = step {
+                let end = run.world.seconds() + f64::from(*millis) / 1000.0;
+                while end - run.world.seconds() > 0.0005 {
+                    let before = run.world.changes.len();
+                    let next = run.world.next_event_in_seconds().min(end);
+                    run.world.until(next);
+                    check_changes(&run.world, before);
+                }
+            } else {
+                let before = run.world.changes.len();
+                run.take(step);
+                check_changes(&run.world, before);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_happenings_give_the_same_bytes(steps in proptest::collection::vec(step(), 1..30)) {
+        let trace = || {
+            let mut run = Run::new();
+            steps.iter().for_each(|step| run.take(step));
+            serde_json::to_string(&run.world.trace).unwrap()
+        };
+        prop_assert_eq!(trace(), trace());
+    }
+}
