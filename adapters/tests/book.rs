@@ -1,4 +1,5 @@
 //! Book over real sockets: what is asked, and what is made of the answers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 
 mod support;
 

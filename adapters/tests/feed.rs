@@ -1,4 +1,5 @@
 //! Relay and jump over real sockets: what is asked, what is read, and how it ends.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 
 mod support;
 

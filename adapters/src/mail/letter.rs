@@ -36,7 +36,7 @@ pub(super) fn write(settings: &MailSettings, mail: &Mail, now: Wall) -> Result<V
     })?;
     let mut text = message.formatted();
     // The line end that closes the text comes with the mark of its end.
-    if text.ends_with(b"\r\n") {
+    while text.ends_with(b"\r\n") {
         text.truncate(text.len() - 2);
     }
     Ok(text)

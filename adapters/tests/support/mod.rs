@@ -1,6 +1,8 @@
 //! What the tests of several adapters need.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses some of it")]
 
+pub mod smtp;
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,0 +1,309 @@
+//! Mail over real sockets: what is said to the mail server, and what is made of its answers.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use status_adapters::Mailer;
+use status_adapters::mail::{MailAuth, MailSettings, SmtpMailer, parse_mailbox, parse_mailboxes};
+use status_core::{Delivered, Lasting, Mail, MailFailure};
+use support::smtp::{self, Do, say};
+use support::{Identity, Log, clock, nowhere, soon};
+
+const PASSWORD: &str = "correct horse";
+
+fn settings(port: u16) -> MailSettings {
+    MailSettings {
+        host: "localhost".to_owned(),
+        port,
+        auth: MailAuth::None,
+        from: parse_mailbox("Lab Status <status@b.org>").unwrap(),
+        to: parse_mailboxes("alpha@a.org, Käthe <beta@a.org>").unwrap(),
+        cc: parse_mailboxes("gamma@a.org, alpha@a.org").unwrap(),
+    }
+}
+
+fn with_password(port: u16) -> MailSettings {
+    let auth = MailAuth::Plain { user: "status@b.org".to_owned(), password: PASSWORD.into() };
+    MailSettings { auth, ..settings(port) }
+}
+
+fn mailer(settings: MailSettings) -> SmtpMailer {
+    SmtpMailer::new(settings, clock()).unwrap()
+}
+
+fn mail() -> Mail {
+    Mail {
+        id: "1795480166000.1.status".into(),
+        subject: "app.practable.io/tenant 3 new health events".to_owned(),
+        body: "System alerts:\n\n.\n..dots\npend00 ><   U [missing required pend00-st-video]\n".to_owned(),
+    }
+}
+
+fn everybody() -> Result<Delivered, MailFailure> {
+    Ok(Delivered::default())
+}
+
+/// Sends a mail to a server with this script, and returns what came of it.
+async fn outcome(script: impl Fn(&str) -> Do + Send + Sync + 'static) -> Result<Delivered, MailFailure> {
+    let (port, _) = smtp::start(&[], None, script).await;
+    soon(mailer(settings(port)).send(&mail())).await
+}
+
+#[tokio::test]
+async fn a_mail_is_a_proper_message() {
+    let (port, heard) = smtp::start(&["8BITMIME"], None, |_| Do::Well).await;
+    assert_eq!(soon(mailer(settings(port)).send(&mail())).await, everybody());
+    let lines = heard.lines();
+    assert!(lines[0].starts_with("EHLO "), "{lines:?}");
+    assert_eq!(
+        lines[1..],
+        [
+            "MAIL FROM:<status@b.org>",
+            "RCPT TO:<alpha@a.org>",
+            "RCPT TO:<beta@a.org>",
+            "RCPT TO:<gamma@a.org>",
+            "DATA",
+            "QUIT"
+        ]
+    );
+    let text = &heard.texts()[0];
+    let (headers, body) = text.split_once("\r\n\r\n").unwrap();
+    for header in [
+        "From: \"Lab Status\" <status@b.org>",
+        "Cc: gamma@a.org, alpha@a.org",
+        "Subject: app.practable.io/tenant 3 new health events",
+        "Date: Tue, 24 Nov 2026 00:29:26 +0000",
+        "Message-ID: <1795480166000.1.status@b.org>",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 7bit",
+    ] {
+        assert!(headers.lines().any(|line| line == header), "{header:?} is not in {headers}");
+    }
+    assert!(headers.contains("To: alpha@a.org, =?utf-8?"), "{headers}");
+    // Dots that begin a line are doubled on the wire.
+    let wire = "System alerts:\r\n\r\n..\r\n...dots\r\npend00 ><   U [missing required pend00-st-video]\r\n";
+    assert_eq!(body, wire);
+}
+
+#[tokio::test]
+async fn any_text_goes_as_ascii() {
+    let (port, heard) = smtp::start(&[], None, |_| Do::Well).await;
+    let long = "x".repeat(5_000);
+    let body = format!("Prüfstand: größer ≥ 3 µs\r\n{long}\nend");
+    let subject = "Störung\r\nBcc: eve@a.org 🧪".to_owned();
+    let odd = Mail { id: "ä b>@\r\n".into(), subject, body };
+    assert_eq!(soon(mailer(settings(port)).send(&odd)).await, everybody());
+    let text = &heard.texts()[0];
+    assert!(text.is_ascii());
+    assert!(text.split("\r\n").all(|line| line.len() < 1_000 && !line.contains('\n')));
+    assert!(!text.contains("\r\nBcc:"), "{text}");
+    assert!(text.contains("\r\nMessage-ID: <--b----@b.org>\r\n"), "{text}");
+    assert!(text.contains("Subject: =?utf-8?"), "{text}");
+}
+
+#[tokio::test]
+async fn one_refused_address_keeps_nobody_from_it() {
+    let (port, heard) = smtp::start(&[], None, |line| match line {
+        "RCPT TO:<alpha@a.org>" => say("550 no such user"),
+        _ => Do::Well,
+    })
+    .await;
+    let refused = vec![("alpha@a.org".to_owned(), "550 no such user".to_owned())];
+    assert_eq!(soon(mailer(settings(port)).send(&mail())).await, Ok(Delivered { refused }));
+    assert_eq!(heard.texts().len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_is_put_off_gets_the_mail_later_and_alone() {
+    let tries = AtomicUsize::new(0);
+    let (port, heard) = smtp::start(&[], None, move |line| match line {
+        "RCPT TO:<alpha@a.org>" => say("550 no such user"),
+        "RCPT TO:<beta@a.org>" if tries.fetch_add(1, Ordering::SeqCst) < 2 => say("450 busy"),
+        _ => Do::Well,
+    })
+    .await;
+    let mailer = mailer(settings(port));
+    for _ in 0..2 {
+        let failure = soon(mailer.send(&mail())).await.unwrap_err();
+        assert_eq!(failure.lasting, Lasting::Unclear, "it must stay as it is");
+        assert!(
+            failure.detail.contains("the others have got it, but not beta@a.org: 450 busy"),
+            "{failure:?}"
+        );
+    }
+    let refused = vec![("alpha@a.org".to_owned(), "550 no such user".to_owned())];
+    assert_eq!(soon(mailer.send(&mail())).await, Ok(Delivered { refused }));
+    assert_eq!(
+        heard.recipients(),
+        ["<alpha@a.org>", "<beta@a.org>", "<gamma@a.org>", "<beta@a.org>", "<beta@a.org>"]
+    );
+    assert_eq!(heard.texts().len(), 2);
+    // Another mail is for everybody again.
+    let another = Mail { id: "2".into(), ..mail() };
+    soon(mailer.send(&another)).await.unwrap();
+    assert_eq!(heard.recipients().len(), 8);
+}
+
+#[tokio::test]
+async fn refusals_mean_what_their_codes_say() {
+    use Lasting::{ForGood, ForNow, Unclear};
+    for (at, answer, lasting) in [
+        ("GREETING", "421 too busy", ForNow),
+        ("GREETING", "554 go away", ForNow),
+        ("MAIL", "451 later", ForNow),
+        ("MAIL", "550 not you", ForGood),
+        ("MAIL", "530 log in first", ForNow),
+        ("RCPT", "450 busy", ForNow),
+        ("RCPT", "421 bye", ForNow),
+        ("RCPT", "550 no such user", ForGood),
+        ("RCPT", "rubbish", ForNow),
+        ("DATA", "451 later", ForNow),
+        ("DATA", "554 no", ForGood),
+        ("TEXT", "452 no space", ForNow),
+        ("TEXT", "554 looks like spam", ForGood),
+        ("TEXT", "rubbish", Unclear),
+    ] {
+        let script = move |line: &str| if line.starts_with(at) { say(answer) } else { Do::Well };
+        let failure = outcome(script).await.unwrap_err();
+        assert_eq!(failure.lasting, lasting, "{at} {answer}: {failure:?}");
+        assert!(failure.detail.starts_with("mail server localhost:"), "{failure:?}");
+        if answer != "rubbish" {
+            assert!(failure.detail.contains(answer), "{failure:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_unclear_only_after_the_text() {
+    for (at, lasting) in [
+        ("GREETING", Lasting::ForNow),
+        ("EHLO", Lasting::ForNow),
+        ("MAIL", Lasting::ForNow),
+        ("RCPT", Lasting::ForNow),
+        ("DATA", Lasting::ForNow),
+        ("TEXT", Lasting::Unclear),
+    ] {
+        let script = move |line: &str| if line.starts_with(at) { Do::Leave } else { Do::Well };
+        assert_eq!(outcome(script).await.unwrap_err().lasting, lasting, "{at}");
+        let (port, _) =
+            smtp::start(&[], None, move |line| if line.starts_with(at) { Do::Hang } else { Do::Well }).await;
+        let impatient = mailer(settings(port)).with_patience(Duration::from_millis(200));
+        let failure = soon(impatient.send(&mail())).await.unwrap_err();
+        assert_eq!(failure.lasting, lasting, "{at}: {failure:?}");
+        assert!(failure.detail.contains("did not answer within 200ms"), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_unclear_is_sent_to_everybody_again() {
+    let tries = AtomicUsize::new(0);
+    let (port, heard) = smtp::start(&[], None, move |line| match line {
+        "TEXT" if tries.fetch_add(1, Ordering::SeqCst) == 0 => Do::Leave,
+        _ => Do::Well,
+    })
+    .await;
+    let mailer = mailer(settings(port));
+    assert_eq!(soon(mailer.send(&mail())).await.unwrap_err().lasting, Lasting::Unclear);
+    assert_eq!(soon(mailer.send(&mail())).await, everybody());
+    assert_eq!(heard.recipients().len(), 6);
+    assert_eq!(heard.texts()[0], heard.texts()[1], "and is the same, so that it can be known as one");
+}
+
+#[tokio::test]
+async fn after_the_mail_is_taken_nothing_matters() {
+    for script in [
+        |line: &str| if line == "QUIT" { Do::Leave } else { Do::Well },
+        |line: &str| {
+            if line == "QUIT" { Do::Hang } else { Do::Well }
+        },
+    ] {
+        assert_eq!(outcome(script).await, everybody());
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_with_where() {
+    let port = nowhere().await.rsplit(':').next().unwrap().parse().unwrap();
+    let failure = soon(mailer(settings(port)).send(&mail())).await.unwrap_err();
+    assert_eq!(failure.lasting, Lasting::ForNow);
+    assert!(
+        failure.detail.contains(&format!("localhost:{port} cannot be reached: nothing listens")),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test]
+async fn tls_is_begun_where_it_is_offered() {
+    let identity = Identity::new();
+    let tls = Some((identity.acceptor.clone(), false));
+    let (port, heard) = smtp::start(&["STARTTLS", "AUTH PLAIN LOGIN"], tls, |_| Do::Well).await;
+    let trusting = SmtpMailer::trusting(&identity.root, settings(port), clock()).unwrap();
+    assert_eq!(soon(trusting.send(&mail())).await, everybody());
+    assert_eq!(heard.lines()[1], "STARTTLS");
+
+    let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
+    assert_eq!(soon(trusting.send(&mail())).await, everybody());
+    let sent = BASE64_STANDARD.encode(format!("\0status@b.org\0{PASSWORD}"));
+    assert!(heard.lines().contains(&format!("AUTH PLAIN {sent}")), "{:?}", heard.lines());
+
+    // A certificate that proves nothing is no reason to go on without TLS.
+    let before = heard.texts().len();
+    let failure = soon(mailer(settings(port)).send(&mail())).await.unwrap_err();
+    assert_eq!(failure.lasting, Lasting::ForNow);
+    assert!(failure.detail.contains("no authority that this machine trusts has signed it"), "{failure:?}");
+    assert_eq!(heard.texts().len(), before);
+}
+
+#[tokio::test]
+async fn a_password_is_never_sent_without_tls() {
+    let (port, heard) = smtp::start(&["AUTH PLAIN LOGIN"], None, |_| Do::Well).await;
+    let failure = soon(mailer(with_password(port)).send(&mail())).await.unwrap_err();
+    assert_eq!(failure.lasting, Lasting::ForNow);
+    assert!(failure.detail.contains("offers no TLS, and the password is not sent without"), "{failure:?}");
+    assert!(heard.lines().iter().all(|line| !line.starts_with("AUTH") && !line.starts_with("MAIL")));
+}
+
+#[tokio::test]
+async fn a_refused_login_shows_no_password() {
+    let log = Log::start();
+    let identity = Identity::new();
+    for (offer, answer) in [
+        (
+            &["STARTTLS", "AUTH PLAIN"][..],
+            format!("535 what is {} {PASSWORD}", {
+                BASE64_STANDARD.encode(format!("\0status@b.org\0{PASSWORD}"))
+            }),
+        ),
+        (&["STARTTLS", "AUTH LOGIN"], format!("535 what is {}", BASE64_STANDARD.encode(PASSWORD))),
+    ] {
+        let tls = Some((identity.acceptor.clone(), false));
+        let (port, _) = smtp::start(offer, tls, move |line| match line {
+            line if line.starts_with("AUTH") => Do::Say(answer.clone()),
+            _ => Do::Well,
+        })
+        .await;
+        let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
+        let failure = soon(trusting.send(&mail())).await.unwrap_err();
+        assert_eq!(failure.lasting, Lasting::ForNow, "somebody may set the password right");
+        assert!(failure.detail.contains("535 what is <password>"), "{failure:?}");
+        assert!(failure.detail.contains("STATUS_EMAIL_PASSWORD"), "{failure:?}");
+        assert!(!failure.detail.contains(PASSWORD));
+    }
+    assert!(!log.text().contains(PASSWORD));
+    assert!(!log.text().contains(&BASE64_STANDARD.encode(PASSWORD)));
+}
+
+#[test]
+fn somebody_must_be_written_to() {
+    let nobody = MailSettings { to: Vec::new(), cc: Vec::new(), ..settings(25) };
+    assert!(SmtpMailer::new(nobody, clock()).err().unwrap().contains("STATUS_EMAIL_TO"));
+    let shown = format!("{:?}", with_password(25));
+    assert!(!shown.contains(PASSWORD), "{shown}");
+}
