@@ -262,6 +262,22 @@ async fn tls_is_begun_where_it_is_offered() {
 }
 
 #[tokio::test]
+async fn tls_may_be_spoken_from_the_start() {
+    let identity = Identity::new();
+    let (port, heard) =
+        smtp::start(&["AUTH PLAIN"], Some((identity.acceptor.clone(), true)), |_| Do::Well).await;
+    let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
+    assert_eq!(soon(trusting.with_implicit_tls().send(&mail())).await, everybody());
+    assert_eq!(heard.lines().iter().filter(|line| *line == "STARTTLS").count(), 0);
+
+    // And to a server that doesn't, it isn't.
+    let (port, _) = smtp::start(&[], None, |_| Do::Well).await;
+    let failure = soon(mailer(settings(port)).with_implicit_tls().send(&mail())).await.unwrap_err();
+    assert_eq!(failure.lasting, Lasting::ForNow);
+    assert!(failure.detail.contains("does not speak TLS"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_password_is_never_sent_without_tls() {
     let (port, heard) = smtp::start(&["AUTH PLAIN LOGIN"], None, |_| Do::Well).await;
     let failure = soon(mailer(with_password(port)).send(&mail())).await.unwrap_err();

@@ -35,7 +35,7 @@ pub fn parse_mailbox(text: &str) -> Result<Mailbox, String> {
 /// Which part is no address, and what was expected.
 pub fn parse_mailboxes(text: &str) -> Result<Vec<Mailbox>, String> {
     let mut mailboxes: Vec<Mailbox> = Vec::new();
-    for part in parts(unquoted(text)).map(str::trim).filter(|part| !part.is_empty()) {
+    for part in parts(unquoted(text)).map(unquoted).filter(|part| !part.is_empty()) {
         let mailbox = parse_mailbox(part)?;
         if mailboxes.iter().all(|other| other.email != mailbox.email) {
             mailboxes.push(mailbox);

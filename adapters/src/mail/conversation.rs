@@ -13,7 +13,7 @@ use status_core::Lasting;
 use tokio::time::timeout;
 
 use super::delivery::Delivery;
-use super::{IMPLICIT_TLS, MailAuth, MailSettings};
+use super::{MailAuth, MailSettings};
 use crate::broken::Broken;
 
 /// How long one of a mail server's addresses may take to answer, before the next is tried.
@@ -35,10 +35,14 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Connects, begins TLS, and logs in.
-    pub(super) async fn begin(settings: &MailSettings, tls: &TlsParameters) -> Result<Self, Problem> {
+    pub(super) async fn begin(
+        settings: &MailSettings,
+        tls: &TlsParameters,
+        implicit_tls: bool,
+    ) -> Result<Self, Problem> {
         let server = (settings.host.as_str(), settings.port);
         let us = ClientId::default();
-        let implicit = (settings.port == IMPLICIT_TLS).then(|| tls.clone());
+        let implicit = implicit_tls.then(|| tls.clone());
         let mut connection =
             AsyncSmtpConnection::connect_tokio1(server, Some(CONNECTING), &us, implicit, None)
                 .await

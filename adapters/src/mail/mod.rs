@@ -73,6 +73,7 @@ pub enum MailAuth {
 pub struct SmtpMailer {
     settings: MailSettings,
     tls: TlsParameters,
+    implicit_tls: bool,
     patience: Duration,
     clock: Arc<dyn Clock>,
     deliveries: Mutex<Deliveries>,
@@ -102,6 +103,12 @@ impl SmtpMailer {
         Self { patience, ..self }
     }
 
+    /// Speaking TLS from the start on other ports than 465, too. For tests, which can't have that port.
+    #[must_use]
+    pub fn with_implicit_tls(self) -> Self {
+        Self { implicit_tls: true, ..self }
+    }
+
     fn build(settings: MailSettings, clock: Arc<dyn Clock>, root: Option<&[u8]>) -> Result<Self, String> {
         install_crypto();
         if settings.to.is_empty() && settings.cc.is_empty() {
@@ -113,13 +120,14 @@ impl SmtpMailer {
             tls = tls.certificate_store(CertificateStore::None).add_root_certificate(root);
         }
         let tls = tls.build().map_err(|e| format!("no TLS to {}: {e}", settings.host))?;
-        Ok(Self { settings, tls, patience: PATIENCE, clock, deliveries: Mutex::default() })
+        let implicit_tls = settings.port == IMPLICIT_TLS;
+        Ok(Self { settings, tls, implicit_tls, patience: PATIENCE, clock, deliveries: Mutex::default() })
     }
 
     async fn deliver(&self, mail: &Mail, delivery: &mut Delivery) -> Result<Delivered, MailFailure> {
         let text = letter::write(&self.settings, mail, self.clock.now().wall)?;
         let offered = async {
-            let mut conversation = Conversation::begin(&self.settings, &self.tls).await?;
+            let mut conversation = Conversation::begin(&self.settings, &self.tls, self.implicit_tls).await?;
             conversation.offer(&self.settings, delivery).await?;
             Ok(conversation)
         };

@@ -1,6 +1,7 @@
 //! What the tests of several adapters need.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses some of it")]
 
+pub mod feed;
 pub mod smtp;
 
 use std::io::{self, Write};

@@ -1,0 +1,220 @@
+//! Stand-ins for the real services that do no I/O, for tests of whoever uses the traits.
+//!
+//! Each is steered through `&self`, and passes the same tests as the real adapter does against a
+//! mock server.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use status_core::{
+    Availability, Delivered, Failure, FailureKind, Mail, MailFailure, Manifest, Now, Report, ResourceName,
+    Wall,
+};
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::{Book, FeedSource, Mailer};
+
+/// A clock that goes on when it is told to.
+#[derive(Debug, Default)]
+pub struct FakeClock(Mutex<Now>);
+
+impl FakeClock {
+    /// A clock that shows `now`.
+    #[must_use]
+    pub fn new(now: Now) -> Self {
+        Self(Mutex::new(now))
+    }
+
+    /// Both clocks go on by `span`.
+    pub fn advance(&self, span: Duration) {
+        let mut now = locked(&self.0);
+        now.time = now.time.plus(span);
+        now.wall = Wall::from_millis(now.wall.as_millis().saturating_add(millis(span)));
+    }
+
+    /// Somebody sets the time of day.
+    pub fn set_wall(&self, wall: Wall) {
+        locked(&self.0).wall = wall;
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Now {
+        *locked(&self.0)
+    }
+}
+
+/// A book in memory.
+#[derive(Debug, Default)]
+pub struct FakeBook(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    manifest: Manifest,
+    availability: BTreeMap<ResourceName, Availability>,
+    trouble: Option<Failure>,
+}
+
+impl FakeBook {
+    /// Somebody uploads a manifest, which makes every resource in it available.
+    pub fn load(&self, manifest: Manifest) {
+        let mut shelf = locked(&self.0);
+        let loaded = |name: &ResourceName| {
+            (
+                name.clone(),
+                Availability { available: true, reason: "Loaded at 2026-11-24T00:29:26Z".to_owned() },
+            )
+        };
+        shelf.availability = manifest.keys().map(loaded).collect();
+        shelf.manifest = manifest;
+    }
+
+    /// It forgets everything, as the real one does when it is restarted.
+    pub fn restart(&self) {
+        self.load(Manifest::new());
+    }
+
+    /// Every call fails so, and changes nothing, until this is called with `None`.
+    pub fn fail(&self, trouble: Option<Failure>) {
+        locked(&self.0).trouble = trouble;
+    }
+
+    fn shelf(&self) -> Result<MutexGuard<'_, Shelf>, Failure> {
+        let shelf = locked(&self.0);
+        match &shelf.trouble {
+            Some(trouble) => Err(trouble.clone()),
+            None => Ok(shelf),
+        }
+    }
+}
+
+#[async_trait]
+impl Book for FakeBook {
+    async fn manifest(&self) -> Result<Manifest, Failure> {
+        self.shelf().map(|shelf| shelf.manifest.clone())
+    }
+
+    async fn availability(&self, resource: &ResourceName) -> Result<Availability, Failure> {
+        self.shelf()?.availability.get(resource).cloned().ok_or_else(|| unknown(resource))
+    }
+
+    async fn set_availability(
+        &self,
+        resource: &ResourceName,
+        available: bool,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        let mut shelf = self.shelf()?;
+        let entry = shelf.availability.get_mut(resource).ok_or_else(|| unknown(resource))?;
+        if reason.is_empty() {
+            let detail = "book refused it: reason in query is required".to_owned();
+            return Err(Failure { kind: FailureKind::Refused, detail });
+        }
+        *entry = Availability { available, reason: reason.to_owned() };
+        Ok(())
+    }
+}
+
+fn unknown(resource: &ResourceName) -> Failure {
+    Failure { kind: FailureKind::NotFound, detail: format!("book does not know {resource}") }
+}
+
+/// A feed whose snapshots are handed in.
+#[derive(Debug, Default)]
+pub struct FakeFeed(Mutex<Line>);
+
+#[derive(Debug, Default)]
+struct Line {
+    /// Those who listen, and those who did until a while ago.
+    listeners: Vec<mpsc::UnboundedSender<Result<Vec<Report>, Failure>>>,
+    trouble: Option<Failure>,
+}
+
+impl FakeFeed {
+    /// Everybody who listens gets this snapshot. Returns how many that are.
+    pub fn send(&self, reports: &[Report]) -> usize {
+        let mut line = locked(&self.0);
+        line.listeners.retain(|listener| listener.send(Ok(reports.to_vec())).is_ok());
+        line.listeners.len()
+    }
+
+    /// Every connection ends so.
+    pub fn end(&self, failure: &Failure) {
+        for listener in locked(&self.0).listeners.drain(..) {
+            // Who has gone already has ended, too.
+            let _ = listener.send(Err(failure.clone()));
+        }
+    }
+
+    /// No more connections are made, for this reason, until this is called with `None`.
+    pub fn fail(&self, trouble: Option<Failure>) {
+        locked(&self.0).trouble = trouble;
+    }
+}
+
+#[async_trait]
+impl FeedSource for FakeFeed {
+    async fn listen(&self, _expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        {
+            let mut line = locked(&self.0);
+            if let Some(trouble) = &line.trouble {
+                return trouble.clone();
+            }
+            line.listeners.push(sender);
+        }
+        let mut ended = None;
+        while let Some(came) = receiver.recv().await {
+            let Ok(reports) = came.map_err(|failure| ended = Some(failure)) else { break };
+            if snapshots.send(reports).await.is_err() {
+                break;
+            }
+        }
+        let unwanted = || Failure { kind: FailureKind::Ended, detail: "nobody listens any more".to_owned() };
+        ended.unwrap_or_else(unwanted)
+    }
+}
+
+/// A mail server that keeps what it is sent.
+#[derive(Debug, Default)]
+pub struct FakeMailer(Mutex<Post>);
+
+#[derive(Debug, Default)]
+struct Post {
+    sent: Vec<Mail>,
+    answer: Option<Result<Delivered, MailFailure>>,
+}
+
+impl FakeMailer {
+    /// Every mail that it was to send, whatever came of it, the oldest first.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Mail> {
+        locked(&self.0).sent.clone()
+    }
+
+    /// It answers this to every mail, until this is called with `None`: then it takes them again.
+    pub fn answer(&self, answer: Option<Result<Delivered, MailFailure>>) {
+        locked(&self.0).answer = answer;
+    }
+}
+
+#[async_trait]
+impl Mailer for FakeMailer {
+    async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure> {
+        let mut post = locked(&self.0);
+        post.sent.push(mail.clone());
+        post.answer.clone().unwrap_or_else(|| Ok(Delivered::default()))
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a test that panicked left behind is good enough for the others.
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
