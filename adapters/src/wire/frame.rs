@@ -3,13 +3,11 @@
 //! A frame is a sequence of JSON values with nothing or whitespace between them, since a feed
 //! merges what queues up for a slow reader. The last snapshot among them counts.
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use status_core::{Feed, Report};
 
-use super::json::Members;
+use super::cursor::{Broken, Cursor};
+use super::json;
 use super::report::Fields;
-use super::text;
 
 /// What a frame held.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,19 +52,20 @@ pub struct Refused {
 pub fn read(feed: Feed, text: &str) -> Frame {
     let mut frame = Frame::default();
     let mut effort = Effort::for_length(text.len());
-    let mut at = 0;
-    while let Some(space) = text[at..].find(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')) {
-        at += space;
-        let (value, length) = value(feed, &text[at..]);
+    let mut cursor = Cursor::new(text);
+    while let Some(first) = cursor.peek() {
+        let start = cursor.at();
+        let value = match first {
+            b'[' => Array::read(feed, &mut cursor).map(Some),
+            _ => cursor.value().map(|_| None),
+        };
         match value {
-            Ok(array) => {
-                frame.take_in(array);
-                at += length;
-            }
-            Err(problem) => {
-                frame.not_json.get_or_insert_with(|| complaint(&problem, text, at, length));
-                match resume(&text[at..]).filter(|_| effort.allows(length)) {
-                    Some(skipped) => at += skipped,
+            Ok(array) => frame.take_in(array),
+            Err(broken) => {
+                let end = cursor.at();
+                frame.not_json.get_or_insert_with(|| broken.told(text, end));
+                match resume(text, start).filter(|_| effort.allows(end - start)) {
+                    Some(next) => cursor.go_to(next),
                     None => break,
                 }
             }
@@ -85,32 +84,14 @@ impl Frame {
     }
 }
 
-/// Reads the JSON value that the text begins with, and says how many bytes it looked at. Of values
-/// other than arrays, it sees no more than where they end.
-fn value(feed: Feed, text: &str) -> (serde_json::Result<Option<Array>>, usize) {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value = if text.starts_with('[') {
-        json.deserialize_seq(Reports { feed }).map(Some)
-    } else {
-        IgnoredAny::deserialize(&mut json).map(|IgnoredAny| None)
-    };
-    (value, json.into_iter::<IgnoredAny>().byte_offset())
-}
-
-/// How many bytes to skip to where the next snapshot may begin, behind something broken.
+/// Where the next snapshot may begin, behind the start of something broken.
 ///
 /// The services write snapshots without any space, and in one that is whole this pair is found
 /// at its beginning only.
-fn resume(broken: &str) -> Option<usize> {
+fn resume(text: &str, broken: usize) -> Option<usize> {
     const BEGIN: &str = "[{";
-    let from = usize::from(broken.starts_with(BEGIN));
-    broken[from..].find(BEGIN).map(|found| from + found)
-}
-
-fn complaint(problem: &serde_json::Error, text: &str, at: usize, length: usize) -> String {
-    const BEFORE: usize = 20;
-    let near = text.floor_char_boundary(at + length.saturating_sub(BEFORE));
-    format!("{problem} of the text from byte {at} on, near {}", text::excerpt(&text[near..]))
+    let from = broken + usize::from(text[broken..].starts_with(BEGIN));
+    text[from..].find(BEGIN).map(|found| from + found)
 }
 
 /// How many bytes may still be read in vain.
@@ -145,52 +126,39 @@ impl Array {
     /// How many refused reports are described.
     const DESCRIBED: usize = 3;
 
-    fn take_in(&mut self, feed: Feed, fields: &Fields<'_>, shape: Result<(), &'static str>) {
-        self.has_objects |= shape.is_ok();
-        let report = match shape {
-            Ok(()) => fields.report(feed),
-            Err(kind) => Err(format!("is {kind}, not an object")),
-        };
-        match report {
+    fn read<'a>(feed: Feed, cursor: &mut Cursor<'a>) -> Result<Self, Broken> {
+        let mut array = Self::default();
+        cursor.elements(|cursor| {
+            if cursor.peek() == Some(b'{') {
+                let mut fields = Fields::default();
+                cursor.members(|key, cursor| fields.set(key, cursor))?;
+                array.take_in(feed, &fields);
+            } else {
+                let kind = json::kind(cursor.value()?);
+                array.refuse(None, &format!("is {kind}, not an object"));
+            }
+            Ok(())
+        })?;
+        Ok(array)
+    }
+
+    fn take_in(&mut self, feed: Feed, fields: &Fields<'_>) {
+        self.has_objects = true;
+        match fields.report(feed) {
             Ok(report) => {
                 self.snapshot.valid += 1;
                 self.snapshot.reports.extend(report);
             }
-            Err(problem) => self.refuse(fields, &problem),
+            Err(problem) => self.refuse(fields.label(), &problem),
         }
     }
 
-    fn refuse(&mut self, fields: &Fields<'_>, problem: &str) {
+    fn refuse(&mut self, label: Option<String>, problem: &str) {
         let Snapshot { valid, refused, .. } = &mut self.snapshot;
         refused.count += 1;
         if refused.first.len() < Self::DESCRIBED {
-            let label = fields.label().map(|topic| format!(" ({topic})")).unwrap_or_default();
+            let label = label.map(|topic| format!(" ({topic})")).unwrap_or_default();
             refused.first.push(format!("report {}{label}: {problem}", *valid + refused.count));
-        }
-    }
-}
-
-/// Reads an array as reports.
-struct Reports {
-    feed: Feed,
-}
-
-impl<'de> Visitor<'de> for Reports {
-    type Value = Array;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an array of reports")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Array, A::Error> {
-        let mut array = Array::default();
-        loop {
-            let mut fields = Fields::default();
-            let members = Members(|key, value| fields.set(key, value));
-            match seq.next_element_seed(members)? {
-                Some(shape) => array.take_in(self.feed, &fields, shape),
-                None => return Ok(array),
-            }
         }
     }
 }

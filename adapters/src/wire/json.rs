@@ -1,105 +1,44 @@
-//! JSON values that are left as text until somebody wants to know them.
-//!
-//! A mistyped field must not spoil its neighbours, and most fields are never needed. So values
-//! are only delimited at first, which is quick and accepts every value whatever its type or depth.
+//! JSON values that are left as text, looked at.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use super::cursor::{Broken, Cursor};
 
-/// Hands every member of an object to a function: its key (with the quotes around it) and its
-/// value, both as they are written. Of anything else, it says what kind of thing that is.
-pub(super) struct Members<F>(pub(super) F);
-
-impl<'de, F: FnMut(&'de str, &'de str)> DeserializeSeed<'de> for Members<F> {
-    type Value = Result<(), &'static str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
+/// Something that should be an object.
+pub(super) enum Part<'a, T> {
+    /// It is, and this is what it says.
+    Object(T),
+    /// It isn't, and this is what stands there instead.
+    Other(&'a str),
 }
 
-impl<'de, F: FnMut(&'de str, &'de str)> Visitor<'de> for Members<F> {
-    type Value = Result<(), &'static str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
-        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            (self.0)(key.get(), value.get());
+impl<'a, T: Default> Part<'a, T> {
+    /// Takes the next value, and lets `set` take the members in if it is an object.
+    #[inline]
+    pub(super) fn read(
+        cursor: &mut Cursor<'a>,
+        set: impl Fn(&mut T, &'a str, &mut Cursor<'a>) -> Result<(), Broken>,
+    ) -> Result<Self, Broken> {
+        if cursor.peek() != Some(b'{') {
+            return cursor.value().map(Self::Other);
         }
-        Ok(Ok(()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Err("an array"))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Err("null"))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Err("true or false"))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Err("a number"))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Err("a number"))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Err("a number"))
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Err("a string"))
-    }
-}
-
-/// Hands every element of an array to a function, as it is written.
-struct Elements<F>(F);
-
-impl<'de, F: FnMut(&'de str)> Visitor<'de> for Elements<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(element) = seq.next_element::<&RawValue>()? {
-            (self.0)(element.get());
-        }
-        Ok(())
+        let mut read = T::default();
+        cursor.members(|key, cursor| set(&mut read, key, cursor))?;
+        Ok(Self::Object(read))
     }
 }
 
 /// Hands every member of an object to a function; `None` if the value is no object.
-pub(super) fn members<'a>(value: &'a str, each: impl FnMut(&'a str, &'a str)) -> Option<()> {
-    if !value.starts_with('{') {
-        return None;
-    }
-    Members(each).deserialize(&mut serde_json::Deserializer::from_str(value)).ok()?.ok()
+pub(super) fn members<'a>(value: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Option<()> {
+    Cursor::new(value).members(|key, cursor| cursor.value().map(|value| each(key, value))).ok()
 }
 
 /// Hands every element of an array to a function; `None` if the value is no array.
-pub(super) fn elements<'a>(value: &'a str, each: impl FnMut(&'a str)) -> Option<()> {
-    if !value.starts_with('[') {
-        return None;
-    }
-    serde_json::Deserializer::from_str(value).deserialize_seq(Elements(each)).ok()
+pub(super) fn elements<'a>(value: &'a str, mut each: impl FnMut(&'a str)) -> Option<()> {
+    Cursor::new(value).elements(|cursor| cursor.value().map(&mut each)).ok()
 }
 
-/// A value that is missing, or `null`, which means the same.
+/// A value, unless it is missing or `null`, which means the same.
 pub(super) fn present(value: Option<&str>) -> Option<&str> {
     value.filter(|value| *value != "null")
 }
@@ -110,7 +49,7 @@ pub(super) fn string(value: &str) -> Option<Cow<'_, str>> {
     if inside.contains('\\') { serde_json::from_str(value).ok().map(Cow::Owned) } else { Some(inside.into()) }
 }
 
-/// A value as a number; infinite if it is too large for one.
+/// A number; infinite if it is too large for one.
 pub(super) fn number(value: &str) -> Option<f64> {
     if value.starts_with(|c: char| c == '-' || c.is_ascii_digit()) { value.parse().ok() } else { None }
 }
@@ -126,5 +65,21 @@ pub(super) fn kind(value: &str) -> &'static str {
         Some(b'n') => "null",
         Some(_) => "a number",
         None => "nothing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_decoded() {
+        assert_eq!(string(r#""a""#).unwrap(), "a");
+        assert_eq!(string(r#""\u00e4\n\ud83d\ude00""#).unwrap(), "ä\n😀");
+        for none in [r#""\ud800""#, "1", "null", "[\"a\"]"] {
+            assert_eq!(string(none), None, "{none}");
+        }
+        assert_eq!(number("1e400"), Some(f64::INFINITY));
+        assert_eq!(number("\"1\""), None);
     }
 }

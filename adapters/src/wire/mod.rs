@@ -9,6 +9,11 @@ pub mod frame;
 pub mod manifest;
 pub mod refusal;
 
+mod cursor;
 mod json;
 mod report;
 mod text;
+mod time;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{json, text};
+use super::{cursor, json, text};
 
 /// How long the text of a refusal may be, in characters.
 const LONGEST: usize = 300;
@@ -31,15 +31,14 @@ impl fmt::Display for Refusal {
 pub fn read(body: &[u8]) -> Refusal {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
-    let valid = serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
     let (mut code, mut message) = (None, None);
-    if valid {
-        json::members(text, |key, value| match key {
+    if let Ok(value) = cursor::only_value(text) {
+        json::members(value, |key, value| match key {
             r#""code""# => code = number(value),
             r#""message""# => message = json::string(value),
             _ => (),
         });
-        message = message.or_else(|| json::string(text));
+        message = message.or_else(|| json::string(value));
     }
     let message = match message {
         Some(message) if !message.trim().is_empty() => text::excerpt_of(message.trim(), LONGEST),
@@ -77,4 +76,44 @@ fn title(text: &str) -> Option<String> {
 /// The text on one line, with single spaces, and no longer than anybody will want.
 fn words(text: &str) -> String {
     text.split_whitespace().take(QUOTED).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn refusals_are_put_in_a_few_words() {
+        let (long, words) = ("x".repeat(100_000), "a b\n".repeat(100_000));
+        for (body, code, message) in [
+            (r#"{"code":500,"message":"token invalid"}"#, Some(500), "token invalid"),
+            (r#"{"code":"404","message":"resource r not found"}"#, Some(404), "resource r not found"),
+            ("\"Token Wrong Topic\"\n", None, "Token Wrong Topic"),
+            (r#"{"message":"a\u001b[2J\nb"}"#, None, "a\\u{1b}[2J\\nb"),
+            (r#"{"code":-1,"message":7}"#, None, r#"{"code":-1,"message":7}"#),
+            (r#"{"message":" "}"#, None, r#"{"message":" "}"#),
+            ("<html>\r\n<head><title>502 Bad Gateway</title></head>", None, "a page titled 502 Bad Gateway"),
+            ("<TITLE lang=en>\n  Oh\n dear </TITLE>", None, "a page titled Oh dear"),
+            ("<title></title><p>x", None, "<title></title><p>x"),
+            ("<title", None, "<title"),
+            ("Not Found", None, "Not Found"),
+            ("", None, "nothing"),
+            (" \n", None, "nothing"),
+            ("\0", None, "\\0"),
+            (&long, None, &("x".repeat(120) + "…")),
+            (&words, None, &("a b ".repeat(30) + "…")),
+        ] {
+            assert_eq!(read(body.as_bytes()), Refusal { code, message: message.to_owned() });
+        }
+        assert_eq!(read(b"\xff\xfe").message, "��");
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_is_too_odd(body in prop::collection::vec(any::<u8>(), 0..60), text in "(<title|>|</title>|İ|ß|\"|\\{|\\}|:|\"code\"){0,9}") {
+            let told = [read(&body), read(text.as_bytes())];
+            prop_assert!(told.iter().all(|told| !told.message.contains(char::is_control)));
+        }
+    }
 }

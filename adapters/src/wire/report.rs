@@ -7,11 +7,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use smol_str::{SmolStr, SmolStrBuilder};
 use status_core::{Connection, Feed, Report, Topic, Traffic, Transmitted};
 
-use super::{duration, json, text};
+use super::cursor::{Broken, Cursor};
+use super::json::{self, Part};
+use super::{duration, text, time};
 
 /// The members of a report that matter, as they are written.
 ///
@@ -20,7 +21,7 @@ use super::{duration, json, text};
 pub(super) struct Fields<'a> {
     topic: Option<&'a str>,
     scopes: Option<&'a str>,
-    stats: Option<&'a str>,
+    stats: Option<Part<'a, Statistics<'a>>>,
     can_read: Option<&'a str>,
     can_write: Option<&'a str>,
     connected: Option<&'a str>,
@@ -30,21 +31,25 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a member in; the key has its quotes around it.
-    pub(super) fn set(&mut self, key: &'a str, value: &'a str) {
+    /// Takes in the member with this key (which has its quotes), whose value comes next.
+    pub(super) fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), Broken> {
         let field = match key {
+            r#""stats""# => {
+                self.stats = Some(Part::read(cursor, Statistics::set)?);
+                return Ok(());
+            }
             r#""topic""# => &mut self.topic,
             r#""scopes""# => &mut self.scopes,
-            r#""stats""# => &mut self.stats,
             r#""canRead""# | r#""can_read""# => &mut self.can_read,
             r#""canWrite""# | r#""can_write""# => &mut self.can_write,
             r#""connected""# | r#""connected_at""# => &mut self.connected,
             r#""expiresAt""# | r#""expires_at""# => &mut self.expires_at,
             r#""remoteAddr""# | r#""remote_addr""# | r#""remote_address""# => &mut self.remote_addr,
             r#""userAgent""# | r#""user_agent""# => &mut self.user_agent,
-            _ => return,
+            _ => return cursor.value().map(|_| ()),
         };
-        *field = Some(value);
+        *field = Some(cursor.value()?);
+        Ok(())
     }
 
     /// The report, or `None` for a connection that doesn't count: of those, nothing more is read
@@ -56,13 +61,13 @@ impl<'a> Fields<'a> {
         let topic = topic(self.topic)?;
         let scopes = scopes(self.scopes, feed)?;
         let statistics = match feed {
-            Feed::Relay => Statistics::read(self.stats)?,
+            Feed::Relay => statistics(self.stats.as_ref())?,
             // An idle connection to jump is normal, so its statistics are not even looked at.
             Feed::Jump => None,
         };
         Ok(scopes.map(|scopes| Report {
             topic: Topic::from(&*topic),
-            transmitted: statistics.as_ref().map_or(Transmitted::Unknown, |s| s.last.into()),
+            transmitted: statistics.map_or(Transmitted::Unknown, |(last, _)| last.into()),
             connection: Connection {
                 can_read: self.can_read == Some("true"),
                 can_write: self.can_write == Some("true"),
@@ -71,10 +76,8 @@ impl<'a> Fields<'a> {
                 remote_addr: shown(self.remote_addr),
                 scopes,
                 user_agent: shown(self.user_agent),
-                tx: statistics.as_ref().map(|s| s.tx.traffic(Some(s.last))),
-                rx: statistics
-                    .and_then(|s| s.rx)
-                    .map(|rx| rx.traffic(rx.last.and_then(|l| Last::read(l).ok()))),
+                tx: statistics.map(|(last, statistics)| statistics.sent(last)),
+                rx: statistics.and_then(|(_, statistics)| statistics.received()),
             },
         }))
     }
@@ -117,31 +120,56 @@ fn scopes(value: Option<&str>, feed: Feed) -> Result<Option<SmolStr>, String> {
     }
 }
 
+/// When a connection last transmitted, which is all that decides, and the rest for showing. `None` where
+/// there are no statistics, as in later versions of relay.
+fn statistics<'s, 'a>(
+    stats: Option<&'s Part<'a, Statistics<'a>>>,
+) -> Result<Option<(Last, &'s Statistics<'a>)>, String> {
+    let statistics = match stats {
+        None | Some(Part::Other("null")) => return Ok(None),
+        Some(Part::Other(other)) => return Err(format!("stats is {}, not an object", json::kind(other))),
+        Some(Part::Object(statistics)) => statistics,
+    };
+    let tx = match &statistics.tx {
+        None | Some(Part::Other("null")) => return Err("stats.tx is missing".to_owned()),
+        Some(Part::Other(other)) => return Err(format!("stats.tx is {}, not an object", json::kind(other))),
+        Some(Part::Object(tx)) => tx,
+    };
+    let last = json::present(tx.last).ok_or("stats.tx.last is missing")?;
+    let last = Last::read(last).map_err(|problem| format!("stats.tx.last {problem}"))?;
+    Ok(Some((last, statistics)))
+}
+
 /// What relay up to v0.7 says of what a connection carried.
+#[derive(Default)]
 struct Statistics<'a> {
-    /// When it last transmitted: the one thing here that decides.
-    last: Last,
-    tx: Direction<'a>,
-    rx: Option<Direction<'a>>,
+    tx: Option<Part<'a, Direction<'a>>>,
+    rx: Option<Part<'a, Direction<'a>>>,
 }
 
 impl<'a> Statistics<'a> {
-    /// `None` where there are none, which is how later versions of relay are.
-    fn read(value: Option<&'a str>) -> Result<Option<Self>, String> {
-        let Some(value) = json::present(value) else { return Ok(None) };
-        let (mut tx, mut rx) = (None, None);
-        let each = |key, value| match key {
-            r#""tx""# => tx = Some(value),
-            r#""rx""# => rx = Some(value),
-            _ => (),
+    fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), Broken> {
+        let direction = match key {
+            r#""tx""# => &mut self.tx,
+            r#""rx""# => &mut self.rx,
+            _ => return cursor.value().map(|_| ()),
         };
-        json::members(value, each).ok_or_else(|| format!("stats is {}, not an object", json::kind(value)))?;
-        let tx = json::present(tx).ok_or("stats.tx is missing")?;
-        let tx =
-            Direction::read(tx).ok_or_else(|| format!("stats.tx is {}, not an object", json::kind(tx)))?;
-        let last = json::present(tx.last).ok_or("stats.tx.last is missing")?;
-        let last = Last::read(last).map_err(|problem| format!("stats.tx.last {problem}"))?;
-        Ok(Some(Self { last, tx, rx: rx.and_then(Direction::read) }))
+        *direction = Some(Part::read(cursor, Direction::set)?);
+        Ok(())
+    }
+
+    fn sent(&self, last: Last) -> Traffic {
+        match &self.tx {
+            Some(Part::Object(tx)) => tx.traffic(Some(last)),
+            Some(Part::Other(_)) | None => Direction::default().traffic(Some(last)),
+        }
+    }
+
+    fn received(&self) -> Option<Traffic> {
+        match &self.rx {
+            Some(Part::Object(rx)) => Some(rx.traffic(rx.last.and_then(|last| Last::read(last).ok()))),
+            Some(Part::Other(_)) | None => None,
+        }
     }
 }
 
@@ -154,15 +182,15 @@ struct Direction<'a> {
 }
 
 impl<'a> Direction<'a> {
-    fn read(value: &'a str) -> Option<Self> {
-        let mut read = Self::default();
-        json::members(value, |key, value| match key {
-            r#""last""# => read.last = Some(value),
-            r#""size""# => read.size = Some(value),
-            r#""fps""# => read.fps = Some(value),
+    fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), Broken> {
+        let value = cursor.value()?;
+        match key {
+            r#""last""# => self.last = Some(value),
+            r#""size""# => self.size = Some(value),
+            r#""fps""# => self.fps = Some(value),
             _ => (),
-        })?;
-        Some(read)
+        }
+        Ok(())
     }
 
     fn traffic(&self, last: Option<Last>) -> Traffic {
@@ -174,9 +202,19 @@ impl<'a> Direction<'a> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded down, at the bounds beyond them")]
+/// A number to be shown, rounded down; 0 for what is none, or absurd.
 fn amount(value: Option<&str>) -> u32 {
-    value.and_then(json::number).unwrap_or_default() as u32
+    let Some(value) = value else { return 0 };
+    let whole = value.split_once('.').map_or(value, |(whole, _)| whole);
+    match whole.parse() {
+        Ok(whole) if !value.contains(['e', 'E']) => whole,
+        Ok(_) | Err(_) => {
+            let number = json::number(value).filter(|n| (0.0..=f64::from(u32::MAX)).contains(n));
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "just seen to fit")]
+            let whole = number.unwrap_or_default() as u32;
+            whole
+        }
+    }
 }
 
 /// When something was last carried.
@@ -232,8 +270,7 @@ impl From<Last> for Transmitted {
 /// A time to be shown, in milliseconds since 1970. Nobody connected in 1970 or before: such times
 /// stand for none.
 fn time(value: Option<&str>) -> Option<i64> {
-    let time: Timestamp = json::string(value?)?.parse().ok()?;
-    Some(time.as_millisecond()).filter(|millis| *millis > 0)
+    time::millis(&json::string(value?)?).filter(|millis| *millis > 0)
 }
 
 /// A text to be shown.
