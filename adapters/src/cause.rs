@@ -56,8 +56,9 @@ fn of_audience(service: &Service, expected: &str) -> String {
     };
     let differs = [
         (theirs.0 != ours.0, "SCHEME"),
-        (theirs.1 != ours.1, "HOST"),
-        (theirs.2 != ours.2 || theirs == ours, "BASEPATH"),
+        // What is equal as an address is written otherwise: with the port that it has anyway, say.
+        (theirs.1 != ours.1 || theirs == ours, "HOST"),
+        (theirs.2 != ours.2, "BASEPATH"),
     ];
     let settings: Vec<String> =
         differs.iter().filter(|(differs, _)| *differs).map(|(_, kind)| setting(service, kind)).collect();

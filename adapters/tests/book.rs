@@ -219,6 +219,7 @@ async fn a_wrong_audience_is_told_with_the_setting_that_makes_it() {
         ("https://{host}/tenant/x", "make STATUS_SCHEME_BOOK say so"),
         ("http://app.example.org/tenant/x", "make STATUS_HOST_BOOK say so"),
         ("http://{host}/book", "make STATUS_BASEPATH_BOOK say so"),
+        ("HTTP://{host}/tenant/x", "make STATUS_HOST_BOOK say so"),
         (
             "https://app.example.org/",
             "make STATUS_SCHEME_BOOK and STATUS_HOST_BOOK and STATUS_BASEPATH_BOOK say so",
