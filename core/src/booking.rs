@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 use crate::backoff::backoff;
 use crate::config::BookOverride;
-use crate::input::{Call, Failure};
+use crate::input::{Call, Failure, FailureKind};
 use crate::manifest::Availability;
 use crate::name::{ExperimentName, ResourceName, Topic};
 use crate::time::Time;
@@ -114,9 +114,10 @@ impl Resource {
         self.said.as_ref().filter(|_| self.held).map(|said| said.reason.as_str())
     }
 
-    /// Why book could not be asked, time after time; `None` while it can.
+    /// Why book could not be asked, time after time; `None` while it can. That book does not know
+    /// the resource is an answer: the next manifest will tell.
     pub(crate) fn trouble(&self) -> Option<&Failure> {
-        self.trouble.as_ref().filter(|_| self.failures > 1)
+        self.trouble.as_ref().filter(|trouble| self.failures > 1 && trouble.kind != FailureKind::NotFound)
     }
 
     /// The same resource under new requirements: what book said of it stays.

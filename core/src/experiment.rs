@@ -143,7 +143,7 @@ impl Experiment {
     }
 
     /// Takes in what relay says of one of its streams, in the `snapshot`th snapshot.
-    pub(crate) fn stream_reported(&mut self, report: Report, now: Time, snapshot: u64) {
+    pub(crate) fn stream_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
         let stream = self.stream_entry(&report.topic, now);
         if let Some(twin) = stream.sighting.as_ref().filter(|known| known.snapshot == snapshot)
@@ -155,7 +155,7 @@ impl Experiment {
     }
 
     /// Takes in what jump says of its connection.
-    pub(crate) fn jump_reported(&mut self, report: Report, now: Time, snapshot: u64) {
+    pub(crate) fn jump_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
         Sighting::update(&mut self.jump, report, now, snapshot);
     }
@@ -335,15 +335,19 @@ impl Stream {
 }
 
 impl Sighting {
-    /// Replaces what was known, in the memory that it has.
-    fn update(known: &mut Option<Self>, report: Report, seen: Time, snapshot: u64) {
-        let Report { topic: _, transmitted, connection } = report;
+    /// Takes what a report says. What was known goes into the report in its place, so that nothing
+    /// is copied twice or freed here.
+    fn update(known: &mut Option<Self>, report: &mut Report, seen: Time, snapshot: u64) {
+        let transmitted = report.transmitted;
         match known {
             Some(known) => {
-                *known.connection = connection;
+                core::mem::swap(&mut *known.connection, &mut report.connection);
                 (known.seen, known.transmitted, known.snapshot) = (seen, transmitted, snapshot);
             }
-            None => *known = Some(Self { seen, transmitted, connection: Box::new(connection), snapshot }),
+            None => {
+                let connection = Box::new(core::mem::take(&mut report.connection));
+                *known = Some(Self { seen, transmitted, connection, snapshot });
+            }
         }
     }
 }

@@ -50,12 +50,13 @@ impl Monitor {
         &mut self,
         feed: Feed,
         connection: Call,
-        reports: Vec<Report>,
+        mut reports: Vec<Report>,
         actions: &mut Vec<Action>,
     ) -> bool {
         let now = self.now;
         let Some(snapshot) = self.link_mut(feed).heard(connection, now, actions) else { return false };
-        for report in reports {
+        for at in in_order(&reports) {
+            let report = &mut reports[at];
             let name = match feed {
                 Feed::Relay => match report.topic.split() {
                     Some((stub, _)) => stub,
@@ -184,4 +185,23 @@ fn note_unmatched(resource: &Resource, stub: &ExperimentName, actions: &mut Vec<
         let (resource, topic) = (resource.name.clone(), topic.clone());
         actions.push(Action::Note(Note::UnmatchedRequirement { resource, topic }));
     }
+}
+
+/// Where the reports are in the order of their topics. A feed lists them in any order; taken in
+/// this one, what is known is walked through rather than jumped about in, which for thousands of
+/// connections takes half the time.
+fn in_order(reports: &[Report]) -> impl Iterator<Item = usize> + use<> {
+    let mut order: Vec<(u128, usize)> =
+        reports.iter().enumerate().map(|(at, report)| (beginning(&report.topic), at)).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at)
+}
+
+/// The first sixteen bytes of a topic, as a number that sorts as they do.
+fn beginning(topic: &Topic) -> u128 {
+    let mut bytes = [0; 16];
+    let text = topic.as_str().as_bytes();
+    let length = text.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&text[..length]);
+    u128::from_be_bytes(bytes)
 }

@@ -18,6 +18,8 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::Journal;
+use crate::log::write_health;
+use crate::state::state_json;
 
 /// The services, real or fake.
 #[derive(Clone)]
@@ -66,14 +68,17 @@ pub async fn run(shared: Shared, services: Services, stop: CancellationToken) {
     loop {
         let now = clock.now();
         journal.input(now.time, &input);
-        let (actions, deadline) = {
+        let (actions, deadline, state) = {
             let mut monitor = shared.monitor();
             let actions = monitor.handle(now, input);
-            for action in &actions {
-                journal.action(action, &monitor);
-            }
-            (actions, monitor.deadline())
+            let state = actions.contains(&Action::LogHealth).then(|| state_json(&monitor));
+            (actions, monitor.deadline(), state)
         };
+        // The log may be slow: it is written without the lock.
+        actions.iter().for_each(|action| journal.action(action));
+        if let Some(state) = state {
+            write_health(&state);
+        }
         for action in actions {
             hands.perform(action);
         }
@@ -123,7 +128,7 @@ impl Hands {
                 }
             }
             Action::SendMail { mail } => self.send(mail),
-            // The journal has written them already.
+            // They are in the log already.
             Action::LogHealth | Action::Note(_) => {}
         }
     }

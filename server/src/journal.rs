@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 
 use status_adapters::repeated::Repeated;
-use status_core::{Action, Call, Failure, Input, Lasting, Monitor, Note, ResourceName, SystemAlert, Time};
-
-use crate::log::write_health;
-use crate::state::state_json;
+use status_core::{Action, Call, Failure, Input, Lasting, Note, ResourceName, SystemAlert, Time};
 
 /// Remembers what the log has said, so that it is not said again and again.
 #[derive(Default)]
@@ -35,7 +32,7 @@ impl Journal {
     }
 
     /// Writes down what was decided.
-    pub fn action(&mut self, action: &Action, monitor: &Monitor) {
+    pub fn action(&mut self, action: &Action) {
         match action {
             Action::SetAvailability { call, resource, available, reason } => {
                 self.asked.insert(*call, ("setting the availability of", resource.clone()));
@@ -46,7 +43,8 @@ impl Journal {
                 }
             }
             Action::SendMail { mail } => tracing::info!(id = %mail.id, "sending mail \"{}\"", mail.subject),
-            Action::LogHealth => write_health(&state_json(monitor)),
+            // The driver writes the state itself, since only it can see it.
+            Action::LogHealth => {}
             Action::Note(note) => write_note(note),
             Action::OpenFeed { feed, .. } => tracing::debug!(%feed, "connecting to {feed}"),
             Action::CloseFeed { feed, .. } => tracing::debug!(%feed, "closing a connection to {feed}"),

@@ -27,6 +27,12 @@ pub struct World {
     pub available: BTreeMap<ResourceName, Availability>,
     /// What book fails with, if it does.
     pub book_fails: Option<FailureKind>,
+    /// What book refuses changes with, if it does; it can still be read.
+    pub changes_fail: Option<FailureKind>,
+    /// Whether answers of book are kept back, for a test to give.
+    pub book_waits: bool,
+    /// The answers that were kept back.
+    pub kept_back: Vec<Input>,
     /// Whether book takes changes and then says that it failed.
     pub answers_are_lost: bool,
     /// Whether book accepts changes and ignores them.
@@ -66,6 +72,9 @@ impl World {
             manifest: Manifest::new(),
             available: BTreeMap::new(),
             book_fails: None,
+            changes_fail: None,
+            book_waits: false,
+            kept_back: Vec::new(),
             answers_are_lost: false,
             book_ignores: false,
             mail_fails: None,
@@ -252,9 +261,16 @@ impl World {
             for action in self.monitor.handle(self.now, input) {
                 let seconds = self.now.time.since(Time::from_millis(1_000_000));
                 self.trace.push((u64::try_from(seconds.as_millis()).expect("short"), action.clone()));
-                inputs.extend(self.perform(action));
+                let answer = self.perform(action);
+                let of_book = !matches!(answer, Some(Input::MailSent { .. } | Input::FeedClosed { .. }));
+                if self.book_waits && of_book { &mut self.kept_back } else { &mut inputs }.extend(answer);
             }
         }
+        assert!(
+            self.monitor.deadline().at > self.now.time,
+            "what is due is done: {:?}",
+            self.monitor.deadline()
+        );
     }
 
     /// The deadline that the monitor asks for.
@@ -315,7 +331,7 @@ impl World {
 
     fn change(&mut self, resource: ResourceName, available: bool, reason: String) -> Result<(), Failure> {
         self.changes.push((self.seconds() as u64, resource.to_string(), available));
-        if let Some(kind) = self.book_fails {
+        if let Some(kind) = self.book_fails.or(self.changes_fail) {
             return Err(failure(kind));
         }
         if !self.book_ignores {

@@ -87,14 +87,16 @@ fn an_experiment_in_no_manifest_is_watched_and_never_set() {
 
 #[test]
 fn resources_that_share_an_experiment_are_judged_each_by_its_own_streams() {
-    let mut world = World::lab(1, config());
-    world.add_resource("r-data-only", "pend00", &["st-data"]);
-    world.until(30.0);
-    world.unplug(VIDEO);
-    world.until(50.0);
-    assert!(!world.bookable("r-pend00"));
-    assert!(world.bookable("r-data-only"));
-    assert!(!available(&world, "pend00"), "available when all of its resources are");
+    for other in ["r-a-data-only", "r-z-data-only"] {
+        let mut world = World::lab(1, config());
+        world.add_resource(other, "pend00", &["st-data"]);
+        world.until(30.0);
+        world.unplug(VIDEO);
+        world.until(50.0);
+        assert!(!world.bookable("r-pend00"));
+        assert!(world.bookable(other));
+        assert!(!available(&world, "pend00"), "available when all of its resources are");
+    }
 }
 
 #[test]
@@ -134,16 +136,20 @@ fn an_empty_manifest_keeps_the_last_requirements_sets_nothing_and_raises_an_aler
 fn what_nothing_names_is_forgotten() {
     let forget = Config { forget_after: Duration::from_secs(600), ..config() };
     let mut world = World::lab(1, forget);
+    world.add_resource("r-pend01", "pend01", &["st-data"]); // is required, and never seen
+    world.streams.push(("pend01-st-log".into(), ago(1)));
     world.streams.push(("spin00-st-data".into(), ago(1)));
     world.streams.push(("pend00-st-log".into(), ago(1)));
     world.until(31.5);
     world.unplug("spin00-st-data");
     world.unplug("pend00-st-log");
+    world.unplug("pend01-st-log");
     world.until(630.9);
-    assert_eq!(world.monitor.experiments().len(), 2);
+    assert_eq!(world.monitor.experiments().len(), 3);
     assert_eq!(world.issues("pend00"), ["missing pend00-st-log"]);
     world.until(631.1);
-    assert_eq!(world.monitor.experiments().len(), 1, "last named at 31 s, forgotten ten minutes later");
+    assert_eq!(world.monitor.experiments().len(), 2, "last named at 31 s, forgotten ten minutes later");
+    assert_eq!(world.issues("pend01"), ["missing jump", "missing required pend01-st-data"]);
     assert!(healthy(&world, "pend00"));
     world.unplug(VIDEO);
     world.until(2000.0);
@@ -263,9 +269,10 @@ fn after_a_sleep_judging_begins_at_the_latest_when_the_limit_has_passed() {
     let mut world = well(1);
     world.every.insert(Feed::Relay, None);
     world.sleep(3600.0);
-    world.until(3600.0 + 30.5 + 9.0);
-    assert!(world.mails.is_empty());
-    world.until(3600.0 + 30.5 + 13.0);
+    world.until(3600.0 + 30.5 + 9.999);
+    assert!(world.monitor.is_paused() && world.mails.is_empty());
+    world.until(3600.0 + 30.5 + 10.0);
+    assert!(!world.monitor.is_paused());
     assert!(!healthy(&world, "pend00"));
     assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Relay)]);
     assert_eq!(world.mails.len(), 1);
@@ -561,6 +568,9 @@ fn a_persons_decision_is_respected_even_if_it_was_made_a_moment_before_ours() {
     world.person_sets("r-pend00", false, "camera under repair");
     world.unplug(VIDEO);
     world.until(60.0);
+    let held =
+        |world: &World| world.monitor.experiment("pend00").unwrap().resources()[0].held().map(str::to_owned);
+    assert_eq!(held(&world), None, "it is not well, so it is not only the person who keeps it out");
     world.streams.push((VIDEO.into(), ago(40)));
     world.until(4000.0);
     assert!(world.changes.is_empty());
@@ -625,6 +635,84 @@ fn at_most_eight_calls_are_under_way_at_once_and_the_dead_come_first() {
     }
     let dead: Vec<String> = (30..38).map(|n| format!("r-pend{n}")).collect();
     assert_eq!(read, dead);
+}
+
+#[test]
+fn a_refused_change_is_tried_again_at_growing_intervals_and_at_once_when_the_verdict_turns() {
+    let mut world = well(1);
+    world.changes_fail = Some(FailureKind::Refused);
+    world.unplug(VIDEO);
+    world.until(360.0);
+    let apart: Vec<u64> = world.changes.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert_eq!(apart, [5, 10, 20, 40, 80, 160]);
+    world.changes_fail = None; // the next try would be at about 650 s
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.until(380.0);
+    world.unplug(VIDEO);
+    world.until(400.0);
+    assert!(!world.bookable("r-pend00"));
+}
+
+#[test]
+fn once_book_can_be_asked_again_nothing_waits_any_longer() {
+    let mut world = well(3);
+    world.book_fails = Some(FailureKind::TimedOut);
+    world.unplug(VIDEO);
+    world.until(1200.0);
+    world.book_fails = None;
+    world.until(1261.0);
+    assert!(!world.bookable("r-pend00"), "within one minute, although its own next try is later");
+}
+
+#[test]
+fn a_resource_that_book_does_not_know_makes_the_manifest_be_read_soon() {
+    let mut world = well(1);
+    world.manifest.clear();
+    world.available.clear(); // book was restarted, a quarter of an hour before the next query
+    world.unplug(VIDEO);
+    world.until(50.0);
+    assert_eq!(alerts(&world), [SystemAlert::ManifestEmpty], "and that is all that is wrong");
+}
+
+#[test]
+fn an_empty_manifest_is_read_again_soon() {
+    let mut world = World::lab(1, config());
+    let manifest = std::mem::take(&mut world.manifest);
+    world.until(10.0);
+    assert_eq!(alerts(&world), [SystemAlert::ManifestEmpty]);
+    world.manifest = manifest;
+    world.until(61.0);
+    assert!(alerts(&world).is_empty(), "long before the next query");
+}
+
+#[test]
+fn nothing_is_set_once_the_manifest_is_empty_even_if_a_read_was_under_way() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(21.0);
+    world.book_waits = true;
+    world.unplug(VIDEO);
+    world.until(35.0); // a read and the manifest are under way
+    let fetched =
+        world.kept_back.iter().position(|input| matches!(input, Input::ManifestFetched { .. })).unwrap();
+    let Input::ManifestFetched { call, .. } = world.kept_back.remove(fetched) else { unreachable!() };
+    let reads = std::mem::take(&mut world.kept_back);
+    assert!(reads.iter().any(|input| matches!(input, Input::AvailabilityRead { .. })));
+    world.step(Input::ManifestFetched { call, outcome: Ok(status_core::Manifest::new()) });
+    reads.into_iter().for_each(|read| world.step(read));
+    assert!(world.changes.is_empty());
+}
+
+#[test]
+fn only_the_answer_to_the_call_under_way_counts() {
+    let mut world = World::lab(1, config());
+    world.book_waits = true;
+    world.until(5.0);
+    let stray = status_core::Call(999_999);
+    world.step(Input::ManifestFetched { call: stray, outcome: Ok(status_core::Manifest::new()) });
+    assert!(alerts(&world).is_empty());
+    world.book_waits = false;
+    std::mem::take(&mut world.kept_back).into_iter().for_each(|answer| world.step(answer));
+    assert_eq!(world.monitor.experiments().len(), 1);
 }
 
 // The feeds
@@ -694,6 +782,81 @@ fn a_snapshot_on_a_connection_that_was_closed_is_ignored() {
     let reports = vec![report("spin00-st-data", ago(1))];
     world.step(Input::Reported { feed: Feed::Relay, connection: status_core::Call(999_999), reports });
     assert_eq!(world.monitor.experiments().len(), 1);
+}
+
+#[test]
+fn a_feed_that_reports_more_rarely_than_the_limit_keeps_its_connection() {
+    let mut world = World::lab(1, config());
+    world.every.insert(Feed::Relay, Some(Duration::from_secs(60)));
+    world.until(200.0);
+    assert_eq!(world.monitor.link(Feed::Relay).slow(), Some(Duration::from_secs(60)));
+    let opened = |world: &World| {
+        world.trace.iter().filter(|(_, a)| matches!(a, Action::OpenFeed { feed: Feed::Relay, .. })).count()
+    };
+    let before = opened(&world);
+    world.until(3600.0);
+    assert_eq!(opened(&world), before, "once its pace is known, it is left alone");
+}
+
+#[test]
+fn one_late_snapshot_is_no_slow_feed() {
+    let mut world = well(1);
+    world.every.insert(Feed::Jump, Some(Duration::from_secs(8)));
+    world.until(31.5); // the next report is at 39 s
+    world.every.insert(Feed::Jump, Some(Duration::from_secs(4)));
+    world.until(300.0);
+    assert_eq!(world.monitor.link(Feed::Jump).slow(), None);
+}
+
+#[test]
+fn after_a_connection_that_worked_the_first_retry_is_quick_again() {
+    let mut world = well(1);
+    world.feeds_refuse = true;
+    world.hang_up(Feed::Jump);
+    world.until(90.0);
+    world.feeds_refuse = false;
+    world.until(120.0);
+    world.trace.clear();
+    world.hang_up(Feed::Jump);
+    world.until(121.0);
+    assert!(
+        world.trace.iter().any(|(_, action)| matches!(action, Action::OpenFeed { feed: Feed::Jump, .. }))
+    );
+}
+
+// What is found although nothing happens
+
+#[test]
+fn a_feed_without_experiments_falls_silent_on_time() {
+    let mut world = World::new(config());
+    world.until(31.0);
+    world.every.insert(Feed::Relay, None);
+    world.until(41.0);
+    assert!(!alerts(&world).contains(&SystemAlert::Silent(Feed::Relay)));
+    world.until(41.001);
+    assert!(alerts(&world).contains(&SystemAlert::Silent(Feed::Relay)));
+}
+
+#[test]
+fn an_experiment_is_forgotten_on_time_although_no_feed_reports() {
+    let mut world = World::new(Config { forget_after: Duration::from_secs(600), ..config() });
+    world.hosts.push("spin00".into());
+    world.until(31.0);
+    Feed::BOTH.iter().for_each(|feed| drop(world.every.insert(*feed, None)));
+    world.until(631.0);
+    assert_eq!(world.monitor.experiments().len(), 1);
+    world.until(631.001);
+    assert_eq!(world.monitor.experiments().len(), 0);
+}
+
+#[test]
+fn what_is_not_decided_yet_is_in_no_mail() {
+    let mut world = well(1);
+    world.hosts.push("spin00".into()); // first named at 31 s, decided at 51 s
+    world.unplug(VIDEO);
+    world.until(45.0);
+    assert_eq!(world.mails.len(), 1);
+    assert!(!world.mails[0].body.contains("spin00"));
 }
 
 // Answers that nobody asked for
