@@ -95,6 +95,7 @@ mod tests {
             (r#"{"message":" "}"#, None, r#"{"message":" "}"#),
             ("<html>\r\n<head><title>502 Bad Gateway</title></head>", None, "a page titled 502 Bad Gateway"),
             ("<TITLE lang=en>\n  Oh\n dear </TITLE>", None, "a page titled Oh dear"),
+            ("İİ<title>ä</title>", None, "a page titled ä"),
             ("<title></title><p>x", None, "<title></title><p>x"),
             ("<title", None, "<title"),
             ("Not Found", None, "Not Found"),
