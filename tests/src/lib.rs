@@ -31,6 +31,8 @@ pub struct World {
     pub changes_fail: Option<FailureKind>,
     /// Whether answers of book are kept back, for a test to give.
     pub book_waits: bool,
+    /// Whether answers of the mail server are kept back, likewise.
+    pub mail_waits: bool,
     /// The answers that were kept back.
     pub kept_back: Vec<Input>,
     /// Whether book takes changes and then says that it failed.
@@ -74,6 +76,7 @@ impl World {
             book_fails: None,
             changes_fail: None,
             book_waits: false,
+            mail_waits: false,
             kept_back: Vec::new(),
             answers_are_lost: false,
             book_ignores: false,
@@ -262,8 +265,12 @@ impl World {
                 let seconds = self.now.time.since(Time::from_millis(1_000_000));
                 self.trace.push((u64::try_from(seconds.as_millis()).expect("short"), action.clone()));
                 let answer = self.perform(action);
-                let of_book = !matches!(answer, Some(Input::MailSent { .. } | Input::FeedClosed { .. }));
-                if self.book_waits && of_book { &mut self.kept_back } else { &mut inputs }.extend(answer);
+                let waits = match answer {
+                    Some(Input::MailSent { .. }) => self.mail_waits,
+                    Some(Input::FeedClosed { .. }) => false,
+                    _ => self.book_waits,
+                };
+                if waits { &mut self.kept_back } else { &mut inputs }.extend(answer);
             }
         }
         assert!(

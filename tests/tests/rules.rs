@@ -492,6 +492,51 @@ fn a_mail_that_will_never_be_taken_is_given_up() {
     assert!(world.notes().any(|note| matches!(note, Note::MailGivenUp { .. })));
 }
 
+#[test]
+fn a_mail_is_tried_again_on_time_although_no_feed_reports() {
+    let mut world = World::new(config());
+    world.until(31.0);
+    world.mail_fails = Some(Lasting::ForNow);
+    Feed::BOTH.iter().for_each(|feed| drop(world.every.insert(*feed, None)));
+    world.until(46.0);
+    assert_eq!(world.mails.len(), 2, "the empty manifest, and both feeds silent at 41.001 s");
+    world.until(46.001);
+    assert_eq!(world.mails.len(), 3);
+}
+
+#[test]
+fn a_mail_that_is_not_taken_for_a_day_is_given_up() {
+    let mut world = well(1);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.unplug(VIDEO);
+    world.until(86_000.0);
+    assert!(!world.notes().any(|note| matches!(note, Note::MailGivenUp { .. })));
+    assert!((90..120).contains(&world.mails.len()), "{} tries, at most every 15 min", world.mails.len());
+    world.until(88_000.0);
+    assert!(world.notes().any(|note| matches!(note, Note::MailGivenUp { .. })));
+    assert!(world.monitor.outbox().is_empty());
+}
+
+#[test]
+fn at_most_three_mails_are_on_their_way_and_further_news_waits_in_one() {
+    let mut world = well(6);
+    world.mail_waits = true;
+    for n in 0..5 {
+        world.hosts.retain(|host| *host != format!("pend{n:02}"));
+        world.until(60.0 + 20.0 * f64::from(n));
+    }
+    assert_eq!(world.mails.len(), 3);
+    assert_eq!(world.monitor.outbox().len(), 4);
+    world.mail_waits = false;
+    let second = world.kept_back.remove(1);
+    world.step(second);
+    assert_eq!(world.mails.len(), 4);
+    assert_eq!(world.mails[3].subject, "lab 2 new health events");
+    assert_eq!(world.monitor.outbox().len(), 2, "the first and the third are still on their way");
+    std::mem::take(&mut world.kept_back).into_iter().for_each(|answer| world.step(answer));
+    assert!(world.monitor.outbox().is_empty());
+}
+
 // Availability
 
 #[test]
