@@ -3,6 +3,8 @@
 //! A frame is a sequence of JSON values with nothing or whitespace between them, since a feed
 //! merges what queues up for a slow reader. The last snapshot among them counts.
 
+use std::fmt;
+
 use status_core::{Feed, Report};
 
 use super::cursor::{Broken, Cursor};
@@ -135,7 +137,7 @@ impl Array {
                 array.take_in(feed, &fields);
             } else {
                 let kind = json::kind(cursor.value()?);
-                array.refuse(None, &format!("is {kind}, not an object"));
+                array.refuse(None, format_args!("is {kind}, not an object"));
             }
             Ok(())
         })?;
@@ -149,15 +151,16 @@ impl Array {
                 self.snapshot.valid += 1;
                 self.snapshot.reports.extend(report);
             }
-            Err(problem) => self.refuse(fields.label(), &problem),
+            Err(problem) => self.refuse(Some(fields), problem),
         }
     }
 
-    fn refuse(&mut self, label: Option<String>, problem: &str) {
+    /// Counts a report that is refused, and describes it if it is one of the first.
+    fn refuse(&mut self, fields: Option<&Fields<'_>>, problem: impl fmt::Display) {
         let Snapshot { valid, refused, .. } = &mut self.snapshot;
         refused.count += 1;
         if refused.first.len() < Self::DESCRIBED {
-            let label = label.map(|topic| format!(" ({topic})")).unwrap_or_default();
+            let label = fields.and_then(Fields::label).map(|topic| format!(" ({topic})")).unwrap_or_default();
             refused.first.push(format!("report {}{label}: {problem}", *valid + refused.count));
         }
     }
