@@ -12,11 +12,16 @@ use super::{experiments, ready};
         description = "Which experiments of a remote laboratory work, and which can be booked.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    paths(experiments::list, experiments::events, ready::alive, ready::ready)
+    paths(experiments::list, experiments::events, document, ready::alive, ready::ready)
 )]
 struct Document;
 
-/// The document itself.
+/// The description of the API: this document.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    responses((status = 200, description = "This document, as OpenAPI 3.1", content_type = "application/json"))
+)]
 pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(Document::openapi())
 }
