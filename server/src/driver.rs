@@ -111,7 +111,7 @@ impl Hands {
                 self.answer(async move { book.manifest().await }, move |outcome| Input::ManifestFetched {
                     call,
                     outcome: outcome.unwrap_or_else(broken),
-                })
+                });
             }
             Action::ReadAvailability { call, resource } => self
                 .answer(async move { book.availability(&resource).await }, move |outcome| {
