@@ -1,0 +1,82 @@
+//! When an experiment's health changes: events, their mails, and what is neither.
+
+use serde_json::{Value, json};
+
+use crate::support::{Running, section};
+
+#[tokio::test]
+async fn a_change_in_health_or_jump_is_an_event_and_one_mail() {
+    let running = Running::well(2, &[]).await;
+    let mut lines = Vec::new();
+    let mut next = async |number| {
+        let mail = running.mail(number).await;
+        assert_eq!(mail.subject(), "lab.example.org 1 new health events", "{}", mail.body);
+        lines.push(section(&mail, "New health events").join("\n"));
+    };
+    running.silence("pend00-st-video");
+    next(2).await;
+    running.lab.set_jump("pend00", false);
+    next(3).await;
+    running.lab.set_jump("pend00", true);
+    next(4).await;
+    running.lab.transmit("pend00-st-video");
+    next(5).await;
+    assert_eq!(
+        lines,
+        [
+            "pend00 ><   U [unhealthy pend00-st-video]",
+            "pend00 ><   U [missing jump, unhealthy pend00-st-video]",
+            "pend00 ><   U [unhealthy pend00-st-video]",
+            "pend00 ok A",
+        ]
+    );
+    let told = |event: &Value| json!([event["healthy"], event["jump_ok"], event["issues"]]);
+    assert_eq!(
+        running.events("pend00").await.iter().map(told).collect::<Vec<_>>(),
+        [
+            json!([true, true, []]),
+            json!([false, true, ["unhealthy pend00-st-video"]]),
+            json!([false, false, ["missing jump", "unhealthy pend00-st-video"]]),
+            json!([false, true, ["unhealthy pend00-st-video"]]),
+            json!([true, true, []]),
+        ]
+    );
+    assert_eq!(running.events("pend01").await.len(), 1);
+    running.nothing_was_news_until(6).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_changes_neither_health_nor_jump_is_no_news_but_may_decide_the_booking() {
+    let running = Running::well(1, &[]).await;
+    running.lab.add_stream("pend00", "pend00-st-log");
+    running.silence("pend00-st-log");
+    assert!(running.mail(2).await.body.contains("pend00 -- A   [unhealthy pend00-st-log]"));
+    assert!(running.services.book.is_available("r-pend00"));
+
+    running.silence("pend00-st-video");
+    running.booked(&[("r-pend00", false)]).await;
+    let mail = running.nothing_was_news_until(3).await;
+    assert_eq!(running.events("pend00").await.len(), 2);
+    let problem = "pend00   ><   U [unhealthy pend00-st-log, unhealthy pend00-st-video]";
+    assert_eq!(section(&mail, "All current problems"), [problem]);
+
+    running.lab.transmit("pend00-st-video");
+    running.booked(&[("r-pend00", true)]).await;
+    running.nothing_was_news_until(4).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_history_keeps_the_newest_events() {
+    let running = Running::well(1, &[("STATUS_HEALTH_EVENTS", "2")]).await;
+    running.silence("pend00-st-video");
+    running.mail(2).await;
+    running.lab.transmit("pend00-st-video");
+    running.mail(3).await;
+    let healthy: Vec<Value> =
+        running.events("pend00").await.iter().map(|event| event["healthy"].clone()).collect();
+    assert_eq!(healthy, [false, true]);
+    assert_eq!(running.experiment("pend00").await["health_events"], 2);
+    running.stop().await;
+}

@@ -1,0 +1,80 @@
+//! The mail server refuses for now, refuses for good, loses what it said, and hangs.
+
+use status_sim::mock::SmtpFault;
+
+use crate::support::{LONG, Running, on_time, section};
+
+/// Waits until the mail server was asked so many more times.
+async fn tried(running: &Running, more: u64) {
+    let before = running.services.smtp.seen().connections;
+    on_time(running.services.smtp.wait_for(|seen| seen.connections >= before + more, LONG).await);
+}
+
+#[tokio::test]
+async fn a_mail_that_is_not_taken_now_is_delivered_once_with_all_that_came_meanwhile() {
+    let running = Running::well(2, &[]).await;
+    running.services.smtp.set_fault(SmtpFault::TextLater);
+    running.silence("pend00-st-video");
+    tried(&running, 1).await;
+    running.log.line(&["WARN", "mail server 127.0.0.1", "451"]).await;
+    running.silence("pend01-st-video");
+    running.booked(&[("r-pend01", false)]).await;
+    tried(&running, 1).await;
+    running.services.smtp.set_fault(SmtpFault::None);
+    let mail = running.mail(2).await;
+    assert_eq!(mail.subject(), "lab.example.org 2 new health events");
+    assert!(mail.body.starts_with("This mail is late: it was to be sent at 20"), "{}", mail.body);
+    let lines = ["pend00 ><   U [unhealthy pend00-st-video]", "pend01 ><   U [unhealthy pend01-st-video]"];
+    assert_eq!(section(&mail, "New health events (2 issues, 0 ok):"), lines);
+    running.log.line(&["WARN", "mail works again"]).await;
+    running.nothing_was_news_until(3).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn one_refused_address_keeps_nobody_else_from_the_mail() {
+    let chosen = [("STATUS_EMAIL_TO", "alpha@a.org, gone@a.org"), ("STATUS_EMAIL_CC", "beta@a.org")];
+    let running = Running::well(1, &chosen).await;
+    running.services.smtp.set_unknown_recipients(&["gone@a.org"]);
+    running.silence("pend00-st-video");
+    let mail = running.mail(2).await;
+    assert_eq!(mail.recipients, ["alpha@a.org", "beta@a.org"]);
+    running.log.line(&["WARN", "gone@a.org", "550", "no such user"]).await;
+    running.services.smtp.set_unknown_recipients(&[]);
+    let mail = running.nothing_was_news_until(3).await;
+    assert_eq!(mail.recipients, ["alpha@a.org", "gone@a.org", "beta@a.org"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_whose_answer_is_lost_comes_again_as_the_same_message() {
+    let running = Running::well(1, &[]).await;
+    running.services.smtp.set_fault(SmtpFault::CutsAfterText);
+    running.silence("pend00-st-video");
+    let once = running.mail(2).await;
+    running.services.smtp.set_fault(SmtpFault::None);
+    let again = running.mail(3).await;
+    assert_eq!(again.header("Message-ID"), once.header("Message-ID"));
+    assert_eq!((again.subject(), &again.body), (once.subject(), &once.body));
+    running.nothing_was_news_until(4).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_rest_goes_on_while_the_mail_server_hangs() {
+    let running = Running::well(2, &[]).await;
+    running.services.smtp.set_fault(SmtpFault::HangsAtGreeting);
+    let hanging = running.services.smtp.seen().connections;
+    running.silence("pend00-st-video");
+    running.booked(&[("r-pend00", false)]).await;
+    on_time(running.services.smtp.wait_for(|seen| seen.connections > hanging, LONG).await);
+    assert_eq!(running.get("/readyz").await.1["undelivered_mails"], 1);
+    assert_eq!(running.events("pend00").await.len(), 2);
+    running.lab.transmit("pend00-st-video");
+    running.booked(&[("r-pend00", true)]).await;
+    running.services.smtp.set_fault(SmtpFault::None);
+    // The next mail doesn't wait for the one that hangs.
+    running.silence("pend01-st-video");
+    running.mail_about("pend01 ><   U [unhealthy pend01-st-video]").await;
+    running.stop().await;
+}

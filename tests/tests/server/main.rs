@@ -1,0 +1,14 @@
+//! The whole server over real sockets: mock services on loopback, and limits so short that an
+//! outage takes seconds. Each test runs a server of its own, in a runtime of its own.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
+
+mod api;
+mod book;
+mod events;
+mod feeds;
+mod garbage;
+mod health;
+mod mail_server;
+mod mails;
+mod startup;
+mod support;
