@@ -73,6 +73,8 @@ impl Server {
         let answering = tokio::spawn(listener::serve(self.listener, app, stop.clone()));
         let mut driving = tokio::spawn(driver::run(self.shared, self.services, stop.clone()));
         let broken = tokio::select! {
+            // At the stop the driver ends, too, and may be the first to be noticed.
+            biased;
             () = stop.cancelled() => None,
             ended = &mut driving => Some(ended),
         };
