@@ -1,0 +1,67 @@
+//! What is logged, and where.
+
+use serde_json::Value;
+
+use crate::support::{LONG, Status, lab_services, mail, silence};
+
+#[tokio::test]
+async fn the_log_file_gets_one_json_object_a_line_with_every_decision() {
+    let services = lab_services(2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("var/log/status.log");
+    let chosen = [("STATUS_LOG_FILE", path.to_str().unwrap()), ("STATUS_HEALTH_LOG_EVERY", "300ms")];
+    let mut status = Status::serve(&services, &chosen);
+    mail(&services, 1).await;
+    silence(&services, "pend00-st-video");
+    mail(&services, 2).await;
+    services.book.wait_for(|state| !state.is_available("r-pend00"), LONG).await.unwrap();
+    status.stop().await;
+    assert_eq!((status.out.all(), status.err.all()), (vec![], vec![]));
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &lines {
+        let time = line["time"].as_str().unwrap();
+        assert!(time.starts_with("20") && time.ends_with('Z'), "{line}");
+        assert!(line["level"].is_string() && line["msg"].is_string(), "{line}");
+    }
+    let about = |text: &str| lines.iter().filter(|line| line["msg"].as_str().unwrap().contains(text)).count();
+    assert_eq!(about("serving at "), 1);
+    assert_eq!(about("pend00 is healthy, can be booked"), 1);
+    assert_eq!(about("pend00 is unhealthy, cannot be booked: unhealthy pend00-st-video"), 1);
+    assert_eq!(about("taking r-pend00 out of booking: status server: the equipment is not working"), 1);
+    assert_eq!(about("sending mail \"lab.example.org 1 new health events\""), 1);
+    assert_eq!(about("stopped"), 1);
+    let state = &lines.iter().rfind(|line| line["msg"] == "health").unwrap()["state"];
+    assert_eq!(state["experiments"].as_object().unwrap().len(), 2, "{state}");
+}
+
+#[tokio::test]
+async fn at_the_default_level_a_quiet_lab_writes_nothing_but_its_state() {
+    let services = lab_services(2).await;
+    let chosen = [("STATUS_LOG_LEVEL", ""), ("STATUS_HEALTH_LOG_EVERY", "300ms")];
+    let mut status = Status::serve(&services, &chosen);
+    mail(&services, 1).await;
+    status.out.line(&["\"msg\":\"health\"", "\"healthy\":true"]).await;
+    status.stop().await;
+    let lines = status.out.all();
+    assert!(lines.iter().all(|line| line.contains("\"msg\":\"health\"")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_log_file_that_cannot_be_opened_is_told_on_stderr_and_the_log_goes_there() {
+    let services = lab_services(1).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().join("status.log");
+    let mut status = Status::serve(&services, &[("STATUS_LOG_FILE", path.to_str().unwrap())]);
+    mail(&services, 1).await;
+    status.stop().await;
+    let lines = status.err.all();
+    let first: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(first["level"], "error");
+    let expected = format!("cannot open the log file {}: ", path.display());
+    let told = first["msg"].as_str().unwrap();
+    assert!(told.starts_with(&expected) && told.ends_with("logging to the standard error instead"), "{told}");
+    status.err.line(&["pend00 is healthy, can be booked"]).await;
+    assert!(status.out.all().is_empty());
+}
