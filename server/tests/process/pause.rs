@@ -6,10 +6,13 @@ use rustix::process::Signal;
 
 use crate::support::{Status, get, lab_services, mail, silence};
 
+/// Book is asked so rarely that the next deadline is when something turns stale.
+const RARELY: (&str, &str) = ("STATUS_QUERY_BOOK_EVERY", "15m");
+
 #[tokio::test]
 async fn a_process_that_was_stopped_mails_no_outage_that_was_none() {
     let services = lab_services(2).await;
-    let mut status = Status::serve(&services, &[]);
+    let mut status = Status::serve(&services, &[RARELY]);
     let port = status.port().await;
     mail(&services, 1).await;
     status.signal(Signal::STOP);
@@ -35,7 +38,7 @@ async fn a_process_that_was_stopped_mails_no_outage_that_was_none() {
 #[tokio::test]
 async fn connections_that_broke_while_it_was_stopped_are_no_outage_either() {
     let services = lab_services(2).await;
-    let mut status = Status::serve(&services, &[("STATUS_HEALTH_LAST", "4s")]);
+    let mut status = Status::serve(&services, &[RARELY, ("STATUS_HEALTH_LAST", "4s")]);
     mail(&services, 1).await;
     status.signal(Signal::STOP);
     services.relay.drop_websockets();

@@ -101,6 +101,8 @@ async fn a_feed_that_refuses_access_is_asked_again_until_it_does_not() {
     let answer = FeedFault::AccessAnswers { status: 500, body: "<html>no</html>".into() };
     running.services.relay.set_fault(answer);
     relay_sees(&running, |seen| seen.accesses > accesses + 2).await;
+    running.services.relay.set_fault(FeedFault::Cut);
+    relay_sees(&running, |seen| seen.accesses > accesses + 3).await;
     running.services.relay.set_fault(FeedFault::None);
     running.mail_about("No longer a system alert:\nrelay is silent").await;
     running.booked(&[("r-pend00", true)]).await;
@@ -134,5 +136,25 @@ async fn connections_are_renewed_before_their_tokens_expire_and_nobody_notices()
     running.nothing_was_news_until(2).await;
     let lines = running.log.lines();
     assert!(!lines.iter().any(|line| line.starts_with("WARN") || line.starts_with("ERROR")), "{lines:#?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_feed_that_reports_too_rarely_is_told_once_with_both_figures() {
+    let chosen = [("STATUS_HEALTH_LAST", "4s"), ("STATUS_HEALTH_LOG_EVERY", "500ms")];
+    let running = Running::well(1, &chosen).await;
+    running.services.jump.set_stats_every(Duration::from_millis(2500));
+    let line = running
+        .log
+        .line(&["WARN", "jump sends a snapshot every 2.", "STATUS_HEALTH_LAST_CHECKED (4s)"])
+        .await;
+    let snapshots = running.services.jump.seen().snapshots;
+    on_time(running.services.jump.wait_for(|seen| seen.snapshots > snapshots + 1, LONG).await);
+    running
+        .log
+        .line(&["health", r#""health_last_checked_seconds":4.0"#, r#""snapshots_apart_seconds":2."#])
+        .await;
+    assert_eq!(running.log.lines().iter().filter(|other| **other == line).count(), 1);
+    assert!(!running.log.lines().iter().any(|line| line.contains("relay sends a snapshot every")));
     running.stop().await;
 }

@@ -81,3 +81,40 @@ async fn what_works_again_can_be_booked_again() {
     assert_eq!(section(&mail, "All current problems"), [""; 0]);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn twins_watchers_and_clients_are_not_mistaken_for_the_experiment() {
+    let running = Running::well(2, &[]).await;
+    running.lab.set_twins("pend00-st-video", 3);
+    running.lab.set_watchers("pend00-st-data", 5);
+    running.lab.set_jump_twins("pend00", 2);
+    running.lab.set_jump_clients("pend00", 4);
+    running.nothing_was_news_until(2).await;
+    // People still watch what is gone, and clients still wait for it.
+    running.lab.set_watchers("pend01-st-video", 2);
+    running.lab.set_jump_clients("pend01", 2);
+    running.lab.disconnect("pend01-st-video");
+    let mail = running.mail(3).await;
+    let problem = "pend01 ><   U [missing required pend01-st-video]";
+    assert_eq!(section(&mail, "New health events"), [problem]);
+    let known: Vec<String> = running.names().await;
+    assert_eq!(known, ["pend00", "pend01", "witness2"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_nothing_names_any_more_is_forgotten() {
+    let running = Running::well(2, &[("STATUS_FORGET_AFTER", "4s")]).await;
+    running.witness("spare00").await;
+    running.lab.add_stream("pend00", "pend00-st-log");
+    running.lab.remove_experiment("spare00");
+    running.lab.remove_experiment("pend01");
+    running.mail_about("spare00 ><   U [missing jump, missing spare00-st-data]").await;
+    running.lab.remove_stream("pend00-st-log");
+    running.log.line(&["INFO", "forgot spare00"]).await;
+    running.log.line(&["INFO", "forgot stream pend00-st-log"]).await;
+    assert_eq!(running.names().await, ["pend00", "pend01"], "one that the manifest names is never forgotten");
+    let after = running.witness("well00").await;
+    assert_eq!(section(&after, "All current problems").len(), 1, "{}", after.body);
+    running.stop().await;
+}

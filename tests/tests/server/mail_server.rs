@@ -47,6 +47,19 @@ async fn one_refused_address_keeps_nobody_else_from_the_mail() {
 }
 
 #[tokio::test]
+async fn a_mail_that_is_refused_for_good_is_given_up_and_the_next_is_sent() {
+    let running = Running::well(1, &[]).await;
+    running.services.smtp.set_fault(SmtpFault::RefusesText);
+    running.silence("pend00-st-video");
+    running.log.line(&["WARN", "gave up mail \"lab.example.org 1 new health events\"", "554"]).await;
+    running.services.smtp.set_fault(SmtpFault::None);
+    let mail = running.nothing_was_news_until(2).await;
+    let problem = "pend00   ><   U [unhealthy pend00-st-video]";
+    assert_eq!(section(&mail, "All current problems"), [problem], "what was given up is still told");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_mail_whose_answer_is_lost_comes_again_as_the_same_message() {
     let running = Running::well(1, &[]).await;
     running.services.smtp.set_fault(SmtpFault::CutsAfterText);

@@ -167,6 +167,12 @@ impl Running {
         found.unwrap_or_else(|| panic!("{name} is not known: {all}")).clone()
     }
 
+    /// The names of all known experiments, as the API sorts them.
+    pub(crate) async fn names(&self) -> Vec<String> {
+        let (_, all) = self.get("/api/v1/experiments").await;
+        all.as_array().unwrap().iter().map(|one| one["topic_name"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// An experiment's history.
     pub(crate) async fn events(&self, name: &str) -> Vec<Value> {
         let (status, events) = self.get(&format!("/api/v1/experiments/events/{name}")).await;
