@@ -138,17 +138,26 @@ async fn a_change_whose_answer_is_lost_is_looked_up_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_change_that_fails_is_tried_again_until_it_succeeds() {
-    for fault in [BookFault::RefusesChanges, BookFault::IgnoresChanges] {
-        let running = Running::well(1, &[]).await;
-        running.services.book.set_fault(fault);
-        running.silence("pend00-st-video");
-        book_has(&running, |state| state.changes_asked("r-pend00") >= 2).await;
-        assert!(running.services.book.is_available("r-pend00"));
-        running.services.book.set_fault(BookFault::None);
-        running.booked(&[("r-pend00", false)]).await;
-        running.stop().await;
-    }
+async fn a_change_that_is_refused_is_tried_again_until_it_succeeds() {
+    is_tried_again_after(BookFault::RefusesChanges).await;
+}
+
+#[tokio::test]
+async fn a_change_that_book_does_not_keep_is_tried_again_until_it_does() {
+    is_tried_again_after(BookFault::IgnoresChanges).await;
+}
+
+async fn is_tried_again_after(fault: BookFault) {
+    let running = Running::well(1, &[]).await;
+    running.services.book.set_fault(fault);
+    running.silence("pend00-st-video");
+    book_has(&running, |state| state.changes_asked("r-pend00") == 1).await;
+    assert!(running.services.book.is_available("r-pend00"));
+    running.services.book.set_fault(BookFault::None);
+    running.booked(&[("r-pend00", false)]).await;
+    assert_eq!(changes(&running, "r-pend00"), 2);
+    running.nothing_was_news_until(3).await;
+    running.stop().await;
 }
 
 #[tokio::test]
