@@ -1,4 +1,5 @@
 //! What the real services sent, as it was captured, put through the real parsers.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so does its helper")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

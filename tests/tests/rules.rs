@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use status_core::{
-    Action, BookOverride, Config, FailureKind, Feed, Input, Lasting, Note, SystemAlert, Transmitted,
+    Action, BookOverride, Config, FailureKind, Feed, Input, Lasting, MailFailure, Note, SystemAlert,
+    Transmitted,
 };
 use status_tests::{World, config, report};
 
@@ -26,11 +27,11 @@ fn well(n: usize) -> World {
 }
 
 fn available(world: &World, experiment: &str) -> bool {
-    world.monitor.experiment(experiment).unwrap().verdict().available
+    world.monitor.experiment(experiment).expect("it is known").verdict().available
 }
 
 fn healthy(world: &World, experiment: &str) -> bool {
-    world.monitor.experiment(experiment).unwrap().verdict().healthy
+    world.monitor.experiment(experiment).expect("it is known").verdict().healthy
 }
 
 fn alerts(world: &World) -> Vec<SystemAlert> {
@@ -497,7 +498,7 @@ fn a_mail_is_tried_again_on_time_although_no_feed_reports() {
     let mut world = World::new(config());
     world.until(31.0);
     world.mail_fails = Some(Lasting::ForNow);
-    Feed::BOTH.iter().for_each(|feed| drop(world.every.insert(*feed, None)));
+    world.every = Feed::BOTH.map(|feed| (feed, None)).into();
     world.until(46.0);
     assert_eq!(world.mails.len(), 2, "the empty manifest, and both feeds silent at 41.001 s");
     world.until(46.001);
@@ -527,14 +528,17 @@ fn at_most_three_mails_are_on_their_way_and_further_news_waits_in_one() {
     }
     assert_eq!(world.mails.len(), 3);
     assert_eq!(world.monitor.outbox().len(), 4);
-    world.mail_waits = false;
     let second = world.kept_back.remove(1);
     world.step(second);
     assert_eq!(world.mails.len(), 4);
     assert_eq!(world.mails[3].subject, "lab 2 new health events");
-    assert_eq!(world.monitor.outbox().len(), 2, "the first and the third are still on their way");
-    std::mem::take(&mut world.kept_back).into_iter().for_each(|answer| world.step(answer));
-    assert!(world.monitor.outbox().is_empty());
+    assert_eq!(world.monitor.outbox().len(), 3, "the first, the third and the last are still on their way");
+    let third = world.mails[2].id.clone();
+    let later = MailFailure { lasting: Lasting::ForNow, detail: "451 later".into() };
+    world.step(Input::MailSent { mail: third.clone(), outcome: Err(later) });
+    world.until(150.0);
+    assert_eq!(world.mails.len(), 5);
+    assert_eq!(world.mails[4].id, third, "it is the third that is tried again");
 }
 
 // Availability
@@ -703,9 +707,9 @@ fn once_book_can_be_asked_again_nothing_waits_any_longer() {
     let mut world = well(3);
     world.book_fails = Some(FailureKind::TimedOut);
     world.unplug(VIDEO);
-    world.until(1200.0);
+    world.until(1255.0);
     world.book_fails = None;
-    world.until(1261.0);
+    world.until(1316.0);
     assert!(!world.bookable("r-pend00"), "within one minute, although its own next try is later");
 }
 
@@ -873,12 +877,15 @@ fn after_a_connection_that_worked_the_first_retry_is_quick_again() {
 
 #[test]
 fn a_feed_without_experiments_falls_silent_on_time() {
-    let mut world = World::new(config());
+    // A limit at which nothing else is due.
+    let mut world = World::new(Config { last_checked: Duration::from_secs(2), ..config() });
+    world.every = Feed::BOTH.map(|feed| (feed, Some(Duration::from_secs(1)))).into();
     world.until(31.0);
     world.every.insert(Feed::Relay, None);
-    world.until(41.0);
+    world.every.insert(Feed::Jump, None);
+    world.until(33.0);
     assert!(!alerts(&world).contains(&SystemAlert::Silent(Feed::Relay)));
-    world.until(41.001);
+    world.until(33.001);
     assert!(alerts(&world).contains(&SystemAlert::Silent(Feed::Relay)));
 }
 
@@ -887,7 +894,7 @@ fn an_experiment_is_forgotten_on_time_although_no_feed_reports() {
     let mut world = World::new(Config { forget_after: Duration::from_secs(600), ..config() });
     world.hosts.push("spin00".into());
     world.until(31.0);
-    Feed::BOTH.iter().for_each(|feed| drop(world.every.insert(*feed, None)));
+    world.every = Feed::BOTH.map(|feed| (feed, None)).into();
     world.until(631.0);
     assert_eq!(world.monitor.experiments().len(), 1);
     world.until(631.001);
