@@ -4,39 +4,42 @@ use serde_json::json;
 use tokio::time::Instant;
 use wiremock::Request;
 
-use super::{BookFault, BookRequest, Shared};
+use super::{BookFault, BookRequest, BookState, Shared};
 use crate::mock::http::{Answer, NEVER, Reply};
 use crate::mock::token::Refusal;
 
-/// Answers a request, or doesn't, and notes it.
+/// Answers a request, or doesn't, and notes it. Whoever waits for what it did sees the note, too.
 pub(super) fn answer(shared: &Shared, request: &Request) -> Answer {
     let fault = shared.next_fault();
     let call = Call::of(shared, request);
-    let answer = with_fault(&fault, &call);
-    let status = match &answer {
-        Answer::Reply(reply) if !reply.comes_never() => Some(reply.status),
-        Answer::Reply(_) | Answer::Cut => None,
-    };
-    shared.state.send_modify(|state| state.note(call.noted(status)));
+    let mut answer = Answer::Cut;
+    shared.state.send_modify(|state| {
+        answer = with_fault(&fault, &call, state);
+        let status = match &answer {
+            Answer::Reply(reply) if !reply.comes_never() => Some(reply.status),
+            Answer::Reply(_) | Answer::Cut => None,
+        };
+        state.note(call.noted(status));
+    });
     answer
 }
 
-fn with_fault(fault: &BookFault, call: &Call<'_>) -> Answer {
+fn with_fault(fault: &BookFault, call: &Call<'_>, state: &mut BookState) -> Answer {
     let reply = match fault {
-        BookFault::None => call.perform(),
+        BookFault::None => call.perform(state),
         BookFault::Unavailable => Reply::error(503, "service unavailable"),
         BookFault::Down => Reply::bad_gateway(),
         BookFault::Cut => return Answer::Cut,
         BookFault::Hang => Reply::bad_gateway().after(NEVER),
-        BookFault::Slow(delay) => call.perform().after(*delay),
+        BookFault::Slow(delay) => call.perform(state).after(*delay),
         BookFault::RefuseTokens => refused(&Refusal::Signature),
         BookFault::Answers { status, body } => Reply::json(*status, body),
         BookFault::Html => {
             Reply::html(200, "<!DOCTYPE html>\n<html><body>Sign in to the network</body></html>\n")
         }
-        BookFault::LosesAnswers if call.changes() => call.perform().after(NEVER),
+        BookFault::LosesAnswers if call.changes() => call.perform(state).after(NEVER),
         BookFault::CutsAnswers if call.changes() => {
-            call.perform();
+            call.perform(state);
             return Answer::Cut;
         }
         BookFault::IgnoresChanges if call.changes() => Reply::no_content(),
@@ -44,7 +47,7 @@ fn with_fault(fault: &BookFault, call: &Call<'_>) -> Answer {
         BookFault::LosesAnswers
         | BookFault::CutsAnswers
         | BookFault::IgnoresChanges
-        | BookFault::RefusesChanges => call.perform(),
+        | BookFault::RefusesChanges => call.perform(state),
     };
     Answer::Reply(reply)
 }
@@ -92,7 +95,7 @@ impl<'a> Call<'a> {
     }
 
     /// Does what was asked, and answers as book does in good health.
-    fn perform(&self) -> Reply {
+    fn perform(&self, state: &mut BookState) -> Reply {
         let Some(path) = self.path.as_deref() else { return Reply::no_service() };
         if !path.starts_with("/api/v1/admin/") {
             return Reply::no_path(path);
@@ -108,12 +111,12 @@ impl<'a> Call<'a> {
             return refusal;
         }
         match (self.method, path, self.resource()) {
-            ("GET", _, Some(name)) => self.read(name),
-            ("PUT", _, Some(name)) => self.set(name),
-            ("PUT", "/api/v1/admin/manifest", _) => self.upload(),
-            ("PUT", _, None) => self.lock(),
-            (_, "/api/v1/admin/status", _) => self.status(),
-            _ => Reply::json(200, format!("{}\n", self.shared.state.borrow().list())),
+            ("GET", _, Some(name)) => read(name, state),
+            ("PUT", _, Some(name)) => self.set(name, state),
+            ("PUT", "/api/v1/admin/manifest", _) => self.upload(state),
+            ("PUT", _, None) => self.lock(state),
+            (_, "/api/v1/admin/status", _) => self.status(state),
+            _ => Reply::json(200, format!("{}\n", state.list())),
         }
     }
 
@@ -131,15 +134,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn read(&self, name: &str) -> Reply {
-        let state = self.shared.state.borrow();
-        let Some(known) = state.availability.get(name) else { return not_found(name) };
-        let before = if known.available { "" } else { "unavailable because " };
-        let body = json!({ "available": known.available, "reason": format!("{before}{}", known.reason) });
-        Reply::json(200, format!("{body}\n"))
-    }
-
-    fn set(&self, name: &str) -> Reply {
+    fn set(&self, name: &str, state: &mut BookState) -> Reply {
         let Some(available) = self.query("available").filter(|text| !text.is_empty()) else {
             return Reply::required("available in query is required");
         };
@@ -148,31 +143,37 @@ impl<'a> Call<'a> {
         };
         // Anything else counts as false.
         let available = matches!(available.as_str(), "true" | "1");
-        match self.shared.state.send_if_modified(|state| state.set(name, available, &reason)) {
+        match state.set(name, available, &reason) {
             true => Reply::no_content(),
             false => not_found(name),
         }
     }
 
-    fn upload(&self) -> Reply {
-        let now = self.shared.time_of_day();
-        match self.shared.state.send_if_modified(|state| state.upload(&self.request.body, now)) {
-            true => self.status(),
+    fn upload(&self, state: &mut BookState) -> Reply {
+        match state.upload(&self.request.body, self.shared.time_of_day()) {
+            true => self.status(state),
             false => Reply::own_error(500, "missing reference(s)"),
         }
     }
 
-    fn lock(&self) -> Reply {
+    fn lock(&self, state: &mut BookState) -> Reply {
         let locked = self.query("lock").as_deref() == Some("true");
         let message = self.query("msg").unwrap_or_default();
-        self.shared.state.send_modify(|state| state.lock(locked, &message));
-        self.status()
+        state.lock(locked, &message);
+        self.status(state)
     }
 
-    fn status(&self) -> Reply {
-        let status = self.shared.state.borrow().status(self.shared.time_of_day());
+    fn status(&self, state: &BookState) -> Reply {
+        let status = state.status(self.shared.time_of_day());
         Reply::json(200, format!("{status}\n"))
     }
+}
+
+fn read(name: &str, state: &BookState) -> Reply {
+    let Some(known) = state.availability.get(name) else { return not_found(name) };
+    let before = if known.available { "" } else { "unavailable because " };
+    let body = json!({ "available": known.available, "reason": format!("{before}{}", known.reason) });
+    Reply::json(200, format!("{body}\n"))
 }
 
 fn not_found(name: &str) -> Reply {
