@@ -17,4 +17,4 @@ ci:
 
 # Time per snapshot, against what parsing alone costs.
 bench:
-    cargo bench --package status-adapters
+    cargo bench --package status-server
