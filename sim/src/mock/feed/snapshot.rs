@@ -146,33 +146,6 @@ fn jump(of: &Connection) -> Jump<'_> {
     }
 }
 
-/// Puts things in another order each time, and in the same orders in each run.
-#[derive(Debug)]
-pub(super) struct Shuffle(u64);
-
-impl Shuffle {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Fisher and Yates's shuffle.
-    pub(super) fn apply<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            #[expect(clippy::cast_possible_truncation, reason = "at most i")]
-            items.swap(i, (self.next() % (i as u64 + 1)) as usize);
-        }
-    }
-
-    /// SplitMix64.
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

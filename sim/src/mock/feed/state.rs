@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::access::Grant;
-use super::snapshot::Shuffle;
 use super::{Dialect, Fault, FeedOptions, FeedSeen};
+use crate::chance::Chance;
 use crate::mock::clock;
 use crate::mock::lab::{Connection, Lab, Traffic};
 use crate::mock::token::Gate;
@@ -47,7 +47,7 @@ pub(super) struct Private {
     codes: BTreeMap<String, (Instant, Grant)>,
     listeners: BTreeMap<u64, Listener>,
     next_listener: u64,
-    shuffle: Shuffle,
+    chance: Chance,
 }
 
 /// A websocket that gets snapshots.
@@ -121,7 +121,7 @@ impl Shared {
                 codes: BTreeMap::new(),
                 listeners: BTreeMap::new(),
                 next_listener: 0,
-                shuffle: Shuffle::new(options.seed),
+                chance: Chance::new(options.seed),
             }),
         }
     }
@@ -165,7 +165,7 @@ impl Shared {
     /// Something that looks like a UUID, and is another each time.
     pub(super) fn uuid(&self) -> String {
         let mut private = self.private();
-        let (a, b) = (private.shuffle.next(), private.shuffle.next());
+        let (a, b) = (private.chance.draw(), private.chance.draw());
         drop(private);
         let (first, second, third) = (a >> 32, a >> 16 & 0xffff, a & 0x0fff);
         format!(
@@ -242,7 +242,7 @@ impl Shared {
         let mut private = self.private();
         connections.push(self.dialect.own_connection(self.started));
         connections.extend(private.listeners.values().map(Listener::connection));
-        private.shuffle.apply(&mut connections);
+        private.chance.shuffle(&mut connections);
         drop(private);
         self.dialect.write(&connections)
     }

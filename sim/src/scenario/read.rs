@@ -1,0 +1,397 @@
+//! From a file's text to a scenario, or to what is wrong with it: the line, the field, and what was expected.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use status_adapters::wire::duration;
+use toml::Spanned;
+
+use super::raw::{self, Text};
+use super::words;
+use super::{Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed};
+
+/// Why a text is no scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadScenario {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// Which field of the line, and what is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for BadScenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.problem)
+    }
+}
+
+impl std::error::Error for BadScenario {}
+
+/// More experiments than any lab has.
+const MOST_EXPERIMENTS: usize = 10_000;
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+/// So that a run of any length comes to an end.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
+const SPAN: &str = "a span of time such as 10s, 1h30m or 2d was expected";
+const DEFAULT_STREAMS: [&str; 2] = ["data", "video"];
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn read(text: &str) -> Result<Self, BadScenario> {
+        let file: raw::File = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            Reader { text }.bad(at, error.message().to_owned())
+        })?;
+        Reader { text }.scenario(file)
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+}
+
+type Read<T> = Result<T, BadScenario>;
+
+impl Reader<'_> {
+    fn bad(&self, at: usize, problem: String) -> BadScenario {
+        let before = self.text.as_bytes().get(..at).unwrap_or_default();
+        BadScenario { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), problem }
+    }
+
+    fn scenario(&self, file: raw::File) -> Read<Scenario> {
+        let lasts = self.span("lasts", &file.lasts, Duration::from_secs(1))?;
+        let settings = self.settings(file.settings)?;
+        let lab = self.lab(file.lab)?;
+        let mut steps = Vec::new();
+        for step in file.steps {
+            let at = self.span("at", &step.get_ref().at, Duration::ZERO)?;
+            if at > lasts {
+                return Err(self.bad(step.span().start, format!("at: {at:?} is after the end ({lasts:?})")));
+            }
+            let names: Vec<String> = lab.experiments.keys().cloned().collect();
+            steps.push(Timed { at, step: self.step(step, &names, &lab)? });
+        }
+        // Steps at the same time are taken in the order in which they are written.
+        steps.sort_by_key(|step| step.at);
+        let mut expect = Vec::new();
+        for one in file.expect {
+            expect.push(self.expectation(one.into_inner(), lasts)?);
+        }
+        let name = file.name.into_inner();
+        Ok(Scenario { name, about: file.about, seed: file.seed, lasts, lab, settings, steps, expect })
+    }
+
+    fn span(&self, field: &str, text: &Text, least: Duration) -> Read<Duration> {
+        let bad = |problem: String| self.bad(text.span().start, format!("{field}: {problem}"));
+        match duration::parse_setting(text.get_ref()) {
+            Ok(span) if (least..=LONGEST).contains(&span) => Ok(span),
+            Ok(_) => Err(bad(format!("{:?} is not from {least:?} to ten years", text.get_ref()))),
+            Err(error) => Err(bad(format!("{error}; {SPAN}"))),
+        }
+    }
+
+    fn settings(&self, raw: BTreeMap<Text, Spanned<raw::Scalar>>) -> Read<BTreeMap<String, String>> {
+        let mut settings = BTreeMap::new();
+        for (name, value) in raw {
+            let (at, name) = (name.span().start, name.into_inner());
+            let value = match value.into_inner() {
+                raw::Scalar::Text(text) => text,
+                raw::Scalar::Number(number) => number.to_string(),
+                raw::Scalar::Boolean(yes) => yes.to_string(),
+            };
+            settings.insert(name, value);
+            // One by one, so that the line is the one that is wrong. A limit may depend on another setting.
+            Settings::read(&settings).map_err(|error| self.bad(at, format!("settings: {error}")))?;
+        }
+        Ok(settings)
+    }
+
+    fn lab(&self, raw: raw::Lab) -> Read<Lab> {
+        let (count, at) = raw.experiments.map_or((0, 0), |count| (*count.get_ref(), count.span().start));
+        if count > MOST_EXPERIMENTS {
+            return Err(self.bad(at, format!("experiments: {count} is more than {MOST_EXPERIMENTS}")));
+        }
+        let usual = || DEFAULT_STREAMS.map(str::to_owned).to_vec();
+        let streams = raw.streams.map_or_else(|| Ok(usual()), |names| self.stream_names(names))?;
+        let required = raw.required.map_or_else(|| Ok(streams.clone()), |names| self.stream_names(names))?;
+        let one = || Experiment { streams: streams.clone(), required: Some(required.clone()) };
+        let mut experiments: BTreeMap<String, Experiment> =
+            (0..count).map(|n| (format!("pend{n:02}"), one())).collect();
+        for (name, experiment) in raw.also.into_iter().flatten() {
+            let name = self.name("also", &name)?;
+            let required = experiment.required.map(|names| self.stream_names(names)).transpose()?;
+            experiments.insert(name, Experiment { streams: self.stream_names(experiment.streams)?, required });
+        }
+        let every = |field: &str, text: Option<Text>| {
+            text.map_or(Ok(Lab::default().relay_every), |text| self.span(field, &text, SHORTEST_PERIOD))
+        };
+        Ok(Lab {
+            experiments,
+            relay_every: every("relay_every", raw.relay_every)?,
+            jump_every: every("jump_every", raw.jump_every)?,
+            relay: self.relay_version(raw.relay)?,
+        })
+    }
+
+    fn relay_version(&self, text: Option<Text>) -> Read<RelayVersion> {
+        match text.as_ref().map(|text| text.get_ref().as_str()) {
+            None | Some("v0.7") => Ok(RelayVersion::V07),
+            Some("v0.8") => Ok(RelayVersion::V08),
+            Some(other) => {
+                let at = text.as_ref().map_or(0, |text| text.span().start);
+                Err(self.bad(at, format!("relay: {other:?} is no version; \"v0.7\" or \"v0.8\" was expected")))
+            }
+        }
+    }
+
+    fn stream_names(&self, names: Vec<Text>) -> Read<Vec<String>> {
+        names.iter().map(|name| self.name("streams", name)).collect()
+    }
+
+    /// A name as relay and jump know it.
+    fn name(&self, field: &str, text: &Text) -> Read<String> {
+        let name = text.get_ref();
+        let fits = name.starts_with(|c: char| c.is_alphanumeric()) && name.len() <= 100;
+        if fits && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) {
+            return Ok(name.clone());
+        }
+        Err(self.bad(text.span().start, format!("{field}: {name:?} is no name of letters, digits, - and _")))
+    }
+
+    fn expectation(&self, raw: raw::Expectation, lasts: Duration) -> Read<Expectation> {
+        let at = raw.at.as_ref().map(|at| self.span("at", at, Duration::ZERO)).transpose()?;
+        if let (Some(at), Some(text)) = (at, &raw.at)
+            && at > lasts
+        {
+            return Err(self.bad(text.span().start, format!("at: {at:?} is after the end ({lasts:?})")));
+        }
+        Ok(Expectation {
+            at,
+            mails: raw.mails,
+            events: raw.events,
+            changes: raw.changes,
+            available: raw.available,
+            unavailable: raw.unavailable,
+            healthy: raw.healthy,
+            unhealthy: raw.unhealthy,
+            mailed: raw.mailed,
+            alerts: raw.alerts,
+        })
+    }
+
+    fn step(&self, raw: Spanned<raw::Step>, experiments: &[String], lab: &Lab) -> Read<Step> {
+        let at = raw.span().start;
+        let raw = raw.into_inner();
+        let verb = raw.verb.get_ref().clone();
+        let mut fields = Fields { reader: self, at, verb: &verb, raw, experiments, lab };
+        let step = fields.step()?;
+        fields.nothing_left()?;
+        Ok(step)
+    }
+}
+
+/// The fields of one step, taken one after the other, so that one that is too many is found.
+struct Fields<'a> {
+    reader: &'a Reader<'a>,
+    at: usize,
+    verb: &'a str,
+    raw: raw::Step,
+    experiments: &'a [String],
+    lab: &'a Lab,
+}
+
+impl Fields<'_> {
+    fn step(&mut self) -> Read<Step> {
+        Ok(match self.verb {
+            "transmit" | "silence" | "never" | "disconnect" | "flap" => {
+                Step::Stream { topics: self.topics()?, does: self.sending()? }
+            }
+            "twins" => Step::Twins { topics: self.topics()?, count: self.count()? },
+            "unplug" | "plug" => {
+                Step::Plug { experiments: self.experiments()?, connected: self.verb == "plug" }
+            }
+            "lose_jump" | "regain_jump" => {
+                Step::Jump { experiments: self.experiments()?, connected: self.verb == "regain_jump" }
+            }
+            "add" => Step::Add { experiment: self.one("an experiment's name")?, streams: self.streams()? },
+            "remove" => Step::Remove { experiments: self.experiments()? },
+            "report_every" => Step::ReportEvery { feed: self.feed()?, every: self.every(SHORTEST_PERIOD)? },
+            "say" => Step::Garbage { feed: self.feed()?, text: self.text()? },
+            "load_manifest" => Step::LoadManifest,
+            "restart_book" => Step::RestartBook,
+            "require" => self.require()?,
+            "withdraw" => Step::Withdraw { resources: self.resources()? },
+            "take_out" | "put_back" => self.person()?,
+            "refuse_recipients" => Step::RefuseRecipients { addresses: self.what("addresses")? },
+            "set_clock" => Step::SetClock { millis: self.by()? },
+            "suspend" => Step::Suspend { lasts: self.lasts()?.ok_or_else(|| self.missing("for", SPAN))? },
+            "kill" => Step::Kill,
+            "start" => Step::Start,
+            _ => self.service()?,
+        })
+    }
+
+    fn service(&mut self) -> Read<Step> {
+        let fault = match self.verb {
+            "slow" => Some(Fault::Slow(self.by_span()?)),
+            word => words::fault(word),
+        };
+        let Some(fault) = fault else {
+            let problem = format!("do: {:?} is nothing that can happen; one of {} was expected", self.verb, words::VERBS.join(", "));
+            return Err(self.reader.bad(self.raw.verb.span().start, problem));
+        };
+        let name = self.one("relay, jump, book or mail")?;
+        let Some(service) = words::service(&name) else {
+            return Err(self.bad("what", format!("{name:?} is no service; relay, jump, book or mail was expected")));
+        };
+        if !service.can_have(fault) {
+            return Err(self.bad("do", format!("{name} cannot {}", self.verb)));
+        }
+        Ok(Step::Service { service, fault, lasts: self.lasts()? })
+    }
+
+    fn sending(&mut self) -> Read<Sending> {
+        const USUAL: Duration = Duration::from_millis(40);
+        Ok(match self.verb {
+            "transmit" if self.raw.every.is_none() => Sending::Every(USUAL),
+            "transmit" => Sending::Every(self.every(Duration::from_millis(1))?),
+            "silence" => Sending::Silent,
+            "never" => Sending::Never,
+            "disconnect" => Sending::Gone,
+            _ => Sending::Flapping(self.every(SHORTEST_PERIOD)?),
+        })
+    }
+
+    fn require(&mut self) -> Read<Step> {
+        let resource = self.one("a resource's name")?;
+        let usual = resource.strip_prefix("r-").unwrap_or(&resource).to_owned();
+        let stub = self.raw.stub.take().map_or(usual, Spanned::into_inner);
+        Ok(Step::Require { resource, stub, streams: self.streams()? })
+    }
+
+    fn person(&mut self) -> Read<Step> {
+        let available = self.verb == "put_back";
+        let usual = if available { "back" } else { "out for repair" };
+        let reason = self.raw.reason.take().map_or_else(|| usual.to_owned(), Spanned::into_inner);
+        if reason.is_empty() {
+            return Err(self.bad("reason", "book takes no empty reason".to_owned()));
+        }
+        Ok(Step::Person { resources: self.resources()?, available, reason })
+    }
+
+    fn what(&mut self, expected: &str) -> Read<Vec<String>> {
+        let what = self.raw.what.take().ok_or_else(|| self.missing("what", expected))?;
+        Ok(what.into_inner().into())
+    }
+
+    fn one(&mut self, expected: &str) -> Read<String> {
+        let mut what = self.what(expected)?;
+        match (what.pop(), what.is_empty()) {
+            (Some(one), true) if !one.is_empty() => Ok(one),
+            _ => Err(self.bad("what", format!("one name was expected: {expected}"))),
+        }
+    }
+
+    /// Names of experiments; `all` stands for those that the lab begins with.
+    fn experiments(&mut self) -> Read<Vec<String>> {
+        let names = self.what("experiments, or \"all\"")?;
+        Ok(if names == ["all"] { self.experiments.to_vec() } else { names })
+    }
+
+    fn topics(&mut self) -> Read<Vec<String>> {
+        let topics = self.what("topics of streams such as \"pend00-st-video\", or \"all\"")?;
+        if topics != ["all"] {
+            return Ok(topics);
+        }
+        let of = |(name, experiment): (&String, &Experiment)| {
+            experiment.streams.iter().map(|stream| format!("{name}-st-{stream}")).collect::<Vec<_>>()
+        };
+        Ok(self.lab.experiments.iter().flat_map(of).collect())
+    }
+
+    fn resources(&mut self) -> Read<Vec<String>> {
+        let names = self.what("resources such as \"r-pend00\", or \"all\"")?;
+        let all = || self.experiments.iter().map(|name| format!("r-{name}")).collect();
+        Ok(if names == ["all"] { all() } else { names })
+    }
+
+    fn streams(&mut self) -> Read<Vec<String>> {
+        let streams = self.raw.streams.take();
+        Ok(streams.ok_or_else(|| self.missing("streams", "a list such as [\"data\"]"))?.into_inner())
+    }
+
+    fn feed(&mut self) -> Read<status_core::Feed> {
+        let name = self.one("relay or jump")?;
+        let feed = words::service(&name).and_then(Service::feed);
+        feed.ok_or_else(|| self.bad("what", format!("{name:?} is no feed; relay or jump was expected")))
+    }
+
+    fn text(&mut self) -> Read<String> {
+        let text = self.raw.text.take();
+        Ok(text.ok_or_else(|| self.missing("text", "what it says"))?.into_inner())
+    }
+
+    fn count(&mut self) -> Read<usize> {
+        const MOST: usize = 1_000;
+        let count = self.raw.count.take().ok_or_else(|| self.missing("count", "a number"))?.into_inner();
+        if count > MOST { Err(self.bad("count", format!("{count} is more than {MOST}"))) } else { Ok(count) }
+    }
+
+    fn every(&mut self, least: Duration) -> Read<Duration> {
+        let text = self.raw.every.take().ok_or_else(|| self.missing("every", SPAN))?;
+        self.reader.span("every", &text, least)
+    }
+
+    fn lasts(&mut self) -> Read<Option<Duration>> {
+        let text = self.raw.lasts.take();
+        text.map(|text| self.reader.span("for", &text, Duration::from_millis(1))).transpose()
+    }
+
+    fn by_span(&mut self) -> Read<Duration> {
+        let text = self.raw.by.take().ok_or_else(|| self.missing("by", SPAN))?;
+        self.reader.span("by", &text, Duration::ZERO)
+    }
+
+    /// How far the clock is set: forward, or back with a minus before it.
+    fn by(&mut self) -> Read<i64> {
+        let text = self.raw.by.take().ok_or_else(|| self.missing("by", SPAN))?;
+        let (sign, rest) = match text.get_ref().strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, text.get_ref().as_str()),
+        };
+        let span = self.reader.span("by", &Spanned::new(text.span(), rest.to_owned()), Duration::ZERO)?;
+        Ok(sign * i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn missing(&self, field: &str, expected: &str) -> BadScenario {
+        self.reader.bad(self.at, format!("{field} is missing for {:?}: {expected}", self.verb))
+    }
+
+    fn bad(&self, field: &str, problem: String) -> BadScenario {
+        self.reader.bad(self.at, format!("{field}: {problem}"))
+    }
+
+    /// Whatever was not taken has no meaning here.
+    fn nothing_left(&self) -> Read<()> {
+        let raw::Step { at: _, verb: _, what, every, lasts, by, stub, streams, count, reason, text } = &self.raw;
+        let left = [
+            ("what", what.is_some()),
+            ("every", every.is_some()),
+            ("for", lasts.is_some()),
+            ("by", by.is_some()),
+            ("stub", stub.is_some()),
+            ("streams", streams.is_some()),
+            ("count", count.is_some()),
+            ("reason", reason.is_some()),
+            ("text", text.is_some()),
+        ];
+        match left.into_iter().find(|(_, there)| *there) {
+            Some((field, _)) => Err(self.bad(field, format!("has no meaning for {:?}", self.verb))),
+            None => Ok(()),
+        }
+    }
+}

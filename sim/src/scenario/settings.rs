@@ -1,0 +1,118 @@
+//! The settings of a scenario, in the words of the environment: `health_last` is `STATUS_HEALTH_LAST`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use status_adapters::wire::duration;
+use status_core::{BookOverride, Config, MailText};
+
+/// What a scenario can set, as values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What decides.
+    pub core: Config,
+    /// `STATUS_TIMEOUT_BOOK`: how long the server waits for an answer of book.
+    pub timeout_book: Duration,
+}
+
+/// What is wrong with a setting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct SettingsError {
+    /// Its name, as the scenario has it.
+    pub name: String,
+    /// What is wrong with it, and what was expected.
+    pub problem: String,
+}
+
+/// Whatever the words say, a run must come to an end.
+const LEAST: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+const NAMES: &[&str] = &[
+    "health_last",
+    "health_last_active",
+    "health_last_checked",
+    "health_startup",
+    "health_events",
+    "health_log_every",
+    "forget_after",
+    "query_book_every",
+    "timeout_book",
+    "reconnect_relay_every",
+    "reconnect_jump_every",
+    "book_override",
+    "email_subject",
+    "email_link",
+];
+
+impl Settings {
+    /// Reads settings from names and values. Mails are sent; their subject begins with `lab`.
+    ///
+    /// # Errors
+    /// The first setting that is unknown or makes no sense.
+    pub fn read(words: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        if let Some(name) = words.keys().find(|name| !NAMES.contains(&name.as_str())) {
+            let problem = format!("is no setting of a scenario; there are {}", NAMES.join(", "));
+            return Err(SettingsError { name: name.clone(), problem });
+        }
+        let default = Config::default();
+        let last = span(words, "health_last", default.last_active, LEAST)?;
+        let last_checked = span(words, "health_last_checked", last, LEAST)?;
+        let day = default.reconnect_relay_every;
+        let core = Config {
+            last_active: span(words, "health_last_active", last, LEAST)?,
+            last_checked,
+            startup: span(words, "health_startup", default.startup, Duration::ZERO)?,
+            events: number(words, "health_events", default.events)?,
+            log_every: span(words, "health_log_every", default.log_every, SECOND)?,
+            forget_after: span(words, "forget_after", default.forget_after.max(last_checked), last_checked)?,
+            query_book_every: span(words, "query_book_every", default.query_book_every, SECOND)?,
+            reconnect_relay_every: span(words, "reconnect_relay_every", day, SECOND)?,
+            reconnect_jump_every: span(words, "reconnect_jump_every", day, SECOND)?,
+            book_override: book_override(words)?,
+            mail: Some(MailText { subject: text(words, "email_subject", "lab"), link: text(words, "email_link", "") }),
+        };
+        let timeout_book = span(words, "timeout_book", Duration::from_secs(5), LEAST)?;
+        Ok(Self { core, timeout_book })
+    }
+}
+
+fn text(words: &BTreeMap<String, String>, name: &str, default: &str) -> String {
+    words.get(name).map_or(default, String::as_str).to_owned()
+}
+
+fn span(
+    words: &BTreeMap<String, String>,
+    name: &str,
+    default: Duration,
+    least: Duration,
+) -> Result<Duration, SettingsError> {
+    let Some(text) = words.get(name) else { return Ok(default) };
+    let problem = match duration::parse_setting(text) {
+        Ok(span) if (least..=LONGEST).contains(&span) => return Ok(span),
+        Ok(_) => format!("{text:?} is not from {least:?} to ten years"),
+        Err(error) => error.to_string(),
+    };
+    Err(SettingsError { name: name.to_owned(), problem })
+}
+
+fn number(words: &BTreeMap<String, String>, name: &str, default: usize) -> Result<usize, SettingsError> {
+    let Some(text) = words.get(name) else { return Ok(default) };
+    text.parse().ok().filter(|number| (1..=100_000).contains(number)).ok_or_else(|| SettingsError {
+        name: name.to_owned(),
+        problem: format!("{text:?} is no whole number from 1 to 100000"),
+    })
+}
+
+fn book_override(words: &BTreeMap<String, String>) -> Result<BookOverride, SettingsError> {
+    const NAME: &str = "book_override";
+    match words.get(NAME).map(String::as_str) {
+        None | Some("respect") => Ok(BookOverride::Respect),
+        Some("enforce") => Ok(BookOverride::Enforce),
+        Some(text) => Err(SettingsError {
+            name: NAME.to_owned(),
+            problem: format!("{text:?} is neither respect nor enforce"),
+        }),
+    }
+}

@@ -1,0 +1,59 @@
+//! The words that scenario files are written in.
+
+use super::{Fault, Sending, Service};
+
+/// Every word that `do` can have, for telling somebody who has misspelt one.
+pub(super) const VERBS: &[&str] = &[
+    "transmit", "silence", "never", "disconnect", "flap", "twins", "unplug", "plug", "lose_jump", "regain_jump",
+    "add", "remove", "up", "down", "slow", "hang", "refuse", "mute", "garble", "lose_answers", "ignore_changes",
+    "repeat", "report_every", "say", "load_manifest", "restart_book", "require", "withdraw", "take_out", "put_back",
+    "refuse_recipients", "set_clock", "suspend", "kill", "start",
+];
+
+/// What a stream does, in a word: whether `every` goes with it is the reader's to know.
+pub(super) const fn of_sending(sending: Sending) -> &'static str {
+    match sending {
+        Sending::Every(_) => "transmit",
+        Sending::Silent => "silence",
+        Sending::Never => "never",
+        Sending::Gone => "disconnect",
+        Sending::Flapping(_) => "flap",
+    }
+}
+
+/// What is wrong with a service, in a word.
+pub(super) const fn of_fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::None => "up",
+        Fault::Down => "down",
+        Fault::Slow(_) => "slow",
+        Fault::Hangs => "hang",
+        Fault::Refuses => "refuse",
+        Fault::Mute => "mute",
+        Fault::Garbles => "garble",
+        Fault::LosesAnswers => "lose_answers",
+        Fault::IgnoresChanges => "ignore_changes",
+        Fault::Repeats => "repeat",
+    }
+}
+
+/// The fault that a word names, where it needs no more than that.
+pub(super) fn fault(word: &str) -> Option<Fault> {
+    const SIMPLE: [Fault; 9] = [
+        Fault::None,
+        Fault::Down,
+        Fault::Hangs,
+        Fault::Refuses,
+        Fault::Mute,
+        Fault::Garbles,
+        Fault::LosesAnswers,
+        Fault::IgnoresChanges,
+        Fault::Repeats,
+    ];
+    SIMPLE.into_iter().find(|fault| of_fault(*fault) == word)
+}
+
+/// The service that a word names.
+pub(super) fn service(word: &str) -> Option<Service> {
+    Service::ALL.into_iter().find(|service| service.as_str() == word)
+}

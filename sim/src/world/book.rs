@@ -1,0 +1,160 @@
+//! Book, in virtual time.
+
+use std::collections::BTreeMap;
+
+use status_core::{Availability, Failure, FailureKind, Input, Manifest, Requirements, ResourceName, Wall};
+
+use super::post::failure;
+use crate::scenario::{Fault, Lab};
+
+/// What book knows, and what is in the file that somebody uploads.
+#[derive(Debug)]
+pub(crate) struct Book {
+    /// The manifest as somebody has it at hand.
+    file: Manifest,
+    /// The manifest as book has it; empty after a restart.
+    loaded: Manifest,
+    availability: BTreeMap<ResourceName, Availability>,
+    pub(crate) fault: Fault,
+}
+
+/// What is asked of book.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    Manifest,
+    Read(ResourceName),
+    Set { resource: ResourceName, available: bool, reason: String },
+}
+
+/// What comes of a request.
+pub(crate) enum Reply {
+    /// This answer, as soon as it can be there.
+    Now(Box<Answer>),
+    /// Nothing, so that whoever asked gives up after a while.
+    Never,
+}
+
+/// What book answers, or why it doesn't.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Manifest(Result<Manifest, Failure>),
+    Read(Result<Availability, Failure>),
+    Set(Result<(), Failure>),
+}
+
+impl Book {
+    pub(crate) fn new(lab: &Lab, wall: Wall) -> Self {
+        let mut book = Self {
+            file: Manifest::new(),
+            loaded: Manifest::new(),
+            availability: BTreeMap::new(),
+            fault: Fault::None,
+        };
+        for (name, experiment) in &lab.experiments {
+            if let Some(required) = &experiment.required {
+                book.require(&format!("r-{name}"), name, required);
+            }
+        }
+        book.load(wall);
+        book
+    }
+
+    /// Changes a resource in the file, or adds it.
+    pub(crate) fn require(&mut self, resource: &str, stub: &str, streams: &[String]) {
+        let streams = streams.iter().map(|stream| format!("st-{stream}").into()).collect();
+        self.file.insert(resource.into(), Requirements { stub: stub.into(), streams });
+    }
+
+    /// Takes a resource out of the file.
+    pub(crate) fn withdraw(&mut self, resource: &str) {
+        self.file.remove(resource);
+    }
+
+    /// Somebody uploads the file: every resource in it is available.
+    pub(crate) fn load(&mut self, wall: Wall) {
+        let loaded = Availability { available: true, reason: format!("Loaded at {wall}") };
+        self.availability = self.file.keys().map(|name| (name.clone(), loaded.clone())).collect();
+        self.loaded.clone_from(&self.file);
+    }
+
+    /// It is restarted, and has no manifest.
+    pub(crate) fn restart(&mut self) {
+        self.loaded.clear();
+        self.availability.clear();
+    }
+
+    /// Somebody decides. False if book doesn't know the resource.
+    pub(crate) fn set(&mut self, resource: &ResourceName, available: bool, reason: &str) -> bool {
+        let Some(known) = self.availability.get_mut(resource) else { return false };
+        *known = Availability { available, reason: reason.to_owned() };
+        true
+    }
+
+    /// What it says of a resource; `None` if it doesn't know it.
+    pub(crate) fn says(&self, resource: &ResourceName) -> Option<&Availability> {
+        self.availability.get(resource)
+    }
+
+    /// The manifest as it has it.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.loaded
+    }
+
+    /// A request has come.
+    pub(crate) fn asked(&mut self, request: &Request) -> Reply {
+        match self.fault {
+            Fault::Hangs => Reply::Never,
+            Fault::Down => Reply::now(request.fail(FailureKind::Unreachable, "nothing listens there")),
+            Fault::Refuses => Reply::now(request.fail(FailureKind::Refused, "token used before issued")),
+            Fault::Garbles => Reply::now(request.fail(FailureKind::Garbled, "a web page")),
+            Fault::LosesAnswers => {
+                let _ = self.perform(request);
+                Reply::Never
+            }
+            Fault::IgnoresChanges if matches!(request, Request::Set { .. }) => Reply::now(Answer::Set(Ok(()))),
+            Fault::None | Fault::Slow(_) | Fault::Repeats | Fault::IgnoresChanges | Fault::Mute => {
+                Reply::now(self.perform(request))
+            }
+        }
+    }
+
+    fn perform(&mut self, request: &Request) -> Answer {
+        let unknown = || failure(FailureKind::NotFound, "book does not know it");
+        match request {
+            Request::Manifest => Answer::Manifest(Ok(self.loaded.clone())),
+            Request::Read(resource) => Answer::Read(self.says(resource).cloned().ok_or_else(unknown)),
+            Request::Set { resource, available, reason } => {
+                Answer::Set(if self.set(resource, *available, reason) { Ok(()) } else { Err(unknown()) })
+            }
+        }
+    }
+}
+
+impl Reply {
+    fn now(answer: Answer) -> Self {
+        Self::Now(Box::new(answer))
+    }
+}
+
+impl Request {
+    /// The answer that there is none.
+    pub(crate) fn fail(&self, kind: FailureKind, detail: &str) -> Answer {
+        let failure = failure(kind, detail);
+        match self {
+            Self::Manifest => Answer::Manifest(Err(failure)),
+            Self::Read(_) => Answer::Read(Err(failure)),
+            Self::Set { .. } => Answer::Set(Err(failure)),
+        }
+    }
+}
+
+impl Answer {
+    /// As the core takes it.
+    pub(crate) fn input(self, call: status_core::Call) -> Input {
+        match self {
+            Self::Manifest(outcome) => Input::ManifestFetched { call, outcome },
+            Self::Read(outcome) => Input::AvailabilityRead { call, outcome },
+            Self::Set(outcome) => Input::AvailabilitySet { call, outcome },
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Relay or jump, in virtual time: who is connected to it, and when it speaks.
+
+use std::time::Duration;
+
+use status_core::{Call, Feed, Time};
+
+use crate::scenario::Fault;
+
+/// A feed, and who listens to it.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) feed: Feed,
+    pub(crate) every: Duration,
+    pub(crate) fault: Fault,
+    connections: Vec<Connection>,
+    /// Counts changes of `every`: a tick of an earlier one is none any more.
+    pub(crate) rhythm: u64,
+    /// Nothing arrives before what was sent earlier.
+    arrived: Time,
+}
+
+/// Somebody who listens.
+#[derive(Clone, Copy, Debug)]
+struct Connection {
+    call: Call,
+    expires: Time,
+    /// It never gets a snapshot.
+    mute: bool,
+}
+
+impl Wire {
+    pub(crate) fn new(feed: Feed, every: Duration) -> Self {
+        Self {
+            feed,
+            every,
+            fault: Fault::None,
+            connections: Vec::new(),
+            rhythm: 0,
+            arrived: Time::from_millis(0),
+        }
+    }
+
+    pub(crate) fn connect(&mut self, call: Call, expires: Time) {
+        let mute = self.fault == Fault::Mute;
+        self.connections.push(Connection { call, expires, mute });
+    }
+
+    /// Whether this connection is there. If so, none is any more.
+    pub(crate) fn disconnect(&mut self, call: Call) -> bool {
+        let before = self.connections.len();
+        self.connections.retain(|connection| connection.call != call);
+        self.connections.len() < before
+    }
+
+    pub(crate) fn is_connected(&self, call: Call) -> bool {
+        self.connections.iter().any(|connection| connection.call == call)
+    }
+
+    /// Ends all connections, and says which there were.
+    pub(crate) fn hang_up(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.connections).into_iter().map(|connection| connection.call).collect()
+    }
+
+    /// Ends those whose token has expired, and says which.
+    pub(crate) fn expire(&mut self, now: Time) -> Vec<Call> {
+        let expired = |connection: &&Connection| connection.expires <= now;
+        let calls = self.connections.iter().filter(expired).map(|connection| connection.call).collect();
+        self.connections.retain(|connection| connection.expires > now);
+        calls
+    }
+
+    /// Who gets a snapshot that is taken now.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = Call> {
+        let speaks = !matches!(self.fault, Fault::Down | Fault::Hangs | Fault::Garbles);
+        let heard = self.connections.iter().filter(move |connection| speaks && !connection.mute);
+        heard.map(|connection| connection.call)
+    }
+
+    /// When something arrives that is sent so that it would arrive at `at`: not before what was sent earlier.
+    pub(crate) fn arrives(&mut self, at: Time) -> Time {
+        self.arrived = self.arrived.max(at);
+        self.arrived
+    }
+}
