@@ -22,6 +22,7 @@
 //! assert_eq!(Scenario::read(&scenario.to_toml()).unwrap(), scenario);
 //! ```
 
+mod random;
 mod raw;
 mod read;
 mod settings;

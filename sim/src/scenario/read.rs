@@ -9,7 +9,9 @@ use toml::Spanned;
 
 use super::raw::{self, Text};
 use super::words;
-use super::{Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed};
+use super::{
+    Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed,
+};
 
 /// Why a text is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,15 +118,16 @@ impl Reader<'_> {
             return Err(self.bad(at, format!("experiments: {count} is more than {MOST_EXPERIMENTS}")));
         }
         let usual = || DEFAULT_STREAMS.map(str::to_owned).to_vec();
-        let streams = raw.streams.map_or_else(|| Ok(usual()), |names| self.stream_names(names))?;
-        let required = raw.required.map_or_else(|| Ok(streams.clone()), |names| self.stream_names(names))?;
+        let streams = raw.streams.map_or_else(|| Ok(usual()), |names| self.stream_names(&names))?;
+        let required = raw.required.map_or_else(|| Ok(streams.clone()), |names| self.stream_names(&names))?;
         let one = || Experiment { streams: streams.clone(), required: Some(required.clone()) };
         let mut experiments: BTreeMap<String, Experiment> =
             (0..count).map(|n| (format!("pend{n:02}"), one())).collect();
         for (name, experiment) in raw.also.into_iter().flatten() {
             let name = self.name("also", &name)?;
-            let required = experiment.required.map(|names| self.stream_names(names)).transpose()?;
-            experiments.insert(name, Experiment { streams: self.stream_names(experiment.streams)?, required });
+            let required = experiment.required.map(|names| self.stream_names(&names)).transpose()?;
+            experiments
+                .insert(name, Experiment { streams: self.stream_names(&experiment.streams)?, required });
         }
         let every = |field: &str, text: Option<Text>| {
             text.map_or(Ok(Lab::default().relay_every), |text| self.span(field, &text, SHORTEST_PERIOD))
@@ -133,22 +136,23 @@ impl Reader<'_> {
             experiments,
             relay_every: every("relay_every", raw.relay_every)?,
             jump_every: every("jump_every", raw.jump_every)?,
-            relay: self.relay_version(raw.relay)?,
+            relay: self.relay_version(raw.relay.as_ref())?,
         })
     }
 
-    fn relay_version(&self, text: Option<Text>) -> Read<RelayVersion> {
-        match text.as_ref().map(|text| text.get_ref().as_str()) {
+    fn relay_version(&self, text: Option<&Text>) -> Read<RelayVersion> {
+        match text.map(|text| text.get_ref().as_str()) {
             None | Some("v0.7") => Ok(RelayVersion::V07),
             Some("v0.8") => Ok(RelayVersion::V08),
             Some(other) => {
-                let at = text.as_ref().map_or(0, |text| text.span().start);
-                Err(self.bad(at, format!("relay: {other:?} is no version; \"v0.7\" or \"v0.8\" was expected")))
+                let at = text.map_or(0, |text| text.span().start);
+                Err(self
+                    .bad(at, format!("relay: {other:?} is no version; \"v0.7\" or \"v0.8\" was expected")))
             }
         }
     }
 
-    fn stream_names(&self, names: Vec<Text>) -> Read<Vec<String>> {
+    fn stream_names(&self, names: &[Text]) -> Read<Vec<String>> {
         names.iter().map(|name| self.name("streams", name)).collect()
     }
 
@@ -241,12 +245,18 @@ impl Fields<'_> {
             word => words::fault(word),
         };
         let Some(fault) = fault else {
-            let problem = format!("do: {:?} is nothing that can happen; one of {} was expected", self.verb, words::VERBS.join(", "));
+            let problem = format!(
+                "do: {:?} is nothing that can happen; one of {} was expected",
+                self.verb,
+                words::VERBS.join(", ")
+            );
             return Err(self.reader.bad(self.raw.verb.span().start, problem));
         };
         let name = self.one("relay, jump, book or mail")?;
         let Some(service) = words::service(&name) else {
-            return Err(self.bad("what", format!("{name:?} is no service; relay, jump, book or mail was expected")));
+            return Err(
+                self.bad("what", format!("{name:?} is no service; relay, jump, book or mail was expected"))
+            );
         };
         if !service.can_have(fault) {
             return Err(self.bad("do", format!("{name} cannot {}", self.verb)));
@@ -278,7 +288,7 @@ impl Fields<'_> {
         let usual = if available { "back" } else { "out for repair" };
         let reason = self.raw.reason.take().map_or_else(|| usual.to_owned(), Spanned::into_inner);
         if reason.is_empty() {
-            return Err(self.bad("reason", "book takes no empty reason".to_owned()));
+            return Err(self.bad("reason", "book takes no empty reason"));
         }
         Ok(Step::Person { resources: self.resources()?, available, reason })
     }
@@ -371,13 +381,14 @@ impl Fields<'_> {
         self.reader.bad(self.at, format!("{field} is missing for {:?}: {expected}", self.verb))
     }
 
-    fn bad(&self, field: &str, problem: String) -> BadScenario {
+    fn bad(&self, field: &str, problem: impl fmt::Display) -> BadScenario {
         self.reader.bad(self.at, format!("{field}: {problem}"))
     }
 
     /// Whatever was not taken has no meaning here.
     fn nothing_left(&self) -> Read<()> {
-        let raw::Step { at: _, verb: _, what, every, lasts, by, stub, streams, count, reason, text } = &self.raw;
+        let raw::Step { at: _, verb: _, what, every, lasts, by, stub, streams, count, reason, text } =
+            &self.raw;
         let left = [
             ("what", what.is_some()),
             ("every", every.is_some()),

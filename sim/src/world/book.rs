@@ -111,7 +111,9 @@ impl Book {
                 let _ = self.perform(request);
                 Reply::Never
             }
-            Fault::IgnoresChanges if matches!(request, Request::Set { .. }) => Reply::now(Answer::Set(Ok(()))),
+            Fault::IgnoresChanges if matches!(request, Request::Set { .. }) => {
+                Reply::now(Answer::Set(Ok(())))
+            }
             Fault::None | Fault::Slow(_) | Fault::Repeats | Fault::IgnoresChanges | Fault::Mute => {
                 Reply::now(self.perform(request))
             }

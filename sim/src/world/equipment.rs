@@ -120,7 +120,11 @@ impl Equipment {
         let mut reports = Vec::with_capacity(self.rigs.len() * 2);
         for (name, rig) in &self.rigs {
             match feed {
-                Feed::Relay => rig.streams.iter().for_each(|stream| stream.report(self.relay, now, &mut reports)),
+                Feed::Relay => {
+                    for stream in &rig.streams {
+                        stream.report(self.relay, now, &mut reports);
+                    }
+                }
                 Feed::Jump if rig.on_jump => reports.push(report(name.as_str().into(), Transmitted::Unknown)),
                 Feed::Jump => {}
             }

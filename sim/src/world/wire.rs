@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use status_core::{Call, Feed, Time};
+use status_core::{Call, Time};
 
 use crate::scenario::Fault;
 
 /// A feed, and who listens to it.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    pub(crate) feed: Feed,
     pub(crate) every: Duration,
     pub(crate) fault: Fault,
     connections: Vec<Connection>,
@@ -29,15 +28,8 @@ struct Connection {
 }
 
 impl Wire {
-    pub(crate) fn new(feed: Feed, every: Duration) -> Self {
-        Self {
-            feed,
-            every,
-            fault: Fault::None,
-            connections: Vec::new(),
-            rhythm: 0,
-            arrived: Time::from_millis(0),
-        }
+    pub(crate) fn new(every: Duration) -> Self {
+        Self { every, fault: Fault::None, connections: Vec::new(), rhythm: 0, arrived: Time::from_millis(0) }
     }
 
     pub(crate) fn connect(&mut self, call: Call, expires: Time) {
@@ -54,6 +46,11 @@ impl Wire {
 
     pub(crate) fn is_connected(&self, call: Call) -> bool {
         self.connections.iter().any(|connection| connection.call == call)
+    }
+
+    /// Whether nobody listens who connected after this one.
+    pub(crate) fn is_last(&self, call: Call) -> bool {
+        self.connections.last().is_some_and(|connection| connection.call == call)
     }
 
     /// Ends all connections, and says which there were.

@@ -1,0 +1,101 @@
+//! What happens in a scenario, in words.
+
+use std::time::Duration;
+
+use crate::scenario::{Fault, Sending, Step};
+
+/// What a step does, in words.
+#[must_use]
+pub fn step(step: &Step) -> String {
+    match step {
+        Step::Stream { topics, does } => format!("{} {}", names(topics), sending(*does, topics.len() > 1)),
+        Step::Twins { topics, count } => format!("{count} silent twins share the topic of {}", names(topics)),
+        Step::Plug { experiments, connected: true } => format!("{}: plugged in again", names(experiments)),
+        Step::Plug { experiments, connected: false } => format!("{}: unplugged", names(experiments)),
+        Step::Jump { experiments, connected: true } => format!("{}: jump connects again", names(experiments)),
+        Step::Jump { experiments, connected: false } => {
+            format!("{}: jump loses its connection", names(experiments))
+        }
+        Step::Add { experiment, streams } => {
+            format!("{experiment} comes with the streams {}", names(streams))
+        }
+        Step::Remove { experiments } => format!("{}: taken away", names(experiments)),
+        Step::Service { service, fault: kind, lasts } => {
+            let lasts = lasts.map(|lasts| format!(", for {lasts:?}")).unwrap_or_default();
+            format!("{} {}{lasts}", service.as_str(), fault(*kind))
+        }
+        Step::ReportEvery { feed, every } => format!("{feed} reports every {every:?}"),
+        Step::Garbage { feed, text } => format!("{feed} sends {}", excerpt(text)),
+        Step::LoadManifest => "somebody uploads the manifest to book".into(),
+        Step::RestartBook => "book is restarted, and has no manifest".into(),
+        Step::Require { resource, stub, streams } => {
+            format!("in the manifest, {resource} books {stub} and requires {}", names(streams))
+        }
+        Step::Withdraw { resources } => format!("in the manifest, {} is no more", names(resources)),
+        Step::Person { resources, available: true, reason } => {
+            format!("a person puts {} back: {reason}", names(resources))
+        }
+        Step::Person { resources, available: false, reason } => {
+            format!("a person takes {} out: {reason}", names(resources))
+        }
+        Step::RefuseRecipients { addresses } if addresses.is_empty() => {
+            "the mail server knows every recipient".into()
+        }
+        Step::RefuseRecipients { addresses } => format!("the mail server does not know {}", names(addresses)),
+        Step::SetClock { millis } => {
+            let by = Duration::from_millis(millis.unsigned_abs());
+            format!("the clock is set {} by {by:?}", if *millis < 0 { "back" } else { "forward" })
+        }
+        Step::Suspend { lasts } => format!("the server's machine is suspended, for {lasts:?}"),
+        Step::Kill => "the server is killed".into(),
+        Step::Start => "the server is started".into(),
+    }
+}
+
+fn sending(does: Sending, many: bool) -> String {
+    let verb = |one: &str, more: &str| if many { more.to_owned() } else { one.to_owned() };
+    match does {
+        Sending::Every(every) if every < Duration::from_secs(1) => verb("transmits", "transmit"),
+        Sending::Every(every) => format!("{} once every {every:?}", verb("transmits", "transmit")),
+        Sending::Silent => verb("falls silent, but stays connected", "fall silent, but stay connected"),
+        Sending::Never => verb("connects anew and never transmits", "connect anew and never transmit"),
+        Sending::Gone => verb("is cut", "are cut"),
+        Sending::Flapping(every) => {
+            format!("{} every {every:?}", verb("goes and comes back", "go and come back"))
+        }
+    }
+}
+
+fn fault(fault: Fault) -> String {
+    match fault {
+        Fault::None => "is well again".into(),
+        Fault::Down => "is down".into(),
+        Fault::Slow(by) => format!("is slow by {by:?}"),
+        Fault::Hangs => "hangs".into(),
+        Fault::Refuses => "refuses".into(),
+        Fault::Mute => "takes connections and says nothing to them".into(),
+        Fault::Garbles => "talks nonsense".into(),
+        Fault::LosesAnswers => "does what it is asked to, and its answers are lost".into(),
+        Fault::IgnoresChanges => "accepts changes, and does not make them".into(),
+        Fault::Repeats => "says everything twice".into(),
+    }
+}
+
+/// Names in a row; of many, only how many there are.
+fn names(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names {
+        [] => "nothing".into(),
+        [all @ .., last] if !all.is_empty() && names.len() <= SHOWN => {
+            format!("{} and {last}", all.join(", "))
+        }
+        [one] => one.clone(),
+        [first, ..] => format!("{first} and {} others", names.len() - 1),
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let short: String = text.chars().take(SHOWN).collect();
+    if short.len() < text.len() { format!("{short}…") } else { short }
+}

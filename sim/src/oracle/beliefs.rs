@@ -1,0 +1,381 @@
+//! What a server that follows the rules must hold true, of all that it was told: the rules of health,
+//! stated a second time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use status_core::{
+    Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Time, Topic, Transmitted,
+};
+
+/// Everything that the server was told, and what follows.
+#[derive(Debug)]
+pub(crate) struct Beliefs {
+    config: Config,
+    started: Time,
+    experiments: BTreeMap<ExperimentName, Known>,
+    /// Where each topic was split, once it has been.
+    splits: HashMap<Topic, Option<ExperimentName>>,
+    last_snapshot: [Option<Time>; 2],
+    /// Counts snapshots: what one lists twice is twins, what the next lists again is not.
+    snapshots: u64,
+    empty: bool,
+    pause: Option<Pause>,
+    /// When the next verdict can change although nothing is said.
+    due: Time,
+}
+
+/// The server slept: it waits for the feeds that have not been heard since, or until a time.
+#[derive(Debug)]
+struct Pause {
+    until: Time,
+    silent: [bool; 2],
+}
+
+/// What it knows of one experiment.
+#[derive(Debug)]
+struct Known {
+    first_named: Time,
+    last_named: Time,
+    jump: Option<Time>,
+    streams: BTreeMap<Topic, Stream>,
+    resources: BTreeMap<ResourceName, Vec<Topic>>,
+    /// What its last event said of health and jump.
+    last: Option<(bool, bool)>,
+    decided: bool,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    seen: Option<Time>,
+    /// In which snapshot that was.
+    snapshot: u64,
+    active: bool,
+    required: bool,
+    /// When a manifest last required it that does not any more, or when it was first seen.
+    named: Time,
+}
+
+/// An event that must follow.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// How it stands in a mail, with single spaces.
+    pub(crate) line: String,
+}
+
+/// How an experiment stands in a mail, with single spaces.
+pub(crate) fn line(name: &str, healthy: bool, available: bool, issues: &[String]) -> String {
+    let mark = match (healthy, available) {
+        (false, false) => ">< U",
+        (false, true) => "-- A",
+        (true, true) => "ok A",
+        (true, false) => "ok U",
+    };
+    let issues = if issues.is_empty() { String::new() } else { format!(" [{}]", issues.join(", ")) };
+    format!("{name} {mark}{issues}")
+}
+
+impl Beliefs {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            started: Time::from_millis(0),
+            experiments: BTreeMap::new(),
+            splits: HashMap::new(),
+            last_snapshot: [None; 2],
+            snapshots: 0,
+            empty: false,
+            pause: None,
+            due: Time::from_millis(u64::MAX),
+        }
+    }
+
+    pub(crate) fn server_started(&mut self, now: Time) {
+        *self = Self { started: now, ..Self::new(self.config.clone()) };
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.experiments.len()
+    }
+
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// Whether the last manifest was empty.
+    pub(crate) const fn manifest_is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// How long ago a feed last sent a snapshot.
+    pub(crate) fn quiet_for(&self, feed: Feed, now: Time) -> Duration {
+        now.since(self.last_snapshot[index(feed)].unwrap_or(self.started))
+    }
+
+    /// Whether a feed has said nothing for too long.
+    pub(crate) fn is_silent(&self, feed: Feed, now: Time) -> bool {
+        now >= self.started.plus(self.config.startup) && self.quiet_for(feed, now) > self.config.last_checked
+    }
+
+    /// What must be the case with each resource at this moment: `None` while nothing is decided.
+    pub(crate) fn wanted(&self, now: Time) -> impl Iterator<Item = (&ResourceName, Option<bool>)> {
+        let paused = self.is_paused();
+        self.experiments.values().flat_map(move |known| {
+            let decided = !paused && self.is_decided(known, now);
+            known.resources.iter().map(move |(name, topics)| {
+                (name, decided.then(|| topics.iter().all(|topic| self.is_ok(known, topic, now))))
+            })
+        })
+    }
+
+    /// How every experiment stands that is decided and not well, as mails list them.
+    pub(crate) fn problems(&self, now: Time) -> Vec<String> {
+        let decided = self.experiments.iter().filter(|(_, known)| self.is_decided(known, now));
+        let judged = decided.map(|(name, known)| (name, self.judge(known, now)));
+        judged.filter(|(_, verdict)| !verdict.healthy).map(|(name, verdict)| verdict.line(name)).collect()
+    }
+
+    /// Something that should have been found before this moment, and was not.
+    pub(crate) fn overdue(&self, now: Time) -> Option<String> {
+        if now <= self.due || self.is_paused() {
+            return None;
+        }
+        let late = self.experiments.iter().find(|(_, known)| {
+            self.is_decided(known, self.due) && {
+                let verdict = self.judge(known, self.due);
+                known.last != Some((verdict.healthy, verdict.jump_ok))
+            }
+        });
+        late.map(|(name, _)| format!("it was not to be woken in time to find that {name} had changed"))
+    }
+
+    /// Takes in what the server is told.
+    pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) {
+        if now.since(due) > self.config.last_checked {
+            let until = now.plus(self.config.last_checked);
+            self.pause = Some(Pause { until, silent: [true; 2] });
+        }
+        match input {
+            Input::Reported { feed, reports, .. } => {
+                self.last_snapshot[index(*feed)] = Some(now);
+                self.snapshots += 1;
+                if let Some(pause) = &mut self.pause {
+                    pause.silent[index(*feed)] = false;
+                }
+                for report in reports {
+                    match feed {
+                        Feed::Relay => self.saw_stream(&report.topic, report.transmitted, now),
+                        Feed::Jump => self.saw_jump(&report.topic, now),
+                    }
+                }
+            }
+            Input::ManifestFetched { outcome: Ok(manifest), .. } => self.read_manifest(manifest, now),
+            Input::ManifestFetched { outcome: Err(_), .. }
+            | Input::Wake
+            | Input::AvailabilityRead { .. }
+            | Input::AvailabilitySet { .. }
+            | Input::FeedClosed { .. }
+            | Input::MailSent { .. } => {}
+        }
+    }
+
+    /// What must follow now: the events, in the order of names. What nothing names any more is forgotten.
+    pub(crate) fn check(&mut self, now: Now) -> Vec<Found> {
+        let time = now.time;
+        if let Some(pause) = &self.pause {
+            if time < pause.until && pause.silent.contains(&true) {
+                return Vec::new();
+            }
+            self.pause = None;
+        }
+        self.forget(time);
+        let mut found = Vec::new();
+        let mut experiments = std::mem::take(&mut self.experiments);
+        for (name, known) in &mut experiments {
+            known.decided = self.is_decided(known, time);
+            if !known.decided {
+                continue;
+            }
+            let verdict = self.judge(known, time);
+            let stands = Some((verdict.healthy, verdict.jump_ok));
+            if known.last != stands {
+                known.last = stands;
+                found.push(Found { line: verdict.line(name) });
+            }
+        }
+        self.experiments = experiments;
+        self.due = self.next_change(time);
+        found
+    }
+
+    fn saw_stream(&mut self, topic: &Topic, transmitted: Transmitted, now: Time) {
+        if !self.splits.contains_key(topic) {
+            self.splits.insert(topic.clone(), stub(topic.as_str()).map(ExperimentName::from));
+        }
+        let Some(Some(name)) = self.splits.get(topic) else { return };
+        let known = entry(&mut self.experiments, name, now);
+        known.last_named = now;
+        let active = match transmitted {
+            Transmitted::Ago(ago) => ago <= self.config.last_active,
+            Transmitted::Never => false,
+            Transmitted::Unknown => true,
+        };
+        let stream =
+            known.streams.entry(topic.clone()).or_insert_with(|| Stream { named: now, ..Stream::default() });
+        // Of twins in one snapshot, the one that transmitted last counts.
+        stream.active = active || (stream.snapshot == self.snapshots && stream.active);
+        stream.seen = Some(now);
+        stream.snapshot = self.snapshots;
+    }
+
+    fn saw_jump(&mut self, topic: &Topic, now: Time) {
+        let known = entry(&mut self.experiments, &ExperimentName::from(topic.as_str()), now);
+        known.last_named = now;
+        known.jump = Some(now);
+    }
+
+    /// A manifest replaces the one before it, whole; an empty one replaces nothing.
+    fn read_manifest(&mut self, manifest: &Manifest, now: Time) {
+        self.empty = manifest.is_empty();
+        if self.empty {
+            return;
+        }
+        for known in self.experiments.values_mut() {
+            if !known.resources.is_empty() {
+                known.last_named = now;
+            }
+            known.resources.clear();
+            for stream in known.streams.values_mut().filter(|stream| stream.required) {
+                stream.required = false;
+                stream.named = now;
+            }
+        }
+        for (resource, needs) in manifest {
+            let known = entry(&mut self.experiments, &needs.stub, now);
+            known.last_named = now;
+            let topics: Vec<Topic> = needs
+                .streams
+                .iter()
+                .map(|stream| Topic::from(format!("{}-{stream}", needs.stub).as_str()))
+                .collect();
+            for topic in &topics {
+                let stream = known
+                    .streams
+                    .entry(topic.clone())
+                    .or_insert_with(|| Stream { named: now, ..Stream::default() });
+                stream.required = true;
+            }
+            known.resources.insert(resource.clone(), topics);
+        }
+    }
+
+    fn forget(&mut self, now: Time) {
+        let limit = self.config.forget_after;
+        self.experiments.retain(|_, known| {
+            known.streams.retain(|_, stream| {
+                stream.required || now.since(stream.seen.unwrap_or_default().max(stream.named)) <= limit
+            });
+            !known.resources.is_empty() || now.since(known.last_named) <= limit
+        });
+    }
+
+    fn is_decided(&self, known: &Known, now: Time) -> bool {
+        now.since(known.first_named.max(self.started)) >= self.config.startup
+    }
+
+    fn is_fresh(&self, seen: Option<Time>, now: Time) -> bool {
+        seen.is_some_and(|seen| now.since(seen) <= self.config.last_checked)
+    }
+
+    fn is_ok(&self, known: &Known, topic: &Topic, now: Time) -> bool {
+        known.streams.get(topic).is_some_and(|stream| stream.active && self.is_fresh(stream.seen, now))
+    }
+
+    fn judge(&self, known: &Known, now: Time) -> Verdict {
+        let jump_ok = self.is_fresh(known.jump, now);
+        let (mut missing_required, mut unhealthy, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+        for (topic, stream) in &known.streams {
+            match (self.is_fresh(stream.seen, now), stream.active, stream.required) {
+                (true, true, _) => {}
+                (true, false, _) => unhealthy.push(format!("unhealthy {topic}")),
+                (false, _, true) => missing_required.push(format!("missing required {topic}")),
+                (false, _, false) => missing.push(format!("missing {topic}")),
+            }
+        }
+        let mut issues: Vec<String> = Vec::new();
+        issues.extend((!jump_ok).then(|| "missing jump".to_owned()));
+        issues.extend(missing_required.into_iter().chain(unhealthy).chain(missing));
+        let available = !known.resources.is_empty()
+            && known.resources.values().flatten().all(|topic| self.is_ok(known, topic, now));
+        Verdict { healthy: issues.is_empty(), jump_ok, available, issues }
+    }
+
+    /// The first instant at which a verdict changes if nothing is said until then.
+    fn next_change(&self, now: Time) -> Time {
+        let stale = |seen: Time| seen.past(self.config.last_checked);
+        let mut due = Time::from_millis(u64::MAX);
+        for known in self.experiments.values() {
+            let seen = known.streams.values().filter_map(|stream| stream.seen).chain(known.jump);
+            let ends = seen.map(stale).filter(|at| *at > now).min();
+            let decided = known.first_named.max(self.started).plus(self.config.startup);
+            due = due.min(ends.unwrap_or(due)).min(if decided > now { decided } else { due });
+        }
+        due
+    }
+}
+
+/// How an experiment stands.
+struct Verdict {
+    healthy: bool,
+    jump_ok: bool,
+    available: bool,
+    issues: Vec<String>,
+}
+
+impl Verdict {
+    fn line(&self, name: &ExperimentName) -> String {
+        line(name.as_str(), self.healthy, self.available, &self.issues)
+    }
+}
+
+fn entry<'a>(
+    experiments: &'a mut BTreeMap<ExperimentName, Known>,
+    name: &ExperimentName,
+    now: Time,
+) -> &'a mut Known {
+    if !experiments.contains_key(name) {
+        let known = Known {
+            first_named: now,
+            last_named: now,
+            jump: None,
+            streams: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            last: None,
+            decided: false,
+        };
+        experiments.insert(name.clone(), known);
+    }
+    experiments.get_mut(name).expect("it was put there just now")
+}
+
+/// The experiment that a topic names, if it names a stream: what stands before the last `-st-` that has
+/// text on both sides starting with a letter or digit.
+fn stub(topic: &str) -> Option<&str> {
+    let starts_well = |text: &str| text.starts_with(char::is_alphanumeric);
+    let marks =
+        (0..topic.len()).rev().filter(|at| topic.is_char_boundary(*at) && topic[*at..].starts_with("-st-"));
+    let mut splits = marks.map(|at| (&topic[..at], &topic[at + 4..]));
+    splits.find(|(stub, stream)| starts_well(stub) && starts_well(stream)).map(|(stub, _)| stub)
+}
+
+const fn index(feed: Feed) -> usize {
+    match feed {
+        Feed::Relay => 0,
+        Feed::Jump => 1,
+    }
+}
+
+/// A span that is not named elsewhere.
+pub(crate) const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,169 @@
+//! Whether book says what it should, and is told nothing else.
+//!
+//! Nobody can make book agree at once, so whatever disturbs a resource grants some time; after that,
+//! book must agree, as long as it answers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use status_core::{Action, Availability, BookOverride, Config, ResourceName, Time};
+
+use super::Promise;
+use super::beliefs::{Beliefs, seconds};
+use crate::scenario::Fault;
+use crate::world::Book;
+
+/// The longest that the server waits until it tries a failed change or read again, and the longest way.
+const RETRY: Duration = seconds(305);
+
+/// What book is to say.
+#[derive(Debug)]
+pub(crate) struct Booking {
+    policy: BookOverride,
+    query_every: Duration,
+    /// Whether book does what it is asked to, and says so in time.
+    well: bool,
+    /// Until when nothing is asked of any resource.
+    excused: Time,
+    resources: BTreeMap<ResourceName, Resource>,
+}
+
+#[derive(Debug, Default)]
+struct Resource {
+    wanted: Option<bool>,
+    excused: Time,
+    disagrees: bool,
+}
+
+impl Booking {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            policy: config.book_override,
+            query_every: config.query_book_every,
+            well: true,
+            excused: Time::default(),
+            resources: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn server_started(&mut self) {
+        self.resources.clear();
+    }
+
+    /// Book gets a fault, or is well again: then it takes a query and a retry at most.
+    pub(crate) fn book_is(&mut self, now: Time, fault: Fault) {
+        self.well = fault == Fault::None || fault == Fault::Repeats;
+        if self.well {
+            self.excused = self.excused.max(now.plus(self.query_every + RETRY + self.soon()));
+        }
+    }
+
+    /// Somebody else has changed what book says: the next query finds it.
+    pub(crate) fn changed_by_others(&mut self, now: Time) {
+        self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
+    }
+
+    /// What the server asks of book must be what the streams say.
+    pub(crate) fn asked(
+        &mut self,
+        now: Time,
+        actions: &[Action],
+        beliefs: &Beliefs,
+        book: &Book,
+    ) -> Vec<(Promise, String)> {
+        let changes = actions.iter().filter_map(|action| match action {
+            Action::SetAvailability { resource, available, reason, .. } => {
+                Some((resource, *available, reason))
+            }
+            Action::FetchManifest { .. }
+            | Action::ReadAvailability { .. }
+            | Action::OpenFeed { .. }
+            | Action::CloseFeed { .. }
+            | Action::SendMail { .. }
+            | Action::LogHealth
+            | Action::Note(_) => None,
+        });
+        let changes: Vec<_> = changes.collect();
+        if changes.is_empty() {
+            return Vec::new();
+        }
+        let wanted: BTreeMap<_, _> = beliefs.wanted(now).collect();
+        let mut wrong = Vec::new();
+        for (resource, available, reason) in changes {
+            let right = wanted.get(resource).copied().flatten();
+            if right != Some(available) || beliefs.manifest_is_empty() {
+                let what = format!("{resource} is set to {available}, and {right:?} would be right");
+                wrong.push((Promise::OnlyStreamsDecide, what));
+            }
+            if !reason.starts_with(Availability::OUR_MARK) {
+                wrong.push((Promise::OnlyStreamsDecide, format!("{resource} gets the reason {reason:?}")));
+            }
+            // What a person did since book was last asked can't be known.
+            if available && self.is_held(book, resource) && now > self.excused {
+                wrong.push((
+                    Promise::PersonRespected,
+                    format!("{resource} is put back, and a person took it out"),
+                ));
+            }
+        }
+        wrong
+    }
+
+    /// Book must agree with what the streams say, after a while.
+    pub(crate) fn check(&mut self, now: Time, beliefs: &Beliefs, book: &Book) -> Vec<(Promise, String)> {
+        self.follow(now, beliefs, book);
+        if !self.well || beliefs.manifest_is_empty() || now <= self.excused {
+            return Vec::new();
+        }
+        let overdue =
+            |(_, resource): &(&ResourceName, &Resource)| resource.disagrees && now > resource.excused;
+        let late = self.resources.iter().filter(overdue).map(|(name, resource)| {
+            let promise = match resource.wanted {
+                Some(false) => Promise::DeadIsNotBookable,
+                Some(true) | None => Promise::BookAgrees,
+            };
+            (promise, format!("book disagrees about {name}, which should be {:?}", resource.wanted))
+        });
+        late.collect()
+    }
+
+    /// Every resource about which book disagrees although there was time.
+    pub(crate) fn disagreements(&self, now: Time) -> Vec<String> {
+        let disagreeing =
+            self.resources.iter().filter(|(_, resource)| resource.disagrees && now > resource.excused);
+        disagreeing
+            .map(|(name, resource)| format!("{name} should be {:?}, and is not", resource.wanted))
+            .collect()
+    }
+
+    /// Notices what each resource is to be, and whether book agrees.
+    fn follow(&mut self, now: Time, beliefs: &Beliefs, book: &Book) {
+        let soon = self.soon();
+        let mut gone = std::mem::take(&mut self.resources);
+        for (name, wanted) in beliefs.wanted(now) {
+            let mut resource = gone.remove(name).unwrap_or_default();
+            if resource.wanted != wanted {
+                resource.wanted = wanted;
+                resource.excused = now.plus(soon);
+            }
+            resource.disagrees = match (wanted, book.says(name)) {
+                (Some(false), Some(said)) => said.available,
+                (Some(true), Some(said)) => !said.available && !self.is_held(book, name),
+                (None, _) | (_, None) => false,
+            };
+            self.resources.insert(name.clone(), resource);
+        }
+    }
+
+    /// Whether a person took it out, and that counts.
+    fn is_held(&self, book: &Book, resource: &ResourceName) -> bool {
+        let by_person = |said: &Availability| !said.available && !said.reason.starts_with("status server:");
+        self.policy == BookOverride::Respect && book.says(resource).is_some_and(by_person)
+    }
+
+    /// How long it takes to read and to set all resources, eight at a time, when book answers at once.
+    fn soon(&self) -> Duration {
+        let rounds = u32::try_from(self.resources.len() / 8).unwrap_or(u32::MAX);
+        seconds(1) + Duration::from_millis(250).saturating_mul(rounds)
+    }
+}

@@ -1,0 +1,173 @@
+//! Whether every event was mailed: at least once, and only once where the mail server said what it did.
+
+use std::collections::BTreeMap;
+
+use status_core::{Action, Mail, Note, SystemAlert, Time};
+
+use super::beliefs::{Beliefs, Found, seconds};
+use crate::scenario::Fault;
+
+/// The longest that a mail waits until it is tried again, and then some: its answer may be lost, too.
+const LONGEST_WAIT: std::time::Duration = seconds(15 * 60 + 150);
+/// How long a mail takes that is sent at once, one after another.
+const SOON: std::time::Duration = seconds(30);
+
+/// What is to be mailed, and what was.
+#[derive(Debug, Default)]
+pub(crate) struct Letters {
+    /// Lines that no mail has brought yet, each with when it came to be.
+    unsent: Vec<(Time, String)>,
+    /// Alerts that were raised or cleared, and that no mail has told of yet.
+    untold: Vec<Untold>,
+    /// Lines of a server that was killed: a mail may bring them that was on its way then.
+    perhaps: Vec<String>,
+    /// The mails that have arrived, by their ids.
+    arrived: BTreeMap<String, Mail>,
+    /// When each mail was last sent.
+    sent: BTreeMap<String, Time>,
+    last_arrival: Time,
+    well: bool,
+    excused: Time,
+}
+
+/// An alert that was raised or cleared.
+#[derive(Debug)]
+struct Untold {
+    at: Time,
+    alert: SystemAlert,
+    raised: bool,
+}
+
+impl Letters {
+    pub(crate) fn new() -> Self {
+        Self { well: true, ..Self::default() }
+    }
+
+    /// What it had not mailed it has forgotten.
+    pub(crate) fn server_killed(&mut self) {
+        self.perhaps.extend(self.unsent.drain(..).map(|(_, line)| line));
+        self.untold.clear();
+    }
+
+    pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
+        self.well = fault == Fault::None;
+        if self.well {
+            self.excused = self.excused.max(now.plus(LONGEST_WAIT));
+        }
+    }
+
+    /// Takes down what is to be mailed.
+    pub(crate) fn news(&mut self, now: Time, found: &[Found], actions: &[Action]) {
+        self.unsent.extend(found.iter().map(|found| (now, found.line.clone())));
+        for action in actions {
+            let (alert, raised) = match action {
+                Action::Note(Note::AlertRaised { alert, .. }) => (*alert, true),
+                Action::Note(Note::AlertCleared { alert }) => (*alert, false),
+                Action::Note(_)
+                | Action::FetchManifest { .. }
+                | Action::ReadAvailability { .. }
+                | Action::SetAvailability { .. }
+                | Action::OpenFeed { .. }
+                | Action::CloseFeed { .. }
+                | Action::SendMail { .. }
+                | Action::LogHealth => continue,
+            };
+            self.untold.push(Untold { at: now, alert, raised });
+        }
+    }
+
+    /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
+    pub(crate) fn check(&mut self, now: Time, actions: &[Action], beliefs: &Beliefs) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for action in actions {
+            if let Action::SendMail { mail, .. } = action
+                && self.sent.insert(mail.id.to_string(), now).is_none()
+            {
+                wrong.extend(self.check_new(now, mail, beliefs));
+            }
+        }
+        let waits = |at: Time| self.well && now > self.excused && now.since(at) > SOON;
+        if let Some((_, line)) = self.unsent.iter().find(|(at, _)| waits(*at)) {
+            wrong.push(format!("it was not mailed in time: {line}"));
+        }
+        if let Some(untold) = self.untold.iter().find(|untold| waits(untold.at)) {
+            wrong.push(format!("no mail in time tells of the alert: {}", untold.alert));
+        }
+        wrong
+    }
+
+    /// A new mail lists all that is wrong now, unless it was kept back for a while.
+    fn check_new(&self, now: Time, mail: &Mail, beliefs: &Beliefs) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let fresh = self.unsent.last().is_some_and(|(at, _)| *at == now);
+        if fresh && !beliefs.is_paused() {
+            let (told, expected) = (section(mail, "All current problems"), beliefs.problems(now));
+            if told != expected {
+                wrong.push(format!("a mail lists the problems {told:?}, and there are {expected:?}"));
+            }
+        }
+        if section(mail, "New health events").is_empty() && self.untold.is_empty() {
+            wrong.push(format!("a mail has no news: {:?}", mail.body));
+        }
+        wrong
+    }
+
+    /// A mail has arrived: what it tells must have happened, and not have been told before.
+    pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Result<(), String> {
+        self.last_arrival = now;
+        let sent = self.sent.get(mail.id.as_str()).copied().unwrap_or_default();
+        if let Some(before) = self.arrived.insert(mail.id.to_string(), mail.clone()) {
+            return if before == *mail {
+                Ok(())
+            } else {
+                Err("the same mail has come with another text".into())
+            };
+        }
+        let lines = section(mail, "New health events");
+        if !mail.subject.ends_with(&format!(" {} new health events", lines.len())) {
+            return Err(format!("the subject is {:?}, and {} events are in it", mail.subject, lines.len()));
+        }
+        for line in lines {
+            if let Some(at) = self.unsent.iter().position(|(_, unsent)| *unsent == line) {
+                self.unsent.remove(at);
+            } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
+                self.perhaps.remove(at);
+            } else {
+                return Err(format!("a mail tells what has not happened, or was told before: {line}"));
+            }
+        }
+        let (standing, over) = (section(mail, "System alerts"), section(mail, "No longer a system alert"));
+        let names = |lines: &[String], alert: SystemAlert| {
+            lines.iter().any(|line| line.starts_with(&alert.to_string()))
+        };
+        self.untold.retain(|untold| {
+            let told = names(&over, untold.alert) || (untold.raised && names(&standing, untold.alert));
+            !(told && untold.at <= sent)
+        });
+        Ok(())
+    }
+
+    /// What no mail has told although there was time.
+    pub(crate) fn missing(&self, now: Time) -> Vec<String> {
+        let late = |at: Time| now.since(at) > SOON;
+        let lines = self.unsent.iter().filter(|(at, _)| late(*at));
+        let lines = lines.map(|(_, line)| format!("it was never mailed: {line}"));
+        let alerts = self.untold.iter().filter(|untold| late(untold.at));
+        lines.chain(alerts.map(|untold| format!("no mail tells of the alert: {}", untold.alert))).collect()
+    }
+
+    /// Whether something is so new that a mail about it may be on its way.
+    pub(crate) fn may_be_busy(&self, now: Time) -> bool {
+        let fresh = |at: Time| now.since(at) <= SOON;
+        fresh(self.last_arrival)
+            || self.unsent.iter().any(|(at, _)| fresh(*at))
+            || self.untold.iter().any(|untold| fresh(untold.at))
+    }
+}
+
+/// The lines below a headline, up to the next empty line, each with single spaces.
+fn section(mail: &Mail, headline: &str) -> Vec<String> {
+    let lines = mail.body.lines().skip_while(|line| !line.starts_with(headline)).skip(1);
+    let lines = lines.take_while(|line| !line.is_empty());
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}

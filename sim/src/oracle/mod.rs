@@ -1,0 +1,261 @@
+//! The oracle: it judges a run by the promises in the rules, from the world's own truth.
+//!
+//! It hears what the server is told and sees what the server does, and states a second time, in its own
+//! words, what must follow. It never asks the server what it thinks: a server that is wrong about
+//! itself would be believed.
+
+mod beliefs;
+mod booking;
+mod letters;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use status_core::{Action, Config, Feed, Input, Mail, Monitor, Note, Now, SystemAlert, Time};
+
+use crate::scenario::Fault;
+use crate::world::Book;
+use beliefs::Beliefs;
+use booking::Booking;
+use letters::Letters;
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// How long after the start.
+    pub after: Duration,
+    /// Which of the promises in the rules.
+    pub promise: Promise,
+    /// What was wrong.
+    pub what: String,
+    #[serde(skip)]
+    pub(crate) at: Time,
+}
+
+/// What the rules promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Promise {
+    /// What follows at a check: verdicts, events, system alerts, and that all of it is found on time.
+    Health,
+    /// Jump never changes an availability (2), and nothing else does but the required streams.
+    OnlyStreamsDecide,
+    /// Nothing is shown available for long that is known to be dead (3).
+    DeadIsNotBookable,
+    /// When every fault has ended, book agrees with the verdicts (4).
+    BookAgrees,
+    /// Every event is mailed at least once, and only once where the mail server says what it did (5).
+    Mailed,
+    /// What a person decided stays so.
+    PersonRespected,
+    /// Memory is bounded by what the services hold (8).
+    Bounded,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {:?}: {:?}: {}", self.after, self.promise, self.what)
+    }
+}
+
+/// Watches one run.
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    beliefs: Beliefs,
+    booking: Booking,
+    letters: Letters,
+    /// The system alerts that the server has raised and not cleared.
+    alerts: BTreeSet<SystemAlert>,
+    violations: Vec<Violation>,
+}
+
+/// Who breaks a promise breaks many: so many are told, each once.
+const MOST_VIOLATIONS: usize = 20;
+
+impl Oracle {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            booking: Booking::new(&config),
+            beliefs: Beliefs::new(config),
+            letters: Letters::new(),
+            alerts: BTreeSet::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    pub(crate) fn into_violations(self) -> Vec<Violation> {
+        self.violations
+    }
+
+    pub(crate) fn server_started(&mut self, now: Time) {
+        self.beliefs.server_started(now);
+        self.booking.server_started();
+        self.alerts.clear();
+    }
+
+    pub(crate) fn server_killed(&mut self) {
+        self.letters.server_killed();
+    }
+
+    /// Book gets a fault, or is well again.
+    pub(crate) fn book_is(&mut self, now: Time, fault: Fault) {
+        self.booking.book_is(now, fault);
+    }
+
+    /// The mail server gets a fault, or is well again.
+    pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
+        self.letters.mail_is(now, fault);
+    }
+
+    /// Somebody other than the server has changed what book says.
+    pub(crate) fn book_changed(&mut self, now: Time) {
+        self.booking.changed_by_others(now);
+    }
+
+    /// The server is about to hear this. It had asked to be called at `due`.
+    pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) {
+        let late = self.beliefs.overdue(now);
+        if let Some(what) = late.filter(|_| due >= now) {
+            // It was not to be called before, so it would have missed this.
+            self.complain(now, Promise::Health, what);
+        }
+        self.beliefs.told(now, due, input);
+    }
+
+    /// The server has heard it, and asks for this.
+    pub(crate) fn acted(&mut self, now: Now, actions: &[Action], monitor: &Monitor, book: &Book) {
+        let found = self.beliefs.check(now);
+        self.compare_events(now, &found, actions);
+        self.note_alerts(actions);
+        self.compare_alerts(now.time);
+        if self.beliefs.is_paused() {
+            self.no_change_while_paused(now.time, actions);
+        }
+        for (promise, what) in self.booking.asked(now.time, actions, &self.beliefs, book) {
+            self.complain(now.time, promise, what);
+        }
+        for (promise, what) in self.booking.check(now.time, &self.beliefs, book) {
+            self.complain(now.time, promise, what);
+        }
+        self.letters.news(now.time, &found, actions);
+        for what in self.letters.check(now.time, actions, &self.beliefs) {
+            self.complain(now.time, Promise::Mailed, what);
+        }
+        if monitor.experiments().len() != self.beliefs.len() && !self.beliefs.is_paused() {
+            let (holds, named) = (monitor.experiments().len(), self.beliefs.len());
+            self.complain(
+                now.time,
+                Promise::Bounded,
+                format!("it holds {holds} experiments of {named} that are named"),
+            );
+        }
+        if monitor.deadline().at <= now.time {
+            let why = monitor.deadline().why;
+            self.complain(now.time, Promise::Health, format!("it wants to be called again at once: {why:?}"));
+        }
+    }
+
+    /// A mail has arrived.
+    pub(crate) fn mailed(&mut self, now: Now, mail: &Mail) {
+        if let Err(what) = self.letters.arrived(now.time, mail) {
+            self.complain(now.time, Promise::Mailed, what);
+        }
+    }
+
+    /// Everything was repaired a while ago: all must be well.
+    ///
+    /// Each feed has reported `every` so long since.
+    pub(crate) fn judge_end(&mut self, now: Now, monitor: &Monitor, every: [(Feed, Duration); 2]) {
+        for (feed, every) in every {
+            let quiet = self.beliefs.quiet_for(feed, now.time);
+            if quiet > every + beliefs::seconds(1) {
+                self.complain(
+                    now.time,
+                    Promise::Health,
+                    format!("it does not listen to {feed}, for {quiet:?}"),
+                );
+            }
+        }
+        for what in self.booking.disagreements(now.time) {
+            self.complain(now.time, Promise::BookAgrees, what);
+        }
+        for what in self.letters.missing(now.time) {
+            self.complain(now.time, Promise::Mailed, what);
+        }
+        if !monitor.outbox().is_empty() && !self.letters.may_be_busy(now.time) {
+            self.complain(now.time, Promise::Mailed, "mails still wait".into());
+        }
+        // The others are compared at each check.
+        if self.alerts.contains(&SystemAlert::BookUnreachable) {
+            self.complain(now.time, Promise::Health, "the alert about book still stands".into());
+        }
+    }
+
+    fn complain(&mut self, at: Time, promise: Promise, what: String) {
+        let again = self.violations.iter().any(|known| known.promise == promise && known.what == what);
+        if self.violations.len() < MOST_VIOLATIONS && !again {
+            self.violations.push(Violation { after: Duration::ZERO, promise, what, at });
+        }
+    }
+
+    /// The server must find the same events as the rules do, no more and no fewer.
+    fn compare_events(&mut self, now: Now, found: &[beliefs::Found], actions: &[Action]) {
+        let told: BTreeSet<String> = actions.iter().filter_map(told_event).collect();
+        let expected: BTreeSet<String> = found.iter().map(|found| found.line.clone()).collect();
+        for line in expected.difference(&told) {
+            self.complain(now.time, Promise::Health, format!("it missed an event: {line}"));
+        }
+        for line in told.difference(&expected) {
+            self.complain(now.time, Promise::Health, format!("it invented an event: {line}"));
+        }
+    }
+
+    fn note_alerts(&mut self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Note(Note::AlertRaised { alert, .. }) => {
+                    self.alerts.insert(*alert);
+                }
+                Action::Note(Note::AlertCleared { alert }) => {
+                    self.alerts.remove(alert);
+                }
+                Action::Note(_)
+                | Action::FetchManifest { .. }
+                | Action::ReadAvailability { .. }
+                | Action::SetAvailability { .. }
+                | Action::OpenFeed { .. }
+                | Action::CloseFeed { .. }
+                | Action::SendMail { .. }
+                | Action::LogHealth => {}
+            }
+        }
+    }
+
+    fn compare_alerts(&mut self, now: Time) {
+        if self.beliefs.is_paused() {
+            return;
+        }
+        let silent = Feed::BOTH.map(|feed| (SystemAlert::Silent(feed), self.beliefs.is_silent(feed, now)));
+        let empty = (SystemAlert::ManifestEmpty, self.beliefs.manifest_is_empty());
+        for (alert, expected) in silent.into_iter().chain([empty]) {
+            if self.alerts.contains(&alert) != expected {
+                let stands = if expected { "does not stand and should" } else { "stands and should not" };
+                self.complain(now, Promise::Health, format!("the alert {stands}: {alert}"));
+            }
+        }
+    }
+
+    fn no_change_while_paused(&mut self, now: Time, actions: &[Action]) {
+        if actions.iter().any(|action| matches!(action, Action::SetAvailability { .. })) {
+            self.complain(now, Promise::Health, "it changed an availability while it knew nothing".into());
+        }
+    }
+}
+
+/// An event that the server tells of, as a line.
+fn told_event(action: &Action) -> Option<String> {
+    let Action::Note(Note::Event { experiment, event, available }) = action else { return None };
+    let issues: Vec<String> = event.issues.iter().map(ToString::to_string).collect();
+    Some(beliefs::line(experiment.as_str(), event.healthy, *available, &issues))
+}

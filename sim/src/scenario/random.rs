@@ -1,0 +1,224 @@
+//! Scenarios by chance: every choice is made by the next byte of a text, so that whoever draws the bytes
+//! (a seed, a fuzzer, a property test) makes the scenario, and fewer or smaller bytes make a simpler one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use status_core::Feed;
+
+use super::{Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Step, Timed};
+use crate::Chance;
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+
+impl Scenario {
+    /// The scenario that belongs to a seed.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let length = 40 + chance.below(400);
+        let bytes: Vec<u8> = (0..length).map(|_| chance.draw().to_le_bytes()[0]).collect();
+        Self { name: format!("random {seed}"), seed, ..Self::from_bytes(&bytes) }
+    }
+
+    /// The scenario that bytes choose. Any bytes do, and so do none.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut choices = Choices { bytes: bytes.iter() };
+        let lab = lab(&mut choices);
+        let settings = settings(&mut choices);
+        let names: Vec<String> = lab.experiments.keys().cloned().collect();
+        let mut steps = Vec::new();
+        let mut at = choices.span(1, 3) * MINUTE;
+        while !choices.are_made() {
+            steps.push(Timed { at: Duration::from_millis(at), step: step(&mut choices, &names) });
+            at += choices.pause();
+        }
+        let lasts = Duration::from_millis(at + choices.span(1, 5) * MINUTE);
+        Self { name: "random".into(), lasts, lab, settings, steps, ..Self::default() }
+    }
+}
+
+/// Choices that are still to be made. When there are no more bytes, each is the first.
+struct Choices<'a> {
+    bytes: std::slice::Iter<'a, u8>,
+}
+
+impl Choices<'_> {
+    fn are_made(&self) -> bool {
+        self.bytes.len() == 0
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.bytes.next().copied().unwrap_or_default()
+    }
+
+    /// A number below this.
+    fn below(&mut self, limit: usize) -> usize {
+        usize::from(self.byte()) % limit.max(1)
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+
+    fn is(&mut self) -> bool {
+        self.byte() % 2 == 1
+    }
+
+    fn span(&mut self, least: u64, most: u64) -> u64 {
+        least + u64::from(self.byte()) % (most - least + 1)
+    }
+
+    /// How long it is until the next step, in milliseconds: mostly short, sometimes long.
+    fn pause(&mut self) -> u64 {
+        match self.byte() {
+            0..=40 => 0,
+            41..=150 => u64::from(self.byte()) * 100,
+            151..=230 => u64::from(self.byte()) * SECOND,
+            _ => u64::from(self.byte()) * 5 * SECOND,
+        }
+    }
+
+    fn lasts(&mut self) -> Option<Duration> {
+        self.is().then(|| Duration::from_millis(self.span(1, 255) * SECOND))
+    }
+}
+
+fn lab(choices: &mut Choices<'_>) -> Lab {
+    const EVERY: [u64; 5] = [5_000, 1_000, 6_001, 20_000, 3_500];
+    const STREAMS: [&str; 3] = ["data", "video", "log"];
+    let mut experiments = BTreeMap::new();
+    for n in 0..1 + choices.below(5) {
+        let streams: Vec<String> =
+            STREAMS[..1 + choices.below(3)].iter().map(|name| (*name).to_owned()).collect();
+        let required = match choices.byte() % 8 {
+            0 => None,
+            1 => Some(Vec::new()),
+            2 | 3 => Some(streams[..1].to_vec()),
+            _ => Some(streams.clone()),
+        };
+        experiments.insert(format!("pend{n:02}"), Experiment { streams, required });
+    }
+    Lab {
+        experiments,
+        relay_every: Duration::from_millis(choices.of(&EVERY)),
+        jump_every: Duration::from_millis(choices.of(&EVERY)),
+        relay: if choices.byte() % 4 == 1 { RelayVersion::V08 } else { RelayVersion::V07 },
+    }
+}
+
+fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
+    let mut settings = BTreeMap::new();
+    let mut set = |name: &str, value: &str| settings.insert(name.to_owned(), value.to_owned());
+    set("health_last_checked", choices.of(&["10s", "30s", "4s", "15s", "1m"]));
+    set("health_last_active", choices.of(&["10s", "3s", "30s"]));
+    set("health_startup", choices.of(&["20s", "0s", "1m"]));
+    set("query_book_every", choices.of(&["1m", "20s", "5m", "15m"]));
+    set("forget_after", choices.of(&["7d", "10m", "90s"]));
+    set("book_override", choices.of(&["respect", "respect", "enforce"]));
+    set("health_events", choices.of(&["100", "3", "1"]));
+    set("reconnect_relay_every", choices.of(&["1d", "2m", "30s"]));
+    settings
+}
+
+fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
+    match choices.byte() % 32 {
+        0..=7 => Step::Stream { topics: vec![topic(choices, names)], does: sending(choices) },
+        8 | 9 => Step::Plug { experiments: experiments(choices, names), connected: choices.is() },
+        10 | 11 => Step::Jump { experiments: experiments(choices, names), connected: choices.is() },
+        12..=16 => service(choices),
+        17 => Step::Twins { topics: vec![topic(choices, names)], count: choices.below(3) },
+        18 | 19 => Step::LoadManifest,
+        20 => Step::RestartBook,
+        21 => manifest(choices, names),
+        22 => Step::Person {
+            resources: experiments(choices, names).iter().map(|name| format!("r-{name}")).collect(),
+            available: choices.is(),
+            reason: choices.of(&["out for repair", "status server: not really", "Loaded at noon"]).into(),
+        },
+        23 => Step::ReportEvery {
+            feed: feed(choices),
+            every: Duration::from_millis(choices.span(5, 250) * 100),
+        },
+        24 => garbage(choices),
+        25 => Step::SetClock { millis: (i64::from(choices.byte()) - 128) * 60_000 },
+        26 => Step::Suspend { lasts: Duration::from_millis(choices.span(1, 250) * SECOND) },
+        27 => Step::Add { experiment: format!("spin{:02}", choices.below(3)), streams: vec!["data".into()] },
+        28 => Step::Remove { experiments: experiments(choices, names) },
+        29 => Step::Kill,
+        _ => Step::Start,
+    }
+}
+
+fn sending(choices: &mut Choices<'_>) -> Sending {
+    match choices.byte() % 8 {
+        0 => Sending::Silent,
+        1 => Sending::Gone,
+        2 => Sending::Never,
+        3 => Sending::Flapping(Duration::from_millis(choices.span(1, 60) * SECOND)),
+        4 => Sending::Every(Duration::from_millis(choices.span(1, 150) * 200)),
+        _ => Sending::Every(Duration::from_millis(40)),
+    }
+}
+
+fn service(choices: &mut Choices<'_>) -> Step {
+    let service = choices.of(&Service::ALL);
+    let slow = Fault::Slow(Duration::from_millis(choices.span(0, 120) * 100));
+    let faults = [
+        Fault::Down,
+        Fault::None,
+        Fault::Hangs,
+        Fault::Refuses,
+        slow,
+        Fault::Mute,
+        Fault::Garbles,
+        Fault::LosesAnswers,
+        Fault::IgnoresChanges,
+        Fault::Repeats,
+    ];
+    let fault = choices.of(&faults);
+    let fault = if service.can_have(fault) { fault } else { Fault::Down };
+    Step::Service { service, fault, lasts: choices.lasts() }
+}
+
+fn manifest(choices: &mut Choices<'_>, names: &[String]) -> Step {
+    let resource = format!("r-{}", one(choices, names));
+    if choices.byte().is_multiple_of(4) {
+        return Step::Withdraw { resources: vec![resource] };
+    }
+    let streams: &[&str] = choices.of(&[&["data"] as &[&str], &["data", "video"], &["gone"], &[]]);
+    let streams = streams.iter().map(|stream| (*stream).to_owned()).collect();
+    Step::Require { resource, stub: one(choices, names), streams }
+}
+
+fn garbage(choices: &mut Choices<'_>) -> Step {
+    const TEXTS: [&str; 7] = [
+        r#"{"cmd":"update"}"#,
+        "[]",
+        "[[[[[[[[",
+        "rubbish",
+        r#"[{"topic":null,"scopes":null}]"#,
+        r#"[{"topic":"pend00-st-data","scopes":["read"]}]"#,
+        r#"{"action":"disconnect"}[{"topic":7}]"#,
+    ];
+    Step::Garbage { feed: feed(choices), text: choices.of(&TEXTS).to_owned() }
+}
+
+fn feed(choices: &mut Choices<'_>) -> Feed {
+    choices.of(&Feed::BOTH)
+}
+
+fn one(choices: &mut Choices<'_>, names: &[String]) -> String {
+    names.get(choices.below(names.len())).cloned().unwrap_or_default()
+}
+
+fn topic(choices: &mut Choices<'_>, names: &[String]) -> String {
+    format!("{}-st-{}", one(choices, names), choices.of(&["data", "video", "log"]))
+}
+
+/// One of them, or all.
+fn experiments(choices: &mut Choices<'_>, names: &[String]) -> Vec<String> {
+    if choices.byte().is_multiple_of(4) { names.to_vec() } else { vec![one(choices, names)] }
+}

@@ -1,0 +1,158 @@
+//! What happened in a run, in the order of time: for people, for programs and for the chart.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use status_core::{Mail, Wall};
+
+/// Everything that happened, and what was decided.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Timeline {
+    /// In the order of time.
+    pub entries: Vec<Entry>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// Milliseconds after the start.
+    pub millis: u64,
+    /// The server's time of day.
+    pub wall: Wall,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum What {
+    /// Something in the lab, as the scenario has it.
+    Happened {
+        /// In words.
+        text: String,
+    },
+    /// How an experiment stands from now on, as the server sees it.
+    Stands {
+        /// Its name.
+        experiment: String,
+        /// How.
+        state: State,
+    },
+    /// The server added an event to an experiment's history.
+    Event {
+        /// Its name.
+        experiment: String,
+        /// Whether all is well.
+        healthy: bool,
+        /// Whether it can be booked, as the same check decided.
+        available: bool,
+        /// What is wrong.
+        issues: Vec<String>,
+    },
+    /// The server found something wrong with a service.
+    AlertRaised {
+        /// What, in short: `relay is silent`.
+        alert: String,
+        /// What exactly.
+        detail: String,
+    },
+    /// It is well again.
+    AlertCleared {
+        /// What it was.
+        alert: String,
+    },
+    /// The server noted something else.
+    Noted {
+        /// In words.
+        text: String,
+    },
+    /// The server tells book whether a resource can be booked.
+    Asked {
+        /// Its name.
+        resource: String,
+        /// Whether it can.
+        available: bool,
+        /// Why.
+        reason: String,
+    },
+    /// Book says something else of a resource from now on, whoever made it do so.
+    Booking {
+        /// Its name.
+        resource: String,
+        /// Whether it can be booked; `None` if book doesn't know it any more.
+        available: Option<bool>,
+        /// Why.
+        reason: String,
+    },
+    /// The mail server took a mail.
+    Mailed {
+        /// Which, counted from 1.
+        number: usize,
+        /// As it arrived.
+        mail: Mail,
+        /// Whether the same mail had arrived before.
+        again: bool,
+    },
+}
+
+/// How an experiment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing is decided about it yet.
+    Startup,
+    /// All is well, or all that is not is that no resource books it.
+    Healthy,
+    /// Something is wrong, and it can be booked.
+    Unhealthy,
+    /// A stream that is required is not ok.
+    Unavailable,
+    /// No server watches.
+    Unwatched,
+}
+
+impl State {
+    /// All of them, in the order of a legend.
+    pub const ALL: [Self; 5] =
+        [Self::Healthy, Self::Unhealthy, Self::Unavailable, Self::Startup, Self::Unwatched];
+
+    /// In a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Startup => "startup",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Unavailable => "unavailable",
+            Self::Unwatched => "not watched",
+        }
+    }
+}
+
+impl Entry {
+    /// When, after the start.
+    #[must_use]
+    pub const fn at(&self) -> Duration {
+        Duration::from_millis(self.millis)
+    }
+}
+
+impl Timeline {
+    /// The mails that arrived, each once.
+    pub fn mails(&self) -> impl Iterator<Item = (Duration, &Mail)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Mailed { mail, again: false, .. } => Some((entry.at(), mail)),
+            What::Mailed { .. }
+            | What::Happened { .. }
+            | What::Stands { .. }
+            | What::Event { .. }
+            | What::AlertRaised { .. }
+            | What::AlertCleared { .. }
+            | What::Noted { .. }
+            | What::Asked { .. }
+            | What::Booking { .. } => None,
+        })
+    }
+}

@@ -1,0 +1,401 @@
+//! A fake lab in virtual time: equipment, four services, and the real core in the middle.
+//!
+//! Time jumps from event to event: the next is what is on the agenda or what the core asked to be
+//! woken for, whichever comes first. Whatever the core asks for is done by the fakes, and their answer
+//! is on the agenda a few milliseconds later.
+
+mod book;
+mod equipment;
+mod perform;
+mod post;
+mod steps;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use status_core::{
+    Action, Call, Experiment, Feed, Input, Mail, Monitor, Note, Now, ResourceName, Time, Wall,
+};
+
+use crate::Chance;
+use crate::expect;
+use crate::measure::Meter;
+use crate::oracle::Oracle;
+use crate::run::Outcome;
+use crate::scenario::{Scenario, Service, Settings};
+use crate::timeline::{Entry, State, Timeline, What};
+pub(crate) use book::Book;
+use book::Request;
+use equipment::{Equipment, Flap};
+use post::Post;
+use wire::Wire;
+
+/// When every run begins: a Monday morning.
+const MORNING: Wall = Wall::from_millis(1_767_600_000_000);
+const BEGINNING: Time = Time::from_millis(1_000_000);
+/// How often somebody who waits for a long run is told how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(3_600);
+
+/// The lab, the services, and the server.
+pub(crate) struct World<'a> {
+    scenario: &'a Scenario,
+    settings: Settings,
+    now: Now,
+    agenda: BTreeMap<(Time, u64), Event>,
+    planned: u64,
+    chance: Chance,
+    equipment: Equipment,
+    relay: Wire,
+    jump: Wire,
+    book: Book,
+    post: Post,
+    /// Counts the faults of each service: the end of an earlier one is none any more.
+    faults: BTreeMap<Service, u64>,
+    server: Option<Server>,
+    /// How many servers there were: what was on its way to an earlier one is lost.
+    lives: u64,
+    oracle: Oracle,
+    meter: Meter,
+    timeline: Timeline,
+    states: BTreeMap<String, State>,
+    mailed: BTreeSet<String>,
+    unmet: Vec<expect::Unmet>,
+    changes: BTreeMap<String, usize>,
+    /// What book last said of each resource, as the timeline has it.
+    bookings: BTreeMap<ResourceName, bool>,
+    inputs: u64,
+}
+
+/// The server: the core, and whether its machine runs.
+struct Server {
+    monitor: Monitor,
+    suspended: bool,
+    /// What came while it was suspended.
+    backlog: Vec<Input>,
+}
+
+/// What is going to happen.
+#[derive(Debug)]
+enum Event {
+    /// The scenario's step with this number.
+    Step(usize),
+    /// The scenario's expectation with this number.
+    Expect(usize),
+    /// A feed takes a snapshot, if its rhythm is still this.
+    Snapshot { feed: Feed, rhythm: u64 },
+    /// A stream flaps.
+    Flap(Flap),
+    /// A fault is over, if it is still this one.
+    Heal { service: Service, fault: u64 },
+    /// A connection to a feed is tried.
+    Connect { life: u64, feed: Feed, call: Call, expires: Duration },
+    /// A request comes to book.
+    Ask { life: u64, call: Call, request: Request },
+    /// A mail comes to the mail server.
+    Post { life: u64, mail: Mail },
+    /// Something comes to the server.
+    Come { life: u64, input: Input },
+    /// The machine goes on.
+    Resume { life: u64 },
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(scenario: &'a Scenario, settings: Settings) -> Self {
+        let now = Now { time: BEGINNING, wall: MORNING };
+        let lab = &scenario.lab;
+        let mut world = Self {
+            scenario,
+            now,
+            agenda: BTreeMap::new(),
+            planned: 0,
+            chance: Chance::new(scenario.seed),
+            equipment: Equipment::new(lab, now.time),
+            relay: Wire::new(lab.relay_every),
+            jump: Wire::new(lab.jump_every),
+            book: Book::new(lab, now.wall),
+            post: Post::new(),
+            faults: BTreeMap::new(),
+            server: None,
+            lives: 0,
+            oracle: Oracle::new(settings.core.clone()),
+            meter: Meter::default(),
+            timeline: Timeline::default(),
+            states: BTreeMap::new(),
+            mailed: BTreeSet::new(),
+            unmet: Vec::new(),
+            changes: BTreeMap::new(),
+            bookings: BTreeMap::new(),
+            inputs: 0,
+            settings,
+        };
+        for (number, step) in scenario.steps.iter().enumerate() {
+            world.plan(step.at, Event::Step(number));
+        }
+        for (number, one) in scenario.expect.iter().enumerate() {
+            world.plan(one.at.unwrap_or(scenario.lasts), Event::Expect(number));
+        }
+        for feed in Feed::BOTH {
+            let first = world.chance.millis(500, 1_500);
+            world.plan(first, Event::Snapshot { feed, rhythm: 0 });
+        }
+        world.note_bookings();
+        world.start();
+        world
+    }
+
+    /// Lets time pass until so long after the beginning.
+    pub(crate) fn play_until(&mut self, end: Duration, progress: &mut impl FnMut(Duration)) {
+        let end = BEGINNING.plus(end);
+        let mut told = self.now.time;
+        loop {
+            let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
+            let wake = self.running().map(|monitor| monitor.deadline().at);
+            // What is planned for the same instant comes first, as inputs do in the driver.
+            let next = planned.into_iter().chain(wake).min().filter(|at| *at <= end);
+            let Some(next) = next else { break };
+            self.pass(next);
+            match planned.filter(|at| *at <= next).and_then(|_| self.agenda.pop_first()) {
+                Some((_, event)) => self.happen(event),
+                None => self.give(Input::Wake),
+            }
+            if self.now.time.since(told) >= PROGRESS_EVERY {
+                told = self.now.time;
+                progress(self.now.time.since(BEGINNING));
+            }
+        }
+        self.pass(end);
+    }
+
+    /// Everything is repaired.
+    pub(crate) fn heal(&mut self) {
+        self.tell(What::Happened { text: "everything is repaired".into() });
+        self.agenda.retain(|_, event| !matches!(event, Event::Flap(_)));
+        for service in Service::ALL {
+            self.set_fault(service, crate::scenario::Fault::None);
+        }
+        self.set_every(Feed::Relay, self.scenario.lab.relay_every);
+        self.set_every(Feed::Jump, self.scenario.lab.jump_every);
+        self.post.refuse(&[]);
+        self.start();
+    }
+
+    /// After the quiet time, all must be well.
+    pub(crate) fn judge_end(&mut self) {
+        let Some(server) = &self.server else { return };
+        let every = [(Feed::Relay, self.relay.every), (Feed::Jump, self.jump.every)];
+        self.oracle.judge_end(self.now, &server.monitor, every);
+    }
+
+    pub(crate) fn into_outcome(mut self) -> Outcome {
+        self.measure();
+        let changes = self.changes.values().sum();
+        let figures = self.meter.figures(self.timeline.mails().count(), changes);
+        let mut violations = self.oracle.into_violations();
+        violations.iter_mut().for_each(|violation| violation.after = violation.at.since(BEGINNING));
+        Outcome { timeline: self.timeline, violations, unmet: self.unmet, figures, inputs: self.inputs }
+    }
+
+    fn running(&self) -> Option<&Monitor> {
+        self.server.as_ref().filter(|server| !server.suspended).map(|server| &server.monitor)
+    }
+
+    fn pass(&mut self, to: Time) {
+        let passed = to.since(self.now.time);
+        let wall = self.now.wall.as_millis() + u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        self.now = Now { time: self.now.time.max(to), wall: Wall::from_millis(wall) };
+    }
+
+    /// Plans an event for so long after the beginning.
+    fn plan(&mut self, at: Duration, event: Event) {
+        self.plan_at(BEGINNING.plus(at), event);
+    }
+
+    fn plan_in(&mut self, span: Duration, event: Event) {
+        self.plan_at(self.now.time.plus(span), event);
+    }
+
+    fn plan_at(&mut self, at: Time, event: Event) {
+        self.planned += 1;
+        self.agenda.insert((at.max(self.now.time), self.planned), event);
+    }
+
+    /// The way to a service, or back.
+    fn way(&mut self) -> Duration {
+        self.chance.millis(1, 40)
+    }
+
+    fn tell(&mut self, what: What) {
+        let millis = u64::try_from(self.now.time.since(BEGINNING).as_millis()).unwrap_or(u64::MAX);
+        self.timeline.entries.push(Entry { millis, wall: self.now.wall, what });
+    }
+
+    /// Starts a server, if none runs.
+    fn start(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        self.lives += 1;
+        let monitor = Monitor::new(self.settings.core.clone(), self.now);
+        self.oracle.server_started(self.now.time);
+        self.server = Some(Server { monitor, suspended: false, backlog: Vec::new() });
+        self.give(Input::Wake);
+    }
+
+    fn kill(&mut self) {
+        if self.server.take().is_none() {
+            return;
+        }
+        self.relay.hang_up();
+        self.jump.hang_up();
+        self.oracle.server_killed();
+        self.tell_states();
+    }
+
+    /// Something comes to the server that it was meant for.
+    fn come(&mut self, life: u64, input: Input) {
+        if life != self.lives {
+            return;
+        }
+        match &mut self.server {
+            Some(server) if server.suspended => server.backlog.push(input),
+            Some(_) => self.give(input),
+            None => {}
+        }
+    }
+
+    /// Gives the core an input, and does what it asks for.
+    fn give(&mut self, input: Input) {
+        let Some(server) = &mut self.server else { return };
+        self.inputs += 1;
+        let due = server.monitor.deadline().at;
+        self.oracle.told(self.now.time, due, &input);
+        let actions = server.monitor.handle(self.now, input);
+        self.oracle.acted(self.now, &actions, &server.monitor, &self.book);
+        let news = actions.iter().any(|action| !matches!(action, Action::ReadAvailability { .. }));
+        for action in actions {
+            self.perform(action);
+        }
+        // A verdict changes only where something follows from it, or where startup ends.
+        if news || due <= self.now.time {
+            self.tell_states();
+        }
+    }
+
+    /// Tells of each experiment how it stands, if it did not stand so before.
+    fn tell_states(&mut self) {
+        let mut changed = Vec::new();
+        match &self.server {
+            Some(server) => {
+                for (name, experiment) in server.monitor.experiments() {
+                    let state = state(experiment);
+                    if self.states.get(name.as_str()) != Some(&state) {
+                        changed.push((name.to_string(), state));
+                    }
+                }
+            }
+            None => changed.extend(self.states.keys().map(|name| (name.clone(), State::Unwatched))),
+        }
+        for (experiment, state) in changed {
+            self.states.insert(experiment.clone(), state);
+            self.tell(What::Stands { experiment, state });
+        }
+    }
+
+    /// Tells of each resource what book says, if it did not say so before.
+    fn note_bookings(&mut self) {
+        let mut told = Vec::new();
+        for resource in self.book.manifest().keys() {
+            let Some(said) = self.book.says(resource) else { continue };
+            if self.bookings.get(resource) != Some(&said.available) {
+                told.push((resource.clone(), Some(said.available), said.reason.clone()));
+            }
+        }
+        let gone = self.bookings.keys().filter(|resource| self.book.says(resource).is_none());
+        told.extend(gone.map(|resource| (resource.clone(), None, String::new())));
+        for (resource, available, reason) in told {
+            match available {
+                Some(available) => drop(self.bookings.insert(resource.clone(), available)),
+                None => drop(self.bookings.remove(&resource)),
+            }
+            let resource = resource.to_string();
+            self.tell(What::Booking { resource, available, reason });
+        }
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        let relay_carries = self.relay.fault != crate::scenario::Fault::Down;
+        for (resource, needs) in self.book.manifest() {
+            let mut topics =
+                needs.streams.iter().map(|stream| status_core::Topic::of_required(&needs.stub, stream));
+            let works = relay_carries && topics.all(|topic| self.equipment.works(&topic));
+            let said = self.book.says(resource);
+            let held = said.is_some_and(|said| !said.available && !said.is_ours());
+            let available = said.is_some_and(|said| said.available);
+            self.meter.stands(resource, self.now.time, works, available, held);
+        }
+    }
+
+    fn wire(&mut self, feed: Feed) -> &mut Wire {
+        match feed {
+            Feed::Relay => &mut self.relay,
+            Feed::Jump => &mut self.jump,
+        }
+    }
+
+    fn book_says(&self, resource: &str) -> Option<bool> {
+        self.book.says(&ResourceName::from(resource)).map(|said| said.available)
+    }
+
+    fn check_expectation(&mut self, number: usize) {
+        let expected = &self.scenario.expect[number];
+        let alerts = self.running().map_or_else(Vec::new, |monitor| {
+            monitor.alerts().iter().map(|(alert, ..)| alert.to_string()).collect()
+        });
+        let seen = expect::Seen {
+            timeline: &self.timeline,
+            alerts: &alerts,
+            changes: &self.changes,
+            bookable: &|resource| self.book_says(resource),
+        };
+        let at = expected.at.unwrap_or(self.scenario.lasts);
+        self.unmet.extend(expect::unmet(expected, at, &seen));
+    }
+
+    fn note(&mut self, note: &Note) {
+        let what = match note {
+            Note::Event { experiment, event, available } => What::Event {
+                experiment: experiment.to_string(),
+                healthy: event.healthy,
+                available: *available,
+                issues: event.issues.iter().map(ToString::to_string).collect(),
+            },
+            Note::AlertRaised { alert, detail } => {
+                What::AlertRaised { alert: alert.to_string(), detail: detail.clone() }
+            }
+            Note::AlertCleared { alert } => What::AlertCleared { alert: alert.to_string() },
+            Note::Held { .. }
+            | Note::Released { .. }
+            | Note::SlowFeed { .. }
+            | Note::Slept { .. }
+            | Note::Judging
+            | Note::ForgotExperiment { .. }
+            | Note::ForgotStream { .. }
+            | Note::UnmatchedRequirement { .. }
+            | Note::MailGivenUp { .. } => What::Noted { text: note.to_string() },
+        };
+        self.tell(what);
+    }
+}
+
+fn state(experiment: &Experiment) -> State {
+    let verdict = experiment.verdict();
+    let bookable = verdict.available || experiment.resources().is_empty();
+    match (verdict.decided, bookable, verdict.healthy) {
+        (false, ..) => State::Startup,
+        (true, false, _) => State::Unavailable,
+        (true, true, true) => State::Healthy,
+        (true, true, false) => State::Unhealthy,
+    }
+}

@@ -1,0 +1,195 @@
+//! What the core asks for, and what comes of it.
+
+use std::time::Duration;
+
+use status_adapters::wire::frame;
+use status_core::{Action, Call, FailureKind, Feed, Input, Mail};
+
+use super::book::{Answer, Reply, Request};
+use super::post::{Receipt, failure};
+use super::{Event, World};
+use crate::scenario::Fault;
+use crate::timeline::What;
+
+/// How long the server waits for an answer of a feed's access point.
+const ACCESS_PATIENCE: Duration = Duration::from_secs(10);
+/// How long it waits for the mail server.
+const MAIL_PATIENCE: Duration = Duration::from_secs(60);
+
+impl World<'_> {
+    /// Does what the core asks for, or plans to.
+    pub(super) fn perform(&mut self, action: Action) {
+        let life = self.lives;
+        match action {
+            Action::FetchManifest { call } => self.ask(call, Request::Manifest),
+            Action::ReadAvailability { call, resource } => self.ask(call, Request::Read(resource)),
+            Action::SetAvailability { call, resource, available, reason } => {
+                *self.changes.entry(resource.to_string()).or_default() += 1;
+                let name = resource.to_string();
+                self.tell(What::Asked { resource: name, available, reason: reason.clone() });
+                self.ask(call, Request::Set { resource, available, reason });
+            }
+            Action::OpenFeed { feed, connection: call, expires } => {
+                let way = self.way();
+                self.plan_in(way, Event::Connect { life, feed, call, expires });
+            }
+            Action::CloseFeed { feed, connection } => {
+                self.wire(feed).disconnect(connection);
+            }
+            Action::SendMail { mail } => {
+                let way = self.way();
+                self.plan_in(way, Event::Post { life, mail });
+            }
+            Action::LogHealth => {}
+            Action::Note(note) => self.note(&note),
+        }
+    }
+
+    fn ask(&mut self, call: Call, request: Request) {
+        let way = self.way();
+        self.plan_in(way, Event::Ask { life: self.lives, call, request });
+    }
+
+    /// A request comes to book.
+    pub(super) fn asked(&mut self, life: u64, call: Call, request: &Request) {
+        let patience = self.settings.timeout_book;
+        let changes = matches!(request, Request::Set { .. });
+        let reply = self.book.asked(request);
+        if changes {
+            self.note_bookings();
+        }
+        let late = if let Fault::Slow(late) = self.book.fault { late } else { Duration::ZERO };
+        let way = self.way();
+        match reply {
+            Reply::Now(answer) if late < patience => self.answer(life, call, *answer, late + way),
+            Reply::Now(_) | Reply::Never => {
+                let answer = request.fail(FailureKind::TimedOut, "no answer in time");
+                self.answer(life, call, answer, patience);
+            }
+        }
+    }
+
+    fn answer(&mut self, life: u64, call: Call, answer: Answer, after: Duration) {
+        if self.book.fault == Fault::Repeats {
+            let again = answer.clone().input(call);
+            self.plan_in(after * 2, Event::Come { life, input: again });
+        }
+        self.plan_in(after, Event::Come { life, input: answer.input(call) });
+    }
+
+    /// A mail comes to the mail server.
+    pub(super) fn posted(&mut self, life: u64, mail: &Mail) {
+        let before = self.post.delivered().len();
+        let receipt = self.post.take(mail, self.now.time);
+        if self.post.delivered().len() > before {
+            let again = !self.mailed.insert(mail.id.to_string());
+            self.oracle.mailed(self.now, mail);
+            self.tell(What::Mailed { number: self.mailed.len(), mail: mail.clone(), again });
+        }
+        let late = if let Fault::Slow(late) = self.post.fault { late } else { Duration::ZERO };
+        let (outcome, after) = match receipt {
+            Receipt::Now(outcome) => (outcome, (late + self.way()).min(MAIL_PATIENCE)),
+            Receipt::Late(failure) => (Err(failure), MAIL_PATIENCE),
+        };
+        let input = Input::MailSent { mail: mail.id.clone(), outcome };
+        self.plan_in(after, Event::Come { life, input });
+    }
+
+    /// A connection to a feed is tried.
+    pub(super) fn connect(&mut self, life: u64, feed: Feed, call: Call, expires: Duration) {
+        if life != self.lives || self.server.is_none() {
+            return;
+        }
+        let refused = |kind, detail| Some((kind, detail, Duration::ZERO));
+        let trouble = match self.wire(feed).fault {
+            Fault::Down => refused(FailureKind::Refused, "502 Bad Gateway"),
+            Fault::Refuses => refused(FailureKind::Refused, "500 signature is invalid"),
+            Fault::Hangs => Some((FailureKind::TimedOut, "no answer within 10s", ACCESS_PATIENCE)),
+            Fault::Slow(by) if by >= ACCESS_PATIENCE => {
+                Some((FailureKind::TimedOut, "no answer within 10s", ACCESS_PATIENCE))
+            }
+            Fault::None
+            | Fault::Slow(_)
+            | Fault::Mute
+            | Fault::Garbles
+            | Fault::LosesAnswers
+            | Fault::IgnoresChanges
+            | Fault::Repeats => None,
+        };
+        match trouble {
+            Some((kind, detail, after)) => {
+                let reason = failure(kind, &format!("{feed}: {detail}"));
+                let way = self.way();
+                let input = Input::FeedClosed { feed, connection: call, reason };
+                self.plan_in(after + way, Event::Come { life, input });
+            }
+            None => {
+                let expires = self.now.time.plus(expires);
+                self.wire(feed).connect(call, expires);
+            }
+        }
+    }
+
+    /// All connections of a feed end, as at its restart.
+    pub(super) fn hang_up(&mut self, feed: Feed) {
+        let calls = self.wire(feed).hang_up();
+        self.end(feed, calls, "ended without a close frame");
+    }
+
+    fn end(&mut self, feed: Feed, calls: Vec<Call>, why: &str) {
+        for connection in calls {
+            let reason = failure(FailureKind::Ended, &format!("{feed}: {why}"));
+            let way = self.way();
+            let at = self.now.time.plus(way);
+            let at = self.wire(feed).arrives(at);
+            let input = Input::FeedClosed { feed, connection, reason };
+            self.plan_at(at, Event::Come { life: self.lives, input });
+        }
+    }
+
+    /// A feed takes a snapshot, and everybody who listens gets it.
+    pub(super) fn snapshot(&mut self, feed: Feed) {
+        let now = self.now.time;
+        let expired = self.wire(feed).expire(now);
+        self.end(feed, expired, "the token has expired");
+        let listeners: Vec<Call> = self.wire(feed).listeners().collect();
+        if listeners.is_empty() {
+            return;
+        }
+        let mut reports = self.equipment.reports(feed, now);
+        // A feed lists its connections in any order.
+        let turn = usize::try_from(self.chance.below(reports.len() as u64)).unwrap_or_default();
+        reports.rotate_left(turn);
+        let fault = self.wire(feed).fault;
+        let late = if let Fault::Slow(late) = fault { late } else { Duration::ZERO };
+        let way = self.way();
+        let at = self.wire(feed).arrives(now.plus(late + way));
+        let copies = if fault == Fault::Repeats { 2 } else { 1 };
+        for connection in listeners {
+            for _ in 1..copies {
+                let input = Input::Reported { feed, connection, reports: reports.clone() };
+                self.plan_at(at, Event::Come { life: self.lives, input });
+            }
+            let reports = if self.wire(feed).is_last(connection) {
+                std::mem::take(&mut reports)
+            } else {
+                reports.clone()
+            };
+            let input = Input::Reported { feed, connection, reports };
+            self.plan_at(at, Event::Come { life: self.lives, input });
+        }
+    }
+
+    /// A feed sends a text: whatever the real parser makes of it reaches the core.
+    pub(super) fn say(&mut self, feed: Feed, text: &str) {
+        let Some(snapshot) = frame::read(feed, text).snapshot else { return };
+        let listeners: Vec<Call> = self.wire(feed).listeners().collect();
+        for connection in listeners {
+            let way = self.way();
+            let at = self.now.time.plus(way);
+            let at = self.wire(feed).arrives(at);
+            let input = Input::Reported { feed, connection, reports: snapshot.reports.clone() };
+            self.plan_at(at, Event::Come { life: self.lives, input });
+        }
+    }
+}

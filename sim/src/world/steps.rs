@@ -1,0 +1,188 @@
+//! What the agenda holds comes to pass: the scenario's steps, and the services' own business.
+
+use std::time::Duration;
+
+use status_core::{Feed, Input, ResourceName, Wall};
+
+use super::{Event, World};
+use crate::describe;
+use crate::scenario::{Fault, Sending, Service, Step};
+use crate::timeline::What;
+
+/// A feed ends a connection whose other side has not read for so long.
+const SLOW_READER: Duration = Duration::from_secs(10);
+
+impl World<'_> {
+    pub(super) fn happen(&mut self, event: Event) {
+        match event {
+            Event::Step(number) => {
+                let step = &self.scenario.steps[number].step;
+                self.tell(What::Happened { text: describe::step(step) });
+                self.take(step);
+                self.measure();
+            }
+            Event::Expect(number) => self.check_expectation(number),
+            Event::Snapshot { feed, rhythm } => {
+                if self.wire(feed).rhythm == rhythm {
+                    self.snapshot(feed);
+                    let every = self.wire(feed).every;
+                    self.plan_in(every, Event::Snapshot { feed, rhythm });
+                }
+            }
+            Event::Flap(flap) => {
+                let next = self.equipment.flap(&flap, self.now.time);
+                self.measure();
+                if let Some(next) = next {
+                    self.plan_in(next.period, Event::Flap(next));
+                }
+            }
+            Event::Heal { service, fault } => {
+                if self.faults.get(&service) == Some(&fault) {
+                    self.tell(What::Happened { text: format!("{} is well again", service.as_str()) });
+                    self.set_fault(service, Fault::None);
+                    self.measure();
+                }
+            }
+            Event::Connect { life, feed, call, expires } => self.connect(life, feed, call, expires),
+            Event::Ask { life, call, request } => self.asked(life, call, &request),
+            Event::Post { life, mail } => self.posted(life, &mail),
+            Event::Come { life, input } => self.arrive(life, input),
+            Event::Resume { life } => self.resume(life),
+        }
+    }
+
+    /// A snapshot comes only if its connection is still there.
+    fn arrive(&mut self, life: u64, input: Input) {
+        if let Input::Reported { feed, connection, .. } = &input
+            && !self.wire(*feed).is_connected(*connection)
+        {
+            return;
+        }
+        self.come(life, input);
+    }
+
+    fn take(&mut self, step: &Step) {
+        let now = self.now.time;
+        match step {
+            Step::Stream { topics, does } => topics.iter().for_each(|topic| self.set_stream(topic, *does)),
+            Step::Twins { topics, count } => {
+                topics.iter().for_each(|topic| self.equipment.set_twins(topic, *count));
+            }
+            Step::Plug { experiments, connected } => {
+                experiments.iter().for_each(|name| self.equipment.plug(name, *connected, now));
+            }
+            Step::Jump { experiments, connected } => {
+                experiments.iter().for_each(|name| self.equipment.set_jump(name, *connected));
+            }
+            Step::Add { experiment, streams } => self.equipment.add(experiment, streams, now),
+            Step::Remove { experiments } => experiments.iter().for_each(|name| self.equipment.remove(name)),
+            Step::Service { service, fault, lasts } => self.strike(*service, *fault, *lasts),
+            Step::ReportEvery { feed, every } => self.set_every(*feed, *every),
+            Step::Garbage { feed, text } => self.say(*feed, text),
+            Step::LoadManifest => self.load_manifest(),
+            Step::RestartBook => self.restart_book(),
+            Step::Require { resource, stub, streams } => self.book.require(resource, stub, streams),
+            Step::Withdraw { resources } => resources.iter().for_each(|name| self.book.withdraw(name)),
+            Step::Person { resources, available, reason } => self.person(resources, *available, reason),
+            Step::RefuseRecipients { addresses } => self.post.refuse(addresses),
+            Step::SetClock { millis } => {
+                self.now.wall = Wall::from_millis(self.now.wall.as_millis().saturating_add_signed(*millis));
+            }
+            Step::Suspend { lasts } => self.suspend(*lasts),
+            Step::Kill => self.kill(),
+            Step::Start => self.start(),
+        }
+    }
+
+    fn set_stream(&mut self, topic: &str, does: Sending) {
+        if let Some(flap) = self.equipment.set_stream(topic, does, self.now.time) {
+            self.plan_in(flap.period, Event::Flap(flap));
+        }
+    }
+
+    fn strike(&mut self, service: Service, fault: Fault, lasts: Option<Duration>) {
+        self.set_fault(service, fault);
+        if let (Some(lasts), Some(number)) = (lasts, self.faults.get(&service)) {
+            let fault = *number;
+            self.plan_in(lasts, Event::Heal { service, fault });
+        }
+    }
+
+    pub(super) fn set_fault(&mut self, service: Service, fault: Fault) {
+        *self.faults.entry(service).or_default() += 1;
+        match service {
+            Service::Relay | Service::Jump => {
+                let feed = if service == Service::Relay { Feed::Relay } else { Feed::Jump };
+                self.wire(feed).fault = fault;
+                if fault == Fault::Down {
+                    self.hang_up(feed);
+                }
+            }
+            Service::Book => {
+                self.book.fault = fault;
+                self.oracle.book_is(self.now.time, fault);
+            }
+            Service::Mail => {
+                self.post.fault = fault;
+                self.oracle.mail_is(self.now.time, fault);
+            }
+        }
+    }
+
+    pub(super) fn set_every(&mut self, feed: Feed, every: Duration) {
+        let wire = self.wire(feed);
+        if wire.every == every {
+            return;
+        }
+        wire.every = every;
+        wire.rhythm += 1;
+        let rhythm = wire.rhythm;
+        self.plan_in(every, Event::Snapshot { feed, rhythm });
+    }
+
+    fn load_manifest(&mut self) {
+        self.book.load(self.now.wall);
+        self.oracle.book_changed(self.now.time);
+        self.note_bookings();
+    }
+
+    fn restart_book(&mut self) {
+        self.book.restart();
+        self.oracle.book_changed(self.now.time);
+        self.note_bookings();
+    }
+
+    fn person(&mut self, resources: &[String], available: bool, reason: &str) {
+        for resource in resources {
+            self.book.set(&ResourceName::from(resource.as_str()), available, reason);
+        }
+        self.oracle.book_changed(self.now.time);
+        self.note_bookings();
+    }
+
+    fn suspend(&mut self, lasts: Duration) {
+        let life = self.lives;
+        if let Some(server) = self.server.as_mut().filter(|server| !server.suspended) {
+            server.suspended = true;
+            self.plan_in(lasts, Event::Resume { life });
+        }
+    }
+
+    /// The machine goes on: what came meanwhile comes now, and feeds have ended what was not read.
+    fn resume(&mut self, life: u64) {
+        let due = match &mut self.server {
+            Some(server) if life == self.lives && server.suspended => {
+                server.suspended = false;
+                server.monitor.deadline().at
+            }
+            Some(_) | None => return,
+        };
+        let backlog = self.server.as_mut().map(|server| std::mem::take(&mut server.backlog));
+        for input in backlog.unwrap_or_default() {
+            self.arrive(life, input);
+        }
+        if self.now.time.since(due) > SLOW_READER {
+            Feed::BOTH.into_iter().for_each(|feed| self.hang_up(feed));
+        }
+    }
+}
