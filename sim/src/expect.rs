@@ -1,12 +1,12 @@
-//! Whether what a scenario expects has come to pass.
+//! Whether what a scenario expects has come to pass, as the timeline tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::scenario::Expectation;
+use crate::scenario::{Expectation, Scenario};
 use crate::timeline::{Timeline, What};
 
 /// An expectation that was not met.
@@ -24,60 +24,114 @@ impl fmt::Display for Unmet {
     }
 }
 
-/// What has come to pass so far.
-pub(crate) struct Seen<'a> {
-    pub(crate) timeline: &'a Timeline,
-    pub(crate) alerts: &'a [String],
-    pub(crate) changes: &'a BTreeMap<String, usize>,
-    pub(crate) bookable: &'a dyn Fn(&str) -> Option<bool>,
-}
-
-/// What of an expectation is not met.
-pub(crate) fn unmet(expected: &Expectation, at: Duration, seen: &Seen<'_>) -> Vec<Unmet> {
+/// What of a scenario's expectations is not met.
+#[must_use]
+pub fn unmet(scenario: &Scenario, timeline: &Timeline) -> Vec<Unmet> {
     let mut unmet = Vec::new();
-    let mut say = |what: String| unmet.push(Unmet { at, what });
-    if let Some(mails) = expected.mails {
-        let found = seen.timeline.mails().count();
-        if found != mails {
-            say(format!("{mails} mails were expected, and {found} have arrived"));
-        }
-    }
-    for (name, count) in &expected.events {
-        let found = events(seen.timeline, name).count();
-        if found != *count {
-            say(format!("{count} events of {name} were expected, and there are {found}"));
-        }
-    }
-    for (name, count) in &expected.changes {
-        let found = seen.changes.get(name).copied().unwrap_or_default();
-        if found != *count {
-            say(format!("{name} was expected to be changed {count} times, and was {found} times"));
-        }
-    }
-    for (names, available) in [(&expected.available, true), (&expected.unavailable, false)] {
-        for name in names.iter().filter(|name| (seen.bookable)(name) != Some(available)) {
-            say(format!("{name} {}", wrong_booking(available, (seen.bookable)(name))));
-        }
-    }
-    for (names, healthy) in [(&expected.healthy, true), (&expected.unhealthy, false)] {
-        for name in names.iter().filter(|name| events(seen.timeline, name).last() != Some(healthy)) {
-            say(format!(
-                "the last event of {name} was expected to be {}",
-                if healthy { "healthy" } else { "unhealthy" }
-            ));
-        }
-    }
-    for text in expected
-        .mailed
-        .iter()
-        .filter(|text| !seen.timeline.mails().any(|(_, mail)| mail.body.contains(*text)))
-    {
-        say(format!("no mail has the text {text:?}"));
-    }
-    if let Some(alerts) = expected.alerts.as_ref().filter(|alerts| *alerts != seen.alerts) {
-        say(format!("the system alerts {alerts:?} were expected, and {:?} stand", seen.alerts));
+    for expected in &scenario.expect {
+        let at = expected.at.unwrap_or(scenario.lasts);
+        let seen = Seen::until(timeline, at);
+        unmet.extend(seen.misses(expected).into_iter().map(|what| Unmet { at, what }));
     }
     unmet
+}
+
+/// What has come to pass until a time.
+#[derive(Default)]
+struct Seen<'a> {
+    mails: Vec<&'a str>,
+    /// Of each experiment's events, whether it was healthy.
+    events: BTreeMap<&'a str, Vec<bool>>,
+    changes: BTreeMap<&'a str, usize>,
+    bookable: BTreeMap<&'a str, bool>,
+    alerts: BTreeSet<&'a str>,
+}
+
+impl<'a> Seen<'a> {
+    fn until(timeline: &'a Timeline, at: Duration) -> Self {
+        let mut seen = Self::default();
+        for entry in timeline.entries.iter().take_while(|entry| entry.at() <= at) {
+            match &entry.what {
+                What::Event { experiment, healthy, .. } => {
+                    seen.events.entry(experiment).or_default().push(*healthy);
+                }
+                What::Asked { resource, .. } => *seen.changes.entry(resource).or_default() += 1,
+                What::Booking { resource, available: Some(available), .. } => {
+                    seen.bookable.insert(resource, *available);
+                }
+                What::Booking { resource, available: None, .. } => {
+                    seen.bookable.remove(resource.as_str());
+                }
+                What::AlertRaised { alert, .. } => {
+                    seen.alerts.insert(alert);
+                }
+                What::AlertCleared { alert } => {
+                    seen.alerts.remove(alert.as_str());
+                }
+                What::Mailed { mail, again: false, .. } => seen.mails.push(&mail.body),
+                What::Mailed { .. } | What::Happened { .. } | What::Stands { .. } | What::Noted { .. } => {}
+            }
+        }
+        seen
+    }
+
+    fn misses(&self, expected: &Expectation) -> Vec<String> {
+        let mut misses = self.wrong_counts(expected);
+        misses.extend(self.wrong_states(expected));
+        for text in expected.mailed.iter().filter(|text| !self.mails.iter().any(|body| body.contains(*text)))
+        {
+            misses.push(format!("no mail has the text {text:?}"));
+        }
+        if let Some(alerts) = &expected.alerts {
+            let names: BTreeSet<&str> = alerts.iter().map(String::as_str).collect();
+            if names != self.alerts {
+                misses
+                    .push(format!("the system alerts {names:?} were expected, and {:?} stand", self.alerts));
+            }
+        }
+        misses
+    }
+
+    fn wrong_counts(&self, expected: &Expectation) -> Vec<String> {
+        let mut misses = Vec::new();
+        if let Some(mails) = expected.mails.filter(|mails| *mails != self.mails.len()) {
+            misses.push(format!("{mails} mails were expected, and {} have arrived", self.mails.len()));
+        }
+        for (name, count) in &expected.events {
+            let found = self.events.get(name.as_str()).map_or(0, Vec::len);
+            if found != *count {
+                misses.push(format!("{count} events of {name} were expected, and there are {found}"));
+            }
+        }
+        for (name, count) in &expected.changes {
+            let found = self.changes.get(name.as_str()).copied().unwrap_or_default();
+            if found != *count {
+                misses
+                    .push(format!("{name} was expected to be changed {count} times, and was {found} times"));
+            }
+        }
+        misses
+    }
+
+    fn wrong_states(&self, expected: &Expectation) -> Vec<String> {
+        let mut misses = Vec::new();
+        for (names, available) in [(&expected.available, true), (&expected.unavailable, false)] {
+            for name in names {
+                let found = self.bookable.get(name.as_str()).copied();
+                if found != Some(available) {
+                    misses.push(format!("{name} {}", wrong_booking(available, found)));
+                }
+            }
+        }
+        for (names, healthy) in [(&expected.healthy, true), (&expected.unhealthy, false)] {
+            let last = |name: &String| self.events.get(name.as_str()).and_then(|events| events.last());
+            for name in names.iter().filter(|name| last(name) != Some(&healthy)) {
+                let health = if healthy { "healthy" } else { "unhealthy" };
+                misses.push(format!("the last event of {name} was expected to be {health}"));
+            }
+        }
+        misses
+    }
 }
 
 fn wrong_booking(available: bool, found: Option<bool>) -> &'static str {
@@ -86,20 +140,4 @@ fn wrong_booking(available: bool, found: Option<bool>) -> &'static str {
         (true, _) => "was expected to be bookable, and is not",
         (false, _) => "was expected not to be bookable, and is",
     }
-}
-
-/// Of each event of an experiment, whether it was healthy.
-fn events<'a>(timeline: &'a Timeline, name: &'a str) -> impl Iterator<Item = bool> + 'a {
-    timeline.entries.iter().filter_map(move |entry| match &entry.what {
-        What::Event { experiment, healthy, .. } if experiment == name => Some(*healthy),
-        What::Event { .. }
-        | What::Happened { .. }
-        | What::Stands { .. }
-        | What::AlertRaised { .. }
-        | What::AlertCleared { .. }
-        | What::Noted { .. }
-        | What::Asked { .. }
-        | What::Booking { .. }
-        | What::Mailed { .. } => None,
-    })
 }

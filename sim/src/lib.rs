@@ -1,8 +1,9 @@
 //! Everything that stands in for the real services.
 
 mod chance;
+mod decisions;
 pub mod describe;
-mod expect;
+pub mod expect;
 mod measure;
 pub mod mock;
 mod oracle;
@@ -12,6 +13,6 @@ pub mod timeline;
 mod world;
 
 pub use chance::Chance;
-pub use expect::Unmet;
+pub use decisions::Decisions;
 pub use measure::Figures;
 pub use oracle::{Promise, Violation};

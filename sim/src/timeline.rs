@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use status_core::{Mail, Wall};
+use status_core::{Mail, Note, Wall};
 
 /// Everything that happened, and what was decided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -95,6 +95,32 @@ pub enum What {
         /// Whether the same mail had arrived before.
         again: bool,
     },
+}
+
+impl From<&Note> for What {
+    fn from(note: &Note) -> Self {
+        match note {
+            Note::Event { experiment, event, available } => Self::Event {
+                experiment: experiment.to_string(),
+                healthy: event.healthy,
+                available: *available,
+                issues: event.issues.iter().map(ToString::to_string).collect(),
+            },
+            Note::AlertRaised { alert, detail } => {
+                Self::AlertRaised { alert: alert.to_string(), detail: detail.clone() }
+            }
+            Note::AlertCleared { alert } => Self::AlertCleared { alert: alert.to_string() },
+            Note::Held { .. }
+            | Note::Released { .. }
+            | Note::SlowFeed { .. }
+            | Note::Slept { .. }
+            | Note::Judging
+            | Note::ForgotExperiment { .. }
+            | Note::ForgotStream { .. }
+            | Note::UnmatchedRequirement { .. }
+            | Note::MailGivenUp { .. } => Self::Noted { text: note.to_string() },
+        }
+    }
 }
 
 /// How an experiment stands.

@@ -14,9 +14,7 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use status_core::{
-    Action, Call, Experiment, Feed, Input, Mail, Monitor, Note, Now, ResourceName, Time, Wall,
-};
+use status_core::{Action, Call, Experiment, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall};
 
 use crate::Chance;
 use crate::expect;
@@ -60,8 +58,8 @@ pub(crate) struct World<'a> {
     timeline: Timeline,
     states: BTreeMap<String, State>,
     mailed: BTreeSet<String>,
-    unmet: Vec<expect::Unmet>,
-    changes: BTreeMap<String, usize>,
+    /// How often book was asked to change something.
+    changes: usize,
     /// What book last said of each resource, as the timeline has it.
     bookings: BTreeMap<ResourceName, bool>,
     inputs: u64,
@@ -80,8 +78,6 @@ struct Server {
 enum Event {
     /// The scenario's step with this number.
     Step(usize),
-    /// The scenario's expectation with this number.
-    Expect(usize),
     /// A feed takes a snapshot, if its rhythm is still this.
     Snapshot { feed: Feed, rhythm: u64 },
     /// A stream flaps.
@@ -123,17 +119,13 @@ impl<'a> World<'a> {
             timeline: Timeline::default(),
             states: BTreeMap::new(),
             mailed: BTreeSet::new(),
-            unmet: Vec::new(),
-            changes: BTreeMap::new(),
+            changes: 0,
             bookings: BTreeMap::new(),
             inputs: 0,
             settings,
         };
         for (number, step) in scenario.steps.iter().enumerate() {
             world.plan(step.at, Event::Step(number));
-        }
-        for (number, one) in scenario.expect.iter().enumerate() {
-            world.plan(one.at.unwrap_or(scenario.lasts), Event::Expect(number));
         }
         for feed in Feed::BOTH {
             let first = world.chance.millis(500, 1_500);
@@ -189,11 +181,11 @@ impl<'a> World<'a> {
 
     pub(crate) fn into_outcome(mut self) -> Outcome {
         self.measure();
-        let changes = self.changes.values().sum();
-        let figures = self.meter.figures(self.timeline.mails().count(), changes);
+        let figures = self.meter.figures(self.timeline.mails().count(), self.changes);
+        let unmet = expect::unmet(self.scenario, &self.timeline);
         let mut violations = self.oracle.into_violations();
         violations.iter_mut().for_each(|violation| violation.after = violation.at.since(BEGINNING));
-        Outcome { timeline: self.timeline, violations, unmet: self.unmet, figures, inputs: self.inputs }
+        Outcome { timeline: self.timeline, violations, unmet, figures, inputs: self.inputs }
     }
 
     fn running(&self) -> Option<&Monitor> {
@@ -342,50 +334,6 @@ impl<'a> World<'a> {
             Feed::Relay => &mut self.relay,
             Feed::Jump => &mut self.jump,
         }
-    }
-
-    fn book_says(&self, resource: &str) -> Option<bool> {
-        self.book.says(&ResourceName::from(resource)).map(|said| said.available)
-    }
-
-    fn check_expectation(&mut self, number: usize) {
-        let expected = &self.scenario.expect[number];
-        let alerts = self.running().map_or_else(Vec::new, |monitor| {
-            monitor.alerts().iter().map(|(alert, ..)| alert.to_string()).collect()
-        });
-        let seen = expect::Seen {
-            timeline: &self.timeline,
-            alerts: &alerts,
-            changes: &self.changes,
-            bookable: &|resource| self.book_says(resource),
-        };
-        let at = expected.at.unwrap_or(self.scenario.lasts);
-        self.unmet.extend(expect::unmet(expected, at, &seen));
-    }
-
-    fn note(&mut self, note: &Note) {
-        let what = match note {
-            Note::Event { experiment, event, available } => What::Event {
-                experiment: experiment.to_string(),
-                healthy: event.healthy,
-                available: *available,
-                issues: event.issues.iter().map(ToString::to_string).collect(),
-            },
-            Note::AlertRaised { alert, detail } => {
-                What::AlertRaised { alert: alert.to_string(), detail: detail.clone() }
-            }
-            Note::AlertCleared { alert } => What::AlertCleared { alert: alert.to_string() },
-            Note::Held { .. }
-            | Note::Released { .. }
-            | Note::SlowFeed { .. }
-            | Note::Slept { .. }
-            | Note::Judging
-            | Note::ForgotExperiment { .. }
-            | Note::ForgotStream { .. }
-            | Note::UnmatchedRequirement { .. }
-            | Note::MailGivenUp { .. } => What::Noted { text: note.to_string() },
-        };
-        self.tell(what);
     }
 }
 

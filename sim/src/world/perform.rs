@@ -24,7 +24,7 @@ impl World<'_> {
             Action::FetchManifest { call } => self.ask(call, Request::Manifest),
             Action::ReadAvailability { call, resource } => self.ask(call, Request::Read(resource)),
             Action::SetAvailability { call, resource, available, reason } => {
-                *self.changes.entry(resource.to_string()).or_default() += 1;
+                self.changes += 1;
                 let name = resource.to_string();
                 self.tell(What::Asked { resource: name, available, reason: reason.clone() });
                 self.ask(call, Request::Set { resource, available, reason });
@@ -41,7 +41,7 @@ impl World<'_> {
                 self.plan_in(way, Event::Post { life, mail });
             }
             Action::LogHealth => {}
-            Action::Note(note) => self.note(&note),
+            Action::Note(note) => self.tell(What::from(&note)),
         }
     }
 

@@ -21,7 +21,6 @@ impl World<'_> {
                 self.take(step);
                 self.measure();
             }
-            Event::Expect(number) => self.check_expectation(number),
             Event::Snapshot { feed, rhythm } => {
                 if self.wire(feed).rhythm == rhythm {
                     self.snapshot(feed);
