@@ -1,6 +1,6 @@
 //! The one place where clocks are read. Everything else is told the time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 use status_core::{Now, Time, Wall};
@@ -9,6 +9,11 @@ use status_core::{Now, Time, Wall};
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Now;
+
+    /// For how long one must wait until so much has passed on this clock.
+    fn wait_for(&self, span: Duration) -> Duration {
+        span
+    }
 }
 
 /// The clocks of this machine.

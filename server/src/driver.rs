@@ -17,7 +17,6 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::journal::Journal;
 use crate::log::write_health;
 use crate::state::state_json;
 
@@ -58,16 +57,23 @@ const WAITING_INPUTS: usize = 64;
 /// The driver looks up at least this often, however far off the deadline is.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// Sees everything that goes into the core and comes out of it.
+pub trait Watcher: Send {
+    /// The core is about to be told this.
+    fn input(&mut self, now: Now, input: &Input);
+    /// The core asks for this.
+    fn action(&mut self, now: Now, action: &Action);
+}
+
 /// Drives the core until `stop`.
-pub async fn run(shared: Shared, services: Services, stop: CancellationToken) {
+pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, stop: CancellationToken) {
     let (sender, mut inputs) = mpsc::channel(WAITING_INPUTS);
     let clock = Arc::clone(&services.clock);
     let mut hands = Hands { services, sender, feeds: BTreeMap::new() };
-    let mut journal = Journal::default();
     let mut input = Input::Wake;
     loop {
         let now = clock.now();
-        journal.input(now.time, &input);
+        watcher.input(now, &input);
         let (actions, deadline, state) = {
             let mut monitor = shared.monitor();
             let actions = monitor.handle(now, input);
@@ -75,7 +81,7 @@ pub async fn run(shared: Shared, services: Services, stop: CancellationToken) {
             (actions, monitor.deadline(), state)
         };
         // The log may be slow: it is written without the lock.
-        actions.iter().for_each(|action| journal.action(action));
+        actions.iter().for_each(|action| watcher.action(now, action));
         if let Some(state) = state {
             write_health(&state);
         }
@@ -86,7 +92,7 @@ pub async fn run(shared: Shared, services: Services, stop: CancellationToken) {
             biased;
             () = stop.cancelled() => break,
             Some(input) = inputs.recv() => input,
-            () = tokio::time::sleep(time_left(clock.now(), deadline)) => Input::Wake,
+            () = tokio::time::sleep(clock.wait_for(time_left(clock.now(), deadline))) => Input::Wake,
         };
     }
     hands.let_go();

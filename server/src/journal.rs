@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use status_adapters::repeated::Repeated;
-use status_core::{Action, Call, Failure, Input, Lasting, Note, ResourceName, SystemAlert, Time};
+use status_core::{Action, Call, Failure, Input, Lasting, Note, Now, ResourceName, SystemAlert, Time};
+
+use crate::driver::Watcher;
 
 /// Remembers what the log has said, so that it is not said again and again.
 #[derive(Default)]
@@ -13,9 +15,10 @@ pub struct Journal {
     asked: BTreeMap<Call, (&'static str, ResourceName)>,
 }
 
-impl Journal {
+impl Watcher for Journal {
     /// Writes down what an input says of a service, if the log does not say so yet.
-    pub fn input(&mut self, now: Time, input: &Input) {
+    fn input(&mut self, now: Now, input: &Input) {
+        let now = now.time;
         match input {
             Input::Wake => {}
             Input::Reported { feed, .. } => self.well(now, feed.as_str()),
@@ -32,7 +35,7 @@ impl Journal {
     }
 
     /// Writes down what was decided.
-    pub fn action(&mut self, action: &Action) {
+    fn action(&mut self, _: Now, action: &Action) {
         match action {
             Action::SetAvailability { call, resource, available, reason } => {
                 self.asked.insert(*call, ("setting the availability of", resource.clone()));
@@ -55,7 +58,9 @@ impl Journal {
             }
         }
     }
+}
 
+impl Journal {
     fn resource(&mut self, now: Time, call: Call, failure: Option<&Failure>) {
         let asked = self.asked.remove(&call);
         self.answer(now, "book's resources", asked.as_ref(), failure);

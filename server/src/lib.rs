@@ -8,6 +8,7 @@ pub mod journal;
 pub mod listener;
 pub mod log;
 pub mod profile;
+pub mod rehearsal;
 pub mod serve;
 pub mod settings;
 pub mod state;

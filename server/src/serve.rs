@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{self, Services, Shared};
+use crate::journal::Journal;
 use crate::settings::Settings;
 use crate::{api, listener, profile};
 
@@ -71,7 +72,8 @@ impl Server {
         }
         let app = api::router(self.shared.clone());
         let answering = tokio::spawn(listener::serve(self.listener, app, stop.clone()));
-        let mut driving = tokio::spawn(driver::run(self.shared, self.services, stop.clone()));
+        let mut driving =
+            tokio::spawn(driver::run(self.shared, self.services, Journal::default(), stop.clone()));
         let broken = tokio::select! {
             // At the stop the driver ends, too, and may be the first to be noticed.
             biased;
@@ -91,7 +93,8 @@ impl Server {
     }
 }
 
-fn services(settings: &Settings) -> Result<Services, String> {
+/// The real adapters to the services that the settings name.
+pub(crate) fn services(settings: &Settings) -> Result<Services, String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let token_life = settings.core.query_book_every.max(Duration::from_secs(60));
     let book = HttpBook::new(settings.book.clone(), settings.timeout_book, token_life, Arc::clone(&clock))?;

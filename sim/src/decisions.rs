@@ -8,7 +8,7 @@ use crate::timeline::{Timeline, What};
 /// What was decided about each thing, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decisions {
-    /// Of each experiment, what its events say.
+    /// Of each experiment, how it was by turns: healthy or not, and what was wrong in the end.
     pub events: BTreeMap<String, Vec<String>>,
     /// Of each resource, what it was made.
     pub changes: BTreeMap<String, Vec<bool>>,
@@ -19,7 +19,9 @@ pub struct Decisions {
 impl Decisions {
     /// What was decided in a run.
     ///
-    /// A change that was asked for again, since it was refused or not kept, is one decision.
+    /// A change that was asked for again, since it was refused or not kept, is one decision. Whether
+    /// relay or jump is the first to tell that an experiment is gone depends on when they report, so
+    /// of events that follow each other and are all bad the last counts.
     #[must_use]
     pub fn of(timeline: &Timeline) -> Self {
         let mut decisions = Self::default();
@@ -27,8 +29,9 @@ impl Decisions {
             match &entry.what {
                 What::Event { experiment, healthy, issues, .. } => {
                     let health = if *healthy { "healthy" } else { "unhealthy" };
-                    let event = format!("{health} [{}]", issues.join(", "));
-                    decisions.events.entry(experiment.clone()).or_default().push(event);
+                    let events = decisions.events.entry(experiment.clone()).or_default();
+                    events.pop_if(|last| last.starts_with(&format!("{health} ")));
+                    events.push(format!("{health} [{}]", issues.join(", ")));
                 }
                 What::Asked { resource, available, .. } => {
                     let changes = decisions.changes.entry(resource.clone()).or_default();

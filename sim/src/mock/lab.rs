@@ -24,6 +24,8 @@ pub struct Lab(Arc<Mutex<World>>);
 struct World {
     experiments: BTreeMap<String, Experiment>,
     resources: BTreeMap<String, Resource>,
+    /// So many times as fast as ours its time goes; 0 means as fast.
+    speed: u32,
 }
 
 /// What book is to book, as the manifest has it.
@@ -65,6 +67,15 @@ impl Lab {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A world with nothing in it, whose time goes so many times as fast as ours: what transmitted a
+    /// second ago, it says, transmitted that many seconds ago.
+    #[must_use]
+    pub fn at_speed(speed: u32) -> Self {
+        let lab = Self::new();
+        lab.world().speed = speed;
+        lab
     }
 
     /// A world with the experiments `pend00`, `pend01` and so on, all well: each has these
@@ -228,8 +239,9 @@ impl Lab {
     /// Everything that is connected to relay.
     pub(super) fn relay_connections(&self) -> Vec<Connection> {
         let world = self.world();
+        let speed = world.speed.max(1);
         let streams = world.experiments.values().flat_map(|e| &e.streams);
-        streams.flat_map(|(topic, stream)| stream.connections(topic)).collect()
+        streams.flat_map(|(topic, stream)| stream.connections(topic, speed)).collect()
     }
 
     /// Everything that is connected to jump.
@@ -331,11 +343,13 @@ impl Stream {
         Self { connected: Some(clock::since_1970()), sending, twins: 0, watchers: 0 }
     }
 
-    fn connections(&self, topic: &str) -> Vec<Connection> {
+    fn connections(&self, topic: &str, speed: u32) -> Vec<Connection> {
         const SCOPES: [&str; 3] = ["write", "read", "expt"];
         let Some(connected) = self.connected else { return Vec::new() };
-        let main =
-            Connection { tx: self.sending.traffic(), ..Connection::of_experiment(topic, &SCOPES, connected) };
+        let main = Connection {
+            tx: self.sending.traffic(speed),
+            ..Connection::of_experiment(topic, &SCOPES, connected)
+        };
         let twins = (0..self.twins).map(|_| Connection::of_experiment(topic, &SCOPES, connected));
         let watchers = (0..self.watchers).map(|i| Connection::of_watcher(topic, connected, i));
         std::iter::once(main).chain(twins).chain(watchers).collect()
@@ -343,12 +357,12 @@ impl Stream {
 }
 
 impl Sending {
-    fn traffic(self) -> Traffic {
+    fn traffic(self, speed: u32) -> Traffic {
         let last = match self {
             Self::Never => return Traffic::default(),
-            Self::SilentFor { already, since } => already + since.elapsed(),
+            Self::SilentFor { already, since } => already + since.elapsed() * speed,
             Self::Every { period, since } => {
-                let passed = since.elapsed().as_nanos() % period.as_nanos().max(1);
+                let passed = (since.elapsed() * speed).as_nanos() % period.as_nanos().max(1);
                 Duration::from_nanos(u64::try_from(passed).unwrap_or(u64::MAX))
             }
         };

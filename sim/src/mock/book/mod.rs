@@ -197,6 +197,12 @@ impl Book {
         self.shared.state.borrow().requests.iter().cloned().collect()
     }
 
+    /// Its state, for whoever wants to see each change.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<BookState> {
+        self.shared.state.subscribe()
+    }
+
     /// Waits until a condition holds for its state, and gives that.
     ///
     /// # Errors

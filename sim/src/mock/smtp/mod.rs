@@ -183,6 +183,12 @@ impl Smtp {
         self.shared.seen.borrow().mails.iter().cloned().collect()
     }
 
+    /// What it has seen, for whoever wants to see each change.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<SmtpSeen> {
+        self.shared.seen.subscribe()
+    }
+
     /// Waits until there were so many mails in all, and gives those that it kept.
     ///
     /// # Errors

@@ -1,0 +1,196 @@
+//! A scenario over real sockets: the real driver and adapters against mock servers, with time that goes
+//! faster than ours.
+//!
+//! It makes the same timeline as the virtual run, and must come to the same decisions.
+
+mod clock;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use status_core::{Action, Input, Mail, Monitor, Now};
+use status_sim::mock::{BookState, Dialect, Lab, Services, ServicesOptions};
+use status_sim::scenario::{self, RelayVersion, Scenario};
+use status_sim::timeline::{Timeline, What};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::{self, Shared, Watcher};
+use crate::serve;
+use crate::settings::Settings;
+use clock::FastClock;
+use stage::{Notebook, Stage};
+
+/// The longest that anything in the mocks is waited for.
+const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Plays a scenario over real sockets, so many times as fast as it is written, until its end or `stop`.
+///
+/// # Errors
+/// What kept it from being played.
+pub async fn rehearse(scenario: &Scenario, speed: u32, stop: CancellationToken) -> Result<Timeline, String> {
+    let speed = speed.max(1);
+    let chosen = scenario::Settings::read(&scenario.settings).map_err(|error| error.to_string())?;
+    let lab = furnish(scenario, speed);
+    let services = Services::start(&lab, options(scenario, speed))
+        .await
+        .map_err(|error| format!("no mock services: {error}"))?;
+    let clock = Arc::new(FastClock::new(speed));
+    let notebook = Notebook::new(Arc::clone(&clock));
+    let theatre = Theatre { settings: settings(&services, &chosen, speed)?, clock, notebook };
+    let watching = [
+        tokio::spawn(watch_book(services.book.watch(), theatre.notebook.clone())),
+        tokio::spawn(watch_mails(services.smtp.watch(), theatre.notebook.clone())),
+    ];
+    let notebook = theatre.notebook.clone();
+    let mut stage = Stage::new(services, theatre, speed);
+    stage.start_server()?;
+    let played = tokio::select! {
+        played = stage.play(scenario) => played,
+        () = stop.cancelled() => Ok(()),
+    };
+    stage.kill_server().await;
+    watching.iter().for_each(JoinHandle::abort);
+    played.map(|()| notebook.into_timeline())
+}
+
+/// What a server is started with, as often as that happens.
+struct Theatre {
+    settings: Settings,
+    clock: Arc<FastClock>,
+    notebook: Notebook,
+}
+
+/// A server that runs.
+struct Running {
+    shared: Shared,
+    driver: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Theatre {
+    fn start(&self) -> Result<Running, String> {
+        let mut services = serve::services(&self.settings)?;
+        services.clock = Arc::clone(&self.clock) as Arc<dyn status_adapters::clock::Clock>;
+        let monitor = Monitor::new(self.settings.core.clone(), services.clock.now());
+        let shared = Shared::new(monitor);
+        let stop = CancellationToken::new();
+        let watcher = self.notebook.clone();
+        let driver = tokio::spawn(driver::run(shared.clone(), services, watcher, stop.clone()));
+        Ok(Running { shared, driver, stop })
+    }
+}
+
+impl Watcher for Notebook {
+    fn input(&mut self, _: Now, _: &Input) {}
+
+    fn action(&mut self, _: Now, action: &Action) {
+        match action {
+            Action::SetAvailability { resource, available, reason, .. } => self.tell(What::Asked {
+                resource: resource.to_string(),
+                available: *available,
+                reason: reason.clone(),
+            }),
+            Action::Note(note) => self.tell(What::from(note)),
+            Action::FetchManifest { .. }
+            | Action::ReadAvailability { .. }
+            | Action::OpenFeed { .. }
+            | Action::CloseFeed { .. }
+            | Action::SendMail { .. }
+            | Action::LogHealth => {}
+        }
+    }
+}
+
+/// The lab as it is when the scenario begins.
+fn furnish(scenario: &Scenario, speed: u32) -> Lab {
+    let lab = Lab::at_speed(speed);
+    for (name, experiment) in &scenario.lab.experiments {
+        let streams: Vec<&str> = experiment.streams.iter().map(String::as_str).collect();
+        lab.add_experiment(name, &streams);
+        let resource = format!("r-{name}");
+        match &experiment.required {
+            Some(required) => stage::require(&lab, &resource, name, required),
+            None => lab.remove_resource(&resource),
+        }
+    }
+    lab
+}
+
+fn options(scenario: &Scenario, speed: u32) -> ServicesOptions {
+    let mut options = ServicesOptions::default();
+    options.relay.dialect = match scenario.lab.relay {
+        RelayVersion::V07 => Dialect::RelayV07,
+        RelayVersion::V08 => Dialect::RelayV08,
+    };
+    options.relay.stats_every = scenario.lab.relay_every / speed;
+    options.jump.stats_every = scenario.lab.jump_every / speed;
+    options.relay.seed = scenario.seed;
+    options.jump.seed = scenario.seed;
+    options
+}
+
+/// The settings as the environment of these services makes them, with what the scenario chose.
+fn settings(services: &Services, chosen: &scenario::Settings, speed: u32) -> Result<Settings, String> {
+    let variables = services.environment().into_iter();
+    let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let (mut settings, _) = Settings::from_vars(variables).map_err(|problems| problems.to_string())?;
+    settings.core = chosen.core.clone();
+    settings.timeout_book = chosen.timeout_book / speed;
+    Ok(settings)
+}
+
+/// Tells what book says of each resource, whenever that changes.
+async fn watch_book(mut states: tokio::sync::watch::Receiver<BookState>, notebook: Notebook) {
+    let mut known: BTreeMap<String, bool> = BTreeMap::new();
+    loop {
+        let now = states.borrow_and_update().availability.clone();
+        for (resource, said) in &now {
+            if known.insert(resource.clone(), said.available) != Some(said.available) {
+                let reason = said.reason.clone();
+                let available = Some(said.available);
+                notebook.tell(What::Booking { resource: resource.clone(), available, reason });
+            }
+        }
+        known.retain(|resource, _| {
+            let keep = now.contains_key(resource);
+            if !keep {
+                let resource = resource.clone();
+                notebook.tell(What::Booking { resource, available: None, reason: String::new() });
+            }
+            keep
+        });
+        if states.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells of each mail that arrives.
+async fn watch_mails(mut seen: tokio::sync::watch::Receiver<status_sim::mock::SmtpSeen>, notebook: Notebook) {
+    let mut told = 0;
+    let mut ids: BTreeMap<String, usize> = BTreeMap::new();
+    loop {
+        let (kept, mails) = {
+            let seen = seen.borrow_and_update();
+            (seen.kept, seen.mails.clone())
+        };
+        let new = usize::try_from(kept - told).unwrap_or(usize::MAX).min(mails.len());
+        for mail in mails.iter().skip(mails.len() - new) {
+            let id = mail.header("Message-ID").unwrap_or_default().to_owned();
+            let again = ids.contains_key(&id);
+            let next = ids.len() + 1;
+            let number = *ids.entry(id.clone()).or_insert(next);
+            let mail =
+                Mail { id: id.as_str().into(), subject: mail.subject().into(), body: mail.body.clone() };
+            notebook.tell(What::Mailed { number, mail, again });
+        }
+        told = kept;
+        if tokio::time::timeout(FOR_EVER, seen.changed()).await.is_err() {
+            return;
+        }
+    }
+}

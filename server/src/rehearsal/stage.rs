@@ -1,0 +1,273 @@
+//! The scenario's steps, done to mock servers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use status_adapters::clock::Clock;
+use status_core::Feed;
+use status_sim::describe;
+use status_sim::mock::{self, BookFault, FeedFault, Lab, Services, SmtpFault};
+use status_sim::scenario::{Fault, Scenario, Sending, Service, Step};
+use status_sim::timeline::{Entry, Timeline, What};
+use tokio::task::JoinHandle;
+
+use super::clock::FastClock;
+use super::{Running, Theatre};
+
+/// What happened so far.
+#[derive(Clone)]
+pub(super) struct Notebook {
+    clock: Arc<FastClock>,
+    timeline: Arc<Mutex<Timeline>>,
+}
+
+impl Notebook {
+    pub(super) fn new(clock: Arc<FastClock>) -> Self {
+        Self { clock, timeline: Arc::default() }
+    }
+
+    /// Writes down what happens now.
+    pub(super) fn tell(&self, what: What) {
+        let millis = u64::try_from(self.clock.passed().as_millis()).unwrap_or(u64::MAX);
+        let entry = Entry { millis, wall: self.clock.now().wall, what };
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner).entries.push(entry);
+    }
+
+    pub(super) fn into_timeline(self) -> Timeline {
+        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        timeline.entries.sort_by_key(|entry| entry.millis);
+        timeline
+    }
+}
+
+/// The mock servers, and the server that runs before them.
+pub(super) struct Stage {
+    services: Arc<Services>,
+    theatre: Theatre,
+    speed: u32,
+    server: Option<Running>,
+    /// The end of each service's fault, and each stream that flaps.
+    healing: BTreeMap<Service, JoinHandle<()>>,
+    flapping: BTreeMap<String, JoinHandle<()>>,
+}
+
+impl Stage {
+    pub(super) fn new(services: Services, theatre: Theatre, speed: u32) -> Self {
+        Self {
+            services: Arc::new(services),
+            theatre,
+            speed,
+            server: None,
+            healing: BTreeMap::new(),
+            flapping: BTreeMap::new(),
+        }
+    }
+
+    /// Starts a server, if none runs.
+    pub(super) fn start_server(&mut self) -> Result<(), String> {
+        if self.server.is_none() {
+            self.server = Some(self.theatre.start()?);
+        }
+        Ok(())
+    }
+
+    /// Ends the server at once.
+    pub(super) async fn kill_server(&mut self) {
+        if let Some(running) = self.server.take() {
+            running.stop.cancel();
+            // It was told to end; whether it did so well is not the question.
+            let _ = running.driver.await;
+        }
+    }
+
+    /// Takes each step at its time, and waits for the end.
+    pub(super) async fn play(&mut self, scenario: &Scenario) -> Result<(), String> {
+        for timed in &scenario.steps {
+            self.wait_until(timed.at).await;
+            self.theatre.notebook.tell(What::Happened { text: describe::step(&timed.step) });
+            self.take(&timed.step).await?;
+        }
+        self.wait_until(scenario.lasts).await;
+        Ok(())
+    }
+
+    async fn wait_until(&self, at: Duration) {
+        let left = at.saturating_sub(self.theatre.clock.passed());
+        tokio::time::sleep(self.theatre.clock.wait_for(left)).await;
+    }
+
+    async fn take(&mut self, step: &Step) -> Result<(), String> {
+        let lab = self.services.lab.clone();
+        match step {
+            Step::Stream { topics, does } => topics.iter().for_each(|topic| self.set_stream(topic, *does)),
+            Step::Twins { topics, count } => topics.iter().for_each(|topic| lab.set_twins(topic, *count)),
+            Step::Plug { experiments, connected } => {
+                experiments
+                    .iter()
+                    .for_each(|name| if *connected { lab.plug(name) } else { lab.unplug(name) });
+            }
+            Step::Jump { experiments, connected } => {
+                experiments.iter().for_each(|name| lab.set_jump(name, *connected));
+            }
+            Step::Add { experiment, streams } => add(&lab, experiment, streams),
+            Step::Remove { experiments } => experiments.iter().for_each(|name| lab.remove_experiment(name)),
+            Step::Service { service, fault, lasts } => self.strike(*service, *fault, *lasts),
+            Step::ReportEvery { feed, every } => self.feed(*feed).set_stats_every(*every / self.speed),
+            Step::Garbage { feed, text } => self.feed(*feed).send_raw(text.as_str()),
+            Step::LoadManifest => self.services.book.load_manifest(),
+            Step::RestartBook => self.services.book.restart(),
+            Step::Require { resource, stub, streams } => require(&lab, resource, stub, streams),
+            Step::Withdraw { resources } => resources.iter().for_each(|name| lab.remove_resource(name)),
+            Step::Person { resources, available, reason } => resources.iter().for_each(|name| {
+                self.services.book.override_resource(name, *available, reason);
+            }),
+            Step::RefuseRecipients { addresses } => {
+                let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+                self.services.smtp.set_unknown_recipients(&addresses);
+            }
+            Step::SetClock { millis } => self.theatre.clock.set_by(*millis),
+            Step::Suspend { lasts } => self.suspend(*lasts),
+            Step::Kill => self.kill_server().await,
+            Step::Start => self.start_server()?,
+        }
+        Ok(())
+    }
+
+    fn feed(&self, feed: Feed) -> &mock::Feed {
+        match feed {
+            Feed::Relay => &self.services.relay,
+            Feed::Jump => &self.services.jump,
+        }
+    }
+
+    fn set_stream(&mut self, topic: &str, does: Sending) {
+        if let Some(flapping) = self.flapping.remove(topic) {
+            flapping.abort();
+        }
+        let lab = self.services.lab.clone();
+        match does {
+            Sending::Every(every) => lab.transmit_every(topic, every),
+            Sending::Silent => lab.silence(topic),
+            Sending::Never => lab.never_transmitted(topic),
+            Sending::Gone => lab.disconnect(topic),
+            Sending::Flapping(period) => {
+                let flapping = tokio::spawn(flap(lab, topic.to_owned(), period / self.speed));
+                self.flapping.insert(topic.to_owned(), flapping);
+            }
+        }
+    }
+
+    fn strike(&mut self, service: Service, fault: Fault, lasts: Option<Duration>) {
+        if let Some(healing) = self.healing.remove(&service) {
+            healing.abort();
+        }
+        set_fault(&self.services, service, fault, self.speed);
+        let Some(lasts) = lasts else { return };
+        let (services, notebook) = (Arc::clone(&self.services), self.theatre.notebook.clone());
+        let (wait, speed) = (lasts / self.speed, self.speed);
+        let healing = tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            notebook.tell(What::Happened { text: format!("{} is well again", service.as_str()) });
+            set_fault(&services, service, Fault::None, speed);
+        });
+        self.healing.insert(service, healing);
+    }
+
+    /// The driver cannot go on while somebody else holds its core.
+    fn suspend(&self, lasts: Duration) {
+        if let Some(running) = &self.server {
+            let (shared, wait) = (running.shared.clone(), lasts / self.speed);
+            tokio::task::spawn_blocking(move || {
+                let held = shared.monitor();
+                std::thread::sleep(wait);
+                drop(held);
+            });
+        }
+    }
+}
+
+/// A new experiment, or more streams of one, which is in no manifest.
+fn add(lab: &Lab, name: &str, streams: &[String]) {
+    if lab.experiments().iter().any(|known| known == name) {
+        streams.iter().for_each(|stream| lab.add_stream(name, &format!("{name}-st-{stream}")));
+        return;
+    }
+    let resource = format!("r-{name}");
+    let before = lab.resources().remove(&resource);
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    lab.add_experiment(name, &streams);
+    match before {
+        None => lab.remove_resource(&resource),
+        Some(before) => {
+            let streams: Vec<&str> = before.streams.iter().map(String::as_str).collect();
+            lab.set_resource(&resource, &before.topic_stub, &streams);
+        }
+    }
+}
+
+/// What a resource requires, as the manifest has it.
+pub(super) fn require(lab: &Lab, resource: &str, stub: &str, streams: &[String]) {
+    let streams: Vec<String> = streams.iter().map(|stream| format!("st-{stream}")).collect();
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    lab.set_resource(resource, stub, &streams);
+}
+
+async fn flap(lab: Lab, topic: String, period: Duration) {
+    loop {
+        lab.disconnect(&topic);
+        tokio::time::sleep(period).await;
+        lab.transmit(&topic);
+        tokio::time::sleep(period).await;
+    }
+}
+
+fn set_fault(services: &Services, service: Service, fault: Fault, speed: u32) {
+    match service {
+        Service::Relay => services.relay.set_fault(feed_fault(fault, speed)),
+        Service::Jump => services.jump.set_fault(feed_fault(fault, speed)),
+        Service::Book => services.book.set_fault(book_fault(fault, speed)),
+        Service::Mail => services.smtp.set_fault(smtp_fault(fault)),
+    }
+}
+
+fn feed_fault(fault: Fault, speed: u32) -> FeedFault {
+    match fault {
+        Fault::Down => FeedFault::Down,
+        Fault::Slow(by) => FeedFault::Slow(by / speed),
+        Fault::Hangs => FeedFault::Hang,
+        Fault::Refuses => FeedFault::RefuseTokens,
+        Fault::Mute => FeedFault::Silent,
+        Fault::Garbles => FeedFault::Frame("rubbish".to_owned()),
+        Fault::Repeats => FeedFault::Merged,
+        Fault::None | Fault::LosesAnswers | Fault::IgnoresChanges => FeedFault::None,
+    }
+}
+
+fn book_fault(fault: Fault, speed: u32) -> BookFault {
+    match fault {
+        Fault::Down => BookFault::Down,
+        Fault::Slow(by) => BookFault::Slow(by / speed),
+        Fault::Hangs => BookFault::Hang,
+        Fault::Refuses => BookFault::RefuseTokens,
+        Fault::Garbles => BookFault::Html,
+        Fault::LosesAnswers => BookFault::LosesAnswers,
+        Fault::IgnoresChanges => BookFault::IgnoresChanges,
+        Fault::None | Fault::Mute | Fault::Repeats => BookFault::None,
+    }
+}
+
+fn smtp_fault(fault: Fault) -> SmtpFault {
+    match fault {
+        Fault::Down => SmtpFault::Down,
+        Fault::Hangs => SmtpFault::HangsAtGreeting,
+        Fault::Refuses => SmtpFault::TextLater,
+        Fault::LosesAnswers => SmtpFault::CutsAfterText,
+        Fault::None
+        | Fault::Slow(_)
+        | Fault::Mute
+        | Fault::Garbles
+        | Fault::IgnoresChanges
+        | Fault::Repeats => SmtpFault::None,
+    }
+}
