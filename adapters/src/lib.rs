@@ -13,6 +13,7 @@ pub mod feed;
 mod http;
 pub mod mail;
 pub mod repeated;
+pub mod secrets;
 pub mod service;
 mod tls;
 pub mod token;

@@ -149,6 +149,22 @@ async fn a_code_that_is_said_back_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_code_is_hidden_before_the_answer_is_cut() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://{}/x?code={CODE}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_head(&mut stream).await;
+        let body = format!("{} {CODE}", "x".repeat(100));
+        let answer = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let failure = refusal(Feed::Relay, &access_to(&uri).await).await;
+    assert_holds(&failure, FailureKind::Refused, &["<code>"]);
+    assert!(!failure.detail.contains(&CODE[..8]), "{failure}");
+}
+
+#[tokio::test]
 async fn a_hung_service_is_given_up() {
     let hung = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = hung.local_addr().unwrap();

@@ -316,6 +316,32 @@ async fn a_refused_login_shows_no_password() {
     assert!(!log.text().contains(&BASE64_STANDARD.encode(PASSWORD)));
 }
 
+#[tokio::test]
+async fn no_answer_shows_the_password_however_long_it_is() {
+    let identity = Identity::new();
+    let sent = BASE64_STANDARD.encode(format!("\0status@b.org\0{PASSWORD}"));
+    for at in ["AUTH", "MAIL", "RCPT", "DATA", "TEXT"] {
+        let (long, sent) = (format!("{} {PASSWORD}", "x".repeat(285)), sent.clone());
+        for said in [long, sent] {
+            let tls = Some((identity.acceptor.clone(), false));
+            let answer = format!("554 {said}");
+            let script = move |line: &str| match line {
+                line if line.starts_with(at) => Do::Say(answer.clone()),
+                _ => Do::Well,
+            };
+            let (port, _) = smtp::start(&["STARTTLS", "AUTH PLAIN"], tls, script).await;
+            let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
+            let failure = soon(trusting.send(&mail())).await.unwrap_err();
+            assert!(failure.detail.contains("<pass"), "{at}: {failure:?}");
+            assert!(!failure.detail.contains("correct"), "{at}: {failure:?}");
+            assert!(
+                !failure.detail.contains(&BASE64_STANDARD.encode("\0status@b.org\0")[..10]),
+                "{failure:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn somebody_must_be_written_to() {
     let nobody = MailSettings { to: Vec::new(), cc: Vec::new(), ..settings(25) };

@@ -73,19 +73,19 @@ fn told(feed: Feed, address: &Address, error: Error) -> Failure {
             failure(feed, address, FailureKind::Unreachable, &what)
         }
         error => {
-            let what = format!("is no websocket: {}", address.without_code(&error.to_string()));
+            let what = format!("is no websocket: {}", address.secrets().hide(&error.to_string()));
             failure(feed, address, FailureKind::Garbled, &what)
         }
     }
 }
 
 fn refused(feed: Feed, address: &Address, response: &Response) -> Failure {
-    let refusal = refusal::read(response.body().as_deref().unwrap_or_default());
+    let refusal = refusal::read(response.body().as_deref().unwrap_or_default(), &address.secrets());
     let what = format!(
         "refused to open: {}, saying {:?}; likely cause: what is in front of {feed} is down, or passes no \
          websockets on; {feed}'s access point gave this address",
         response.status(),
-        address.without_code(&refusal.message)
+        refusal.message
     );
     failure(feed, address, FailureKind::Refused, &what)
 }

@@ -108,7 +108,7 @@ impl WsFeed {
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
                 Some(Ok(Message::Close(frame))) => {
                     connect::say_goodbye(socket, None).await;
-                    return Ending::closed(frame.as_ref()).told(self.feed, address, count);
+                    return Ending::closed(frame.as_ref(), address).told(self.feed, address, count);
                 }
                 Some(Err(error)) => {
                     let ending = Ending::broken(&error);
