@@ -10,13 +10,16 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use status_adapters::FeedSource;
 use status_adapters::feed::LARGEST_MESSAGE;
-use status_core::{FailureKind, Feed};
-use support::feed::{CODE, Connected, HOUR, ONE_EXPT, ONE_HOST, TWO_EXPTS, access_to, assert_holds, feed};
-use support::{Log, SECRET, soon};
+use status_core::{Failure, FailureKind, Feed};
+use support::feed::{
+    CODE, Connected, HOUR, ONE_EXPT, ONE_HOST, TWO_EXPTS, access_to, assert_holds, feed, listen,
+};
+use support::{Log, SECRET, read_head, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -46,6 +49,50 @@ async fn jump_is_asked_and_listened_to() {
     assert_eq!(requests[0].url.path(), "/tenant/x/api/v1/connect/stats");
     jump.send(ONE_HOST).await;
     assert_eq!(jump.next().await, 1);
+}
+
+/// Answers a request for a websocket with these lines, and whatever comes behind the answer.
+async fn answered(lines: &str, behind: &[u8]) -> Result<usize, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let access = access_to(&format!("ws://{}/x?code={CODE}", listener.local_addr().unwrap())).await;
+    let (ended, mut snapshots) = listen(Feed::Relay, &access);
+    let (mut stream, _) = soon(listener.accept()).await.unwrap();
+    let head = read_head(&mut stream).await;
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let accept = derive_accept_key(key.as_bytes());
+    let lines = lines.replace("<accept>", &accept);
+    let answer = format!("HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n");
+    stream.write_all(&[answer.as_bytes(), behind].concat()).await.unwrap();
+    match soon(snapshots.recv()).await {
+        Some(reports) => Ok(reports.len()),
+        None => Err(soon(ended).await.unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_may_be_given_in_any_legal_words() {
+    let (length, text) = ((TWO_EXPTS.len() as u16).to_be_bytes(), TWO_EXPTS.as_bytes());
+    let snapshot = [&[0x81, 126][..], &length, text].concat();
+    for connection in ["Upgrade", "upgrade", "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade"] {
+        let lines =
+            format!("Upgrade: WebSocket\r\nConnection: {connection}\r\nSec-WebSocket-Accept: <accept>\r\n");
+        assert_eq!(answered(&lines, &snapshot).await, Ok(2), "{connection}");
+    }
+    for (lines, part) in [
+        ("Connection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\n", "websocket"),
+        ("Upgrade: websocket\r\nSec-WebSocket-Accept: <accept>\r\n", "Connection"),
+        ("Upgrade: websocket\r\nConnection: upgraded\r\nSec-WebSocket-Accept: <accept>\r\n", "Connection"),
+        ("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x<accept>\r\n", "Key"),
+        ("Upgrade: websocket\r\nConnection: Upgrade\r\n", "Key"),
+        (
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\n\
+             Sec-WebSocket-Protocol: x\r\n",
+            "subprotocol",
+        ),
+    ] {
+        let failure = answered(lines, &snapshot).await.unwrap_err();
+        assert_holds(&failure, FailureKind::Garbled, &["is no websocket", part]);
+    }
 }
 
 #[tokio::test]

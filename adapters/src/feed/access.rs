@@ -79,6 +79,11 @@ impl Address {
         self.0.as_str()
     }
 
+    /// Whether TLS is spoken there.
+    pub(super) fn is_secure(&self) -> bool {
+        self.0.scheme() == "wss"
+    }
+
     /// The host as a resolver takes it, and the port.
     pub(super) fn host_and_port(&self) -> (&str, u16) {
         let host = self.0.host_str().unwrap_or_default();

@@ -4,6 +4,7 @@ mod access;
 mod complaints;
 mod connect;
 mod ending;
+mod handshake;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
