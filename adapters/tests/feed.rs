@@ -21,7 +21,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 #[tokio::test]
@@ -110,6 +111,31 @@ async fn only_snapshots_are_handed_over() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_no_text_spoil_nothing_else() {
+    let mut relay = Connected::start(Feed::Relay).await;
+    let (two, one) = (TWO_EXPTS.as_bytes(), ONE_EXPT.as_bytes());
+    let in_a_name = [&b"[{\"userAgent\":\"\xff\","[..], &one[2..]].concat();
+    for (text, snapshot) in [
+        (vec![0xff, 0xfe], None),
+        ([two, b"\xff"].concat(), Some(2)),
+        ([b"\xff", one].concat(), Some(1)),
+        ([two, b"\x80\xff{\"cmd\":\"\xe4\"}", one].concat(), Some(1)),
+        (in_a_name, Some(1)),
+    ] {
+        for kind in [OpCode::Data(Data::Text), OpCode::Data(Data::Binary)] {
+            let (first, rest) = text.split_at(text.len() / 2);
+            let rest = Frame::message(rest.to_vec(), OpCode::Data(Data::Continue), true);
+            for frame in [Frame::message(first.to_vec(), kind, false), Frame::ping(""), rest] {
+                soon(relay.socket.send(Message::Frame(frame))).await.unwrap();
+            }
+            if let Some(snapshot) = snapshot {
+                assert_eq!(relay.next().await, snapshot, "{}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn pings_are_answered() {
     let mut relay = Connected::start(Feed::Relay).await;
     soon(relay.socket.send(Message::Ping("are you there".into()))).await.unwrap();
@@ -191,11 +217,11 @@ async fn a_connection_that_ends_before_any_snapshot_never_worked() {
 #[tokio::test]
 async fn what_cannot_be_read_ends_it_with_a_reason() {
     let too_large = [&[0x81, 127][..], &(LARGEST_MESSAGE as u64 + 1).to_be_bytes()].concat();
-    let not_utf8 = vec![0x81, 2, 0xff, 0xfe];
+    let not_utf8 = vec![0x88, 4, 0x03, 0xe8, 0xff, 0xfe];
     let reserved = vec![0xf1, 0];
     for (bytes, code, part) in [
         (too_large, CloseCode::Size, "a message of 67108865 bytes came and at most 67108864 are read"),
-        (not_utf8, CloseCode::Invalid, "not UTF-8"),
+        (not_utf8, CloseCode::Invalid, "the reason to close it is not UTF-8"),
         (reserved, CloseCode::Protocol, "Reserved bits"),
     ] {
         let mut relay = Connected::start(Feed::Relay).await;

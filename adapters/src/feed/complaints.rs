@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use status_core::{Feed, Report, Time};
+use status_core::{Feed, Time};
 
 use crate::repeated::Repeated;
 use crate::wire::frame::{Frame, Refused};
@@ -12,7 +12,7 @@ use crate::wire::frame::{Frame, Refused};
 #[derive(Debug)]
 pub(super) struct Complaints {
     feed: Feed,
-    /// Frames that are no JSON, or no text.
+    /// Frames that are not JSON.
     junk: Repeated,
     /// Snapshots without a single valid report: a dialect that is not known.
     unusable: Repeated,
@@ -58,12 +58,6 @@ impl Complaints {
                 }
             }
         }
-    }
-
-    /// Complains about a frame that is no text. It holds no snapshot.
-    pub(super) fn not_text(&mut self, now: Time) -> Option<Vec<Report>> {
-        failed(&mut self.junk, now, &format!("{} sent a frame that is no text", self.feed));
-        None
     }
 }
 

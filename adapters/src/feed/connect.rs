@@ -18,13 +18,14 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::access::Address;
+use super::binary::AsBinary;
 use super::handshake::shake_hands;
 use super::{LARGEST_MESSAGE, PATIENCE};
 use crate::broken::Broken;
 use crate::wire::refusal;
 
 /// An open websocket.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<AsBinary<MaybeTlsStream<TcpStream>>>;
 
 /// Opens a websocket. That it is open proves nothing yet: a feed opens one with a bad code, too.
 pub(super) async fn open(feed: Feed, address: &Address, tls: &Arc<ClientConfig>) -> Result<Socket, Failure> {
@@ -61,7 +62,8 @@ async fn connect(address: &Address, tls: &Arc<ClientConfig>) -> Result<Socket, B
     } else {
         MaybeTlsStream::Plain(stream)
     };
-    let came = shake_hands(&mut stream, address.with_code()).await?;
+    let mut came = shake_hands(&mut stream, address.with_code()).await?;
+    let stream = AsBinary::new(stream, &mut came);
     Ok(WebSocketStream::from_partially_read(stream, came, Role::Client, Some(config)).await)
 }
 

@@ -55,9 +55,10 @@ impl Ending {
                 format!("we closed it, since a message of {size} bytes came and at most {max_size} are read"),
                 CloseCode::Size,
             ),
-            Error::Utf8(_) => {
-                Self::ours("we closed it, since a text came that is not UTF-8".to_owned(), CloseCode::Invalid)
-            }
+            Error::Utf8(_) => Self::ours(
+                "we closed it, since the reason to close it is not UTF-8".to_owned(),
+                CloseCode::Invalid,
+            ),
             error => Self::ours(format!("we closed it: {error}"), CloseCode::Protocol),
         }
     }
