@@ -8,6 +8,7 @@ mod broken;
 mod cause;
 pub mod clock;
 mod crypto;
+mod dial;
 pub mod fake;
 pub mod feed;
 mod http;

@@ -22,10 +22,14 @@ use super::binary::AsBinary;
 use super::handshake::shake_hands;
 use super::{LARGEST_MESSAGE, PATIENCE};
 use crate::broken::Broken;
+use crate::dial::dial;
 use crate::wire::refusal;
 
 /// An open websocket.
 pub(super) type Socket = WebSocketStream<AsBinary<MaybeTlsStream<TcpStream>>>;
+
+/// How much of our patience trying the host's addresses may take.
+const DIALLING: Duration = Duration::from_secs(8);
 
 /// Opens a websocket. That it is open proves nothing yet: a feed opens one with a bad code, too.
 pub(super) async fn open(feed: Feed, address: &Address, tls: &Arc<ClientConfig>) -> Result<Socket, Failure> {
@@ -56,7 +60,7 @@ async fn connect(address: &Address, tls: &Arc<ClientConfig>) -> Result<Socket, B
     let config = WebSocketConfig::default()
         .max_message_size(Some(LARGEST_MESSAGE))
         .max_frame_size(Some(LARGEST_MESSAGE));
-    let stream = TcpStream::connect(address.host_and_port()).await.map_err(Error::Io)?;
+    let stream = dial(address.host_and_port(), DIALLING).await.map_err(Error::Io)?;
     let mut stream = if address.is_secure() {
         over_tls(stream, address, tls).await?
     } else {
