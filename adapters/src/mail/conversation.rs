@@ -13,12 +13,10 @@ use status_core::Lasting;
 use tokio::time::timeout;
 
 use super::delivery::Delivery;
-use super::{MailAuth, MailSettings};
+use super::{MailAuth, MailPatience, MailSettings};
 use crate::broken::Broken;
+use crate::dial::dial;
 use crate::secrets::Secrets;
-
-/// How long one of a mail server's addresses may take to answer, before the next is tried.
-const CONNECTING: Duration = Duration::from_secs(10);
 
 /// How much is quoted of an answer, in characters.
 const QUOTED: usize = 300;
@@ -33,6 +31,7 @@ pub(super) struct Problem {
 pub(super) struct Conversation {
     connection: AsyncSmtpConnection,
     answers: Answers,
+    patience: MailPatience,
 }
 
 impl Conversation {
@@ -41,20 +40,17 @@ impl Conversation {
         settings: &MailSettings,
         tls: &TlsParameters,
         implicit_tls: bool,
+        patience: MailPatience,
     ) -> Result<Self, Problem> {
-        let server = (settings.host.as_str(), settings.port);
         let us = ClientId::default();
-        let implicit = implicit_tls.then(|| tls.clone());
         let answers = Answers::new(&settings.auth);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, Some(CONNECTING), &us, implicit, None)
-                .await
-                .map_err(|error| answers.for_now("cannot be reached", &error))?;
+        let implicit = implicit_tls.then(|| tls.clone());
+        let mut connection = connect(settings, &us, implicit, patience, &answers).await?;
         if connection.can_starttls() {
-            let begun = connection.starttls(tls.clone(), &us).await;
+            let begun = in_time("begin TLS", patience.answer, connection.starttls(tls.clone(), &us)).await?;
             begun.map_err(|error| answers.for_now("offers TLS, but fails to begin it", &error))?;
         }
-        let mut conversation = Self { connection, answers };
+        let mut conversation = Self { connection, answers, patience };
         conversation.log_in(&settings.auth).await?;
         Ok(conversation)
     }
@@ -71,7 +67,8 @@ impl Conversation {
             ));
         }
         let credentials = credentials(user, password);
-        self.connection.auth(DEFAULT_MECHANISMS, &credentials).await.map(drop).map_err(|error| {
+        let login = self.connection.auth(DEFAULT_MECHANISMS, &credentials);
+        in_time("answer the login", self.patience.answer, login).await?.map(drop).map_err(|error| {
             let cause = "likely cause: STATUS_EMAIL_PASSWORD or STATUS_EMAIL_FROM is wrong";
             let said = self.answers.said(&error);
             problem(&format!("refused the login of {user:?}: {said}; {cause}"))
@@ -88,12 +85,14 @@ impl Conversation {
         delivery.offered();
         let from = &settings.from.email;
         let answers = &self.answers;
-        let begun = self.connection.command(Mail::new(Some(from.clone()), Vec::new())).await;
-        begun.map_err(|error| {
+        let patience = self.patience.answer;
+        let begun = self.connection.command(Mail::new(Some(from.clone()), Vec::new()));
+        in_time("answer MAIL FROM", patience, begun).await?.map_err(|error| {
             answers.by_code(&format!("refused a mail from {from}"), &error, Lasting::ForNow)
         })?;
         for address in delivery.left.clone() {
-            match self.connection.command(Rcpt::new(address.clone(), Vec::new())).await {
+            let named = self.connection.command(Rcpt::new(address.clone(), Vec::new()));
+            match in_time(&format!("answer RCPT TO {address}"), patience, named).await? {
                 Ok(_) => delivery.accepted(address),
                 Err(error) if is_about_login(&error) || hangs_up(&error) => {
                     return Err(answers.for_now(&format!("refused a mail to {address}"), &error));
@@ -104,7 +103,7 @@ impl Conversation {
             }
         }
         if delivery.is_wanted() {
-            let waiting = self.connection.command(Data).await;
+            let waiting = in_time("answer DATA", patience, self.connection.command(Data)).await?;
             waiting.map_err(|error| answers.by_code("refused the mail", &error, Lasting::ForNow))?;
         }
         Ok(())
@@ -112,7 +111,9 @@ impl Conversation {
 
     /// Hands over the text that the mail server waits for.
     pub(super) async fn hand_over(&mut self, text: &[u8]) -> Result<(), Problem> {
-        let taken = self.connection.message(text).await;
+        let taken = in_time("say that it has the mail", self.patience.taking, self.connection.message(text));
+        // It may have it, and may be about to say so.
+        let taken = taken.await.map_err(|late| Problem { lasting: Lasting::Unclear, ..late })?;
         taken
             .map(drop)
             .map_err(|error| self.answers.by_code("did not take the mail", &error, Lasting::Unclear))
@@ -123,6 +124,38 @@ impl Conversation {
         // Everything that matters was said before.
         let _ = timeout(Duration::from_secs(1), self.connection.quit()).await;
     }
+}
+
+/// A connection to the mail server, and its greeting.
+async fn connect(
+    settings: &MailSettings,
+    us: &ClientId,
+    implicit_tls: Option<TlsParameters>,
+    patience: MailPatience,
+    answers: &Answers,
+) -> Result<AsyncSmtpConnection, Problem> {
+    let server = (settings.host.as_str(), settings.port);
+    let greeted = if implicit_tls.is_some() {
+        // The library can begin TLS only on a connection that it has made.
+        let (time, one) = (patience.connecting + patience.answer, Some(patience.connecting / 3));
+        let greeted = AsyncSmtpConnection::connect_tokio1(server, one, us, implicit_tls, None);
+        in_time("greet us over TLS", time, greeted).await?
+    } else {
+        let stream = in_time("take a connection", patience.connecting, dial(server, patience.connecting));
+        let stream = stream.await?.map_err(|error| {
+            let what = format!("cannot be reached: {}", Broken::new(&error));
+            Problem { lasting: Lasting::ForNow, what }
+        })?;
+        let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), us);
+        in_time("greet us", patience.answer, greeted).await?
+    };
+    greeted.map_err(|error| answers.for_now("cannot be reached", &error))
+}
+
+/// Waits for a step that the mail server is to take, but not for ever.
+async fn in_time<T>(step: &str, patience: Duration, taking: impl Future<Output = T>) -> Result<T, Problem> {
+    let late = |_| Problem { lasting: Lasting::ForNow, what: format!("did not {step} within {patience:?}") };
+    timeout(patience, taking).await.map_err(late)
 }
 
 /// Puts the mail server's answers in words, without what must not be shown.
