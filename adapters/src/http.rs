@@ -56,6 +56,8 @@ impl Caller {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(tls))
             .redirect(Policy::none())
+            // Websockets and mails go without one, so what is half behind one would only seem to work.
+            .no_proxy()
             .retry(reqwest::retry::never())
             .timeout(limits.time)
             // Long enough for requests in a row, and too short for the other end to have closed it.
