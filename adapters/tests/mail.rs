@@ -95,6 +95,16 @@ async fn a_mail_is_a_proper_message() {
 }
 
 #[tokio::test]
+async fn copies_alone_are_sent_too() {
+    let (port, heard) = smtp::start(&[], None, |_| Do::Well).await;
+    let copies = MailSettings { to: Vec::new(), ..settings(port) };
+    assert_eq!(soon(mailer(copies).send(&mail())).await, everybody());
+    assert_eq!(heard.recipients(), ["<gamma@a.org>", "<alpha@a.org>"]);
+    let text = &heard.texts()[0];
+    assert!(text.contains("\r\nCc: gamma@a.org, alpha@a.org\r\n") && !text.contains("\r\nTo:"), "{text}");
+}
+
+#[tokio::test]
 async fn any_text_goes_as_ascii() {
     let (port, heard) = smtp::start(&[], None, |_| Do::Well).await;
     let long = "x".repeat(5_000);
