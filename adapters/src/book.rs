@@ -97,15 +97,11 @@ impl HttpBook {
 #[async_trait]
 impl Book for HttpBook {
     async fn manifest(&self) -> Result<Manifest, Failure> {
-        let url = self.resources.clone();
-        let body = self.caller.ask(Method::GET, url.clone(), &self.token()).await?;
-        read_manifest(&body).map_err(|problem| self.caller.garbled(Method::GET, url, &body, &problem))
+        self.caller.ask_for(self.resources.clone(), &self.token(), read_manifest).await
     }
 
     async fn availability(&self, resource: &ResourceName) -> Result<Availability, Failure> {
-        let url = self.resource(resource)?;
-        let body = self.caller.ask(Method::GET, url.clone(), &self.token()).await?;
-        read_availability(&body).map_err(|problem| self.caller.garbled(Method::GET, url, &body, &problem))
+        self.caller.ask_for(self.resource(resource)?, &self.token(), read_availability).await
     }
 
     async fn set_availability(

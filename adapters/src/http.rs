@@ -14,8 +14,9 @@ use status_core::{Failure, FailureKind};
 use crate::broken::Broken;
 use crate::cause;
 use crate::crypto::install_crypto;
+use crate::secrets::Secrets;
 use crate::service::Service;
-use crate::wire::refusal::{self, Refusal};
+use crate::wire::refusal;
 
 /// How much is read of the body of an answer that is a refusal, in bytes.
 const LARGEST_REFUSAL: usize = 64 << 10;
@@ -55,6 +56,8 @@ impl Caller {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(tls))
             .redirect(Policy::none())
+            // Websockets and mails go without one, so what is half behind one would only seem to work.
+            .no_proxy()
             .retry(reqwest::retry::never())
             .timeout(limits.time)
             // Long enough for requests in a row, and too short for the other end to have closed it.
@@ -70,6 +73,22 @@ impl Caller {
         &self.service
     }
 
+    /// Asks for something, and reads the answer if it says success.
+    ///
+    /// Our token is hidden in it before it is read, since what is wrong with it is told by quoting it.
+    pub(crate) async fn ask_for<T>(
+        &self,
+        url: Url,
+        token: &SecretString,
+        read: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Failure> {
+        let body = self.ask(Method::GET, url.clone(), token).await?;
+        let secrets = Secrets::token(token);
+        let hidden = str::from_utf8(&body).map(|text| secrets.hide(text));
+        let read = read(hidden.as_deref().map_or(&body, str::as_bytes));
+        read.map_err(|problem| self.garbled(Method::GET, url, &body, &problem))
+    }
+
     /// Sends a request without a body, and returns the body of the answer if it says success.
     pub(crate) async fn ask(
         &self,
@@ -77,7 +96,7 @@ impl Caller {
         url: Url,
         token: &SecretString,
     ) -> Result<Vec<u8>, Failure> {
-        let asked = Asked { service: &self.service, method: method.clone(), url: url.clone(), token };
+        let asked = self.asked(method.clone(), url.clone(), Secrets::token(token));
         let response = self
             .client
             .request(method, url)
@@ -116,13 +135,17 @@ impl Caller {
         Ok(body)
     }
 
-    /// The answer said success, but makes no sense: `problem` says why.
+    /// The answer said success, but makes no sense: `problem` says why, and shows no secret.
     pub(crate) fn garbled(&self, method: Method, url: Url, body: &[u8], problem: &str) -> Failure {
-        let asked = Asked { service: &self.service, method, url, token: &SecretString::default() };
+        let asked = self.asked(method, url, Secrets::default());
         let page = cause::is_page(body);
         let problem = if page { "a web page" } else { problem };
         let cause = page.then(|| cause::of_page(&self.service));
         asked.failure(FailureKind::Garbled, "answered nonsense to", problem, cause.as_deref())
+    }
+
+    fn asked(&self, method: Method, url: Url, secrets: Secrets) -> Asked<'_> {
+        Asked { service: &self.service, method, url, secrets }
     }
 }
 
@@ -138,13 +161,12 @@ struct Asked<'a> {
     service: &'a Service,
     method: Method,
     url: Url,
-    token: &'a SecretString,
+    secrets: Secrets,
 }
 
 impl Asked<'_> {
     fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
-        let refusal = refusal::read(body);
-        let refusal = Refusal { message: self.without_token(&refusal.message), ..refusal };
+        let refusal = refusal::read(body, &self.secrets);
         let cause = cause::of_refusal(self.service, status, &refusal, cause::is_page(body));
         // The service itself knows the path but not what it names; a proxy or another service
         // that knows neither has no code, or speaks of the path.
@@ -160,7 +182,10 @@ impl Asked<'_> {
     fn redirected(&self, status: StatusCode, location: &HeaderValue) -> Failure {
         let to = location.to_str().ok().and_then(|text| self.url.join(text).ok());
         let (to, cause) = match to {
-            Some(to) => (shown(&to), cause::of_redirect(self.service, &self.url, &to)),
+            Some(to) => (
+                self.secrets.hide(&shown(&to)).into_owned(),
+                cause::of_redirect(self.service, &self.url, &to),
+            ),
             None => ("an address that makes no sense".to_owned(), None),
         };
         let answer = format!("{status} to {to}, which was not followed, since the token is not for others");
@@ -189,14 +214,6 @@ impl Asked<'_> {
             }
         }
         Failure { kind, detail }
-    }
-
-    /// What the service says, unless it says our token back to us.
-    fn without_token(&self, text: &str) -> String {
-        match self.token.expose_secret() {
-            "" => text.to_owned(),
-            token => text.replace(token, "<token>"),
-        }
     }
 }
 

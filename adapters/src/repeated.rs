@@ -20,66 +20,72 @@ use std::time::Duration;
 
 use status_core::Time;
 
-/// Remembers one kind of failure, and says which of its occurrences to log.
+/// Remembers what fails in one place, and says which of the failures to log.
 ///
-/// The first is logged at once. While it lasts, it is logged at intervals that grow from one
-/// minute to one hour; when its text changes, at most as often as that again. Its end is logged
-/// if its beginning was. One that comes back within a minute of its end counts as the same, so a
-/// failure that comes and goes doesn't flood the log either, whatever its text.
+/// Each kind of failure is logged when it begins. While it lasts, it is logged at intervals that
+/// grow from one minute to one hour, however many other kinds come between. Texts that differ in
+/// numbers only are of one kind. The end of all of them is logged if a beginning was. What comes back
+/// within a minute of the end counts as the same, so a failure that comes and goes doesn't flood the
+/// log either.
+///
+/// So many kinds are told apart at a time; one that has not come for an hour makes room. Those beyond
+/// share one interval, so that ever-new texts neither flood the log nor take more and more memory.
 #[derive(Clone, Debug, Default)]
 pub struct Repeated {
     spell: Option<Spell>,
 }
 
-/// A failure that lasts, or that ended so recently that it may come back.
+/// A time in which something fails, or that ended so recently that it may go on.
 #[derive(Clone, Debug)]
 struct Spell {
     since: Time,
     times: u64,
-    held: u64,
     ended: Option<Time>,
-    /// Whether the log says at present that it fails.
+    /// Whether the log says at present that something fails.
     told: bool,
-    logged: Time,
-    text: String,
-    same_text: Interval,
-    other_text: Interval,
+    kinds: Vec<Kind>,
+    /// All those that there was no room for.
+    others: Kind,
 }
 
-/// How long to wait after a line, until the next.
-#[derive(Clone, Copy, Debug)]
-struct Interval(Duration);
-
-impl Interval {
-    const FIRST: Duration = Duration::from_secs(60);
-    const LONGEST: Duration = Duration::from_secs(3_600);
-
-    fn grow(&mut self) {
-        self.0 = (self.0 * 2).min(Self::LONGEST);
-    }
+/// One kind of failure.
+#[derive(Clone, Debug)]
+struct Kind {
+    /// Its text without its numbers.
+    shape: String,
+    since: Time,
+    last: Time,
+    times: u64,
+    held: u64,
+    logged: Option<Time>,
+    /// How long to wait after a line, until the next.
+    interval: Duration,
 }
+
+/// How many kinds are told apart.
+const KINDS: usize = 16;
+
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(3_600);
 
 impl Repeated {
     /// It failed, and `text` says how. What comes back is to be logged.
     pub fn failed(&mut self, now: Time, text: &str) -> Option<Failing> {
+        self.failed_as(now, text, text)
+    }
+
+    /// Likewise, where `kind` is what other failures are compared with. It leaves out of the text
+    /// what may change without being news: names, or what is quoted.
+    pub fn failed_as(&mut self, now: Time, kind: &str, text: &str) -> Option<Failing> {
         let spell = match &mut self.spell {
             Some(spell) if !spell.is_over(now) => spell,
-            _ => {
-                self.spell = Some(Spell::new(now, text));
-                return Some(Failing { text: text.into(), times: 1, held: 0, lasted: Duration::ZERO });
-            }
+            spell => spell.insert(Spell::new(now)),
         };
         spell.ended = None;
         spell.times += 1;
-        let interval = if spell.text == text { &mut spell.same_text } else { &mut spell.other_text };
-        if now.since(spell.logged) < interval.0 {
-            spell.held += 1;
-            return None;
-        }
-        interval.grow();
-        (spell.logged, spell.told, spell.text) = (now, true, text.into());
-        let held = std::mem::take(&mut spell.held);
-        Some(Failing { text: text.into(), times: spell.times, held, lasted: now.since(spell.since) })
+        let failing = spell.kind(now, shape(kind)).failed(now, text);
+        spell.told |= failing.is_some();
+        failing
     }
 
     /// It did not fail this time. What comes back is to be logged.
@@ -92,31 +98,78 @@ impl Repeated {
         spell.ended.get_or_insert(now);
         std::mem::take(&mut spell.told).then(|| Over {
             times: spell.times,
-            held: std::mem::take(&mut spell.held),
+            held: spell.all().map(|kind| std::mem::take(&mut kind.held)).sum(),
             lasted: now.since(spell.since),
         })
     }
 }
 
 impl Spell {
-    fn new(now: Time, text: &str) -> Self {
-        Self {
-            since: now,
-            times: 1,
-            held: 0,
-            ended: None,
-            told: true,
-            logged: now,
-            text: text.into(),
-            same_text: Interval(Interval::FIRST),
-            other_text: Interval(Interval::FIRST),
-        }
+    fn new(now: Time) -> Self {
+        let others = Kind::new(now, String::new());
+        Self { since: now, times: 0, ended: None, told: false, kinds: Vec::new(), others }
     }
 
     /// Whether it ended so long ago that a failure now would be another.
     fn is_over(&self, now: Time) -> bool {
-        self.ended.is_some_and(|ended| now.since(ended) >= Interval::FIRST)
+        self.ended.is_some_and(|ended| now.since(ended) >= SHORTEST_INTERVAL)
     }
+
+    /// The kind of a failure, which is a new one if there is room.
+    fn kind(&mut self, now: Time, shape: String) -> &mut Kind {
+        if let Some(known) = self.kinds.iter().position(|kind| kind.shape == shape) {
+            return &mut self.kinds[known];
+        }
+        if self.kinds.len() == KINDS {
+            self.kinds.retain(|kind| now.since(kind.last) < LONGEST_INTERVAL);
+        }
+        if self.kinds.len() == KINDS {
+            return &mut self.others;
+        }
+        self.kinds.push_mut(Kind::new(now, shape))
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Kind> {
+        self.kinds.iter_mut().chain([&mut self.others])
+    }
+}
+
+impl Kind {
+    fn new(now: Time, shape: String) -> Self {
+        let interval = SHORTEST_INTERVAL;
+        Self { shape, since: now, last: now, times: 0, held: 0, logged: None, interval }
+    }
+
+    fn failed(&mut self, now: Time, text: &str) -> Option<Failing> {
+        self.times += 1;
+        self.last = now;
+        if let Some(logged) = self.logged {
+            if now.since(logged) < self.interval {
+                self.held += 1;
+                return None;
+            }
+            self.interval = (self.interval * 2).min(LONGEST_INTERVAL);
+        }
+        self.logged = Some(now);
+        let held = std::mem::take(&mut self.held);
+        Some(Failing { text: text.into(), times: self.times, held, lasted: now.since(self.since) })
+    }
+}
+
+/// A text with all its numbers and spans of time made the same.
+fn shape(text: &str) -> String {
+    let mut shape = String::new();
+    let mut in_number = false;
+    for c in text.chars() {
+        let goes_on = in_number && matches!(c, '.' | ':' | 'h' | 'm' | 's' | 'n' | 'u' | 'µ');
+        let was_in_number = std::mem::replace(&mut in_number, c.is_ascii_digit() || goes_on);
+        match (was_in_number, in_number) {
+            (_, false) => shape.push(c),
+            (false, true) => shape.push('0'),
+            (true, true) => {}
+        }
+    }
+    shape
 }
 
 /// A failure to be logged, as it prints.
@@ -124,11 +177,11 @@ impl Spell {
 pub struct Failing {
     /// What it is like this time.
     pub text: String,
-    /// How often it happened since it began, this time included.
+    /// How often this kind happened since it began, this time included.
     pub times: u64,
     /// How many of those were not logged since the last that was.
     pub held: u64,
-    /// How long ago it began.
+    /// How long ago this kind began.
     pub lasted: Duration,
 }
 
@@ -149,9 +202,9 @@ impl fmt::Display for Failing {
 /// The end of a failure to be logged, as it prints: `over after 3 times in 1m15s`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Over {
-    /// How often it happened.
+    /// How often anything happened.
     pub times: u64,
-    /// How many of those were not logged since the last that was.
+    /// How many of those were not logged since the last of their kind that was.
     pub held: u64,
     /// How long it lasted.
     pub lasted: Duration,
@@ -195,16 +248,74 @@ mod tests {
     }
 
     #[test]
-    fn a_new_text_is_logged_sooner_and_never_floods() {
+    fn each_kind_is_logged_when_it_begins_and_then_ever_more_rarely() {
         let mut repeated = Repeated::default();
-        for s in 0..3_600 {
-            repeated.failed(at(s), "no connection");
+        let mut logged = Vec::new();
+        for s in 0..200 {
+            for (from, text) in [(0, "502 Bad Gateway"), (5, "signature is invalid"), (9, "no connection")] {
+                let failing = (s >= from).then(|| repeated.failed(at(s), text)).flatten();
+                logged.extend(failing.map(|failing| (s, failing.text)));
+            }
         }
-        let other = repeated.failed(at(3_600), "signature is invalid").unwrap();
-        assert_eq!(other.text, "signature is invalid");
-        let logged =
-            (3_601..=7_200).filter(|s| repeated.failed(at(*s), &format!("expired {s} s ago")).is_some());
-        assert!(logged.count() <= 6);
+        let at_second = |second: u64| logged.iter().filter(move |(s, _)| *s == second).map(|(_, text)| text);
+        assert_eq!(at_second(0).collect::<Vec<_>>(), ["502 Bad Gateway"]);
+        assert_eq!(at_second(5).collect::<Vec<_>>(), ["signature is invalid"]);
+        assert_eq!(at_second(9).collect::<Vec<_>>(), ["no connection"]);
+        assert_eq!(logged.len(), 9, "each at its beginning, and twice more: {logged:?}");
+        let over = repeated.ended(at(200)).unwrap();
+        assert_eq!(over.to_string(), "over after 586 times in 3m20s");
+        assert_eq!(repeated.ended(at(201)), None);
+    }
+
+    #[test]
+    fn numbers_make_no_other_kind() {
+        for [one, other] in [
+            ["token is expired by 1m0.43s", "token is expired by 43.2s"],
+            ["token is expired by 2h3m4.5s", "token is expired by 150µs"],
+            ["nothing within 5s: 12", "nothing within 10s: 3456"],
+            ["at 2026-11-24T00:29:26Z: x", "at 2027-01-01T12:00:01.5Z: x"],
+        ] {
+            assert_eq!(shape(one), shape(other));
+        }
+        assert_ne!(shape("refused 500"), shape("refused 500, saying no"));
+        assert_eq!(shape("no numbers"), "no numbers");
+    }
+
+    #[test]
+    fn ever_new_texts_neither_flood_the_log_nor_take_memory() {
+        let mut repeated = Repeated::default();
+        let mut lines = Vec::new();
+        for s in 0..4 * 3_600_u64 {
+            let text: String =
+                s.to_string().chars().map(|digit| (b'a' + digit as u8 - b'0') as char).collect();
+            lines.extend(repeated.failed(at(s), &text).map(|_| s));
+            assert!(repeated.spell.as_ref().unwrap().kinds.len() <= KINDS);
+        }
+        let in_minute = |minute: u64| lines.iter().filter(|s| **s / 60 == minute).count();
+        assert_eq!(in_minute(0), KINDS + 1);
+        assert!((0..240).all(|minute| in_minute(minute) <= KINDS + 1), "{lines:?}");
+        assert!(lines.len() <= 4 * KINDS + 12, "{}", lines.len());
+    }
+
+    #[test]
+    fn a_kind_that_did_not_come_for_long_makes_room() {
+        let mut repeated = Repeated::default();
+        let kind = |i: usize| "x".repeat(i + 1);
+        for s in 0..7_200 {
+            repeated.failed(at(s), "always");
+        }
+        (0..KINDS - 1).for_each(|i| assert!(repeated.failed(at(7_200), &kind(i)).is_some()));
+        assert!(repeated.failed(at(7_201), "one more").is_some());
+        assert_eq!(repeated.failed(at(7_202), "and one"), None);
+        assert!(repeated.failed(at(11_000), "and one").is_some());
+        assert_eq!(repeated.failed(at(11_001), "and one"), None, "it is one of its own now");
+    }
+
+    #[test]
+    fn what_is_quoted_makes_no_other_kind_if_it_is_left_out() {
+        let mut repeated = Repeated::default();
+        assert!(repeated.failed_as(at(0), "not JSON", "not JSON: hello").is_some());
+        assert_eq!(repeated.failed_as(at(1), "not JSON", "not JSON: how are you"), None);
     }
 
     #[test]

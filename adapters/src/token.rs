@@ -12,12 +12,12 @@ use status_core::{Feed, Wall};
 use crate::crypto::install_crypto;
 use crate::service::Service;
 
-/// How far our clock and a service's may differ before it refuses a token as issued in the future,
-/// or ends it early. Tokens are issued so much in the past, and live so much longer than asked.
+/// How far our clock and a service's may differ before it refuses a token as issued in the future.
+/// Tokens are issued so much in the past, and those for book live so much longer than asked.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
-/// A token for the access point of a feed. The feed ends the connection when it expires, `life`
-/// and [`CLOCKS_DIFFER`] after `now`.
+/// A token for the access point of a feed. The feed ends the connection when it expires: `life`
+/// after `now`, since the operator chose how long a connection may last.
 #[must_use]
 pub fn for_feed(feed: Feed, service: &Service, life: Duration, now: Wall) -> SecretString {
     let (prefix, scope) = match feed {
@@ -31,6 +31,7 @@ pub fn for_feed(feed: Feed, service: &Service, life: Duration, now: Wall) -> Sec
 /// A token for book's administration. It expires `life` and [`CLOCKS_DIFFER`] after `now`.
 #[must_use]
 pub fn for_book(service: &Service, life: Duration, now: Wall) -> SecretString {
+    let life = life.saturating_add(CLOCKS_DIFFER);
     signed(service, &Claims::new(service, Whose::Person { sub: US }, "booking:admin", life, now))
 }
 
@@ -59,8 +60,7 @@ enum Whose {
 impl Claims {
     fn new(service: &Service, whose: Whose, scope: &'static str, life: Duration, now: Wall) -> Self {
         let issued = now.minus(CLOCKS_DIFFER).as_millis() / 1_000;
-        let life = life.saturating_add(CLOCKS_DIFFER).as_millis();
-        let expires = u128::from(now.as_millis()).saturating_add(life).div_ceil(1_000);
+        let expires = u128::from(now.as_millis()).saturating_add(life.as_millis()).div_ceil(1_000);
         // Go's JWT library reads the times as 64-bit floats or signed integers, so stay in range.
         let expires = u64::try_from(expires).unwrap_or(u64::MAX).min(LATEST);
         Self { whose, scopes: [scope], aud: [service.audience()], iat: issued, nbf: issued, exp: expires }
@@ -113,7 +113,7 @@ mod tests {
             json!({
                 "booking_id": "status-server", "topic": "stats", "prefix": "session", "scopes": ["read"],
                 "aud": ["https://app.example.org/tenant/x"],
-                "iat": 1_795_480_136, "nbf": 1_795_480_136, "exp": 1_795_566_597,
+                "iat": 1_795_480_136, "nbf": 1_795_480_136, "exp": 1_795_566_567,
             })
         );
         let (_, claims) = read(&for_feed(Feed::Jump, &service("jump"), day, NOW));

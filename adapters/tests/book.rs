@@ -370,6 +370,29 @@ async fn addresses_that_make_no_sense_are_refused_at_once() {
 }
 
 #[tokio::test]
+async fn a_token_is_hidden_wherever_an_answer_is_cut() {
+    const OTHERS: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJl";
+    for fill in [0, 20, 80, 110, 250, 290] {
+        for (status, before, after) in [
+            (500, r#"{"code":500,"message":""#, r#""}"#),
+            (500, "", ""),
+            (200, r#"{"r":"#, "}"),
+            (200, r#"{""#, r#"":7}"#),
+        ] {
+            let server = MockServer::start().await;
+            let echo = move |request: &Request| {
+                let token = request.headers["authorization"].to_str().unwrap();
+                let said = format!("{} {token} {OTHERS}", "x".repeat(fill));
+                ResponseTemplate::new(status).set_body_string(format!("{before}{said}{after}"))
+            };
+            Mock::given(wiremock::matchers::any()).respond_with(echo).mount(&server).await;
+            let failure = soon(book(&server.uri()).manifest()).await.unwrap_err();
+            assert!(!failure.detail.contains("eyJ"), "{status} {fill}: {failure}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn neither_secret_nor_token_shows_up() {
     let log = Log::start();
     // A service that says everything back that it was told.

@@ -10,15 +10,19 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use status_adapters::FeedSource;
 use status_adapters::feed::LARGEST_MESSAGE;
-use status_core::{FailureKind, Feed};
-use support::feed::{CODE, Connected, HOUR, ONE_EXPT, ONE_HOST, TWO_EXPTS, access_to, assert_holds, feed};
-use support::{Log, SECRET, soon};
+use status_core::{Failure, FailureKind, Feed};
+use support::feed::{
+    CODE, Connected, HOUR, ONE_EXPT, ONE_HOST, TWO_EXPTS, access_to, assert_holds, feed, listen,
+};
+use support::{Log, SECRET, read_head, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 #[tokio::test]
@@ -31,7 +35,7 @@ async fn relay_is_asked_and_listened_to() {
     let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(claims["aud"], serde_json::json!([format!("{}/tenant/x", relay.access.uri())]));
-    assert_eq!(claims["exp"], 1_795_480_166 + 3_600 + 30);
+    assert_eq!(claims["exp"], 1_795_480_166 + 3_600);
 
     relay.send(TWO_EXPTS).await;
     assert_eq!(relay.next().await, 2);
@@ -48,6 +52,50 @@ async fn jump_is_asked_and_listened_to() {
     assert_eq!(jump.next().await, 1);
 }
 
+/// Answers a request for a websocket with these lines, and whatever comes behind the answer.
+async fn answered(lines: &str, behind: &[u8]) -> Result<usize, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let access = access_to(&format!("ws://{}/x?code={CODE}", listener.local_addr().unwrap())).await;
+    let (ended, mut snapshots) = listen(Feed::Relay, &access);
+    let (mut stream, _) = soon(listener.accept()).await.unwrap();
+    let head = read_head(&mut stream).await;
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let accept = derive_accept_key(key.as_bytes());
+    let lines = lines.replace("<accept>", &accept);
+    let answer = format!("HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n");
+    stream.write_all(&[answer.as_bytes(), behind].concat()).await.unwrap();
+    match soon(snapshots.recv()).await {
+        Some(reports) => Ok(reports.len()),
+        None => Err(soon(ended).await.unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_may_be_given_in_any_legal_words() {
+    let (length, text) = ((TWO_EXPTS.len() as u16).to_be_bytes(), TWO_EXPTS.as_bytes());
+    let snapshot = [&[0x81, 126][..], &length, text].concat();
+    for connection in ["Upgrade", "upgrade", "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade"] {
+        let lines =
+            format!("Upgrade: WebSocket\r\nConnection: {connection}\r\nSec-WebSocket-Accept: <accept>\r\n");
+        assert_eq!(answered(&lines, &snapshot).await, Ok(2), "{connection}");
+    }
+    for (lines, part) in [
+        ("Connection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\n", "websocket"),
+        ("Upgrade: websocket\r\nSec-WebSocket-Accept: <accept>\r\n", "Connection"),
+        ("Upgrade: websocket\r\nConnection: upgraded\r\nSec-WebSocket-Accept: <accept>\r\n", "Connection"),
+        ("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x<accept>\r\n", "Key"),
+        ("Upgrade: websocket\r\nConnection: Upgrade\r\n", "Key"),
+        (
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\n\
+             Sec-WebSocket-Protocol: x\r\n",
+            "subprotocol",
+        ),
+    ] {
+        let failure = answered(lines, &snapshot).await.unwrap_err();
+        assert_holds(&failure, FailureKind::Garbled, &["is no websocket", part]);
+    }
+}
+
 #[tokio::test]
 async fn only_snapshots_are_handed_over() {
     let mut relay = Connected::start(Feed::Relay).await;
@@ -60,6 +108,31 @@ async fn only_snapshots_are_handed_over() {
     assert_eq!(relay.next().await, 2, "of merged frames, the last snapshot counts");
     soon(relay.socket.send(Message::binary(ONE_EXPT))).await.unwrap();
     assert_eq!(relay.next().await, 1, "a binary frame that holds text is as good");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_spoil_nothing_else() {
+    let mut relay = Connected::start(Feed::Relay).await;
+    let (two, one) = (TWO_EXPTS.as_bytes(), ONE_EXPT.as_bytes());
+    let in_a_name = [&b"[{\"userAgent\":\"\xff\","[..], &one[2..]].concat();
+    for (text, snapshot) in [
+        (vec![0xff, 0xfe], None),
+        ([two, b"\xff"].concat(), Some(2)),
+        ([b"\xff", one].concat(), Some(1)),
+        ([two, b"\x80\xff{\"cmd\":\"\xe4\"}", one].concat(), Some(1)),
+        (in_a_name, Some(1)),
+    ] {
+        for kind in [OpCode::Data(Data::Text), OpCode::Data(Data::Binary)] {
+            let (first, rest) = text.split_at(text.len() / 2);
+            let rest = Frame::message(rest.to_vec(), OpCode::Data(Data::Continue), true);
+            for frame in [Frame::message(first.to_vec(), kind, false), Frame::ping(""), rest] {
+                soon(relay.socket.send(Message::Frame(frame))).await.unwrap();
+            }
+            if let Some(snapshot) = snapshot {
+                assert_eq!(relay.next().await, snapshot, "{}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -144,11 +217,11 @@ async fn a_connection_that_ends_before_any_snapshot_never_worked() {
 #[tokio::test]
 async fn what_cannot_be_read_ends_it_with_a_reason() {
     let too_large = [&[0x81, 127][..], &(LARGEST_MESSAGE as u64 + 1).to_be_bytes()].concat();
-    let not_utf8 = vec![0x81, 2, 0xff, 0xfe];
+    let not_utf8 = vec![0x88, 4, 0x03, 0xe8, 0xff, 0xfe];
     let reserved = vec![0xf1, 0];
     for (bytes, code, part) in [
         (too_large, CloseCode::Size, "a message of 67108865 bytes came and at most 67108864 are read"),
-        (not_utf8, CloseCode::Invalid, "not UTF-8"),
+        (not_utf8, CloseCode::Invalid, "the reason to close it is not UTF-8"),
         (reserved, CloseCode::Protocol, "Reserved bits"),
     ] {
         let mut relay = Connected::start(Feed::Relay).await;
@@ -182,15 +255,18 @@ async fn it_ends_when_nobody_listens_any_more() {
 async fn bad_frames_are_logged_once_and_their_end_too() {
     let log = Log::start();
     let mut relay = Connected::start(Feed::Relay).await;
-    for i in 0..50 {
-        relay.send(&format!("not json {i}")).await;
+    for text in ["not json 1", "hello", "[", "\u{0}", "not json 2"].iter().cycle().take(50) {
+        relay.send(text).await;
         relay.send("{\"cmd\":\"update\"}").await;
     }
     let bad = ONE_EXPT.replace("1.5s", "1.5 apples");
-    let mixed = format!("[{},{}]", &ONE_EXPT[1..ONE_EXPT.len() - 1], &bad[1..bad.len() - 1]);
-    for _ in 0..10 {
-        relay.send(&mixed).await;
-        assert_eq!(relay.next().await, 1);
+    let nameless = ONE_EXPT.replace("\"topic\":\"pend00-st-data\",", "");
+    for bad in [bad, nameless] {
+        let mixed = format!("[{},{}]", &ONE_EXPT[1..ONE_EXPT.len() - 1], &bad[1..bad.len() - 1]);
+        for _ in 0..5 {
+            relay.send(&mixed).await;
+            assert_eq!(relay.next().await, 1);
+        }
     }
     relay.send(ONE_EXPT).await;
     relay.next().await;
@@ -198,9 +274,9 @@ async fn bad_frames_are_logged_once_and_their_end_too() {
     let holding = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
     assert_eq!(holding("relay sent a frame that is not JSON"), 1, "{lines:#?}");
     assert_eq!(holding("relay sends JSON again: over after 50 times"), 1, "{lines:#?}");
-    assert_eq!(holding("relay sent 1 of 2 reports that are refused"), 1, "{lines:#?}");
+    assert_eq!(holding("relay sent 1 of 2 reports that are refused"), 2, "each kind of them: {lines:#?}");
     assert_eq!(holding("relay sends no more reports that are refused: over after 10 times"), 1, "{lines:#?}");
-    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert_eq!(lines.len(), 5, "{lines:#?}");
     assert!(lines.iter().any(|line| line.contains("stats.tx.last")), "the field is named: {lines:#?}");
 }
 

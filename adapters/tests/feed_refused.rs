@@ -149,6 +149,44 @@ async fn a_code_that_is_said_back_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_code_is_hidden_before_the_answer_is_cut() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://{}/x?code={CODE}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_head(&mut stream).await;
+        let body = format!("{} {CODE}", "x".repeat(100));
+        let answer = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let failure = refusal(Feed::Relay, &access_to(&uri).await).await;
+    assert_holds(&failure, FailureKind::Refused, &["<code>"]);
+    assert!(!failure.detail.contains(&CODE[..8]), "{failure}");
+}
+
+#[tokio::test]
+async fn half_an_answer_shows_no_half_code() {
+    // It comes in two pieces, and then it doesn't end.
+    let (first, second) = CODE.split_at(20);
+    for (length, second) in [(CODE.len(), second), (1_000, second), (1_000, "")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("ws://{}/x?code={CODE}", listener.local_addr().unwrap());
+        let access = access_to(&uri).await;
+        let (ended, _snapshots) = listen(Feed::Relay, &access);
+        let (mut stream, _) = soon(listener.accept()).await.unwrap();
+        read_head(&mut stream).await;
+        let head = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {length}\r\n\r\n{first}");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(second.as_bytes()).await.unwrap();
+        tokio::time::pause();
+        let failure = ended.await.unwrap();
+        tokio::time::resume();
+        assert_holds(&failure, FailureKind::Refused, &["403"]);
+        assert!(!failure.detail.contains(first), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn a_hung_service_is_given_up() {
     let hung = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = hung.local_addr().unwrap();

@@ -9,7 +9,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use status_adapters::Mailer;
-use status_adapters::mail::{MailAuth, MailSettings, SmtpMailer, parse_mailbox, parse_mailboxes};
+use status_adapters::mail::{
+    MailAuth, MailPatience, MailSettings, SmtpMailer, parse_mailbox, parse_mailboxes,
+};
 use status_core::{Delivered, Lasting, Mail, MailFailure};
 use support::smtp::{self, Do, say};
 use support::{Identity, Log, clock, nowhere, soon};
@@ -90,6 +92,16 @@ async fn a_mail_is_a_proper_message() {
     // Dots that begin a line are doubled on the wire.
     let wire = "System alerts:\r\n\r\n..\r\n...dots\r\npend00 ><   U [missing required pend00-st-video]\r\n";
     assert_eq!(body, wire);
+}
+
+#[tokio::test]
+async fn copies_alone_are_sent_too() {
+    let (port, heard) = smtp::start(&[], None, |_| Do::Well).await;
+    let copies = MailSettings { to: Vec::new(), ..settings(port) };
+    assert_eq!(soon(mailer(copies).send(&mail())).await, everybody());
+    assert_eq!(heard.recipients(), ["<gamma@a.org>", "<alpha@a.org>"]);
+    let text = &heard.texts()[0];
+    assert!(text.contains("\r\nCc: gamma@a.org, alpha@a.org\r\n") && !text.contains("\r\nTo:"), "{text}");
 }
 
 #[tokio::test]
@@ -182,23 +194,77 @@ async fn refusals_mean_what_their_codes_say() {
 
 #[tokio::test]
 async fn a_lost_connection_is_unclear_only_after_the_text() {
-    for (at, lasting) in [
-        ("GREETING", Lasting::ForNow),
-        ("EHLO", Lasting::ForNow),
-        ("MAIL", Lasting::ForNow),
-        ("RCPT", Lasting::ForNow),
-        ("DATA", Lasting::ForNow),
-        ("TEXT", Lasting::Unclear),
+    for (at, step, lasting) in [
+        ("GREETING", "greet us", Lasting::ForNow),
+        ("EHLO", "greet us", Lasting::ForNow),
+        ("MAIL", "answer MAIL FROM", Lasting::ForNow),
+        ("RCPT", "answer RCPT TO alpha@a.org", Lasting::ForNow),
+        ("DATA", "answer DATA", Lasting::ForNow),
+        ("TEXT", "say that it has the mail", Lasting::Unclear),
     ] {
         let script = move |line: &str| if line.starts_with(at) { Do::Leave } else { Do::Well };
         assert_eq!(outcome(script).await.unwrap_err().lasting, lasting, "{at}");
         let (port, _) =
             smtp::start(&[], None, move |line| if line.starts_with(at) { Do::Hang } else { Do::Well }).await;
-        let impatient = mailer(settings(port)).with_patience(Duration::from_millis(200));
-        let failure = soon(impatient.send(&mail())).await.unwrap_err();
+        let patience = if at == "TEXT" { impatient_at_the_end() } else { impatient() };
+        let failure = soon(mailer(settings(port)).with_patience(patience).send(&mail())).await.unwrap_err();
         assert_eq!(failure.lasting, lasting, "{at}: {failure:?}");
-        assert!(failure.detail.contains("did not answer within 200ms"), "{failure:?}");
+        assert!(failure.detail.contains(&format!("did not {step} within 200ms")), "{failure:?}");
     }
+}
+
+const SHORT: Duration = Duration::from_millis(200);
+
+fn impatient() -> MailPatience {
+    MailPatience { answer: SHORT, ..MailPatience::default() }
+}
+
+fn impatient_at_the_end() -> MailPatience {
+    MailPatience { taking: SHORT, ..MailPatience::default() }
+}
+
+#[tokio::test]
+async fn a_step_of_tls_or_of_the_login_that_hangs_is_named() {
+    let identity = Identity::new();
+    for (at, step) in [("STARTTLS", "begin TLS"), ("AUTH", "answer the login")] {
+        let tls = Some((identity.acceptor.clone(), false));
+        let script = move |line: &str| if line.starts_with(at) { Do::Hang } else { Do::Well };
+        let (port, _) = smtp::start(&["STARTTLS", "AUTH PLAIN"], tls, script).await;
+        let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
+        let failure = soon(trusting.with_patience(impatient()).send(&mail())).await.unwrap_err();
+        assert_eq!(failure.lasting, Lasting::ForNow);
+        assert!(failure.detail.contains(&format!("did not {step} within 200ms")), "{failure:?}");
+    }
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let patience = MailPatience { connecting: SHORT, ..impatient() };
+    let failure =
+        soon(mailer(settings(port)).with_implicit_tls().with_patience(patience).send(&mail())).await;
+    let detail = failure.unwrap_err().detail;
+    assert!(detail.contains("did not greet us over TLS within 400ms"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_mail_server_may_take_minutes_to_take_a_mail() {
+    let (came, mut has_come) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, may_go_on) = tokio::sync::watch::channel(false);
+    let script = move |line: &str| match line {
+        "TEXT" => {
+            came.send(()).unwrap();
+            Do::Wait(may_go_on.clone())
+        }
+        _ => Do::Well,
+    };
+    let (port, heard) = smtp::start(&[], None, script).await;
+    let sending = tokio::spawn(async move { mailer(settings(port)).send(&mail()).await });
+    soon(has_come.recv()).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(9 * 60)).await;
+    tokio::time::resume();
+    assert!(!sending.is_finished());
+    go_on.send(true).unwrap();
+    assert_eq!(soon(sending).await.unwrap(), everybody());
+    assert_eq!(heard.texts().len(), 1);
 }
 
 #[tokio::test]
@@ -314,6 +380,32 @@ async fn a_refused_login_shows_no_password() {
     }
     assert!(!log.text().contains(PASSWORD));
     assert!(!log.text().contains(&BASE64_STANDARD.encode(PASSWORD)));
+}
+
+#[tokio::test]
+async fn no_answer_shows_the_password_however_long_it_is() {
+    let identity = Identity::new();
+    let sent = BASE64_STANDARD.encode(format!("\0status@b.org\0{PASSWORD}"));
+    for at in ["AUTH", "MAIL", "RCPT", "DATA", "TEXT"] {
+        let (long, sent) = (format!("{} {PASSWORD}", "x".repeat(285)), sent.clone());
+        for said in [long, sent] {
+            let tls = Some((identity.acceptor.clone(), false));
+            let answer = format!("554 {said}");
+            let script = move |line: &str| match line {
+                line if line.starts_with(at) => Do::Say(answer.clone()),
+                _ => Do::Well,
+            };
+            let (port, _) = smtp::start(&["STARTTLS", "AUTH PLAIN"], tls, script).await;
+            let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
+            let failure = soon(trusting.send(&mail())).await.unwrap_err();
+            assert!(failure.detail.contains("<pass"), "{at}: {failure:?}");
+            assert!(!failure.detail.contains("correct"), "{at}: {failure:?}");
+            assert!(
+                !failure.detail.contains(&BASE64_STANDARD.encode("\0status@b.org\0")[..10]),
+                "{failure:?}"
+            );
+        }
+    }
 }
 
 #[test]

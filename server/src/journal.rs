@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use status_adapters::repeated::Repeated;
-use status_core::{Action, Call, Failure, Input, Lasting, Note, Now, ResourceName, SystemAlert, Time};
+use status_core::{
+    Action, Call, Failure, Input, Lasting, Manifest, Note, Now, ResourceName, SystemAlert, Time,
+};
 
 use crate::driver::Watcher;
 
@@ -12,18 +14,36 @@ use crate::driver::Watcher;
 #[derive(Default)]
 pub struct Journal {
     failing: BTreeMap<&'static str, Repeated>,
-    asked: BTreeMap<Call, (&'static str, ResourceName)>,
+    asked: BTreeMap<Call, (Doing, ResourceName)>,
+    /// What could not be done last, for each resource of which that is so.
+    not_done: BTreeMap<ResourceName, Doing>,
+    /// A resource that could not be set and has just been read: unless it is to be set again now,
+    /// it is as it should be.
+    reread: Option<ResourceName>,
 }
+
+/// What is asked of book for a resource.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Reading,
+    Setting,
+}
+
+/// All calls about single resources, as one service.
+const RESOURCES: &str = "book's resources";
 
 impl Watcher for Journal {
     /// Writes down what an input says of a service, if the log does not say so yet.
     fn input(&mut self, now: Now, input: &Input) {
         let now = now.time;
+        if let Some(resource) = self.reread.take() {
+            self.done(now, &resource);
+        }
         match input {
             Input::Wake => {}
             Input::Reported { feed, .. } => self.well(now, feed.as_str()),
             Input::FeedClosed { feed, reason, .. } => self.ill(now, feed.as_str(), &reason.detail),
-            Input::ManifestFetched { outcome, .. } => self.answer(now, "book", None, outcome.as_ref().err()),
+            Input::ManifestFetched { outcome, .. } => self.manifest(now, outcome),
             Input::AvailabilityRead { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::AvailabilitySet { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::MailSent { outcome, .. } => match outcome {
@@ -38,7 +58,8 @@ impl Watcher for Journal {
     fn action(&mut self, _: Now, action: &Action) {
         match action {
             Action::SetAvailability { call, resource, available, reason } => {
-                self.asked.insert(*call, ("setting the availability of", resource.clone()));
+                self.asked.insert(*call, (Doing::Setting, resource.clone()));
+                self.reread.take_if(|reread| reread == resource);
                 if *available {
                     tracing::info!(%resource, available, reason, "putting {resource} back into booking: {reason}");
                 } else {
@@ -53,7 +74,7 @@ impl Watcher for Journal {
             Action::CloseFeed { feed, .. } => tracing::debug!(%feed, "closing a connection to {feed}"),
             Action::FetchManifest { .. } => tracing::debug!("reading book's manifest"),
             Action::ReadAvailability { call, resource } => {
-                self.asked.insert(*call, ("reading the availability of", resource.clone()));
+                self.asked.insert(*call, (Doing::Reading, resource.clone()));
                 tracing::debug!(%resource, "reading the availability of {resource}");
             }
         }
@@ -61,29 +82,59 @@ impl Watcher for Journal {
 }
 
 impl Journal {
-    fn resource(&mut self, now: Time, call: Call, failure: Option<&Failure>) {
-        let asked = self.asked.remove(&call);
-        self.answer(now, "book's resources", asked.as_ref(), failure);
-    }
-
-    fn answer(
-        &mut self,
-        now: Time,
-        what: &'static str,
-        asked: Option<&(&'static str, ResourceName)>,
-        failure: Option<&Failure>,
-    ) {
-        match (failure, asked) {
-            (None, _) => self.well(now, what),
-            (Some(failure), None) => self.ill(now, what, &failure.detail),
-            (Some(failure), Some((doing, resource))) => {
-                self.ill(now, what, &format!("{doing} {resource} failed: {}", failure.detail));
+    fn manifest(&mut self, now: Time, outcome: &Result<Manifest, Failure>) {
+        match outcome {
+            Err(failure) => self.ill(now, "book", &failure.detail),
+            Ok(manifest) => {
+                self.well(now, "book");
+                // What there is no more is not asked for any more, either.
+                let gone = |name: &ResourceName| !manifest.is_empty() && !manifest.contains_key(name);
+                let gone: Vec<ResourceName> =
+                    self.not_done.keys().filter(|name| gone(name)).cloned().collect();
+                gone.iter().for_each(|name| self.done(now, name));
             }
         }
     }
 
+    fn resource(&mut self, now: Time, call: Call, failure: Option<&Failure>) {
+        let Some((doing, resource)) = self.asked.remove(&call) else { return };
+        match failure {
+            Some(failure) => {
+                let what = match doing {
+                    Doing::Reading => "reading the availability of",
+                    Doing::Setting => "setting the availability of",
+                };
+                let text = format!("{what} {resource} failed: {}", failure.detail);
+                // The same failure of many resources is one.
+                let kind = text.replace(resource.as_str(), "");
+                self.ill_as(now, RESOURCES, &kind, &text);
+                // Before it is set it is read, which says nothing about setting it.
+                let failing = self.not_done.entry(resource).or_insert(doing);
+                if doing == Doing::Setting {
+                    *failing = doing;
+                }
+            }
+            None if doing == Doing::Reading && self.not_done.get(&resource) == Some(&Doing::Setting) => {
+                self.reread = Some(resource);
+            }
+            None => self.done(now, &resource),
+        }
+    }
+
+    /// All that was asked for a resource is done. That is told once it is so for every resource.
+    fn done(&mut self, now: Time, resource: &ResourceName) {
+        self.not_done.remove(resource);
+        if self.not_done.is_empty() {
+            self.well(now, RESOURCES);
+        }
+    }
+
     fn ill(&mut self, now: Time, service: &'static str, detail: &str) {
-        if let Some(failing) = self.failing.entry(service).or_default().failed(now, detail) {
+        self.ill_as(now, service, detail, detail);
+    }
+
+    fn ill_as(&mut self, now: Time, service: &'static str, kind: &str, detail: &str) {
+        if let Some(failing) = self.failing.entry(service).or_default().failed_as(now, kind, detail) {
             tracing::warn!(service, "{failing}");
         }
     }
@@ -124,5 +175,144 @@ pub fn alert_name(alert: SystemAlert) -> &'static str {
         SystemAlert::Silent(status_core::Feed::Jump) => "jump_silent",
         SystemAlert::BookUnreachable => "book_unreachable",
         SystemAlert::ManifestEmpty => "manifest_empty",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use status_core::{Availability, FailureKind, Requirements};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A journal, how many seconds it is old, and what it has written last.
+    #[derive(Default)]
+    struct Written {
+        journal: Journal,
+        seconds: u64,
+        lines: Lines,
+    }
+
+    impl Written {
+        /// What is written of an input, without the level before it.
+        fn of(&mut self, input: &Input) -> Vec<String> {
+            self.seconds += 1;
+            self.lines.0.lock().unwrap().clear();
+            let lines = self.lines.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .without_time()
+                .with_target(false)
+                .with_ansi(false)
+                .with_writer(move || lines.clone())
+                .finish();
+            let now = Now { time: Time::from_millis(self.seconds * 1_000), ..Now::default() };
+            tracing::subscriber::with_default(subscriber, || self.journal.input(now, input));
+            let text = String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap();
+            text.lines().map(|line| line.trim_start().trim_start_matches("WARN ").to_owned()).collect()
+        }
+
+        fn read(&mut self, resource: &str, well: bool) -> Vec<String> {
+            let call = Call(self.seconds);
+            self.journal
+                .action(Now::default(), &Action::ReadAvailability { call, resource: resource.into() });
+            let outcome = Ok(Availability { available: true, reason: String::new() });
+            self.of(&Input::AvailabilityRead { call, outcome: if well { outcome } else { Err(failure()) } })
+        }
+
+        fn begin_to_set(&mut self, resource: &str) -> Call {
+            let (call, resource) = (Call(self.seconds), resource.into());
+            let reason = "status server: no video".to_owned();
+            self.journal.action(
+                Now::default(),
+                &Action::SetAvailability { call, resource, available: false, reason },
+            );
+            call
+        }
+
+        fn set(&mut self, resource: &str, well: bool) -> Vec<String> {
+            let call = self.begin_to_set(resource);
+            self.of(&Input::AvailabilitySet { call, outcome: if well { Ok(()) } else { Err(failure()) } })
+        }
+    }
+
+    fn failure() -> Failure {
+        Failure { kind: FailureKind::Refused, detail: "book refused".to_owned() }
+    }
+
+    fn holds(lines: &[String], part: &str) -> bool {
+        lines.len() == 1 && lines[0].contains(part)
+    }
+
+    const WELL: &str = "book's resources works again";
+
+    #[test]
+    fn resources_work_again_when_none_fails_any_more() {
+        let mut written = Written::default();
+        let line = written.read("r-a", false);
+        assert!(holds(&line, "reading the availability of r-a failed: book refused"), "{line:?}");
+        assert!(written.read("r-b", false).is_empty(), "it is the same that fails");
+        assert!(written.read("r-a", true).is_empty(), "the other fails still");
+        assert!(written.read("r-c", true).is_empty());
+        let line = written.read("r-b", true);
+        assert!(holds(&line, WELL), "{line:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_set_works_again_when_it_is_set_or_need_not_be() {
+        let mut written = Written::default();
+        let line = written.set("r-a", false);
+        assert!(holds(&line, "setting the availability of r-a failed: book refused"), "{line:?}");
+        assert!(written.read("r-a", true).is_empty());
+        assert!(written.set("r-a", false).is_empty(), "it was to be set again, and that failed");
+        assert!(written.read("r-a", true).is_empty());
+        assert!(holds(&written.set("r-a", true), WELL));
+
+        written.seconds += 100;
+        assert!(holds(&written.set("r-a", false), "setting"));
+        assert!(written.read("r-a", true).is_empty());
+        assert!(holds(&written.of(&Input::Wake), WELL), "nothing was set behind it");
+    }
+
+    #[test]
+    fn what_is_in_no_manifest_any_more_does_not_fail() {
+        let mut written = Written::default();
+        written.read("r-a", false);
+        let fetched = |names: &[&str]| {
+            let needs =
+                |name: &&str| ((*name).into(), Requirements { stub: "pend00".into(), streams: Vec::new() });
+            Input::ManifestFetched { call: Call(9_999), outcome: Ok(names.iter().map(needs).collect()) }
+        };
+        assert!(written.of(&fetched(&["r-a", "r-b"])).is_empty());
+        assert!(written.of(&fetched(&[])).is_empty(), "an empty one is none");
+        assert!(holds(&written.of(&fetched(&["r-b"])), WELL));
+        assert!(written.journal.not_done.is_empty());
+    }
+
+    #[test]
+    fn a_second_kind_of_failure_is_written_too() {
+        let mut written = Written::default();
+        let mut closed = |detail: &str| {
+            let reason = Failure { kind: FailureKind::Refused, detail: detail.to_owned() };
+            let feed = status_core::Feed::Relay;
+            written.of(&Input::FeedClosed { feed, connection: Call(0), reason })
+        };
+        assert_eq!(closed("relay refused: 502").len(), 1);
+        assert_eq!(closed("relay refused: 502").len(), 0);
+        assert!(holds(&closed("relay refused: token is expired by 1m0.43s"), "token is expired"));
+        assert_eq!(closed("relay refused: token is expired by 43s").len(), 0);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
+use status_adapters::secrets::Secrets;
 use status_adapters::wire::frame::{self, Snapshot};
 use status_adapters::wire::manifest::{read_availability, read_manifest};
 use status_adapters::wire::{duration, refusal};
@@ -266,7 +267,7 @@ fn every_refusal_says_why() {
     let mut seen = Vec::new();
     for (name, _) in files("http", &["http"]) {
         for Exchange { request, status, body } in exchanges(&name).into_iter().filter(|e| e.status >= 400) {
-            let refusal = refusal::read(body.as_bytes());
+            let refusal = refusal::read(body.as_bytes(), &Secrets::default());
             assert!(
                 !refusal.message.is_empty() && !refusal.message.starts_with(['{', '"']),
                 "{name}: {body}"

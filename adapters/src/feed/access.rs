@@ -10,6 +10,7 @@ use status_core::{Failure, Feed, Wall};
 
 use super::PATIENCE;
 use crate::http::{Caller, Limits, shown};
+use crate::secrets::Secrets;
 use crate::service::Service;
 use crate::token;
 
@@ -78,6 +79,11 @@ impl Address {
         self.0.as_str()
     }
 
+    /// Whether TLS is spoken there.
+    pub(super) fn is_secure(&self) -> bool {
+        self.0.scheme() == "wss"
+    }
+
     /// The host as a resolver takes it, and the port.
     pub(super) fn host_and_port(&self) -> (&str, u16) {
         let host = self.0.host_str().unwrap_or_default();
@@ -90,12 +96,16 @@ impl Address {
         shown(&self.0)
     }
 
-    /// What the other side says, unless it says the code back to us.
-    pub(super) fn without_code(&self, text: &str) -> String {
-        let values = self.0.query_pairs().map(|(_, value)| value);
-        values
-            .filter(|value| value.len() > 3)
-            .fold(text.to_owned(), |text, code| text.replace(&*code, "<code>"))
+    /// What must not be shown of it: the code, as it is meant and as it is written.
+    pub(super) fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        let pairs = self.0.query().unwrap_or_default().split('&');
+        let written = pairs.filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.into());
+        let meant = self.0.query_pairs().map(|(_, value)| value);
+        for value in written.chain(meant).filter(|value| value.len() > 3) {
+            secrets.add(&value, "<code>");
+        }
+        secrets
     }
 }
 
@@ -113,7 +123,9 @@ mod tests {
         assert_eq!(address.with_code(), "wss://app.example.org/ed0/relay/session/stats?code=54e45778-e376");
         assert_eq!(address.shown(), "wss://app.example.org/ed0/relay/session/stats");
         assert_eq!(address.host_and_port(), ("app.example.org", 443));
-        assert_eq!(address.without_code("bad code 54e45778-e376!"), "bad code <code>!");
+        assert_eq!(address.secrets().hide("bad code 54e45778-e376!"), "bad code <code>!");
+        let address = read("ws://a.org/?code=54e%2F45%22").unwrap();
+        assert_eq!(address.secrets().hide("code=54e%2F45%22 is 54e/45\""), "code=<code> is <code>");
         let address = read("ws://[::1]:8080/x?code=1").unwrap();
         assert_eq!(address.host_and_port(), ("::1", 8080));
         assert_eq!(address.shown(), "ws://[::1]:8080/x");

@@ -1,9 +1,10 @@
 //! What is wrong with what a feed sends, told to the log: when it starts, rarely while it lasts,
 //! and when it ends.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use status_core::{Feed, Report, Time};
+use status_core::{Feed, Time};
 
 use crate::repeated::Repeated;
 use crate::wire::frame::{Frame, Refused};
@@ -12,7 +13,7 @@ use crate::wire::frame::{Frame, Refused};
 #[derive(Debug)]
 pub(super) struct Complaints {
     feed: Feed,
-    /// Frames that are no JSON, or no text.
+    /// Frames that are not JSON.
     junk: Repeated,
     /// Snapshots without a single valid report: a dialect that is not known.
     unusable: Repeated,
@@ -29,7 +30,9 @@ impl Complaints {
     pub(super) fn look_at(&mut self, frame: &Frame, now: Time) {
         let feed = self.feed;
         if let Some(problem) = &frame.not_json {
-            failed(&mut self.junk, now, &format!("{feed} sent a frame that is not JSON: {problem}"));
+            // Whatever it is that somebody wrote, it is the same that is wrong with it.
+            let what = format!("{feed} sent a frame that is not JSON");
+            failed(&mut self.junk, now, &what, &format!("{what}: {problem}"));
         }
         if frame.meaningless > 0 {
             tracing::debug!(
@@ -40,7 +43,7 @@ impl Complaints {
         match &frame.snapshot {
             None if frame.unusable.count > 0 => {
                 let what = format!("{feed} sent a snapshot without a valid report");
-                failed(&mut self.unusable, now, &told(&what, &frame.unusable));
+                failed(&mut self.unusable, now, &kind(&frame.unusable), &told(&what, &frame.unusable));
             }
             None => {}
             Some(snapshot) => {
@@ -52,18 +55,12 @@ impl Complaints {
                     let all = snapshot.valid + snapshot.refused.count;
                     let what =
                         format!("{feed} sent {} of {all} reports that are refused", snapshot.refused.count);
-                    failed(&mut self.refused, now, &told(&what, &snapshot.refused));
+                    failed(&mut self.refused, now, &kind(&snapshot.refused), &told(&what, &snapshot.refused));
                 } else {
                     ended(&mut self.refused, now, &format!("{feed} sends no more reports that are refused"));
                 }
             }
         }
-    }
-
-    /// Complains about a frame that is no text. It holds no snapshot.
-    pub(super) fn not_text(&mut self, now: Time) -> Option<Vec<Report>> {
-        failed(&mut self.junk, now, &format!("{} sent a frame that is no text", self.feed));
-        None
     }
 }
 
@@ -73,8 +70,15 @@ fn told(what: &dyn fmt::Display, refused: &Refused) -> String {
     format!("{what}: {}{and_more}", refused.first.join("; "))
 }
 
-fn failed(repeated: &mut Repeated, now: Time, text: &str) {
-    if let Some(failing) = repeated.failed(now, text) {
+/// What is wrong with reports, whichever they are: a feed lists them in any order.
+fn kind(refused: &Refused) -> String {
+    let problem = |report: &String| report.split_once(": ").map(|(_, problem)| problem.to_owned());
+    let problems: BTreeSet<String> = refused.first.iter().filter_map(problem).collect();
+    problems.into_iter().collect::<Vec<_>>().join("; ")
+}
+
+fn failed(repeated: &mut Repeated, now: Time, kind: &str, text: &str) {
+    if let Some(failing) = repeated.failed_as(now, kind, text) {
         tracing::warn!("{failing}");
     }
 }

@@ -25,11 +25,12 @@ pub(super) struct Ending {
 
 impl Ending {
     /// It was closed in good manners.
-    pub(super) fn closed(frame: Option<&CloseFrame>) -> Self {
+    pub(super) fn closed(frame: Option<&CloseFrame>, address: &Address) -> Self {
         let how = match frame {
             Some(frame) if frame.reason.is_empty() => format!("closed with code {}", u16::from(frame.code)),
             Some(frame) => {
-                let reason: String = frame.reason.chars().filter(|c| !c.is_control()).take(QUOTED).collect();
+                let reason: String = frame.reason.chars().filter(|c| !c.is_control()).collect();
+                let reason: String = address.secrets().hide(&reason).chars().take(QUOTED).collect();
                 format!("closed with code {} and {reason:?}", u16::from(frame.code))
             }
             None => "closed without a code".to_owned(),
@@ -54,9 +55,10 @@ impl Ending {
                 format!("we closed it, since a message of {size} bytes came and at most {max_size} are read"),
                 CloseCode::Size,
             ),
-            Error::Utf8(_) => {
-                Self::ours("we closed it, since a text came that is not UTF-8".to_owned(), CloseCode::Invalid)
-            }
+            Error::Utf8(_) => Self::ours(
+                "we closed it, since the reason to close it is not UTF-8".to_owned(),
+                CloseCode::Invalid,
+            ),
             error => Self::ours(format!("we closed it: {error}"), CloseCode::Protocol),
         }
     }
@@ -78,7 +80,7 @@ impl Ending {
             1 => (FailureKind::Ended, Cow::Borrowed("after 1 snapshot")),
             n => (FailureKind::Ended, Cow::Owned(format!("after {n} snapshots"))),
         };
-        let how = address.without_code(&self.how);
+        let how = address.secrets().hide(&self.how).into_owned();
         Failure { kind, detail: format!("{feed}'s websocket {} ended {after}: {how}", address.shown()) }
     }
 

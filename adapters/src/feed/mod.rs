@@ -1,9 +1,11 @@
 //! Relay and jump: an access point that gives a websocket address, and snapshots on the websocket.
 
 mod access;
+mod binary;
 mod complaints;
 mod connect;
 mod ending;
+mod handshake;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -100,15 +102,13 @@ impl WsFeed {
                 message = socket.next() => message,
             };
             let snapshot = match message {
-                Some(Ok(Message::Text(text))) => self.read(text.as_str()),
-                Some(Ok(Message::Binary(bytes))) => match str::from_utf8(&bytes) {
-                    Ok(text) => self.read(text),
-                    Err(_) => self.complaints(Complaints::not_text),
-                },
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                    self.read(&message.into_data())
+                }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
                 Some(Ok(Message::Close(frame))) => {
                     connect::say_goodbye(socket, None).await;
-                    return Ending::closed(frame.as_ref()).told(self.feed, address, count);
+                    return Ending::closed(frame.as_ref(), address).told(self.feed, address, count);
                 }
                 Some(Err(error)) => {
                     let ending = Ending::broken(&error);
@@ -125,8 +125,12 @@ impl WsFeed {
     }
 
     /// The snapshot in a frame, if there is one. What is wrong with it goes to the log.
-    fn read(&self, text: &str) -> Option<Vec<Report>> {
-        let frame = frame::read(self.feed, text);
+    fn read(&self, bytes: &[u8]) -> Option<Vec<Report>> {
+        let frame = match str::from_utf8(bytes) {
+            Ok(text) => frame::read(self.feed, text),
+            // A bad byte spoils no more than what it is in. It is looked for again, since that is slow.
+            Err(_) => frame::read(self.feed, &String::from_utf8_lossy(bytes)),
+        };
         self.complaints(|complaints, now| complaints.look_at(&frame, now));
         frame.snapshot.map(|snapshot| snapshot.reports)
     }

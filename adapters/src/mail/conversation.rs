@@ -8,16 +8,15 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS, M
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Auth, Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use status_core::Lasting;
 use tokio::time::timeout;
 
 use super::delivery::Delivery;
-use super::{MailAuth, MailSettings};
+use super::{MailAuth, MailPatience, MailSettings};
 use crate::broken::Broken;
-
-/// How long one of a mail server's addresses may take to answer, before the next is tried.
-const CONNECTING: Duration = Duration::from_secs(10);
+use crate::dial::dial;
+use crate::secrets::Secrets;
 
 /// How much is quoted of an answer, in characters.
 const QUOTED: usize = 300;
@@ -31,6 +30,8 @@ pub(super) struct Problem {
 /// An open connection, on which we are logged in if we are to be.
 pub(super) struct Conversation {
     connection: AsyncSmtpConnection,
+    answers: Answers,
+    patience: MailPatience,
 }
 
 impl Conversation {
@@ -39,19 +40,17 @@ impl Conversation {
         settings: &MailSettings,
         tls: &TlsParameters,
         implicit_tls: bool,
+        patience: MailPatience,
     ) -> Result<Self, Problem> {
-        let server = (settings.host.as_str(), settings.port);
         let us = ClientId::default();
+        let answers = Answers::new(&settings.auth);
         let implicit = implicit_tls.then(|| tls.clone());
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, Some(CONNECTING), &us, implicit, None)
-                .await
-                .map_err(|error| for_now("cannot be reached", &error))?;
+        let mut connection = connect(settings, &us, implicit, patience, &answers).await?;
         if connection.can_starttls() {
-            let begun = connection.starttls(tls.clone(), &us).await;
-            begun.map_err(|error| for_now("offers TLS, but fails to begin it", &error))?;
+            let begun = in_time("begin TLS", patience.answer, connection.starttls(tls.clone(), &us)).await?;
+            begun.map_err(|error| answers.for_now("offers TLS, but fails to begin it", &error))?;
         }
-        let mut conversation = Self { connection };
+        let mut conversation = Self { connection, answers, patience };
         conversation.log_in(&settings.auth).await?;
         Ok(conversation)
     }
@@ -67,11 +66,12 @@ impl Conversation {
                 "offers no login with a password; likely cause: STATUS_EMAIL_AUTH_TYPE should be none",
             ));
         }
-        let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
-        self.connection.auth(DEFAULT_MECHANISMS, &credentials).await.map(drop).map_err(|error| {
-            let what = format!("refused the login of {user:?}: {}", said(&error));
+        let credentials = credentials(user, password);
+        let login = self.connection.auth(DEFAULT_MECHANISMS, &credentials);
+        in_time("answer the login", self.patience.answer, login).await?.map(drop).map_err(|error| {
             let cause = "likely cause: STATUS_EMAIL_PASSWORD or STATUS_EMAIL_FROM is wrong";
-            problem(&format!("{}; {cause}", without_password(&what, &credentials, password.expose_secret())))
+            let said = self.answers.said(&error);
+            problem(&format!("refused the login of {user:?}: {said}; {cause}"))
         })
     }
 
@@ -84,30 +84,39 @@ impl Conversation {
     ) -> Result<(), Problem> {
         delivery.offered();
         let from = &settings.from.email;
-        let begun = self.connection.command(Mail::new(Some(from.clone()), Vec::new())).await;
-        begun.map_err(|error| by_code(&format!("refused a mail from {from}"), &error, Lasting::ForNow))?;
+        let answers = &self.answers;
+        let patience = self.patience.answer;
+        let begun = self.connection.command(Mail::new(Some(from.clone()), Vec::new()));
+        in_time("answer MAIL FROM", patience, begun).await?.map_err(|error| {
+            answers.by_code(&format!("refused a mail from {from}"), &error, Lasting::ForNow)
+        })?;
         for address in delivery.left.clone() {
-            match self.connection.command(Rcpt::new(address.clone(), Vec::new())).await {
+            let named = self.connection.command(Rcpt::new(address.clone(), Vec::new()));
+            match in_time(&format!("answer RCPT TO {address}"), patience, named).await? {
                 Ok(_) => delivery.accepted(address),
                 Err(error) if is_about_login(&error) || hangs_up(&error) => {
-                    return Err(for_now(&format!("refused a mail to {address}"), &error));
+                    return Err(answers.for_now(&format!("refused a mail to {address}"), &error));
                 }
-                Err(error) if error.is_permanent() => delivery.refused(&address, said(&error)),
-                Err(error) if error.is_transient() => delivery.put_off(&address, said(&error)),
-                Err(error) => return Err(for_now(&format!("failed at a mail to {address}"), &error)),
+                Err(error) if error.is_permanent() => delivery.refused(&address, answers.said(&error)),
+                Err(error) if error.is_transient() => delivery.put_off(&address, answers.said(&error)),
+                Err(error) => return Err(answers.for_now(&format!("failed at a mail to {address}"), &error)),
             }
         }
         if delivery.is_wanted() {
-            let waiting = self.connection.command(Data).await;
-            waiting.map_err(|error| by_code("refused the mail", &error, Lasting::ForNow))?;
+            let waiting = in_time("answer DATA", patience, self.connection.command(Data)).await?;
+            waiting.map_err(|error| answers.by_code("refused the mail", &error, Lasting::ForNow))?;
         }
         Ok(())
     }
 
     /// Hands over the text that the mail server waits for.
     pub(super) async fn hand_over(&mut self, text: &[u8]) -> Result<(), Problem> {
-        let taken = self.connection.message(text).await;
-        taken.map(drop).map_err(|error| by_code("did not take the mail", &error, Lasting::Unclear))
+        let taken = in_time("say that it has the mail", self.patience.taking, self.connection.message(text));
+        // It may have it, and may be about to say so.
+        let taken = taken.await.map_err(|late| Problem { lasting: Lasting::Unclear, ..late })?;
+        taken
+            .map(drop)
+            .map_err(|error| self.answers.by_code("did not take the mail", &error, Lasting::Unclear))
     }
 
     /// Ends it in good manners, without waiting long for the other side's.
@@ -117,20 +126,75 @@ impl Conversation {
     }
 }
 
-fn for_now(what: &str, error: &Error) -> Problem {
-    Problem { lasting: Lasting::ForNow, what: format!("{what}: {}", said(error)) }
+/// A connection to the mail server, and its greeting.
+async fn connect(
+    settings: &MailSettings,
+    us: &ClientId,
+    implicit_tls: Option<TlsParameters>,
+    patience: MailPatience,
+    answers: &Answers,
+) -> Result<AsyncSmtpConnection, Problem> {
+    let server = (settings.host.as_str(), settings.port);
+    let greeted = if implicit_tls.is_some() {
+        // The library can begin TLS only on a connection that it has made.
+        let (time, one) = (patience.connecting + patience.answer, Some(patience.connecting / 3));
+        let greeted = AsyncSmtpConnection::connect_tokio1(server, one, us, implicit_tls, None);
+        in_time("greet us over TLS", time, greeted).await?
+    } else {
+        let stream = in_time("take a connection", patience.connecting, dial(server, patience.connecting));
+        let stream = stream.await?.map_err(|error| {
+            let what = format!("cannot be reached: {}", Broken::new(&error));
+            Problem { lasting: Lasting::ForNow, what }
+        })?;
+        let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), us);
+        in_time("greet us", patience.answer, greeted).await?
+    };
+    greeted.map_err(|error| answers.for_now("cannot be reached", &error))
 }
 
-/// A problem with a mail, for as long as the answer's code says; without one, it is `otherwise`.
-fn by_code(what: &str, error: &Error, otherwise: Lasting) -> Problem {
-    let lasting = if error.is_transient() || is_about_login(error) {
-        Lasting::ForNow
-    } else if error.is_permanent() {
-        Lasting::ForGood
-    } else {
-        otherwise
-    };
-    Problem { lasting, what: format!("{what}: {}", said(error)) }
+/// Waits for a step that the mail server is to take, but not for ever.
+async fn in_time<T>(step: &str, patience: Duration, taking: impl Future<Output = T>) -> Result<T, Problem> {
+    let late = |_| Problem { lasting: Lasting::ForNow, what: format!("did not {step} within {patience:?}") };
+    timeout(patience, taking).await.map_err(late)
+}
+
+/// Puts the mail server's answers in words, without what must not be shown.
+struct Answers(Secrets);
+
+impl Answers {
+    fn new(auth: &MailAuth) -> Self {
+        Self(match auth {
+            MailAuth::None => Secrets::default(),
+            MailAuth::Plain { user, password } => secrets(user, password),
+        })
+    }
+
+    fn for_now(&self, what: &str, error: &Error) -> Problem {
+        Problem { lasting: Lasting::ForNow, what: format!("{what}: {}", self.said(error)) }
+    }
+
+    /// A problem with a mail, for as long as the answer's code says; without one, it is `otherwise`.
+    fn by_code(&self, what: &str, error: &Error, otherwise: Lasting) -> Problem {
+        let lasting = if error.is_transient() || is_about_login(error) {
+            Lasting::ForNow
+        } else if error.is_permanent() {
+            Lasting::ForGood
+        } else {
+            otherwise
+        };
+        Problem { lasting, what: format!("{what}: {}", self.said(error)) }
+    }
+
+    /// What the mail server said, or what was the matter with the connection.
+    fn said(&self, error: &Error) -> String {
+        let text = match (error.status(), std::error::Error::source(error)) {
+            (Some(code), Some(text)) => format!("{code} {text}"),
+            (Some(code), None) => code.to_string(),
+            (None, _) => Broken::new(error).to_string(),
+        };
+        let one_line = text.replace(char::is_control, " ");
+        self.0.hide(&one_line).chars().take(QUOTED).collect()
+    }
 }
 
 /// Whether an answer is about who we are, and not about the mail.
@@ -143,24 +207,19 @@ fn hangs_up(error: &Error) -> bool {
     error.status().is_some_and(|code| u16::from(code) == 421)
 }
 
-/// What the mail server said, or what was the matter with the connection.
-fn said(error: &Error) -> String {
-    let text = match (error.status(), std::error::Error::source(error)) {
-        (Some(code), Some(text)) => format!("{code} {text}"),
-        (Some(code), None) => code.to_string(),
-        (None, _) => Broken::new(error).to_string(),
-    };
-    let one_line = text.replace(char::is_control, " ");
-    one_line.chars().take(QUOTED).collect()
+fn credentials(user: &str, password: &SecretString) -> Credentials {
+    Credentials::new(user.to_owned(), password.expose_secret().to_owned())
 }
 
-/// A text of the mail server, unless it says the password back to us, plain or as it was sent.
-fn without_password(text: &str, credentials: &Credentials, password: &str) -> String {
-    let sent = [(Mechanism::Plain, None), (Mechanism::Login, Some("Password:".to_owned()))];
-    let sent = sent.into_iter().filter_map(|(mechanism, challenge)| {
-        let line = Auth::new(mechanism, credentials.clone(), challenge).ok()?.to_string();
-        Some(line.split_whitespace().next_back()?.to_owned())
-    });
-    let secrets = sent.chain([password.to_owned()]).filter(|secret| !secret.is_empty());
-    secrets.fold(text.to_owned(), |text, secret| text.replace(&secret, "<password>"))
+/// The password, plain and as it is sent.
+fn secrets(user: &str, password: &SecretString) -> Secrets {
+    let mut secrets = Secrets::default();
+    secrets.add(password.expose_secret(), "<password>");
+    let challenge = Some("Password:".to_owned());
+    for (mechanism, challenge) in [(Mechanism::Plain, None), (Mechanism::Login, challenge)] {
+        let line = Auth::new(mechanism, credentials(user, password), challenge).map(|auth| auth.to_string());
+        let sent = line.as_deref().ok().and_then(|line| line.split_whitespace().next_back());
+        secrets.add(sent.unwrap_or_default(), "<password>");
+    }
+    secrets
 }

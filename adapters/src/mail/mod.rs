@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use secrecy::SecretString;
 use status_core::{Delivered, Lasting, Mail, MailFailure};
-use tokio::time::timeout;
 
 use crate::Mailer;
 use crate::clock::Clock;
@@ -22,9 +21,6 @@ use delivery::{Deliveries, Delivery};
 
 pub use address::{parse_mailbox, parse_mailboxes};
 pub use lettre::message::Mailbox;
-
-/// How long the mail server may take until it wants the text, and then again until it has it.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The port where a mail server speaks TLS from the first byte on.
 const IMPLICIT_TLS: u16 = 465;
@@ -61,6 +57,27 @@ pub enum MailAuth {
     },
 }
 
+/// How long to wait for a mail server. Those that look for spam take their time.
+#[derive(Clone, Copy, Debug)]
+pub struct MailPatience {
+    /// Until there is a connection.
+    pub connecting: Duration,
+    /// Until each of its answers, and its greeting.
+    pub answer: Duration,
+    /// Until it says that it has taken the mail. Whoever gives up earlier than a mail server that is
+    /// about to say so sends the mail again and again.
+    pub taking: Duration,
+}
+
+impl Default for MailPatience {
+    /// RFC 5321, 4.5.3.2, wants 10 minutes for the mail, and 5 for most answers. Those come in
+    /// seconds, or else the mail is better tried again.
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connecting: seconds(30), answer: seconds(120), taking: seconds(600) }
+    }
+}
+
 /// The real mail server.
 ///
 /// - It opens a connection for each mail.
@@ -74,7 +91,7 @@ pub struct SmtpMailer {
     settings: MailSettings,
     tls: TlsParameters,
     implicit_tls: bool,
-    patience: Duration,
+    patience: MailPatience,
     clock: Arc<dyn Clock>,
     deliveries: Mutex<Deliveries>,
 }
@@ -96,10 +113,9 @@ impl SmtpMailer {
         Self::build(settings, clock, Some(root))
     }
 
-    /// With another patience than half a minute: until the mail server wants the text, and then
-    /// again until it has it.
+    /// With another patience. For tests.
     #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
+    pub fn with_patience(self, patience: MailPatience) -> Self {
         Self { patience, ..self }
     }
 
@@ -121,35 +137,22 @@ impl SmtpMailer {
         }
         let tls = tls.build().map_err(|e| format!("no TLS to {}: {e}", settings.host))?;
         let implicit_tls = settings.port == IMPLICIT_TLS;
-        Ok(Self { settings, tls, implicit_tls, patience: PATIENCE, clock, deliveries: Mutex::default() })
+        let (patience, deliveries) = (MailPatience::default(), Mutex::default());
+        Ok(Self { settings, tls, implicit_tls, patience, clock, deliveries })
     }
 
     async fn deliver(&self, mail: &Mail, delivery: &mut Delivery) -> Result<Delivered, MailFailure> {
         let text = letter::write(&self.settings, mail, self.clock.now().wall)?;
-        let offered = async {
-            let mut conversation = Conversation::begin(&self.settings, &self.tls, self.implicit_tls).await?;
-            conversation.offer(&self.settings, delivery).await?;
-            Ok(conversation)
-        };
-        let mut conversation = self.in_time(Lasting::ForNow, offered).await?;
+        let told = |problem: Problem| self.named(problem.lasting, &problem.what);
+        let begun = Conversation::begin(&self.settings, &self.tls, self.implicit_tls, self.patience);
+        let mut conversation = begun.await.map_err(told)?;
+        conversation.offer(&self.settings, delivery).await.map_err(told)?;
         if delivery.is_wanted() {
-            self.in_time(Lasting::Unclear, conversation.hand_over(&text)).await?;
+            conversation.hand_over(&text).await.map_err(told)?;
             delivery.taken();
         }
         conversation.end().await;
         delivery.outcome().map_err(|failure| self.named(failure.lasting, &failure.detail))
-    }
-
-    /// Does something for as long as our patience lasts. If it is over then, the mail's fate is `late`.
-    async fn in_time<T>(
-        &self,
-        late: Lasting,
-        what: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, MailFailure> {
-        match timeout(self.patience, what).await {
-            Ok(outcome) => outcome.map_err(|problem| self.named(problem.lasting, &problem.what)),
-            Err(_) => Err(self.named(late, &format!("did not answer within {:?}", self.patience))),
-        }
     }
 
     fn named(&self, lasting: Lasting, what: &str) -> MailFailure {

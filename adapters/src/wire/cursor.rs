@@ -6,6 +6,7 @@
 //! whatever its type, size or depth. The tests hold it against `serde_json`.
 
 use super::text;
+use crate::secrets::token_around;
 
 /// The text is not JSON: it names what was expected instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,10 @@ impl Broken {
     /// What is wrong with a text, at the place where a cursor stopped.
     pub(super) fn told(self, text: &str, at: usize) -> String {
         const BEFORE: usize = 20;
-        let near = &text[text.floor_char_boundary(at.saturating_sub(BEFORE))..];
-        format!("expected {} at byte {at}, near: {}", self.0, text::excerpt(near))
+        let near = text.floor_char_boundary(at.saturating_sub(BEFORE));
+        // A token without its beginning would not be known as one.
+        let near = token_around(text, near).unwrap_or(near);
+        format!("expected {} at byte {at}, near: {}", self.0, text::excerpt(&text[near..]))
     }
 }
 
@@ -383,6 +386,16 @@ mod tests {
             "\u{feff}1",
         ] {
             assert_eq!(end(text), end_as_serde_sees_it(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_shown_without_a_token_that_is_near() {
+        let token = format!("eyJ{}.{}", "h".repeat(70), "c2ln".repeat(20));
+        for text in [format!("{{\"a\": {token}}}"), format!("[\"{token}\" oh")] {
+            let problem = only_value(&text).unwrap_err();
+            assert!(problem.contains("<token>") && !problem.contains("hhh"), "{problem}");
+            assert!(!problem.contains("c2ln"), "{problem}");
         }
     }
 

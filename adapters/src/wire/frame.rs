@@ -88,12 +88,18 @@ impl Frame {
 
 /// Where the next snapshot may begin, behind the start of something broken.
 ///
-/// The services write snapshots without any space, and in one that is whole this pair is found
-/// at its beginning only.
+/// A snapshot begins with `[` and `{`, with or without space between them, and in one that is
+/// whole this pair is found at its beginning only.
 fn resume(text: &str, broken: usize) -> Option<usize> {
-    const BEGIN: &str = "[{";
-    let from = broken + usize::from(text[broken..].starts_with(BEGIN));
-    text[from..].find(BEGIN).map(|found| from + found)
+    let mut from = broken + usize::from(text[broken..].starts_with('['));
+    while let Some(found) = text[from..].find('[') {
+        let inside = text[from + found + 1..].trim_start_matches([' ', '\t', '\n', '\r']);
+        if inside.starts_with('{') {
+            return Some(from + found);
+        }
+        from = text.len() - inside.len();
+    }
+    None
 }
 
 /// How many bytes may still be read in vain.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{cursor, json, text};
+use crate::secrets::Secrets;
 
 /// How long the text of a refusal may be, in characters.
 const LONGEST: usize = 300;
@@ -26,11 +27,12 @@ impl fmt::Display for Refusal {
 }
 
 /// Reads the body of a refusal: `{"code":…,"message":"…"}`, a bare JSON string, a proxy's HTML page,
-/// or whatever else.
+/// or whatever else. What must not be shown is hidden in it.
 #[must_use]
-pub fn read(body: &[u8]) -> Refusal {
+pub fn read(body: &[u8], secrets: &Secrets) -> Refusal {
     let text = String::from_utf8_lossy(body);
-    let text = text.trim();
+    let text = secrets.hide(text.trim());
+    let text = &*text;
     let (mut code, mut message) = (None, None);
     if let Ok(value) = cursor::only_value(text) {
         json::members(value, |key, value| match key {
@@ -41,7 +43,10 @@ pub fn read(body: &[u8]) -> Refusal {
         message = message.or_else(|| json::string(value));
     }
     let message = match message {
-        Some(message) if !message.trim().is_empty() => text::excerpt_of(message.trim(), LONGEST),
+        // Where it was written with escapes, only the message as it is meant shows a secret.
+        Some(message) if !message.trim().is_empty() => {
+            text::excerpt_of(&secrets.hide(message.trim()), LONGEST)
+        }
         Some(_) | None => summary(text),
     };
     Refusal { code, message }
@@ -83,6 +88,26 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn told(body: &[u8]) -> Refusal {
+        read(body, &Secrets::default())
+    }
+
+    #[test]
+    fn what_must_not_be_shown_is_hidden_before_the_text_is_cut() {
+        let mut secrets = Secrets::default();
+        secrets.add("correct-horse", "<secret>");
+        let said = |fill: usize| format!("{}correct-horse", "x".repeat(fill));
+        for body in [
+            format!("{{\"message\":\"{}\"}}", said(295)),
+            "{\"message\":\"correct\\u002dhorse\"}".to_owned(),
+            format!("<title>{}</title>", said(110)),
+            said(110),
+        ] {
+            let message = read(body.as_bytes(), &secrets).message;
+            assert!(message.contains("<sec") && !message.contains("correct"), "{message}");
+        }
+    }
+
     #[test]
     fn refusals_are_put_in_a_few_words() {
         let (long, words) = ("x".repeat(100_000), "a b\n".repeat(100_000));
@@ -105,15 +130,15 @@ mod tests {
             (&long, None, &("x".repeat(120) + "…")),
             (&words, None, &("a b ".repeat(30) + "…")),
         ] {
-            assert_eq!(read(body.as_bytes()), Refusal { code, message: message.to_owned() });
+            assert_eq!(told(body.as_bytes()), Refusal { code, message: message.to_owned() });
         }
-        assert_eq!(read(b"\xff\xfe").message, "��");
+        assert_eq!(told(b"\xff\xfe").message, "��");
     }
 
     proptest! {
         #[test]
         fn no_body_is_too_odd(body in prop::collection::vec(any::<u8>(), 0..60), text in "(<title|>|</title>|İ|ß|\"|\\{|\\}|:|\"code\"){0,9}") {
-            let told = [read(&body), read(text.as_bytes())];
+            let told = [told(&body), told(text.as_bytes())];
             prop_assert!(told.iter().all(|told| !told.message.contains(char::is_control)));
         }
     }

@@ -278,6 +278,8 @@ fn the_last_snapshot_of_merged_ones_counts() {
         (format!("{{\"cmd\":{b}"), "b-st-b", 0, false),
         (format!("{a}[{{\"topic\":7}}]"), "a-st-a", 0, true),
         (format!("[{{\"a\":\"\n\"}}]{b}"), "b-st-b", 0, false),
+        (format!("junk[ \t\r\n{}", &b[1..]), "b-st-b", 0, false),
+        (format!("[\n{}[ [ [\n{}", &a[1..a.len() - 1], &b[1..]), "b-st-b", 0, false),
     ] {
         let frame = relay(&text);
         assert_eq!(topics(&frame), [topic], "{text}");
@@ -320,6 +322,8 @@ fn hostile_frames_take_little_time_and_no_stack() {
         "-",
         "1",
         "[{x",
+        "[ {x",
+        "x[      ",
     ]
     .map(fill)
     .into();

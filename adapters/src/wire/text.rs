@@ -4,29 +4,34 @@ use std::borrow::Cow;
 
 use smol_str::{SmolStr, SmolStrBuilder};
 
+use crate::secrets::hide_tokens;
+
 /// How long a name (a topic, a topic stub, ...) or a shown text may be, in bytes.
 pub(super) const LONGEST: usize = 256;
 
 /// How much of a foreign text a complaint quotes, in characters.
 const QUOTED: usize = 60;
 
-/// The beginning of a foreign text for a complaint: short, on one line, and with everything
-/// that a terminal might obey escaped.
+/// The beginning of a foreign text for a complaint: short, on one line, without tokens, and with
+/// everything that a terminal might obey escaped.
 pub(super) fn excerpt(text: &str) -> String {
     excerpt_of(text, QUOTED)
 }
 
 /// The same with another length, in characters before escaping.
 pub(super) fn excerpt_of(text: &str, longest: usize) -> String {
+    // Some characters more than are shown, so that a token is known as one before it is cut.
+    let near = &text[..text.floor_char_boundary(longest * 4 + 64)];
+    let hidden = hide_tokens(near);
     let mut out = String::new();
-    let mut rest = text.chars();
+    let mut rest = hidden.chars();
     for c in rest.by_ref().take(longest) {
         match c {
             '"' | '\'' | '\\' => out.push(c),
             _ => out.extend(c.escape_debug()),
         }
     }
-    if rest.next().is_some() {
+    if rest.next().is_some() || near.len() < text.len() {
         out.push('…');
     }
     out
@@ -93,6 +98,8 @@ mod tests {
         assert_eq!(excerpt("\u{1b}[2J\n\u{202e}\0"), "\\u{1b}[2J\\n\\u{202e}\\0");
         assert_eq!(excerpt(&"ä".repeat(61)), "ä".repeat(60) + "…");
         assert_eq!(excerpt(&"x".repeat(60)), "x".repeat(60));
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl";
+        assert_eq!(excerpt(&("x".repeat(50) + " " + token)), "x".repeat(50) + " <token>");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 /// What the mail server does at a command (`GREETING`, a line of the client, or `TEXT` once the
@@ -17,6 +18,8 @@ pub enum Do {
     Leave,
     /// Never answers.
     Hang,
+    /// Does well, once this says so.
+    Wait(watch::Receiver<bool>),
 }
 
 pub fn say(line: &str) -> Do {
@@ -152,6 +155,10 @@ impl Session {
             Do::Say(line) => (line, false),
             Do::Leave => return None,
             Do::Hang => return std::future::pending().await,
+            Do::Wait(mut until) => {
+                until.wait_for(|go_on| *go_on).await.ok()?;
+                (usual.to_owned(), true)
+            }
         };
         stream.write_all(format!("{line}\r\n").as_bytes()).await.ok()?;
         stream.flush().await.ok()?;

@@ -51,15 +51,17 @@ fn core(v: &Variables, found: &mut Found) -> Config {
     let last = found.span(&v.health_last, default.last_active, TICK);
     let reconnect_relay_every = default.reconnect_relay_every;
     let reconnect_jump_every = default.reconnect_jump_every;
+    let last_checked = found.span(&v.health_last_checked, last, TICK);
     let config = Config {
         last_active: found.span(&v.health_last_active, last, TICK),
-        last_checked: found.span(&v.health_last_checked, last, TICK),
+        last_checked,
         startup: found.span(&v.health_startup, default.startup, Duration::ZERO),
         events: found.read(&v.health_events, default.events, |text| {
             parse::number(text, 1, MOST_EVENTS).map(|events| events as usize)
         }),
-        log_every: found.span(&v.health_log_every, default.log_every, TICK),
-        forget_after: found.span(&v.forget_after, default.forget_after, TICK),
+        log_every: found
+            .read(&v.health_log_every, default.log_every, |text| parse::span_or_never(text, TICK)),
+        forget_after: found.span(&v.forget_after, default.forget_after.max(last_checked), TICK),
         query_book_every: found.span(&v.query_book_every, default.query_book_every, TICK),
         reconnect_relay_every: found.span(&v.reconnect_relay_every, reconnect_relay_every, SECOND),
         reconnect_jump_every: found.span(&v.reconnect_jump_every, reconnect_jump_every, SECOND),
@@ -69,7 +71,7 @@ fn core(v: &Variables, found: &mut Found) -> Config {
     if config.forget_after < config.last_checked {
         let limit = config.last_checked;
         let why = "or what goes missing is forgotten before it is missed";
-        let expected = format!("at least STATUS_HEALTH_LAST_CHECKED ({limit:?}), {why} (the default is 7d)");
+        let expected = format!("at least STATUS_HEALTH_LAST_CHECKED ({limit:?}), {why}");
         found.problem(&v.forget_after, expected);
     }
     config

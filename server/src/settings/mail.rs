@@ -21,7 +21,7 @@ enum AuthType {
 /// How to send mail; `None` if it isn't wanted, or not possible for a problem that was found.
 /// It is wanted once there is a mail server or somebody to send to.
 pub(super) fn settings(v: &Variables, found: &mut Found) -> Option<MailSettings> {
-    let wanted = v.email_host.text().is_some() || v.email_to.text().is_some();
+    let wanted = [&v.email_host, &v.email_to, &v.email_cc].iter().any(|v| v.text().is_some());
     let port = found.read(&v.email_port, PORT, |text| parse::port(text, 1));
     let cc = found.read(&v.email_cc, Vec::new(), addresses);
     let auth_type = found.read(&v.email_auth_type, None, |text| auth_type(text).map(Some));
@@ -32,7 +32,10 @@ pub(super) fn settings(v: &Variables, found: &mut Found) -> Option<MailSettings>
     }
     let host = found.need(&v.email_host, parse::MAIL_HOST, parse::mail_host);
     let from = found.need(&v.email_from, ADDRESS, address);
-    let to = found.need(&v.email_to, ADDRESSES, addresses);
+    let to = match v.email_cc.text() {
+        Some(_) => Some(found.read(&v.email_to, Vec::new(), addresses)),
+        None => found.need(&v.email_to, ADDRESSES, addresses),
+    };
     let password = password(v, found, auth_type);
     let (host, from, to) = (host?, from?, to?);
     let auth = match password {
@@ -57,7 +60,7 @@ fn password(v: &Variables, found: &mut Found, auth_type: Option<AuthType>) -> Op
 
 /// Somebody who sets a sender or a password expects mail.
 fn without_server(v: &Variables, found: &mut Found) {
-    for variable in [&v.email_from, &v.email_cc, &v.email_password] {
+    for variable in [&v.email_from, &v.email_password] {
         if variable.text().is_some() {
             let text = "is set, but neither STATUS_EMAIL_HOST nor STATUS_EMAIL_TO is, so no mail is sent";
             found.warnings.push(Warning { variable: variable.name(), text: text.to_owned() });

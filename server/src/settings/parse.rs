@@ -21,6 +21,9 @@ pub(super) const HOST: &str = "a host such as app.example.org, or host:port, or 
 /// What a mail server's host looks like.
 pub(super) const MAIL_HOST: &str = "the mail server's name, such as smtp.example.org";
 
+/// What to say of a host with a dot too many.
+const DOTS: &str = "without a dot before it or two dots in a row";
+
 /// What was expected instead.
 pub(super) type Expected = String;
 
@@ -34,6 +37,14 @@ pub(super) fn span(text: &str, least: Duration) -> Result<Duration, Expected> {
         return Err(format!("{SPAN}, at most 100 years (36600d)"));
     }
     Ok(span)
+}
+
+/// Likewise, where 0 means never. The longest span there is comes to the same.
+pub(super) fn span_or_never(text: &str, least: Duration) -> Result<Duration, Expected> {
+    match span(text, Duration::ZERO) {
+        Ok(Duration::ZERO) => Ok(LONGEST),
+        Ok(_) | Err(_) => span(text, least).map_err(|expected| format!("{expected}, or 0 for never")),
+    }
 }
 
 /// A whole number within limits.
@@ -52,11 +63,11 @@ pub(super) fn port(text: &str, least: u16) -> Result<u16, Expected> {
     })
 }
 
-/// Yes or no, in the words that Go knows and two more.
+/// Yes or no, in the words that Go knows and some more.
 pub(super) fn boolean(text: &str) -> Result<bool, Expected> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "t" | "1" | "yes" => Ok(true),
-        "false" | "f" | "0" | "no" => Ok(false),
+        "true" | "t" | "1" | "yes" | "on" => Ok(true),
+        "false" | "f" | "0" | "no" | "off" => Ok(false),
         _ => Err(BOOLEAN.to_owned()),
     }
 }
@@ -104,7 +115,8 @@ pub(super) fn host(text: &str, service: &str) -> Result<String, Expected> {
         let service = service.to_uppercase();
         return Err(format!("{HOST}, without a path: that belongs in STATUS_BASEPATH_{service}"));
     }
-    if plain_host(text) { Ok(text.to_owned()) } else { Err(HOST.to_owned()) }
+    let expected = if has_empty_part(text) { format!("{HOST}, {DOTS}") } else { HOST.to_owned() };
+    if plain_host(text) { Ok(text.to_owned()) } else { Err(expected) }
 }
 
 /// Whether the text is a host, perhaps with a port, and nothing else.
@@ -112,8 +124,14 @@ fn plain_host(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
     let port = text.rsplit(']').next().and_then(|rest| rest.split_once(':')).map(|(_, port)| port);
     text.chars().all(allowed)
+        && !has_empty_part(text)
         && port.is_none_or(|text| self::port(text, 1).is_ok())
         && Url::parse(&format!("http://{text}")).is_ok_and(|url| url.has_host())
+}
+
+/// Whether a dot is too many. One at the end is not: it says that the name is whole.
+fn has_empty_part(text: &str) -> bool {
+    text.starts_with('.') || text.contains("..")
 }
 
 /// The host of a mail server, whose port stands elsewhere.
@@ -128,7 +146,8 @@ pub(super) fn mail_host(text: &str) -> Result<String, Expected> {
     if text.contains(':') {
         return Err(format!("{MAIL_HOST}, without a port: that belongs in STATUS_EMAIL_PORT"));
     }
-    if plain_host(text) { Ok(text.to_owned()) } else { Err(MAIL_HOST.to_owned()) }
+    let expected = if has_empty_part(text) { format!("{MAIL_HOST}, {DOTS}") } else { MAIL_HOST.to_owned() };
+    if plain_host(text) { Ok(text.to_owned()) } else { Err(expected) }
 }
 
 /// The path below which a service lives, with or without slashes at its ends.

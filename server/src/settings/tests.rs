@@ -99,6 +99,7 @@ fn a_good_value_takes_effect() {
     let cases: &[Good] = &[
         ("STATUS_HOST_BOOK", "[::1]:8080", |s| s.book.audience() == "https://[::1]:8080"),
         ("STATUS_HOST_BOOK", "Lab_1.example.org:80", |s| s.book.audience() == "https://Lab_1.example.org:80"),
+        ("STATUS_HOST_BOOK", "a.org.", |s| s.book.audience() == "https://a.org."),
         ("STATUS_HOST_RELAY", "'10.0.0.1'", |s| s.relay.audience() == "https://10.0.0.1"),
         ("STATUS_SCHEME_JUMP", "http", |s| s.jump.audience() == "http://jump.example.org"),
         ("STATUS_SCHEME_BOOK", "HTTP", |s| s.book.audience() == "http://book.example.org"),
@@ -113,6 +114,8 @@ fn a_good_value_takes_effect() {
         ("STATUS_HEALTH_STARTUP", "0s", |s| s.core.startup.is_zero()),
         ("STATUS_HEALTH_EVENTS", "7", |s| s.core.events == 7),
         ("STATUS_HEALTH_LOG_EVERY", "60s", |s| s.core.log_every == MINUTE),
+        ("STATUS_HEALTH_LOG_EVERY", "0", |s| s.core.log_every > MINUTE * 60 * 24 * 36_500),
+        ("STATUS_HEALTH_LOG_EVERY", "0s", |s| s.core.log_every > MINUTE * 60 * 24 * 36_500),
         ("STATUS_FORGET_AFTER", "1d12h", |s| s.core.forget_after == MINUTE * 36 * 60),
         ("STATUS_QUERY_BOOK_EVERY", "1.5h", |s| s.core.query_book_every == MINUTE * 90),
         ("STATUS_RECONNECT_RELAY_EVERY", "60m", |s| s.core.reconnect_relay_every == MINUTE * 60),
@@ -129,7 +132,9 @@ fn a_good_value_takes_effect() {
         ("STATUS_PROFILE", "T", |s| s.profile == Some(6061)),
         ("STATUS_PROFILE", "1", |s| s.profile == Some(6061)),
         ("STATUS_PROFILE", "yes", |s| s.profile == Some(6061)),
+        ("STATUS_PROFILE", "on", |s| s.profile == Some(6061)),
         ("STATUS_PROFILE", "No", |s| s.profile.is_none()),
+        ("STATUS_PROFILE", "Off", |s| s.profile.is_none()),
         ("STATUS_LOG_LEVEL", "TRACE", |s| s.log.level == tracing::Level::TRACE),
         ("STATUS_LOG_LEVEL", "warning", |s| s.log.level == tracing::Level::WARN),
         ("STATUS_LOG_LEVEL", "panic", |s| s.log.level == tracing::Level::ERROR),
@@ -156,7 +161,10 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
             "STATUS_HOST_BOOK",
             &["a b", "/x", "a.org/x", "::1", "a.org:", "a.org:0", "a.org:99999", "u@a.org", "ä.org", "[::1"],
         ),
-        ("STATUS_HOST_RELAY", &["https://a.org", "wss://a.org:80/x", "?", "a..org?x"]),
+        (
+            "STATUS_HOST_RELAY",
+            &["https://a.org", "wss://a.org:80/x", "?", "a..org?x", "a..b", ".b", "https://a..b"],
+        ),
         ("STATUS_HOST_JUMP", &[":80", "#", "a.org:80:80"]),
         ("STATUS_SCHEME_BOOK", &["ftp", "https://"]),
         ("STATUS_SCHEME_RELAY", &["ws"]),
@@ -172,7 +180,7 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_HEALTH_LAST_CHECKED", &["ten"]),
         ("STATUS_HEALTH_STARTUP", &["-1ns", "1 m"]),
         ("STATUS_HEALTH_EVENTS", &["0", "-1", "1.5", "100001", "many"]),
-        ("STATUS_HEALTH_LOG_EVERY", &["0s"]),
+        ("STATUS_HEALTH_LOG_EVERY", &["999us", "-1s", "never"]),
         ("STATUS_FORGET_AFTER", &["0d", "9s"]),
         ("STATUS_QUERY_BOOK_EVERY", &["0s", "300y"]),
         ("STATUS_RECONNECT_RELAY_EVERY", &["999ms"]),
@@ -187,7 +195,7 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_LOG_FILE", &["/var/log/"]),
         ("STATUS_LOG_MAX_SIZE", &["999", "MB", "1.5MB", "2TB", "1000001MB", "99999999999999999999", "-1MB"]),
         ("STATUS_LOG_KEEP", &["-1", "1001", "all"]),
-        ("STATUS_EMAIL_HOST", &["smtp.b.org:25", "smtp://smtp.b.org", "a b", "b.org/x"]),
+        ("STATUS_EMAIL_HOST", &["smtp.b.org:25", "smtp://smtp.b.org", "a b", "b.org/x", "smtp..b.org"]),
         ("STATUS_EMAIL_PORT", &["0", "smtp"]),
         ("STATUS_EMAIL_AUTH_TYPE", &["login"]),
         ("STATUS_EMAIL_FROM", &["nobody", "a@", "a@a.org, b@b.org", "a@a.org\nX: y"]),
@@ -354,6 +362,7 @@ fn mail_is_wanted_once_there_is_a_server_or_somebody_to_send_to() {
     };
     assert_eq!(missing(&[MAIL[0]]), ["STATUS_EMAIL_FROM", "STATUS_EMAIL_TO"]);
     assert_eq!(missing(&[MAIL[2]]), ["STATUS_EMAIL_HOST", "STATUS_EMAIL_FROM"]);
+    assert_eq!(missing(&[("STATUS_EMAIL_CC", "a@a.org")]), ["STATUS_EMAIL_HOST", "STATUS_EMAIL_FROM"]);
     let (settings, warnings) = read(&[MAIL[1], ("STATUS_EMAIL_PASSWORD", "x")]).unwrap();
     assert!(settings.mail.is_none() && settings.core.mail.is_none());
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -385,9 +394,28 @@ fn several_addresses_are_separated_by_commas() {
 }
 
 #[test]
+fn copies_are_enough() {
+    let cc = ("STATUS_EMAIL_CC", "a@a.org");
+    let mail = read(&[MAIL[0], MAIL[1], cc]).unwrap().0.mail.unwrap();
+    assert_eq!((mail.to, mail.cc), (vec![], vec!["a@a.org".parse().unwrap()]));
+    let problems = read(&[MAIL[0], MAIL[1], ("STATUS_EMAIL_CC", "nobody")]).unwrap_err().problems;
+    assert_eq!(problems.iter().map(|problem| &*problem.variable).collect::<Vec<_>>(), ["STATUS_EMAIL_CC"]);
+}
+
+#[test]
+fn a_dot_too_many_in_a_host_is_told_as_such() {
+    for name in ["STATUS_HOST_BOOK", "STATUS_EMAIL_HOST"] {
+        let problems = with_mail(&[(name, "a..b")]).unwrap_err().to_string();
+        assert!(problems.contains("without a dot before it or two dots in a row"), "{problems}");
+    }
+}
+
+#[test]
 fn what_is_forgotten_must_first_be_missed() {
     let long = ("STATUS_HEALTH_LAST_CHECKED", "8d");
-    let problems = read(&[long]).unwrap_err().problems;
+    assert_eq!(good(&[long]).core.forget_after, s(8 * 86_400), "nobody has set it, so it follows");
+    assert_eq!(good(&[("STATUS_HEALTH_LAST", "1m")]).core.forget_after, s(7 * 86_400));
+    let problems = read(&[long, ("STATUS_FORGET_AFTER", "7d")]).unwrap_err().problems;
     assert_eq!(problems[0].variable, "STATUS_FORGET_AFTER");
     assert_eq!(good(&[long, ("STATUS_FORGET_AFTER", "8d")]).core.forget_after, s(8 * 86_400));
 }

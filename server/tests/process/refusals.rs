@@ -2,7 +2,7 @@
 
 use status_sim::mock::Services;
 
-use crate::support::{Status, lab_services};
+use crate::support::{Status, lab_services, mail};
 
 /// Runs it beside services with one setting wrong, until it has logged a line with all of this.
 async fn told(services: &Services, wrong: (&str, &str), expected: &[&str]) {
@@ -83,4 +83,16 @@ async fn clocks_that_differ_are_told_as_such() {
     services.jump.set_clock_skew(2 * 86_400);
     let parts = ["jump refused", "token is expired", "likely cause: the clock of this machine is behind"];
     told(&services, ("STATUS_LOG_LEVEL", "warn"), &parts).await;
+}
+
+#[tokio::test]
+async fn a_proxy_in_the_environment_is_passed_by() {
+    let services = lab_services(1).await;
+    // Nothing listens there.
+    let proxy = "http://127.0.0.1:1";
+    let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"];
+    let mut status = Status::serve(&services, &proxies.map(|name| (name, proxy)));
+    // It is sent once book, relay and jump have told all that is in it.
+    mail(&services, 1).await;
+    status.stop().await;
 }
