@@ -9,7 +9,9 @@ use toml::Spanned;
 
 use super::raw::{self, Text};
 use super::words;
-use super::{Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed};
+use super::{
+    Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed,
+};
 
 /// Why a text is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +126,8 @@ impl Reader<'_> {
         for (name, experiment) in raw.also.into_iter().flatten() {
             let name = self.name("also", &name)?;
             let required = experiment.required.map(|names| self.stream_names(names)).transpose()?;
-            experiments.insert(name, Experiment { streams: self.stream_names(experiment.streams)?, required });
+            experiments
+                .insert(name, Experiment { streams: self.stream_names(experiment.streams)?, required });
         }
         let every = |field: &str, text: Option<Text>| {
             text.map_or(Ok(Lab::default().relay_every), |text| self.span(field, &text, SHORTEST_PERIOD))
@@ -143,7 +146,8 @@ impl Reader<'_> {
             Some("v0.8") => Ok(RelayVersion::V08),
             Some(other) => {
                 let at = text.as_ref().map_or(0, |text| text.span().start);
-                Err(self.bad(at, format!("relay: {other:?} is no version; \"v0.7\" or \"v0.8\" was expected")))
+                Err(self
+                    .bad(at, format!("relay: {other:?} is no version; \"v0.7\" or \"v0.8\" was expected")))
             }
         }
     }
@@ -241,12 +245,18 @@ impl Fields<'_> {
             word => words::fault(word),
         };
         let Some(fault) = fault else {
-            let problem = format!("do: {:?} is nothing that can happen; one of {} was expected", self.verb, words::VERBS.join(", "));
+            let problem = format!(
+                "do: {:?} is nothing that can happen; one of {} was expected",
+                self.verb,
+                words::VERBS.join(", ")
+            );
             return Err(self.reader.bad(self.raw.verb.span().start, problem));
         };
         let name = self.one("relay, jump, book or mail")?;
         let Some(service) = words::service(&name) else {
-            return Err(self.bad("what", format!("{name:?} is no service; relay, jump, book or mail was expected")));
+            return Err(
+                self.bad("what", format!("{name:?} is no service; relay, jump, book or mail was expected"))
+            );
         };
         if !service.can_have(fault) {
             return Err(self.bad("do", format!("{name} cannot {}", self.verb)));
@@ -377,7 +387,8 @@ impl Fields<'_> {
 
     /// Whatever was not taken has no meaning here.
     fn nothing_left(&self) -> Read<()> {
-        let raw::Step { at: _, verb: _, what, every, lasts, by, stub, streams, count, reason, text } = &self.raw;
+        let raw::Step { at: _, verb: _, what, every, lasts, by, stub, streams, count, reason, text } =
+            &self.raw;
         let left = [
             ("what", what.is_some()),
             ("every", every.is_some()),

@@ -71,7 +71,10 @@ impl Settings {
             reconnect_relay_every: span(words, "reconnect_relay_every", day, SECOND)?,
             reconnect_jump_every: span(words, "reconnect_jump_every", day, SECOND)?,
             book_override: book_override(words)?,
-            mail: Some(MailText { subject: text(words, "email_subject", "lab"), link: text(words, "email_link", "") }),
+            mail: Some(MailText {
+                subject: text(words, "email_subject", "lab"),
+                link: text(words, "email_link", ""),
+            }),
         };
         let timeout_book = span(words, "timeout_book", Duration::from_secs(5), LEAST)?;
         Ok(Self { core, timeout_book })

@@ -150,7 +150,18 @@ fn add_fields(step: &Step, fields: &mut Row) {
 
 fn expectation(expected: &Expectation) -> String {
     let mut fields = Row::default();
-    let Expectation { at, mails, events, changes, available, unavailable, healthy, unhealthy, mailed, alerts } = expected;
+    let Expectation {
+        at,
+        mails,
+        events,
+        changes,
+        available,
+        unavailable,
+        healthy,
+        unhealthy,
+        mailed,
+        alerts,
+    } = expected;
     at.iter().for_each(|at| fields.add("at", span(*at)));
     mails.iter().for_each(|mails| fields.add("mails", mails));
     for (name, counts) in [("events", events), ("changes", changes)] {
@@ -205,8 +216,10 @@ fn span(span: Duration) -> String {
         (1, "ns"),
     ];
     let nanos = span.as_nanos();
-    let (unit, name) =
-        UNITS.into_iter().find(|(unit, _)| nanos >= *unit && nanos.is_multiple_of(*unit)).unwrap_or((1, "ns"));
+    let (unit, name) = UNITS
+        .into_iter()
+        .find(|(unit, _)| nanos >= *unit && nanos.is_multiple_of(*unit))
+        .unwrap_or((1, "ns"));
     format!("\"{}{name}\"", nanos / unit)
 }
 

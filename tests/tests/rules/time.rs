@@ -1,0 +1,53 @@
+//! Clocks that step, and a server that slept.
+
+use status_core::{Feed, Input, SystemAlert};
+
+use crate::{alerts, healthy, well};
+
+#[test]
+fn a_step_of_the_wall_clock_changes_nothing() {
+    for seconds in [3600, -3600, 400 * 24 * 3600] {
+        let mut world = well(1);
+        world.step_wall_clock(seconds);
+        world.until(120.0);
+        assert!(healthy(&world, "pend00"));
+        assert!(world.mails.is_empty() && world.changes.is_empty());
+    }
+}
+
+#[test]
+fn after_a_sleep_nothing_is_judged_until_both_feeds_have_reported() {
+    let mut world = well(2);
+    world.sleep(3600.0);
+    world.step(Input::Wake);
+    assert!(world.monitor.is_paused());
+    world.report(Feed::Relay);
+    assert!(world.monitor.is_paused());
+    world.report(Feed::Jump);
+    assert!(!world.monitor.is_paused());
+    assert!(world.mails.is_empty(), "nothing had changed");
+    assert!(world.changes.is_empty());
+}
+
+#[test]
+fn after_a_sleep_judging_begins_at_the_latest_when_the_limit_has_passed() {
+    let mut world = well(1);
+    world.every.insert(Feed::Relay, None);
+    world.sleep(3600.0);
+    world.until(3600.0 + 30.5 + 9.999);
+    assert!(world.monitor.is_paused() && world.mails.is_empty());
+    world.until(3600.0 + 30.5 + 10.0);
+    assert!(!world.monitor.is_paused());
+    assert!(!healthy(&world, "pend00"));
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Relay)]);
+    assert_eq!(world.mails.len(), 1);
+}
+
+#[test]
+fn a_short_delay_is_no_sleep() {
+    let mut world = well(1);
+    let late = world.deadline().at.since(world.now().time).as_secs_f64() + 10.0;
+    world.sleep(late);
+    world.step(Input::Wake);
+    assert!(!world.monitor.is_paused(), "late by exactly the limit");
+}
