@@ -152,7 +152,9 @@ impl Monitor {
             }
         }
         note_hold(resource, policy, actions);
-        match resource.begin_change(change, policy).filter(|_| !empty) {
+        // To begin a change is to promise that it is asked for: it is not begun to be dropped.
+        let request = if empty { None } else { resource.begin_change(change, policy) };
+        match request {
             Some(request) => begin(request, change, resource, book, actions),
             None => book.enqueue(resource, policy),
         }

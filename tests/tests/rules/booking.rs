@@ -213,6 +213,9 @@ fn nothing_is_set_once_the_manifest_is_empty_even_if_a_read_was_under_way() {
     world.step(Input::ManifestFetched { call, outcome: Ok(status_core::Manifest::new()) });
     reads.into_iter().for_each(|read| world.step(read));
     assert!(world.changes.is_empty());
+    world.book_waits = false;
+    world.until(100.0);
+    assert!(!world.bookable("r-pend00"), "book has its manifest again, and the resource is not forgotten");
 }
 
 #[test]
