@@ -36,7 +36,6 @@ pub struct Link {
     failures: u32,
     /// How often a connection was doubted since the last snapshot.
     doubts: u32,
-    doubted: bool,
     trouble: Option<Failure>,
     snapshots: u64,
     last_snapshot: Option<Now>,
@@ -62,7 +61,6 @@ impl Link {
             retry_at: started,
             failures: 0,
             doubts: 0,
-            doubted: false,
             trouble: None,
             snapshots: 0,
             last_snapshot: None,
@@ -129,16 +127,16 @@ impl Link {
         self.retry_at = now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY));
     }
 
-    /// The machine slept: what is connected is probably dead, and what comes next proves nothing
-    /// about how often the feed reports.
-    pub(crate) fn doubt(&mut self, now: Time) {
-        self.doubted = !self.connections.is_empty();
-        self.retry_at = now;
-        self.apart = [None; 2];
-        for connection in &mut self.connections {
-            connection.heard = None;
-            connection.opened = connection.opened.max(now);
+    /// The server slept. What comes on a connection from before may have been sent at any time
+    /// meanwhile, so each is given up, and all begins anew.
+    pub(crate) fn slept(&mut self, now: Time, actions: &mut Vec<Action>) {
+        for connection in self.connections.drain(..) {
+            actions.push(Action::CloseFeed { feed: self.feed, connection: connection.call });
         }
+        self.retry_at = now;
+        self.failures = 0;
+        self.doubts = 0;
+        self.apart = [None; 2];
     }
 
     /// Whether it has been silent for too long.
@@ -163,7 +161,6 @@ impl Link {
             actions.push(Action::CloseFeed { feed: self.feed, connection: given_up.call });
         }
         self.doubts += u32::from(!self.connections.is_empty());
-        self.doubted = false;
         let call = new_call();
         self.connections.push(Connection { call, opened: now, heard: None });
         actions.push(Action::OpenFeed { feed: self.feed, connection: call, expires: self.expires });
@@ -176,7 +173,7 @@ impl Link {
 
     /// From when on another connection is wanted.
     fn wants_another_at(&self) -> Time {
-        let Some(newest) = self.connections.last().filter(|_| !self.doubted) else { return self.retry_at };
+        let Some(newest) = self.connections.last() else { return self.retry_at };
         let renew = newest.opened.plus(self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2)));
         let silent = newest.heard.unwrap_or(newest.opened).past(self.patience(newest));
         renew.min(silent)

@@ -163,6 +163,8 @@ impl Monitor {
     }
 
     /// Called much later than asked for, the process or the whole machine was stopped meanwhile.
+    /// What the feeds sent then still lies in their sockets and looks like news, so they are
+    /// connected anew: only snapshots from after the sleep count.
     fn notice_sleep(&mut self, actions: &mut Vec<Action>) {
         let time = self.now.time;
         let overslept = time.since(self.deadline.at);
@@ -170,8 +172,8 @@ impl Monitor {
             return;
         }
         actions.push(Action::Note(Note::Slept { overslept }));
-        self.relay.doubt(time);
-        self.jump.doubt(time);
+        self.relay.slept(time, actions);
+        self.jump.slept(time, actions);
         self.pause = Some(Pause { woke: time, heard: [self.relay.snapshots(), self.jump.snapshots()] });
     }
 

@@ -1,8 +1,9 @@
 //! Clocks that step, and a server that slept.
 
-use status_core::{Feed, Input, SystemAlert};
+use status_core::{Feed, Input, SystemAlert, Transmitted};
+use status_tests::report;
 
-use crate::{alerts, healthy, well};
+use crate::{VIDEO, alerts, healthy, well};
 
 #[test]
 fn a_step_of_the_wall_clock_changes_nothing() {
@@ -50,4 +51,42 @@ fn a_short_delay_is_no_sleep() {
     world.sleep(late);
     world.step(Input::Wake);
     assert!(!world.monitor.is_paused(), "late by exactly the limit");
+}
+
+#[test]
+fn what_a_feed_sent_while_the_server_slept_is_no_news() {
+    let mut world = well(1);
+    let before = Feed::BOTH.map(|feed| (feed, world.connections(feed)[0]));
+    world.sleep(3600.0);
+    // What lay in the sockets comes first, even before the deadline is noticed.
+    for (feed, connection) in before.into_iter().rev() {
+        let reports = match feed {
+            Feed::Relay => vec![report(VIDEO, Transmitted::Never)],
+            Feed::Jump => vec![],
+        };
+        world.step(Input::Reported { feed, connection, reports });
+    }
+    assert!(world.monitor.is_paused());
+    assert!(world.mails.is_empty() && world.changes.is_empty());
+    for (feed, old) in before {
+        let now = world.connections(feed);
+        assert!(now.len() == 1 && now[0] != old, "{feed} was connected anew");
+    }
+    world.until(world.seconds() + 60.0);
+    assert!(healthy(&world, "pend00") && world.mails.is_empty() && world.changes.is_empty());
+}
+
+#[test]
+fn a_second_sleep_begins_a_pause_of_its_own() {
+    let mut world = well(1);
+    world.sleep(3600.0);
+    world.step(Input::Wake);
+    world.report(Feed::Relay);
+    world.sleep(600.0);
+    world.step(Input::Wake);
+    world.report(Feed::Jump);
+    assert!(world.monitor.is_paused(), "what relay said before the second sleep is old");
+    world.report(Feed::Relay);
+    assert!(!world.monitor.is_paused());
+    assert!(world.mails.is_empty() && world.changes.is_empty());
 }
