@@ -148,6 +148,11 @@ impl Resource {
         self.stale = true;
     }
 
+    /// Whether nobody knows what book says now.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale
+    }
+
     /// Whether a call is due, and how soon: now, or at a later time.
     pub(crate) fn due(&self, policy: BookOverride) -> Option<(Urgency, Option<Time>)> {
         if self.calling.is_some() || !(self.stale || self.differs(policy)) {

@@ -142,7 +142,9 @@ impl Monitor {
     ) {
         let (policy, time) = (self.config.book_override, self.now.time);
         let change = self.new_call();
-        let empty = self.book.is_empty();
+        // After a sleep the verdicts are old until the next check: book may be read, but not changed.
+        let paused = self.pause.is_some();
+        let may_change = !paused && !self.book.is_empty();
         let Some((resource, book)) = self.called(call) else { return };
         match outcome {
             Ok(said) => resource.was_read(said, policy, time),
@@ -151,11 +153,15 @@ impl Monitor {
                 resource.failed(failure, time);
             }
         }
-        note_hold(resource, policy, actions);
+        if !paused {
+            note_hold(resource, policy, actions);
+        }
         // To begin a change is to promise that it is asked for: it is not begun to be dropped.
-        let request = if empty { None } else { resource.begin_change(change, policy) };
+        let request = if may_change { resource.begin_change(change, policy) } else { None };
         match request {
             Some(request) => begin(request, change, resource, book, actions),
+            // The check that ends the pause puts it into the queue, where it differs even then.
+            None if paused && !resource.is_stale() => {}
             None => book.enqueue(resource, policy),
         }
     }

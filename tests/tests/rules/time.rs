@@ -1,9 +1,9 @@
 //! Clocks that step, and a server that slept.
 
-use status_core::{Feed, Input, SystemAlert, Transmitted};
+use status_core::{Action, FailureKind, Feed, Input, SystemAlert, Transmitted};
 use status_tests::report;
 
-use crate::{VIDEO, alerts, healthy, well};
+use crate::{VIDEO, ago, alerts, healthy, well};
 
 #[test]
 fn a_step_of_the_wall_clock_changes_nothing() {
@@ -89,4 +89,31 @@ fn a_second_sleep_begins_a_pause_of_its_own() {
     world.report(Feed::Relay);
     assert!(!world.monitor.is_paused());
     assert!(world.mails.is_empty() && world.changes.is_empty());
+}
+
+#[test]
+fn book_is_not_told_what_was_true_before_a_sleep() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert!(!world.bookable("r-pend00"));
+    world.book_fails = Some(FailureKind::Unreachable);
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.until(75.0); // it is well, and book cannot be told
+    world.unplug(VIDEO);
+    world.book_fails = None;
+    world.sleep(3600.0);
+    world.changes.clear();
+    world.trace.clear();
+    world.step(Input::Wake);
+    assert!(world.monitor.is_paused());
+    assert!(world.changes.is_empty(), "{:?}", world.changes);
+    let reads = world.trace.iter().filter(|(_, action)| matches!(action, Action::ReadAvailability { .. }));
+    assert_eq!(reads.count(), 1, "book may be read, once");
+    world.until(world.seconds() + 60.0);
+    assert!(!world.monitor.is_paused() && !world.bookable("r-pend00"));
+    assert!(world.changes.is_empty(), "{:?}", world.changes);
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.until(world.seconds() + 10.0);
+    assert!(world.bookable("r-pend00"));
 }
