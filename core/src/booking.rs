@@ -29,7 +29,7 @@ pub struct Resource {
     wanted: Option<bool>,
     /// What book said when it last answered.
     said: Option<Availability>,
-    /// Whether something has happened since, so that nobody knows.
+    /// Whether something has happened since it was last asked, so that nobody knows.
     stale: bool,
     /// The call that is under way.
     calling: Option<Call>,
@@ -171,6 +171,8 @@ impl Resource {
     pub(crate) fn begin(&mut self, call: Call) -> Request {
         self.calling = Some(call);
         self.retry_at = None;
+        // Now, and not when the answer comes: a doubt in between is one about that answer.
+        self.stale = false;
         Request::Read
     }
 
@@ -192,7 +194,9 @@ impl Resource {
     pub(crate) fn was_read(&mut self, said: Availability, policy: BookOverride, now: Time) {
         let told = self.told.take();
         self.said = Some(said);
-        self.stale = false;
+        if self.stale {
+            return; // something has happened while it was asked
+        }
         if told.is_some() && self.differs(policy) && told == self.wanted {
             self.wait(now); // it was told so just now, and did not keep it
         } else if !self.differs(policy) {

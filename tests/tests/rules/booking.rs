@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Action, BookOverride, Config, FailureKind, Input, SystemAlert};
+use status_core::{Action, BookOverride, Config, FailureKind, Feed, Input, SystemAlert, Transmitted};
 use status_tests::{World, config};
 
 use crate::{VIDEO, ago, alerts, well};
@@ -229,4 +229,27 @@ fn only_the_answer_to_the_call_under_way_counts() {
     world.book_waits = false;
     std::mem::take(&mut world.kept_back).into_iter().for_each(|answer| world.step(answer));
     assert_eq!(world.monitor.experiments().len(), 1);
+}
+
+#[test]
+fn a_manifest_that_comes_while_a_resource_is_read_makes_it_be_read_again() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(42), ..config() });
+    world.unplug(VIDEO);
+    world.until(40.0);
+    assert!(!world.bookable("r-pend00"));
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.book_waits = true;
+    world.until(41.5); // it is well, and a read is under way, which says: unavailable
+    let read = world.kept_back.pop().unwrap();
+    assert!(matches!(read, Input::AvailabilityRead { .. }));
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.person_sets("r-pend00", true, "Loaded at 2026-11-24T00:29:28Z"); // book is loaded again
+    world.until(42.5);
+    let manifest = world.kept_back.pop().unwrap();
+    assert!(matches!(manifest, Input::ManifestFetched { .. }));
+    world.step(manifest);
+    world.report(Feed::Relay); // it is dead again, as book said before it was loaded
+    world.book_waits = false;
+    world.step(read);
+    assert!(!world.bookable("r-pend00"), "what was read is from before the manifest");
 }
