@@ -28,6 +28,8 @@ pub struct Book {
     empty: bool,
     /// Which experiment each resource of the manifest books.
     pub(crate) stubs: BTreeMap<ResourceName, ExperimentName>,
+    /// Resources of it that could not be asked about, time after time, and why.
+    troubled: BTreeMap<ResourceName, Failure>,
     calls: BTreeMap<Call, ResourceName>,
     /// Resources to ask about, the most urgent first. An entry may be out of date: the resource
     /// itself knows whether it is due.
@@ -45,6 +47,7 @@ impl Book {
             manifest_at: None,
             empty: false,
             stubs: BTreeMap::new(),
+            troubled: BTreeMap::new(),
             calls: BTreeMap::new(),
             queue: BTreeSet::new(),
             later: BTreeSet::new(),
@@ -69,9 +72,31 @@ impl Book {
         self.trouble.as_ref()
     }
 
-    /// Whether the manifest could not be read, and not at the next try either.
-    pub(crate) fn cannot_be_asked(&self) -> bool {
-        self.failures > 1
+    /// Why book cannot be asked: for its manifest, or about a resource, and not at the next try
+    /// either.
+    pub(crate) fn cannot_be_asked(&self) -> Option<&Failure> {
+        let trouble = self.trouble.as_ref().filter(|_| self.failures > 1);
+        trouble.or_else(|| self.troubled.values().next())
+    }
+
+    /// Takes in whether a resource could be asked about. Returns whether that can change whether
+    /// book can be asked, which a check is to tell.
+    pub(crate) fn was_asked(&mut self, resource: &Resource) -> bool {
+        let none_before = self.troubled.is_empty();
+        match resource.trouble() {
+            Some(trouble) => {
+                self.troubled.insert(resource.name.clone(), trouble.clone());
+            }
+            None => {
+                self.troubled.remove(&resource.name);
+            }
+        }
+        self.troubled.is_empty() != none_before
+    }
+
+    /// Forgets what resources that are in the manifest no more had to do with it.
+    pub(crate) fn forget_others(&mut self) {
+        self.troubled.retain(|name, _| self.stubs.contains_key(name));
     }
 
     /// Begins to read the manifest, if that is due.
@@ -94,6 +119,9 @@ impl Book {
         self.manifest_at = Some(now.wall);
         self.trouble = None;
         self.empty = empty;
+        if empty {
+            self.troubled.clear();
+        }
         let failed_before = core::mem::take(&mut self.failures) > 0;
         // Without a manifest a dead experiment is bookable as soon as somebody uploads one.
         let next = if empty { config.query_book_every.min(LONGEST_RETRY) } else { config.query_book_every };

@@ -35,6 +35,9 @@ pub struct Resource {
     calling: Option<Call>,
     /// What book was last told, until a read shows whether it holds.
     told: Option<bool>,
+    /// How often what is wanted now was tried in vain: the intervals grow with it.
+    tries: u32,
+    /// How many calls have failed since one did what it should, and the last one's failure.
     failures: u32,
     trouble: Option<Failure>,
     retry_at: Option<Time>,
@@ -77,6 +80,7 @@ impl Resource {
             stale: true,
             calling: None,
             told: None,
+            tries: 0,
             failures: 0,
             trouble: None,
             retry_at: None,
@@ -136,11 +140,16 @@ impl Resource {
         }
     }
 
-    /// Book has answered again after it could not be asked, so there is no reason to wait.
+    /// There is no reason to wait any longer. Whether book can be asked is not known by that.
     pub(crate) fn try_at_once(&mut self) {
+        self.tries = 0;
+        self.retry_at = None;
+    }
+
+    /// What failed before says nothing about book as it is now.
+    pub(crate) fn forget_trouble(&mut self) {
         self.failures = 0;
         self.trouble = None;
-        self.retry_at = None;
     }
 
     /// What book says may have changed: it is to be read again.
@@ -201,18 +210,21 @@ impl Resource {
             self.wait(now); // it was told so just now, and did not keep it
         } else if !self.differs(policy) {
             self.try_at_once(); // it is as it should be: the next trouble is a new one
+            self.forget_trouble();
         }
     }
 
     /// Book took a change: whether it holds shows when it is read again.
     pub(crate) fn was_set(&mut self) {
         self.stale = true;
+        self.forget_trouble();
     }
 
     /// A call failed: nothing is known now, it may have taken effect.
     pub(crate) fn failed(&mut self, failure: Failure, now: Time) {
         self.stale = true;
         self.told = None;
+        self.failures = self.failures.saturating_add(1);
         self.trouble = Some(failure);
         self.wait(now);
     }
@@ -224,8 +236,8 @@ impl Resource {
     }
 
     fn wait(&mut self, now: Time) {
-        self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)));
+        self.tries = self.tries.saturating_add(1);
+        self.retry_at = Some(now.plus(backoff(self.tries, FIRST_RETRY, LONGEST_RETRY)));
     }
 
     /// Whether book said something else than what it should, and may be told so.

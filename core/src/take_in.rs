@@ -28,14 +28,8 @@ impl Monitor {
                 false
             }
             Input::ManifestFetched { call, outcome } => self.manifest_fetched(call, outcome, actions),
-            Input::AvailabilityRead { call, outcome } => {
-                self.availability_read(call, outcome, actions);
-                false
-            }
-            Input::AvailabilitySet { call, outcome } => {
-                self.availability_set(call, outcome);
-                false
-            }
+            Input::AvailabilityRead { call, outcome } => self.availability_read(call, outcome, actions),
+            Input::AvailabilitySet { call, outcome } => self.availability_set(call, outcome),
             Input::MailSent { mail, outcome } => {
                 if let Some(text) = &self.config.mail {
                     self.outbox.answered(&mail, outcome, self.now, text, actions);
@@ -102,6 +96,9 @@ impl Monitor {
             if failed_before {
                 resource.try_at_once();
             }
+            if self.book.is_empty() {
+                resource.forget_trouble();
+            }
         }
         true
     }
@@ -124,6 +121,7 @@ impl Monitor {
             }
             resources.entry(needs.stub).or_default().push(resource);
         }
+        self.book.forget_others();
         for name in resources.keys() {
             if !self.experiments.contains_key(name) {
                 self.experiments.insert(name.clone(), Experiment::new(self.now.time));
@@ -139,13 +137,13 @@ impl Monitor {
         call: Call,
         outcome: Result<Availability, Failure>,
         actions: &mut Vec<Action>,
-    ) {
+    ) -> bool {
         let (policy, time) = (self.config.book_override, self.now.time);
         let change = self.new_call();
         // After a sleep the verdicts are old until the next check: book may be read, but not changed.
         let paused = self.pause.is_some();
         let may_change = !paused && !self.book.is_empty();
-        let Some((resource, book)) = self.called(call) else { return };
+        let Some((resource, book)) = self.called(call) else { return false };
         match outcome {
             Ok(said) => resource.was_read(said, policy, time),
             Err(failure) => {
@@ -164,11 +162,12 @@ impl Monitor {
             None if paused && !resource.is_stale() => {}
             None => book.enqueue(resource, policy),
         }
+        book.was_asked(resource)
     }
 
-    fn availability_set(&mut self, call: Call, outcome: Result<(), Failure>) {
+    fn availability_set(&mut self, call: Call, outcome: Result<(), Failure>) -> bool {
         let (policy, time) = (self.config.book_override, self.now.time);
-        let Some((resource, book)) = self.called(call) else { return };
+        let Some((resource, book)) = self.called(call) else { return false };
         match outcome {
             Ok(()) => resource.was_set(),
             Err(failure) => {
@@ -177,6 +176,7 @@ impl Monitor {
             }
         }
         book.enqueue(resource, policy);
+        book.was_asked(resource)
     }
 
     /// The resource that a call was about, if it is the one under way.

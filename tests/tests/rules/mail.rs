@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use status_core::{Config, FailureKind, Feed, Input, Lasting, MailFailure, Note, SystemAlert};
+use status_core::{Action, Config, FailureKind, Feed, Input, Lasting, MailFailure, Note, SystemAlert};
 use status_tests::{World, config};
 
-use crate::{VIDEO, alerts, well};
+use crate::{VIDEO, ago, alerts, well};
 
 #[test]
 fn an_event_is_added_when_healthy_or_jump_changes_and_only_then() {
@@ -122,6 +122,73 @@ fn book_that_cannot_be_asked_is_an_alert_but_one_failure_is_not() {
         assert!(alerts(&world).is_empty());
         assert_eq!(world.mails.len(), 2 * usize::from(lasting));
     }
+}
+
+/// When an alert about book was raised or cleared, in milliseconds.
+fn alerts_about_book(world: &World) -> Vec<(u64, bool)> {
+    let mut about_book = Vec::new();
+    for (at, action) in &world.trace {
+        if let Action::Note(Note::AlertRaised { alert: SystemAlert::BookUnreachable, .. }) = action {
+            about_book.push((*at, true));
+        }
+        if let Action::Note(Note::AlertCleared { alert: SystemAlert::BookUnreachable }) = action {
+            about_book.push((*at, false));
+        }
+    }
+    about_book
+}
+
+#[test]
+fn book_that_refuses_a_change_twice_is_an_alert_at_once_and_so_is_its_end() {
+    let mut world = well(1);
+    world.changes_fail = Some(FailureKind::Refused);
+    world.unplug(VIDEO); // last seen at 26 s
+    world.until(42.0);
+    assert_eq!(
+        alerts_about_book(&world),
+        [(41_001, true)],
+        "at the second refusal, and not at the next report"
+    );
+    world.changes_fail = None;
+    world.until(60.0);
+    assert_eq!(alerts_about_book(&world), [(41_001, true), (51_001, false)]);
+    assert!(!world.bookable("r-pend00"));
+}
+
+#[test]
+fn a_verdict_that_turns_does_not_end_the_alert_about_book() {
+    let mut world = well(1);
+    world.book_fails = Some(FailureKind::Refused);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert_eq!(alerts(&world), [SystemAlert::BookUnreachable]);
+    for n in 0..5 {
+        world.streams.push((VIDEO.into(), ago(40)));
+        world.until(80.0 + 40.0 * f64::from(n));
+        world.unplug(VIDEO);
+        world.until(100.0 + 40.0 * f64::from(n));
+    }
+    assert_eq!(alerts_about_book(&world).len(), 1, "it was raised, and stands");
+}
+
+#[test]
+fn what_book_refused_before_it_was_restarted_is_no_alert_any_more() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(60), ..config() });
+    world.until(30.5);
+    world.changes_fail = Some(FailureKind::Refused);
+    world.unplug(VIDEO);
+    world.until(115.0);
+    assert_eq!(alerts(&world), [SystemAlert::BookUnreachable]);
+    world.changes_fail = None;
+    let manifest = std::mem::take(&mut world.manifest);
+    let before = std::mem::take(&mut world.available);
+    world.until(900.0);
+    assert_eq!(alerts(&world), [SystemAlert::ManifestEmpty]);
+    (world.manifest, world.available) = (manifest, before);
+    world.trace.clear();
+    world.until(1000.0);
+    assert!(alerts(&world).is_empty() && !world.bookable("r-pend00"));
+    assert!(alerts_about_book(&world).is_empty());
 }
 
 #[test]
