@@ -34,7 +34,7 @@ pub struct Book {
     /// Resources to ask about, the most urgent first. An entry may be out of date: the resource
     /// itself knows whether it is due.
     queue: BTreeSet<(Urgency, ResourceName)>,
-    later: BTreeSet<(Time, ResourceName)>,
+    later: BTreeSet<(Time, Urgency, ResourceName)>,
 }
 
 impl Book {
@@ -157,8 +157,8 @@ impl Book {
             Some((urgency, None)) => {
                 self.queue.insert((urgency, resource.name.clone()));
             }
-            Some((_, Some(at))) => {
-                self.later.insert((at, resource.name.clone()));
+            Some((urgency, Some(at))) => {
+                self.later.insert((at, urgency, resource.name.clone()));
             }
         }
     }
@@ -168,14 +168,11 @@ impl Book {
         if self.empty || self.calls.len() >= CALLS_AT_ONCE {
             return None;
         }
-        if let Some((_, name)) = self.queue.pop_first() {
-            return Some(name);
+        // What was to be tried again by now is as urgent as anything else of its kind.
+        while self.later.first().is_some_and(|(at, ..)| *at <= now) {
+            self.queue.extend(self.later.pop_first().map(|(_, urgency, name)| (urgency, name)));
         }
-        let (at, _) = self.later.first()?;
-        if now < *at {
-            return None;
-        }
-        self.later.pop_first().map(|(_, name)| name)
+        self.queue.pop_first().map(|(_, name)| name)
     }
 
     /// Remembers which resource a call is about.
@@ -193,7 +190,7 @@ impl Book {
         if self.calling.is_none() {
             deadline.no_later_than(self.due, Timer::Manifest);
         }
-        if let Some((at, _)) = self.later.first().filter(|_| !self.empty && self.calls.len() < CALLS_AT_ONCE)
+        if let Some((at, ..)) = self.later.first().filter(|_| !self.empty && self.calls.len() < CALLS_AT_ONCE)
         {
             deadline.no_later_than(*at, Timer::Availability);
         }

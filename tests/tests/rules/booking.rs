@@ -253,3 +253,25 @@ fn a_manifest_that_comes_while_a_resource_is_read_makes_it_be_read_again() {
     world.step(read);
     assert!(!world.bookable("r-pend00"), "what was read is from before the manifest");
 }
+
+#[test]
+fn a_change_that_is_to_be_tried_again_does_not_wait_until_everything_was_looked_at() {
+    let mut world = World::lab(200, Config { query_book_every: Duration::from_secs(42), ..config() });
+    world.until(30.5);
+    world.changes_fail = Some(FailureKind::Refused);
+    world.unplug(VIDEO);
+    world.until(41.5); // refused at 36 s, and again at 41 s: the next try is at 51 s
+    assert_eq!(world.changes.len(), 2);
+    world.changes_fail = None;
+    world.book_waits = true;
+    world.until(42.5);
+    let manifest = world.kept_back.pop().unwrap();
+    world.step(manifest); // 200 resources are to be looked at, eight at a time
+    world.until(51.5);
+    for _ in 0..2 {
+        let eight = std::mem::take(&mut world.kept_back);
+        assert_eq!(eight.len(), 8);
+        eight.into_iter().for_each(|look| world.step(look));
+    }
+    assert_eq!(world.changes.len(), 3, "it came before the other looks");
+}
