@@ -12,6 +12,7 @@ use crate::config::BookOverride;
 use crate::input::{Call, Failure, FailureKind};
 use crate::manifest::Availability;
 use crate::name::{ExperimentName, ResourceName, Topic};
+use crate::note::Note;
 use crate::time::Time;
 
 /// What is known of one bookable resource.
@@ -229,10 +230,19 @@ impl Resource {
         self.wait(now);
     }
 
-    /// Whether a person's decision began or ceased to matter; the answer is its reason if it began.
-    pub(crate) fn note_hold(&mut self, policy: BookOverride) -> Option<bool> {
-        let held = policy == BookOverride::Respect && self.wanted == Some(true) && self.is_by_person();
-        (core::mem::replace(&mut self.held, held) != held).then_some(held)
+    /// What is to be noted of a person's decision, if it began or ceased to matter. That the
+    /// resource is not well any more ends no decision, so nothing is said then.
+    pub(crate) fn note_hold(&mut self, policy: BookOverride) -> Option<Note> {
+        let by_person = self.is_by_person();
+        let held = policy == BookOverride::Respect && self.wanted == Some(true) && by_person;
+        if core::mem::replace(&mut self.held, held) == held {
+            return None;
+        }
+        let resource = self.name.clone();
+        match self.held() {
+            Some(reason) => Some(Note::Held { resource, reason: reason.into() }),
+            None => (!by_person).then_some(Note::Released { resource }),
+        }
     }
 
     fn wait(&mut self, now: Time) {

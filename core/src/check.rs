@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
 use crate::mail::{Line, Summary};
-use crate::monitor::{Monitor, note_hold};
+use crate::monitor::Monitor;
 use crate::name::ExperimentName;
 use crate::note::Note;
 use crate::time::{Time, Wall};
@@ -64,7 +64,7 @@ impl Monitor {
             }
             for resource in &mut experiment.resources {
                 resource.decide(verdict.decided);
-                note_hold(resource, policy, actions);
+                actions.extend(resource.note_hold(policy).map(Action::Note));
                 book.enqueue(resource, policy);
             }
             true

@@ -7,7 +7,7 @@ use crate::action::Action;
 use crate::alert::Alerts;
 use crate::book::Book;
 use crate::booking::{Request, Resource};
-use crate::config::{BookOverride, Config};
+use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
 use crate::input::{Call, Input};
@@ -241,14 +241,4 @@ pub(crate) fn begin(
             Action::SetAvailability { call, resource: name, available, reason }
         }
     });
-}
-
-/// Notes that a person's decision began or ceased to matter.
-pub(crate) fn note_hold(resource: &mut Resource, policy: BookOverride, actions: &mut Vec<Action>) {
-    let Some(held) = resource.note_hold(policy) else { return };
-    let name = resource.name.clone();
-    actions.push(Action::Note(match resource.held() {
-        Some(reason) if held => Note::Held { resource: name, reason: reason.into() },
-        Some(_) | None => Note::Released { resource: name },
-    }));
 }

@@ -9,7 +9,7 @@ use crate::booking::Resource;
 use crate::experiment::Experiment;
 use crate::input::{Call, Failure, Input};
 use crate::manifest::{Availability, Manifest};
-use crate::monitor::{Monitor, begin, find_resource, note_hold};
+use crate::monitor::{Monitor, begin, find_resource};
 use crate::name::{ExperimentName, Feed, ResourceName, Topic};
 use crate::note::Note;
 use crate::report::Report;
@@ -152,7 +152,7 @@ impl Monitor {
             }
         }
         if !paused {
-            note_hold(resource, policy, actions);
+            actions.extend(resource.note_hold(policy).map(Action::Note));
         }
         // To begin a change is to promise that it is asked for: it is not begun to be dropped.
         let request = if may_change { resource.begin_change(change, policy) } else { None };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Action, BookOverride, Config, FailureKind, Feed, Input, SystemAlert, Transmitted};
+use status_core::{Action, BookOverride, Config, FailureKind, Feed, Input, Note, SystemAlert, Transmitted};
 use status_tests::{World, config};
 
 use crate::{VIDEO, ago, alerts, well};
@@ -274,4 +274,27 @@ fn a_change_that_is_to_be_tried_again_does_not_wait_until_everything_was_looked_
         eight.into_iter().for_each(|look| world.step(look));
     }
     assert_eq!(world.changes.len(), 3, "it came before the other looks");
+}
+
+#[test]
+fn a_persons_decision_is_noted_when_it_begins_to_matter_and_when_it_ends() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    let notes = |world: &World| {
+        let of_holds = |note: &&Note| matches!(note, Note::Held { .. } | Note::Released { .. });
+        world.notes().filter(of_holds).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    world.person_sets("r-pend00", false, "camera under repair");
+    world.until(35.0);
+    let held = "r-pend00 is well but stays out of booking, since a person took it out: camera under repair";
+    assert_eq!(notes(&world), [held]);
+    world.unplug(VIDEO);
+    world.until(70.0);
+    assert_eq!(notes(&world), [held], "the person's decision stands, though it is dead, too");
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.until(80.0);
+    assert_eq!(notes(&world), [held, held]);
+    world.person_sets("r-pend00", true, "repaired");
+    world.until(95.0);
+    assert_eq!(notes(&world), [held, held, "r-pend00 is no longer kept out of booking by a person"]);
 }
