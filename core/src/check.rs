@@ -109,6 +109,7 @@ impl Monitor {
             when: self.now.wall,
             alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
             cleared,
+            more_cleared: 0,
             events,
             more_events: 0,
             problems: problems

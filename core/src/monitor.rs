@@ -174,6 +174,7 @@ impl Monitor {
         actions.push(Action::Note(Note::Slept { overslept }));
         self.relay.slept(time, actions);
         self.jump.slept(time, actions);
+        self.outbox.slept(overslept);
         self.pause = Some(Pause { woke: time, heard: [self.relay.snapshots(), self.jump.snapshots()] });
     }
 
@@ -201,7 +202,7 @@ impl Monitor {
             }
         }
         if let Some(text) = &config.mail {
-            outbox.pursue(*now, text, actions);
+            outbox.pursue(*now, text, new_call, actions);
         }
     }
 

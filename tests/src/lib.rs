@@ -329,14 +329,14 @@ impl World {
                 self.connections.entry(feed).or_default().retain(|open| *open != connection);
                 None
             }
-            Action::SendMail { mail } => {
+            Action::SendMail { call, mail } => {
                 let failed = |lasting| Err(MailFailure { lasting, detail: "451 later".into() });
                 let outcome = self.mail_fails.map_or(Ok(Delivered::default()), failed);
                 self.mails.push(mail.clone());
                 if matches!(self.mail_fails, None | Some(Lasting::Unclear)) {
                     self.delivered.push(mail.clone());
                 }
-                Some(Input::MailSent { mail: mail.id, outcome })
+                Some(Input::MailSent { call, mail: mail.id, outcome })
             }
             Action::LogHealth | Action::Note(_) => None,
         }

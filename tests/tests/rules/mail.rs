@@ -262,25 +262,121 @@ fn a_mail_that_is_not_taken_for_a_day_is_given_up() {
     assert!(world.monitor.outbox().is_empty());
 }
 
+/// The outcomes of the mails that were kept back, as inputs, with another outcome for each.
+fn answers(world: &mut World, lasting: Lasting) -> Vec<Input> {
+    let failed = |input| match input {
+        Input::MailSent { call, mail, .. } => {
+            let failure = MailFailure { lasting, detail: "451 later".into() };
+            Input::MailSent { call, mail, outcome: Err(failure) }
+        }
+        other => other,
+    };
+    world.kept_back.drain(..).map(failed).collect()
+}
+
 #[test]
-fn at_most_three_mails_are_on_their_way_and_further_news_waits_in_one() {
+fn one_mail_is_under_way_at_a_time_and_the_news_that_comes_meanwhile_is_the_next() {
     let mut world = well(6);
     world.mail_waits = true;
     for n in 0..5 {
         world.hosts.retain(|host| *host != format!("pend{n:02}"));
         world.until(60.0 + 20.0 * f64::from(n));
     }
-    assert_eq!(world.mails.len(), 3);
-    assert_eq!(world.monitor.outbox().len(), 4);
-    let second = world.kept_back.remove(1);
-    world.step(second);
-    assert_eq!(world.mails.len(), 4);
-    assert_eq!(world.mails[3].subject, "lab 2 new health events");
-    assert_eq!(world.monitor.outbox().len(), 3, "the first, the third and the last are still on their way");
-    let third = world.mails[2].id.clone();
-    let later = MailFailure { lasting: Lasting::ForNow, detail: "451 later".into() };
-    world.step(Input::MailSent { mail: third.clone(), outcome: Err(later) });
-    world.until(150.0);
-    assert_eq!(world.mails.len(), 5);
-    assert_eq!(world.mails[4].id, third, "it is the third that is tried again");
+    assert_eq!(world.mails.len(), 1);
+    assert_eq!(world.monitor.outbox().len(), 2);
+    let first = world.kept_back.remove(0);
+    world.step(first);
+    assert_eq!(world.mails.len(), 2);
+    assert_eq!(world.mails[1].subject, "lab 4 new health events");
+    assert!(world.mails[1].body.starts_with("This mail is late: it was to be sent at "));
+    assert!(world.mails[1].body.contains("All current problems (5):"));
+    assert!(world.kept_back.len() == 1 && world.monitor.outbox().len() == 1);
+}
+
+#[test]
+fn news_that_came_while_a_mail_was_refused_joins_it() {
+    let mut world = well(2);
+    world.mail_waits = true;
+    world.hosts.retain(|host| *host != "pend00");
+    world.until(60.0);
+    world.hosts.clear();
+    world.until(80.0);
+    assert_eq!(world.monitor.outbox().len(), 2);
+    let refused = answers(&mut world, Lasting::ForNow);
+    refused.into_iter().for_each(|answer| world.step(answer));
+    assert_eq!(world.monitor.outbox().len(), 1);
+    world.until(90.0);
+    assert_eq!(world.mails.len(), 2);
+    assert_eq!(
+        (&*world.mails[1].subject, &world.mails[1].id),
+        ("lab 2 new health events", &world.mails[0].id)
+    );
+}
+
+#[test]
+fn an_answer_that_comes_twice_sends_no_mail_again() {
+    let mut world = well(1);
+    world.mail_waits = true;
+    world.unplug(VIDEO);
+    world.until(40.0);
+    let refused = answers(&mut world, Lasting::ForNow).remove(0);
+    world.step(refused.clone());
+    world.until(46.0); // it is tried again
+    assert_eq!(world.mails.len(), 2);
+    world.step(refused);
+    let taken = world.kept_back.remove(0);
+    world.step(taken);
+    world.until(3600.0);
+    assert_eq!(world.mails.len(), 2, "it was taken");
+}
+
+#[test]
+fn news_does_not_wait_for_a_mail_that_may_have_been_taken_but_few_such_mails_pile_up() {
+    let mut world = well(1);
+    world.mail_fails = Some(Lasting::Unclear);
+    let mut most = 0;
+    for n in 0..400 {
+        if n % 2 == 0 {
+            world.hosts.clear()
+        } else {
+            world.hosts.push("pend00".into())
+        }
+        world.until(60.0 + 20.0 * f64::from(n));
+        most = most.max(world.monitor.outbox().len());
+        let ids: std::collections::BTreeSet<&str> = world.mails.iter().map(|mail| mail.id.as_str()).collect();
+        assert_eq!(ids.len(), usize::try_from(n + 1).unwrap().min(4), "four are sent, further news waits");
+    }
+    assert_eq!(most, 5);
+    world.mail_fails = None;
+    world.until(10_000.0);
+    assert!(world.monitor.outbox().is_empty());
+    assert!(world.mails.iter().any(|mail| mail.subject == "lab 396 new health events"));
+}
+
+#[test]
+fn news_that_joined_a_mail_late_has_a_day_of_its_own() {
+    let mut world = well(2);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.unplug(VIDEO);
+    world.until(85_800.0);
+    world.unplug("pend01-st-video");
+    world.until(100_000.0);
+    assert_eq!(world.monitor.outbox().len(), 1);
+    world.mail_fails = None;
+    world.until(101_000.0);
+    assert_eq!(world.delivered.last().unwrap().subject, "lab 2 new health events");
+}
+
+#[test]
+fn a_mail_is_not_given_up_because_the_server_slept() {
+    let mut world = well(1);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.unplug(VIDEO);
+    world.until(50.0);
+    world.sleep(90_000.0);
+    world.step(Input::Wake);
+    world.until(world.seconds() + 80_000.0);
+    assert_eq!(world.monitor.outbox().len(), 1);
+    world.until(world.seconds() + 8_000.0);
+    assert!(world.monitor.outbox().is_empty(), "a day awake");
 }
