@@ -129,3 +129,43 @@ fn after_a_connection_that_worked_the_first_retry_is_quick_again() {
         world.trace.iter().any(|(_, action)| matches!(action, Action::OpenFeed { feed: Feed::Jump, .. }))
     );
 }
+
+#[test]
+fn a_feed_that_drifts_a_little_is_not_slow() {
+    let mut world = World::lab(1, config());
+    world.every.insert(Feed::Jump, Some(Duration::from_millis(5_001)));
+    world.every.insert(Feed::Relay, Some(Duration::from_millis(5_250)));
+    world.until(600.0);
+    assert!(Feed::BOTH.iter().all(|feed| world.monitor.link(*feed).slow().is_none()));
+    world.every.insert(Feed::Relay, Some(Duration::from_millis(5_251)));
+    world.until(700.0);
+    assert_eq!(world.monitor.link(Feed::Relay).slow(), Some(Duration::from_millis(5_251)));
+}
+
+#[test]
+fn how_slow_a_feed_is_stays_current_and_is_over_when_it_is_over() {
+    let mut world = World::lab(1, config());
+    let mut slow = |every: u64, until: f64| {
+        world.every.insert(Feed::Relay, Some(Duration::from_secs(every)));
+        world.until(until);
+        let warnings = world.notes().filter(|note| matches!(note, Note::SlowFeed { .. })).count();
+        (world.monitor.link(Feed::Relay).slow().map(|apart| apart.as_secs()), warnings)
+    };
+    assert_eq!(slow(6, 40.0), (Some(6), 1));
+    assert_eq!(slow(9, 80.0), (Some(9), 1));
+    assert_eq!(slow(1, 110.0), (None, 1));
+    assert_eq!(slow(7, 150.0), (Some(7), 1), "it is said once");
+}
+
+#[test]
+fn a_feed_that_also_reports_when_it_is_asked_to_is_slow_all_the_same() {
+    let mut world = World::lab(1, config());
+    world.every.insert(Feed::Relay, Some(Duration::from_secs(8)));
+    for n in 0..20 {
+        world.until(1.5 + 8.0 * f64::from(n));
+        if n % 2 == 0 {
+            world.report(Feed::Relay); // half a second after its own report, and the next comes 8 s later
+        }
+    }
+    assert_eq!(world.monitor.link(Feed::Relay).slow(), Some(Duration::from_secs(8)));
+}
