@@ -58,7 +58,7 @@ impl Monitor {
             experiment.judge(now.time, *started, config, check_due);
             let verdict = experiment.verdict();
             if let Some(event) = experiment.add_event(now.wall, config.events) {
-                news.push(Line::new(name, experiment, event.issues.clone()));
+                news.push(Line::new(name, experiment, event.issues.to_vec()));
                 let (experiment, available) = (name.clone(), verdict.available);
                 actions.push(Action::Note(Note::Event { experiment, event, available }));
             }

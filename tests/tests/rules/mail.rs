@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use status_core::{Action, Config, FailureKind, Feed, Input, Lasting, MailFailure, Note, SystemAlert};
+use status_core::{Action, Config, Event, FailureKind, Feed, Input, Lasting, MailFailure, Note, SystemAlert};
 use status_tests::{World, config};
 
-use crate::{VIDEO, ago, alerts, well};
+use crate::{DATA, VIDEO, ago, alerts, well};
 
 #[test]
 fn an_event_is_added_when_healthy_or_jump_changes_and_only_then() {
@@ -20,8 +20,22 @@ fn an_event_is_added_when_healthy_or_jump_changes_and_only_then() {
     let facts: Vec<(bool, bool)> = events.iter().map(|event| (event.healthy, event.jump_ok)).collect();
     assert_eq!(facts, [(true, true), (false, false), (false, true)]);
     assert_eq!(events[2].issues[0].to_string(), "missing required pend00-st-video");
-    assert_eq!(events[2].streams.values().copied().collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        events[2].streams().map(|(topic, ok)| (topic.as_str(), ok)).collect::<Vec<_>>(),
+        [(DATA, true), (VIDEO, false)]
+    );
     assert_eq!(world.mails.len(), 2);
+}
+
+#[test]
+fn an_event_is_written_with_every_streams_verdict_and_read_again() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    let event = world.events("pend00").pop().unwrap();
+    let written = serde_json::to_string(&event).unwrap();
+    assert!(written.contains(r#""streams":{"pend00-st-data":true,"pend00-st-video":false}"#), "{written}");
+    assert_eq!(serde_json::from_str::<Event>(&written).unwrap(), event);
 }
 
 #[test]
