@@ -8,7 +8,7 @@ use crate::book::Book;
 use crate::booking::Resource;
 use crate::experiment::Experiment;
 use crate::input::{Call, Failure, Input};
-use crate::manifest::{Availability, Manifest};
+use crate::manifest::{Availability, Manifest, Requirements};
 use crate::monitor::{Monitor, begin, find_resource};
 use crate::name::{ExperimentName, Feed, ResourceName, Topic};
 use crate::note::Note;
@@ -110,7 +110,8 @@ impl Monitor {
             .collect();
         let mut resources: BTreeMap<ExperimentName, Vec<Resource>> = BTreeMap::new();
         self.book.stubs.clear();
-        for (name, needs) in manifest {
+        let is_equipment = |needs: &Requirements| !needs.stub.as_str().is_empty();
+        for (name, needs) in manifest.into_iter().filter(|(_, needs)| is_equipment(needs)) {
             self.book.stubs.insert(name.clone(), needs.stub.clone());
             let mut resource = Resource::new(name, &needs.stub, &needs.streams);
             match before.remove(&resource.name) {

@@ -127,3 +127,17 @@ fn what_nothing_names_is_forgotten() {
         "what is required is never forgotten"
     );
 }
+
+#[test]
+fn a_manifest_without_equipment_is_not_an_empty_one() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.manifest.clear();
+    world.add_resource("room", "", &[]);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert!(alerts(&world).is_empty());
+    assert_eq!(world.monitor.experiments().len(), 1, "a room is no experiment");
+    assert_eq!(world.issues("pend00"), ["missing pend00-st-video"], "nothing is required any more");
+    assert!(world.changes.is_empty());
+}
