@@ -1,6 +1,7 @@
 //! Book: when its manifest is read, and which of its resources is asked about next.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::backoff::backoff;
@@ -8,7 +9,7 @@ use crate::booking::{Resource, Urgency};
 use crate::config::{BookOverride, Config};
 use crate::deadline::{Deadline, Timer};
 use crate::input::{Call, Failure, FailureKind};
-use crate::name::{ExperimentName, ResourceName};
+use crate::name::{ExperimentName, ResourceName, Topic};
 use crate::time::{Now, Time, Wall};
 
 /// How many calls about resources may be under way at a time.
@@ -28,6 +29,9 @@ pub struct Book {
     empty: bool,
     /// Which experiment each resource of the manifest books.
     pub(crate) stubs: BTreeMap<ResourceName, ExperimentName>,
+    /// Required topics that the reports put elsewhere: `a-st-b-st-c` is a stream of `a-st-b`, and
+    /// a resource of `a` may require it all the same. Which experiments' resources do.
+    pub(crate) elsewhere: BTreeMap<Topic, BTreeSet<ExperimentName>>,
     /// Resources of it that could not be asked about, time after time, and why.
     troubled: BTreeMap<ResourceName, Failure>,
     calls: BTreeMap<Call, ResourceName>,
@@ -47,6 +51,7 @@ impl Book {
             manifest_at: None,
             empty: false,
             stubs: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
             troubled: BTreeMap::new(),
             calls: BTreeMap::new(),
             queue: BTreeSet::new(),
@@ -94,8 +99,19 @@ impl Book {
         self.troubled.is_empty() != none_before
     }
 
-    /// Forgets what resources that are in the manifest no more had to do with it.
-    pub(crate) fn forget_others(&mut self) {
+    /// A manifest was read, and these are its resources: nothing else matters any more.
+    pub(crate) fn holds(&mut self, resources: &BTreeMap<ExperimentName, Vec<Resource>>) {
+        self.stubs.clear();
+        self.elsewhere.clear();
+        for (stub, resource) in
+            resources.iter().flat_map(|(stub, list)| list.iter().map(move |resource| (stub, resource)))
+        {
+            self.stubs.insert(resource.name.clone(), stub.clone());
+            let elsewhere = |topic: &&Topic| topic.split().is_some_and(|(name, _)| name != stub.as_str());
+            for topic in resource.required.iter().filter(elsewhere) {
+                self.elsewhere.entry(topic.clone()).or_default().insert(stub.clone());
+            }
+        }
         self.troubled.retain(|name, _| self.stubs.contains_key(name));
     }
 

@@ -13,6 +13,7 @@ use crate::monitor::{Monitor, begin, find_resource};
 use crate::name::{ExperimentName, Feed, ResourceName, Topic};
 use crate::note::Note;
 use crate::report::Report;
+use crate::time::Time;
 
 impl Monitor {
     /// Takes an input in. Returns whether a verdict may follow from it.
@@ -56,6 +57,9 @@ impl Monitor {
                 },
                 Feed::Jump => report.topic.as_str(),
             };
+            if feed == Feed::Relay {
+                report_elsewhere(&mut self.experiments, &self.book, report, now.time, snapshot);
+            }
             let experiment = match self.experiments.get_mut(name) {
                 Some(known) => known,
                 None => self.experiments.entry(name.into()).or_insert_with(|| Experiment::new(now.time)),
@@ -109,18 +113,17 @@ impl Monitor {
             .map(|resource| (resource.name.clone(), resource))
             .collect();
         let mut resources: BTreeMap<ExperimentName, Vec<Resource>> = BTreeMap::new();
-        self.book.stubs.clear();
         let is_equipment = |needs: &Requirements| !needs.stub.as_str().is_empty();
         for (name, needs) in manifest.into_iter().filter(|(_, needs)| is_equipment(needs)) {
-            self.book.stubs.insert(name.clone(), needs.stub.clone());
             let mut resource = Resource::new(name, &needs.stub, &needs.streams);
-            match before.remove(&resource.name) {
-                Some(known) => resource.adopt(known),
-                None => note_unmatched(&resource, &needs.stub, actions),
+            let known = before.remove(&resource.name);
+            note_unmatched(&resource, known.as_ref(), actions);
+            if let Some(known) = known {
+                resource.adopt(known);
             }
             resources.entry(needs.stub).or_default().push(resource);
         }
-        self.book.forget_others();
+        self.book.holds(&resources);
         for name in resources.keys() {
             if !self.experiments.contains_key(name) {
                 self.experiments.insert(name.clone(), Experiment::new(self.now.time));
@@ -186,9 +189,25 @@ impl Monitor {
     }
 }
 
-fn note_unmatched(resource: &Resource, stub: &ExperimentName, actions: &mut Vec<Action>) {
-    let matches = |topic: &&Topic| topic.split().is_some_and(|(name, _)| name == stub.as_str());
-    for topic in resource.required.iter().filter(|topic| !matches(topic)) {
+/// Shows a report also to the experiments that require its topic although it is no stream of theirs.
+fn report_elsewhere(
+    experiments: &mut BTreeMap<ExperimentName, Experiment>,
+    book: &Book,
+    report: &Report,
+    now: Time,
+    snapshot: u64,
+) {
+    for name in book.elsewhere.get(&report.topic).into_iter().flatten() {
+        if let Some(experiment) = experiments.get_mut(name) {
+            experiment.stream_reported(&mut report.clone(), now, snapshot);
+        }
+    }
+}
+
+/// Notes required topics that no connection can have, once for each.
+fn note_unmatched(resource: &Resource, before: Option<&Resource>, actions: &mut Vec<Action>) {
+    let is_new = |topic: &&Topic| before.is_none_or(|before| !before.required.contains(topic));
+    for topic in resource.required.iter().filter(|topic| topic.split().is_none()).filter(is_new) {
         let (resource, topic) = (resource.name.clone(), topic.clone());
         actions.push(Action::Note(Note::UnmatchedRequirement { resource, topic }));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Config, SystemAlert, Transmitted};
+use status_core::{Config, Note, SystemAlert, Transmitted};
 use status_tests::{World, config};
 
 use crate::{VIDEO, ago, alerts, available, healthy, well};
@@ -140,4 +140,33 @@ fn a_manifest_without_equipment_is_not_an_empty_one() {
     assert_eq!(world.monitor.experiments().len(), 1, "a room is no experiment");
     assert_eq!(world.issues("pend00"), ["missing pend00-st-video"], "nothing is required any more");
     assert!(world.changes.is_empty());
+}
+
+#[test]
+fn a_required_topic_is_judged_by_its_reports_whatever_experiment_these_belong_to() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.add_resource("r-a", "a", &["st-b-st-c"]);
+    world.streams.push(("a-st-b-st-c".into(), ago(40)));
+    world.until(40.0);
+    assert!(available(&world, "a") && world.bookable("r-a"));
+    assert_eq!(world.issues("a"), ["missing jump"]);
+    assert_eq!(world.issues("a-st-b"), ["missing jump"], "it is a stream of a-st-b");
+    *world.stream("a-st-b-st-c") = Transmitted::Never;
+    world.until(60.0);
+    assert!(!world.bookable("r-a"));
+    assert_eq!(world.issues("a"), ["missing jump", "unhealthy a-st-b-st-c"]);
+    assert!(!world.notes().any(|note| matches!(note, Note::UnmatchedRequirement { .. })));
+}
+
+#[test]
+fn a_required_topic_that_no_stream_can_have_is_noted_once_whenever_it_comes() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.add_resource("r-pend00", "pend00", &["st-data", "data"]);
+    world.until(200.0);
+    assert!(!world.bookable("r-pend00"));
+    let unmatched = |note: &&Note| matches!(note, Note::UnmatchedRequirement { .. });
+    let notes: Vec<&Note> = world.notes().filter(unmatched).collect();
+    let expected = Note::UnmatchedRequirement { resource: "r-pend00".into(), topic: "pend00-data".into() };
+    assert_eq!(notes, [&expected]);
 }
