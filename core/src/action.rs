@@ -59,6 +59,8 @@ pub enum Action {
     },
     /// Send a mail. Answered by [`Input::MailSent`](crate::Input::MailSent), always and once.
     SendMail {
+        /// To be given back with the answer.
+        call: Call,
         /// What to send.
         mail: Mail,
     },

@@ -1,6 +1,7 @@
 //! Book: when its manifest is read, and which of its resources is asked about next.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::backoff::backoff;
@@ -8,7 +9,7 @@ use crate::booking::{Resource, Urgency};
 use crate::config::{BookOverride, Config};
 use crate::deadline::{Deadline, Timer};
 use crate::input::{Call, Failure, FailureKind};
-use crate::name::{ExperimentName, ResourceName};
+use crate::name::{ExperimentName, ResourceName, Topic};
 use crate::time::{Now, Time, Wall};
 
 /// How many calls about resources may be under way at a time.
@@ -28,11 +29,16 @@ pub struct Book {
     empty: bool,
     /// Which experiment each resource of the manifest books.
     pub(crate) stubs: BTreeMap<ResourceName, ExperimentName>,
+    /// Required topics that the reports put elsewhere: `a-st-b-st-c` is a stream of `a-st-b`, and
+    /// a resource of `a` may require it all the same. Which experiments' resources do.
+    pub(crate) elsewhere: BTreeMap<Topic, BTreeSet<ExperimentName>>,
+    /// Resources of it that could not be asked about, time after time, and why.
+    troubled: BTreeMap<ResourceName, Failure>,
     calls: BTreeMap<Call, ResourceName>,
     /// Resources to ask about, the most urgent first. An entry may be out of date: the resource
     /// itself knows whether it is due.
     queue: BTreeSet<(Urgency, ResourceName)>,
-    later: BTreeSet<(Time, ResourceName)>,
+    later: BTreeSet<(Time, Urgency, ResourceName)>,
 }
 
 impl Book {
@@ -45,6 +51,8 @@ impl Book {
             manifest_at: None,
             empty: false,
             stubs: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
+            troubled: BTreeMap::new(),
             calls: BTreeMap::new(),
             queue: BTreeSet::new(),
             later: BTreeSet::new(),
@@ -69,9 +77,42 @@ impl Book {
         self.trouble.as_ref()
     }
 
-    /// Whether the manifest could not be read, and not at the next try either.
-    pub(crate) fn cannot_be_asked(&self) -> bool {
-        self.failures > 1
+    /// Why book cannot be asked: for its manifest, or about a resource, and not at the next try
+    /// either.
+    pub(crate) fn cannot_be_asked(&self) -> Option<&Failure> {
+        let trouble = self.trouble.as_ref().filter(|_| self.failures > 1);
+        trouble.or_else(|| self.troubled.values().next())
+    }
+
+    /// Takes in whether a resource could be asked about. Returns whether that can change whether
+    /// book can be asked, which a check is to tell.
+    pub(crate) fn was_asked(&mut self, resource: &Resource) -> bool {
+        let none_before = self.troubled.is_empty();
+        match resource.trouble() {
+            Some(trouble) => {
+                self.troubled.insert(resource.name.clone(), trouble.clone());
+            }
+            None => {
+                self.troubled.remove(&resource.name);
+            }
+        }
+        self.troubled.is_empty() != none_before
+    }
+
+    /// A manifest was read, and these are its resources: nothing else matters any more.
+    pub(crate) fn holds(&mut self, resources: &BTreeMap<ExperimentName, Vec<Resource>>) {
+        self.stubs.clear();
+        self.elsewhere.clear();
+        for (stub, resource) in
+            resources.iter().flat_map(|(stub, list)| list.iter().map(move |resource| (stub, resource)))
+        {
+            self.stubs.insert(resource.name.clone(), stub.clone());
+            let elsewhere = |topic: &&Topic| topic.split().is_some_and(|(name, _)| name != stub.as_str());
+            for topic in resource.required.iter().filter(elsewhere) {
+                self.elsewhere.entry(topic.clone()).or_default().insert(stub.clone());
+            }
+        }
+        self.troubled.retain(|name, _| self.stubs.contains_key(name));
     }
 
     /// Begins to read the manifest, if that is due.
@@ -94,6 +135,9 @@ impl Book {
         self.manifest_at = Some(now.wall);
         self.trouble = None;
         self.empty = empty;
+        if empty {
+            self.troubled.clear();
+        }
         let failed_before = core::mem::take(&mut self.failures) > 0;
         // Without a manifest a dead experiment is bookable as soon as somebody uploads one.
         let next = if empty { config.query_book_every.min(LONGEST_RETRY) } else { config.query_book_every };
@@ -129,8 +173,8 @@ impl Book {
             Some((urgency, None)) => {
                 self.queue.insert((urgency, resource.name.clone()));
             }
-            Some((_, Some(at))) => {
-                self.later.insert((at, resource.name.clone()));
+            Some((urgency, Some(at))) => {
+                self.later.insert((at, urgency, resource.name.clone()));
             }
         }
     }
@@ -140,14 +184,11 @@ impl Book {
         if self.empty || self.calls.len() >= CALLS_AT_ONCE {
             return None;
         }
-        if let Some((_, name)) = self.queue.pop_first() {
-            return Some(name);
+        // What was to be tried again by now is as urgent as anything else of its kind.
+        while self.later.first().is_some_and(|(at, ..)| *at <= now) {
+            self.queue.extend(self.later.pop_first().map(|(_, urgency, name)| (urgency, name)));
         }
-        let (at, _) = self.later.first()?;
-        if now < *at {
-            return None;
-        }
-        self.later.pop_first().map(|(_, name)| name)
+        self.queue.pop_first().map(|(_, name)| name)
     }
 
     /// Remembers which resource a call is about.
@@ -165,7 +206,7 @@ impl Book {
         if self.calling.is_none() {
             deadline.no_later_than(self.due, Timer::Manifest);
         }
-        if let Some((at, _)) = self.later.first().filter(|_| !self.empty && self.calls.len() < CALLS_AT_ONCE)
+        if let Some((at, ..)) = self.later.first().filter(|_| !self.empty && self.calls.len() < CALLS_AT_ONCE)
         {
             deadline.no_later_than(*at, Timer::Availability);
         }

@@ -12,6 +12,7 @@ use crate::config::BookOverride;
 use crate::input::{Call, Failure, FailureKind};
 use crate::manifest::Availability;
 use crate::name::{ExperimentName, ResourceName, Topic};
+use crate::note::Note;
 use crate::time::Time;
 
 /// What is known of one bookable resource.
@@ -29,12 +30,15 @@ pub struct Resource {
     wanted: Option<bool>,
     /// What book said when it last answered.
     said: Option<Availability>,
-    /// Whether something has happened since, so that nobody knows.
+    /// Whether something has happened since it was last asked, so that nobody knows.
     stale: bool,
     /// The call that is under way.
     calling: Option<Call>,
     /// What book was last told, until a read shows whether it holds.
     told: Option<bool>,
+    /// How often what is wanted now was tried in vain: the intervals grow with it.
+    tries: u32,
+    /// How many calls have failed since one did what it should, and the last one's failure.
     failures: u32,
     trouble: Option<Failure>,
     retry_at: Option<Time>,
@@ -77,6 +81,7 @@ impl Resource {
             stale: true,
             calling: None,
             told: None,
+            tries: 0,
             failures: 0,
             trouble: None,
             retry_at: None,
@@ -136,16 +141,26 @@ impl Resource {
         }
     }
 
-    /// Book has answered again after it could not be asked, so there is no reason to wait.
+    /// There is no reason to wait any longer. Whether book can be asked is not known by that.
     pub(crate) fn try_at_once(&mut self) {
+        self.tries = 0;
+        self.retry_at = None;
+    }
+
+    /// What failed before says nothing about book as it is now.
+    pub(crate) fn forget_trouble(&mut self) {
         self.failures = 0;
         self.trouble = None;
-        self.retry_at = None;
     }
 
     /// What book says may have changed: it is to be read again.
     pub(crate) fn doubt(&mut self) {
         self.stale = true;
+    }
+
+    /// Whether nobody knows what book says now.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// Whether a call is due, and how soon: now, or at a later time.
@@ -166,6 +181,8 @@ impl Resource {
     pub(crate) fn begin(&mut self, call: Call) -> Request {
         self.calling = Some(call);
         self.retry_at = None;
+        // Now, and not when the answer comes: a doubt in between is one about that answer.
+        self.stale = false;
         Request::Read
     }
 
@@ -187,36 +204,50 @@ impl Resource {
     pub(crate) fn was_read(&mut self, said: Availability, policy: BookOverride, now: Time) {
         let told = self.told.take();
         self.said = Some(said);
-        self.stale = false;
+        if self.stale {
+            return; // something has happened while it was asked
+        }
         if told.is_some() && self.differs(policy) && told == self.wanted {
             self.wait(now); // it was told so just now, and did not keep it
         } else if !self.differs(policy) {
             self.try_at_once(); // it is as it should be: the next trouble is a new one
+            self.forget_trouble();
         }
     }
 
     /// Book took a change: whether it holds shows when it is read again.
     pub(crate) fn was_set(&mut self) {
         self.stale = true;
+        self.forget_trouble();
     }
 
     /// A call failed: nothing is known now, it may have taken effect.
     pub(crate) fn failed(&mut self, failure: Failure, now: Time) {
         self.stale = true;
         self.told = None;
+        self.failures = self.failures.saturating_add(1);
         self.trouble = Some(failure);
         self.wait(now);
     }
 
-    /// Whether a person's decision began or ceased to matter; the answer is its reason if it began.
-    pub(crate) fn note_hold(&mut self, policy: BookOverride) -> Option<bool> {
-        let held = policy == BookOverride::Respect && self.wanted == Some(true) && self.is_by_person();
-        (core::mem::replace(&mut self.held, held) != held).then_some(held)
+    /// What is to be noted of a person's decision, if it began or ceased to matter. That the
+    /// resource is not well any more ends no decision, so nothing is said then.
+    pub(crate) fn note_hold(&mut self, policy: BookOverride) -> Option<Note> {
+        let by_person = self.is_by_person();
+        let held = policy == BookOverride::Respect && self.wanted == Some(true) && by_person;
+        if core::mem::replace(&mut self.held, held) == held {
+            return None;
+        }
+        let resource = self.name.clone();
+        match self.held() {
+            Some(reason) => Some(Note::Held { resource, reason: reason.into() }),
+            None => (!by_person).then_some(Note::Released { resource }),
+        }
     }
 
     fn wait(&mut self, now: Time) {
-        self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)));
+        self.tries = self.tries.saturating_add(1);
+        self.retry_at = Some(now.plus(backoff(self.tries, FIRST_RETRY, LONGEST_RETRY)));
     }
 
     /// Whether book said something else than what it should, and may be told so.

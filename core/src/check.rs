@@ -8,9 +8,8 @@ use crate::alert::SystemAlert;
 use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
-use crate::input::Failure;
 use crate::mail::{Line, Summary};
-use crate::monitor::{Monitor, note_hold};
+use crate::monitor::Monitor;
 use crate::name::ExperimentName;
 use crate::note::Note;
 use crate::time::{Time, Wall};
@@ -22,9 +21,8 @@ impl Monitor {
         self.end_pause(actions);
         let mut events = Vec::new();
         if self.pause.is_none() {
-            let trouble;
-            (events, trouble) = self.judge(actions);
-            self.judge_services(trouble.as_ref(), actions);
+            events = self.judge(actions);
+            self.judge_services(actions);
         }
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {
@@ -47,14 +45,12 @@ impl Monitor {
         }
     }
 
-    /// Judges every experiment, keeps what is new in its history, and returns it, with the trouble
-    /// that book has with a resource, if any. What nothing has named for long is forgotten in the
-    /// same pass, so that each experiment is touched once.
-    fn judge(&mut self, actions: &mut Vec<Action>) -> (Vec<Line>, Option<Failure>) {
+    /// Judges every experiment, keeps what is new in its history, and returns it. What nothing has
+    /// named for long is forgotten in the same pass, so that each experiment is touched once.
+    fn judge(&mut self, actions: &mut Vec<Action>) -> Vec<Line> {
         let Self { config, now, started, experiments, book, check_due, .. } = self;
         let policy = config.book_override;
         let mut news = Vec::new();
-        let mut trouble: Option<Failure> = None;
         experiments.retain(|name, experiment| {
             if forget(name, experiment, now.time, config, check_due, actions) {
                 return false;
@@ -62,23 +58,22 @@ impl Monitor {
             experiment.judge(now.time, *started, config, check_due);
             let verdict = experiment.verdict();
             if let Some(event) = experiment.add_event(now.wall, config.events) {
-                news.push(Line::new(name, experiment, event.issues.clone()));
+                news.push(Line::new(name, experiment, event.issues.to_vec()));
                 let (experiment, available) = (name.clone(), verdict.available);
                 actions.push(Action::Note(Note::Event { experiment, event, available }));
             }
             for resource in &mut experiment.resources {
                 resource.decide(verdict.decided);
-                note_hold(resource, policy, actions);
+                actions.extend(resource.note_hold(policy).map(Action::Note));
                 book.enqueue(resource, policy);
-                trouble = trouble.take().or_else(|| resource.trouble().cloned());
             }
             true
         });
-        (news, trouble)
+        news
     }
 
     /// Raises and clears system alerts.
-    fn judge_services(&mut self, troubled: Option<&Failure>, actions: &mut Vec<Action>) {
+    fn judge_services(&mut self, actions: &mut Vec<Action>) {
         let Self { config, now, started, alerts, book, check_due, .. } = self;
         let startup_over = started.plus(config.startup);
         for link in [&self.relay, &self.jump] {
@@ -93,8 +88,7 @@ impl Monitor {
                 check_due.no_later_than(at, Timer::Silent(link.feed()));
             }
         }
-        let trouble = book.trouble().filter(|_| book.cannot_be_asked()).or(troubled);
-        let detail = trouble.map(|trouble| || String::from(trouble.detail.as_str()));
+        let detail = book.cannot_be_asked().map(|trouble| || String::from(trouble.detail.as_str()));
         alerts.set(SystemAlert::BookUnreachable, detail, now.wall, actions);
         let detail = || {
             String::from("it was restarted, perhaps: upload the manifest; until then no availability is set")
@@ -115,6 +109,7 @@ impl Monitor {
             when: self.now.wall,
             alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
             cleared,
+            more_cleared: 0,
             events,
             more_events: 0,
             problems: problems

@@ -1,7 +1,7 @@
 //! One experiment: what is known of it, and whether it is well.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::booking::Resource;
@@ -234,15 +234,20 @@ impl Experiment {
         if !decided || last.is_some_and(|last| (last.healthy, last.jump_ok) == (healthy, jump_ok)) {
             return None;
         }
-        let streams: BTreeMap<Topic, bool> =
-            self.streams.iter().map(|s| (s.topic.clone(), s.is_ok())).collect();
-        let event = Event { when, healthy, jump_ok, streams, issues: self.issues() };
+        let before = last.map(|last| &last.topics).filter(|topics| self.knows_just(topics));
+        let topics =
+            before.cloned().unwrap_or_else(|| self.streams.iter().map(|s| s.topic.clone()).collect());
+        let event = Event { when, healthy, jump_ok, issues: self.issues().into(), topics };
         self.events.push_back(event.clone());
         // The last one stays whatever was asked for: the next check compares with it.
         while self.events.len() > keep.max(1) {
             self.events.pop_front();
         }
         Some(event)
+    }
+
+    fn knows_just(&self, topics: &[Topic]) -> bool {
+        self.streams.iter().map(Stream::topic).eq(topics)
     }
 
     /// When it is to be forgotten, if nothing names it until then.

@@ -59,7 +59,9 @@ pub enum Input {
     },
     /// Answers [`Action::SendMail`](crate::Action::SendMail).
     MailSent {
-        /// Which mail.
+        /// Which call this answers.
+        call: Call,
+        /// Which mail it was about, by its identity: only for the log.
         mail: SmolStr,
         /// What the mail server made of it.
         outcome: Result<Delivered, MailFailure>,

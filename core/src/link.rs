@@ -17,6 +17,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
 const SHORTEST_PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(120);
+/// Over how many gaps between snapshots a feed's pace is measured.
+const GAPS: usize = 8;
 
 /// What is known of one feed.
 ///
@@ -36,13 +38,12 @@ pub struct Link {
     failures: u32,
     /// How often a connection was doubted since the last snapshot.
     doubts: u32,
-    doubted: bool,
     trouble: Option<Failure>,
     snapshots: u64,
     last_snapshot: Option<Now>,
-    /// How far the last two snapshots on one connection were apart, and the two before.
-    apart: [Option<Duration>; 2],
-    slow: Option<Duration>,
+    /// How far apart the last snapshots were that came on one connection, the newest first.
+    gaps: [Option<Duration>; GAPS],
+    warned: bool,
 }
 
 #[derive(Debug)]
@@ -62,12 +63,11 @@ impl Link {
             retry_at: started,
             failures: 0,
             doubts: 0,
-            doubted: false,
             trouble: None,
             snapshots: 0,
             last_snapshot: None,
-            apart: [None; 2],
-            slow: None,
+            gaps: [None; GAPS],
+            warned: false,
         }
     }
 
@@ -98,7 +98,10 @@ impl Link {
     /// How far apart its snapshots come, if that is too far for `STATUS_HEALTH_LAST_CHECKED`.
     #[must_use]
     pub fn slow(&self) -> Option<Duration> {
-        self.slow
+        // A feed that reports every 5 s drifts by some milliseconds. Within a twentieth of the
+        // half, that is what was meant, and one snapshot may still be late.
+        let half = self.last_checked / 2;
+        self.pace().filter(|pace| *pace > half + half / 20)
     }
 
     /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
@@ -129,16 +132,16 @@ impl Link {
         self.retry_at = now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY));
     }
 
-    /// The machine slept: what is connected is probably dead, and what comes next proves nothing
-    /// about how often the feed reports.
-    pub(crate) fn doubt(&mut self, now: Time) {
-        self.doubted = !self.connections.is_empty();
-        self.retry_at = now;
-        self.apart = [None; 2];
-        for connection in &mut self.connections {
-            connection.heard = None;
-            connection.opened = connection.opened.max(now);
+    /// The server slept. What comes on a connection from before may have been sent at any time
+    /// meanwhile, so each is given up, and all begins anew.
+    pub(crate) fn slept(&mut self, now: Time, actions: &mut Vec<Action>) {
+        for connection in self.connections.drain(..) {
+            actions.push(Action::CloseFeed { feed: self.feed, connection: connection.call });
         }
+        self.retry_at = now;
+        self.failures = 0;
+        self.doubts = 0;
+        self.gaps = [None; GAPS];
     }
 
     /// Whether it has been silent for too long.
@@ -163,7 +166,6 @@ impl Link {
             actions.push(Action::CloseFeed { feed: self.feed, connection: given_up.call });
         }
         self.doubts += u32::from(!self.connections.is_empty());
-        self.doubted = false;
         let call = new_call();
         self.connections.push(Connection { call, opened: now, heard: None });
         actions.push(Action::OpenFeed { feed: self.feed, connection: call, expires: self.expires });
@@ -176,7 +178,7 @@ impl Link {
 
     /// From when on another connection is wanted.
     fn wants_another_at(&self) -> Time {
-        let Some(newest) = self.connections.last().filter(|_| !self.doubted) else { return self.retry_at };
+        let Some(newest) = self.connections.last() else { return self.retry_at };
         let renew = newest.opened.plus(self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2)));
         let silent = newest.heard.unwrap_or(newest.opened).past(self.patience(newest));
         renew.min(silent)
@@ -184,25 +186,28 @@ impl Link {
 
     /// How long a connection may say nothing until another is tried beside it.
     fn patience(&self, connection: &Connection) -> Duration {
-        let usual = self.apart[0].unwrap_or_default() * 2;
+        let usual = self.pace().or(self.gaps[0]).unwrap_or_default() * 2;
         let least = self.last_checked.max(usual).clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE);
         if connection.heard.is_some() { least } else { backoff(self.doubts, least, LONGEST_PATIENCE) }
     }
 
-    /// Notices when snapshots come too far apart: twice running, since once is only a hiccup.
-    fn measure(&mut self, apart: Duration, actions: &mut Vec<Action>) {
-        self.apart = [Some(apart), self.apart[0]];
-        let [Some(last), Some(before)] = self.apart else { return };
-        let apart = last.min(before);
-        if apart * 2 <= self.last_checked || self.slow.is_some() {
-            return;
+    /// Measures the feed's pace, and warns of one that is too slow.
+    fn measure(&mut self, gap: Duration, actions: &mut Vec<Action>) {
+        self.gaps.rotate_right(1);
+        self.gaps[0] = Some(gap);
+        if let Some(apart) = self.slow().filter(|_| !self.warned) {
+            self.warned = true;
+            let (feed, last_checked) = (self.feed, self.last_checked);
+            actions.push(Action::Note(Note::SlowFeed { feed, apart, last_checked }));
         }
-        self.slow = Some(apart);
-        actions.push(Action::Note(Note::SlowFeed {
-            feed: self.feed,
-            apart,
-            last_checked: self.last_checked,
-        }));
+    }
+
+    /// How far apart snapshots come: the longest gap of late that came twice, since once is only
+    /// a hiccup. Shorter ones tell nothing: a feed also reports when somebody else asks it to.
+    fn pace(&self) -> Option<Duration> {
+        let mut gaps = self.gaps;
+        gaps.sort_unstable_by(|one, other| other.cmp(one));
+        gaps[1]
     }
 
     fn quiet_since(&self, started: Time) -> Time {

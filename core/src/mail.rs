@@ -27,8 +27,10 @@ pub(crate) struct Summary {
     pub(crate) when: Wall,
     /// System alerts that stand, with what exactly is the matter and since when.
     pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
-    /// System alerts that are over.
+    /// System alerts that are over, in the order in which they ended.
     pub(crate) cleared: Vec<(SystemAlert, Wall)>,
+    /// System alerts that were over earlier and are only counted, since there are too many.
+    pub(crate) more_cleared: usize,
     /// New events, in the order in which they happened.
     pub(crate) events: Vec<Line>,
     /// New events that are only counted, since there are too many.
@@ -37,7 +39,27 @@ pub(crate) struct Summary {
     pub(crate) problems: Vec<Line>,
 }
 
+/// How many events one mail lists; the rest is only counted.
+const EVENTS_LISTED: usize = 20_000;
+/// How many system alerts that are over one mail lists; of more, the last ones are listed.
+const CLEARED_LISTED: usize = 100;
+
 impl Summary {
+    /// Adds what came later: events and clearings add up, the rest is as it is now.
+    pub(crate) fn join(&mut self, later: Self) {
+        let Self { when, alerts, cleared, more_cleared, events, more_events, problems } = later;
+        self.when = when;
+        self.alerts = alerts;
+        self.cleared.extend(cleared);
+        let surplus = self.cleared.len().saturating_sub(CLEARED_LISTED);
+        self.cleared.drain(..surplus);
+        self.more_cleared += more_cleared + surplus;
+        self.events.extend(events);
+        self.more_events += more_events + self.events.len().saturating_sub(EVENTS_LISTED);
+        self.events.truncate(EVENTS_LISTED);
+        self.problems = problems;
+    }
+
     /// The subject line.
     pub(crate) fn subject(&self, text: &MailText) -> String {
         let count = self.events.len() + self.more_events;
@@ -88,6 +110,9 @@ impl Summary {
         }
         for (alert, since) in &self.cleared {
             writeln!(out, "{alert} (since {since})")?;
+        }
+        if self.more_cleared > 0 {
+            writeln!(out, "and {} that ended earlier", self.more_cleared)?;
         }
         Ok(())
     }
@@ -168,5 +193,25 @@ mod tests {
              \n\
              lab.example.org/status\n"
         );
+    }
+
+    #[test]
+    fn a_mail_that_waits_for_long_stays_short() {
+        let mut waiting = Summary::default();
+        for n in 0..30_000 {
+            waiting.join(Summary {
+                events: alloc::vec![line("pend00", true, true, &[])],
+                cleared: alloc::vec![(SystemAlert::BookUnreachable, Wall::from_millis(n))],
+                ..Summary::default()
+            });
+        }
+        assert_eq!((waiting.events.len(), waiting.more_events), (20_000, 10_000));
+        assert_eq!((waiting.cleared.len(), waiting.more_cleared), (100, 29_900));
+        assert_eq!(waiting.cleared[99].1, Wall::from_millis(29_999), "the last ones are listed");
+        let text = MailText { subject: "lab".into(), link: String::new() };
+        assert_eq!(waiting.subject(&text), "lab 30000 new health events");
+        let body = waiting.body(&text);
+        assert!(body.contains("\nand 29900 that ended earlier\n"));
+        assert!(body.contains("\nand 10000 more events\n"));
     }
 }

@@ -15,7 +15,8 @@ pub type Manifest = BTreeMap<ResourceName, Requirements>;
 /// What a resource needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirements {
-    /// The experiment that it books.
+    /// The experiment that it books. Empty if the resource is no equipment: it is watched by nobody,
+    /// but a book that holds only such is not one that was restarted.
     pub stub: ExperimentName,
     /// The streams that must work, as book names them: `st-video`.
     pub streams: Vec<SmolStr>,

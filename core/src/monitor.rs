@@ -7,7 +7,7 @@ use crate::action::Action;
 use crate::alert::Alerts;
 use crate::book::Book;
 use crate::booking::{Request, Resource};
-use crate::config::{BookOverride, Config};
+use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
 use crate::input::{Call, Input};
@@ -163,6 +163,8 @@ impl Monitor {
     }
 
     /// Called much later than asked for, the process or the whole machine was stopped meanwhile.
+    /// What the feeds sent then still lies in their sockets and looks like news, so they are
+    /// connected anew: only snapshots from after the sleep count.
     fn notice_sleep(&mut self, actions: &mut Vec<Action>) {
         let time = self.now.time;
         let overslept = time.since(self.deadline.at);
@@ -170,8 +172,9 @@ impl Monitor {
             return;
         }
         actions.push(Action::Note(Note::Slept { overslept }));
-        self.relay.doubt(time);
-        self.jump.doubt(time);
+        self.relay.slept(time, actions);
+        self.jump.slept(time, actions);
+        self.outbox.slept(overslept);
         self.pause = Some(Pause { woke: time, heard: [self.relay.snapshots(), self.jump.snapshots()] });
     }
 
@@ -199,7 +202,7 @@ impl Monitor {
             }
         }
         if let Some(text) = &config.mail {
-            outbox.pursue(*now, text, actions);
+            outbox.pursue(*now, text, new_call, actions);
         }
     }
 
@@ -239,14 +242,4 @@ pub(crate) fn begin(
             Action::SetAvailability { call, resource: name, available, reason }
         }
     });
-}
-
-/// Notes that a person's decision began or ceased to matter.
-pub(crate) fn note_hold(resource: &mut Resource, policy: BookOverride, actions: &mut Vec<Action>) {
-    let Some(held) = resource.note_hold(policy) else { return };
-    let name = resource.name.clone();
-    actions.push(Action::Note(match resource.held() {
-        Some(reason) if held => Note::Held { resource: name, reason: reason.into() },
-        Some(_) | None => Note::Released { resource: name },
-    }));
 }

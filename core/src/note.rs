@@ -73,7 +73,7 @@ pub enum Note {
         /// Which one.
         topic: Topic,
     },
-    /// A required stream's topic is no stream of its resource's experiment, so it can never be ok.
+    /// A required stream's topic is no topic of a stream, so it can never be ok.
     UnmatchedRequirement {
         /// The resource that requires it.
         resource: ResourceName,
@@ -127,7 +127,7 @@ impl fmt::Display for Note {
             }
             Self::UnmatchedRequirement { resource, topic } => write!(
                 f,
-                "{resource} requires {topic}, which is no topic of a stream of its experiment, so it can never be \
+                "{resource} requires {topic}, which is no topic of a stream, so it can never be \
                  available: correct the resource's topic_stub or streams in book's manifest"
             ),
             Self::MailGivenUp { subject, detail } => write!(f, "gave up mail \"{subject}\": {detail}"),

@@ -8,11 +8,12 @@ use crate::book::Book;
 use crate::booking::Resource;
 use crate::experiment::Experiment;
 use crate::input::{Call, Failure, Input};
-use crate::manifest::{Availability, Manifest};
-use crate::monitor::{Monitor, begin, find_resource, note_hold};
+use crate::manifest::{Availability, Manifest, Requirements};
+use crate::monitor::{Monitor, begin, find_resource};
 use crate::name::{ExperimentName, Feed, ResourceName, Topic};
 use crate::note::Note;
 use crate::report::Report;
+use crate::time::Time;
 
 impl Monitor {
     /// Takes an input in. Returns whether a verdict may follow from it.
@@ -28,18 +29,10 @@ impl Monitor {
                 false
             }
             Input::ManifestFetched { call, outcome } => self.manifest_fetched(call, outcome, actions),
-            Input::AvailabilityRead { call, outcome } => {
-                self.availability_read(call, outcome, actions);
-                false
-            }
-            Input::AvailabilitySet { call, outcome } => {
-                self.availability_set(call, outcome);
-                false
-            }
-            Input::MailSent { mail, outcome } => {
-                if let Some(text) = &self.config.mail {
-                    self.outbox.answered(&mail, outcome, self.now, text, actions);
-                }
+            Input::AvailabilityRead { call, outcome } => self.availability_read(call, outcome, actions),
+            Input::AvailabilitySet { call, outcome } => self.availability_set(call, outcome),
+            Input::MailSent { call, mail: _, outcome } => {
+                self.outbox.answered(call, outcome, self.now.time, actions);
                 false
             }
         }
@@ -64,6 +57,9 @@ impl Monitor {
                 },
                 Feed::Jump => report.topic.as_str(),
             };
+            if feed == Feed::Relay {
+                report_elsewhere(&mut self.experiments, &self.book, report, now.time, snapshot);
+            }
             let experiment = match self.experiments.get_mut(name) {
                 Some(known) => known,
                 None => self.experiments.entry(name.into()).or_insert_with(|| Experiment::new(now.time)),
@@ -102,6 +98,9 @@ impl Monitor {
             if failed_before {
                 resource.try_at_once();
             }
+            if self.book.is_empty() {
+                resource.forget_trouble();
+            }
         }
         true
     }
@@ -114,16 +113,17 @@ impl Monitor {
             .map(|resource| (resource.name.clone(), resource))
             .collect();
         let mut resources: BTreeMap<ExperimentName, Vec<Resource>> = BTreeMap::new();
-        self.book.stubs.clear();
-        for (name, needs) in manifest {
-            self.book.stubs.insert(name.clone(), needs.stub.clone());
+        let is_equipment = |needs: &Requirements| !needs.stub.as_str().is_empty();
+        for (name, needs) in manifest.into_iter().filter(|(_, needs)| is_equipment(needs)) {
             let mut resource = Resource::new(name, &needs.stub, &needs.streams);
-            match before.remove(&resource.name) {
-                Some(known) => resource.adopt(known),
-                None => note_unmatched(&resource, &needs.stub, actions),
+            let known = before.remove(&resource.name);
+            note_unmatched(&resource, known.as_ref(), actions);
+            if let Some(known) = known {
+                resource.adopt(known);
             }
             resources.entry(needs.stub).or_default().push(resource);
         }
+        self.book.holds(&resources);
         for name in resources.keys() {
             if !self.experiments.contains_key(name) {
                 self.experiments.insert(name.clone(), Experiment::new(self.now.time));
@@ -139,11 +139,13 @@ impl Monitor {
         call: Call,
         outcome: Result<Availability, Failure>,
         actions: &mut Vec<Action>,
-    ) {
+    ) -> bool {
         let (policy, time) = (self.config.book_override, self.now.time);
         let change = self.new_call();
-        let empty = self.book.is_empty();
-        let Some((resource, book)) = self.called(call) else { return };
+        // After a sleep the verdicts are old until the next check: book may be read, but not changed.
+        let paused = self.pause.is_some();
+        let may_change = !paused && !self.book.is_empty();
+        let Some((resource, book)) = self.called(call) else { return false };
         match outcome {
             Ok(said) => resource.was_read(said, policy, time),
             Err(failure) => {
@@ -151,16 +153,23 @@ impl Monitor {
                 resource.failed(failure, time);
             }
         }
-        note_hold(resource, policy, actions);
-        match resource.begin_change(change, policy).filter(|_| !empty) {
+        if !paused {
+            actions.extend(resource.note_hold(policy).map(Action::Note));
+        }
+        // To begin a change is to promise that it is asked for: it is not begun to be dropped.
+        let request = if may_change { resource.begin_change(change, policy) } else { None };
+        match request {
             Some(request) => begin(request, change, resource, book, actions),
+            // The check that ends the pause puts it into the queue, where it differs even then.
+            None if paused && !resource.is_stale() => {}
             None => book.enqueue(resource, policy),
         }
+        book.was_asked(resource)
     }
 
-    fn availability_set(&mut self, call: Call, outcome: Result<(), Failure>) {
+    fn availability_set(&mut self, call: Call, outcome: Result<(), Failure>) -> bool {
         let (policy, time) = (self.config.book_override, self.now.time);
-        let Some((resource, book)) = self.called(call) else { return };
+        let Some((resource, book)) = self.called(call) else { return false };
         match outcome {
             Ok(()) => resource.was_set(),
             Err(failure) => {
@@ -169,6 +178,7 @@ impl Monitor {
             }
         }
         book.enqueue(resource, policy);
+        book.was_asked(resource)
     }
 
     /// The resource that a call was about, if it is the one under way.
@@ -179,9 +189,25 @@ impl Monitor {
     }
 }
 
-fn note_unmatched(resource: &Resource, stub: &ExperimentName, actions: &mut Vec<Action>) {
-    let matches = |topic: &&Topic| topic.split().is_some_and(|(name, _)| name == stub.as_str());
-    for topic in resource.required.iter().filter(|topic| !matches(topic)) {
+/// Shows a report also to the experiments that require its topic although it is no stream of theirs.
+fn report_elsewhere(
+    experiments: &mut BTreeMap<ExperimentName, Experiment>,
+    book: &Book,
+    report: &Report,
+    now: Time,
+    snapshot: u64,
+) {
+    for name in book.elsewhere.get(&report.topic).into_iter().flatten() {
+        if let Some(experiment) = experiments.get_mut(name) {
+            experiment.stream_reported(&mut report.clone(), now, snapshot);
+        }
+    }
+}
+
+/// Notes required topics that no connection can have, once for each.
+fn note_unmatched(resource: &Resource, before: Option<&Resource>, actions: &mut Vec<Action>) {
+    let is_new = |topic: &&Topic| before.is_none_or(|before| !before.required.contains(topic));
+    for topic in resource.required.iter().filter(|topic| topic.split().is_none()).filter(is_new) {
         let (resource, topic) = (resource.name.clone(), topic.clone());
         actions.push(Action::Note(Note::UnmatchedRequirement { resource, topic }));
     }

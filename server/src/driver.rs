@@ -133,7 +133,7 @@ impl Hands {
                     task.abort();
                 }
             }
-            Action::SendMail { mail } => self.send(mail),
+            Action::SendMail { call, mail } => self.send(call, mail),
             // They are in the log already.
             Action::LogHealth | Action::Note(_) => {}
         }
@@ -160,7 +160,7 @@ impl Hands {
         });
     }
 
-    fn send(&self, mail: Mail) {
+    fn send(&self, call: Call, mail: Mail) {
         let id = mail.id.clone();
         let mailer = self.services.mailer.clone();
         let sending = async move {
@@ -173,7 +173,7 @@ impl Hands {
         };
         self.answer(sending, move |outcome| {
             let broken = || MailFailure { lasting: Lasting::Unclear, detail: BROKEN.into() };
-            Input::MailSent { mail: id, outcome: outcome.unwrap_or_else(|| Err(broken())) }
+            Input::MailSent { call, mail: id, outcome: outcome.unwrap_or_else(|| Err(broken())) }
         });
     }
 

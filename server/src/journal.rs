@@ -66,7 +66,9 @@ impl Watcher for Journal {
                     tracing::warn!(%resource, available, reason, "taking {resource} out of booking: {reason}");
                 }
             }
-            Action::SendMail { mail } => tracing::info!(id = %mail.id, "sending mail \"{}\"", mail.subject),
+            Action::SendMail { mail, .. } => {
+                tracing::info!(id = %mail.id, "sending mail \"{}\"", mail.subject)
+            }
             // The driver writes the state itself, since only it can see it.
             Action::LogHealth => {}
             Action::Note(note) => write_note(note),

@@ -193,7 +193,7 @@ impl World {
             }
             Feed::Jump => self.hosts.iter().map(|host| report(host, Transmitted::Unknown)).collect(),
         };
-        let connections = self.connections.get(&feed).cloned().unwrap_or_default();
+        let connections = self.connections(feed);
         if feed == Feed::Relay && !connections.is_empty() {
             let now = self.now.time;
             let fresh: BTreeMap<String, bool> =
@@ -206,6 +206,12 @@ impl World {
         for connection in connections {
             self.step(Input::Reported { feed, connection, reports: reports.clone() });
         }
+    }
+
+    /// The open connections of a feed.
+    #[must_use]
+    pub fn connections(&self, feed: Feed) -> Vec<Call> {
+        self.connections.get(&feed).cloned().unwrap_or_default()
     }
 
     /// Ends every connection of a feed, as its restart would.
@@ -323,14 +329,14 @@ impl World {
                 self.connections.entry(feed).or_default().retain(|open| *open != connection);
                 None
             }
-            Action::SendMail { mail } => {
+            Action::SendMail { call, mail } => {
                 let failed = |lasting| Err(MailFailure { lasting, detail: "451 later".into() });
                 let outcome = self.mail_fails.map_or(Ok(Delivered::default()), failed);
                 self.mails.push(mail.clone());
                 if matches!(self.mail_fails, None | Some(Lasting::Unclear)) {
                     self.delivered.push(mail.clone());
                 }
-                Some(Input::MailSent { mail: mail.id, outcome })
+                Some(Input::MailSent { call, mail: mail.id, outcome })
             }
             Action::LogHealth | Action::Note(_) => None,
         }

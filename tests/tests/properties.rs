@@ -144,7 +144,7 @@ impl Run {
             match action {
                 Action::SetAvailability { .. } => assert!(!early, "decided during startup"),
                 // What is wrong with a service is told at once.
-                Action::SendMail { mail } => {
+                Action::SendMail { mail, .. } => {
                     assert!(!early || mail.subject.starts_with("lab 0 "), "{mail:?}");
                 }
                 Action::Note(Note::Event { event, .. }) => {

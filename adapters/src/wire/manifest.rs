@@ -11,8 +11,8 @@ use super::{cursor, json, text};
 type Object<'a> = BTreeMap<String, &'a str>;
 
 /// Reads the answer to `GET /admin/resources`, whole or not at all: half a manifest would let go
-/// of requirements that stand. A resource with neither topic stub nor streams is no equipment, and is
-/// left out.
+/// of requirements that stand. A resource with neither topic stub nor streams is no equipment: its
+/// topic stub is empty.
 ///
 /// # Errors
 /// What makes no sense in it: the resource, the field, and what was expected.
@@ -23,9 +23,7 @@ pub fn read_manifest(body: &[u8]) -> Result<Manifest, String> {
         if let Some(problem) = text::unfit_as_name(&name) {
             return Err(named(format!("its name {problem}")));
         }
-        if let Some(requirements) = requirements(resource).map_err(named)? {
-            manifest.insert(ResourceName::from(&*name), requirements);
-        }
+        manifest.insert(ResourceName::from(&*name), requirements(resource).map_err(named)?);
     }
     Ok(manifest)
 }
@@ -73,17 +71,19 @@ fn members(value: &str) -> Result<Object<'_>, String> {
     if odd { Err("it has a name with broken characters".to_owned()) } else { Ok(members) }
 }
 
-fn requirements(resource: &str) -> Result<Option<Requirements>, String> {
+fn requirements(resource: &str) -> Result<Requirements, String> {
     let fields = members(resource)?;
     let field = |name| json::present(fields.get(name).copied());
     let streams = field("streams").map_or(Ok(Vec::new()), streams)?;
     match field("topic_stub") {
-        None | Some("\"\"") if streams.is_empty() => Ok(None),
+        None | Some("\"\"") if streams.is_empty() => {
+            Ok(Requirements { stub: ExperimentName::from(""), streams })
+        }
         None => Err("topic_stub is missing, though it has streams".to_owned()),
         Some(value) => {
             let stub =
                 ExperimentName::from(&*name(value).map_err(|problem| format!("topic_stub {problem}"))?);
-            Ok(Some(Requirements { stub, streams }))
+            Ok(Requirements { stub, streams })
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
         for no_equipment in
             ["{}", r#"{"streams":[]}"#, r#"{"topic_stub":""}"#, r#"{"topic_stub":null,"streams":null}"#]
         {
-            assert_eq!(manifest(&format!(r#"{{"x":{no_equipment}}}"#)), Ok(vec![]), "{no_equipment}");
+            assert_eq!(manifest(&format!(r#"{{"x":{no_equipment}}}"#)), one("x", "", ""), "{no_equipment}");
         }
     }
 

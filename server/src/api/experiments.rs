@@ -222,7 +222,7 @@ impl<'a> EventView<'a> {
             healthy: event.healthy,
             issues: event.issues.iter().map(ToString::to_string).collect(),
             jump_ok: event.jump_ok,
-            stream_ok: event.streams.iter().map(|(topic, ok)| (topic.as_str(), *ok)).collect(),
+            stream_ok: event.streams().map(|(topic, ok)| (topic.as_str(), ok)).collect(),
             when: event.when.to_string(),
         }
     }

@@ -89,7 +89,7 @@ enum Event {
     /// A request comes to book.
     Ask { life: u64, call: Call, request: Request },
     /// A mail comes to the mail server.
-    Post { life: u64, mail: Mail },
+    Post { life: u64, call: Call, mail: Mail },
     /// Something comes to the server.
     Come { life: u64, input: Input },
     /// The machine goes on.

@@ -36,9 +36,9 @@ impl World<'_> {
             Action::CloseFeed { feed, connection } => {
                 self.wire(feed).disconnect(connection);
             }
-            Action::SendMail { mail } => {
+            Action::SendMail { call, mail } => {
                 let way = self.way();
-                self.plan_in(way, Event::Post { life, mail });
+                self.plan_in(way, Event::Post { life, call, mail });
             }
             Action::LogHealth => {}
             Action::Note(note) => self.tell(What::from(&note)),
@@ -78,7 +78,7 @@ impl World<'_> {
     }
 
     /// A mail comes to the mail server.
-    pub(super) fn posted(&mut self, life: u64, mail: &Mail) {
+    pub(super) fn posted(&mut self, life: u64, call: Call, mail: &Mail) {
         let before = self.post.delivered().len();
         let receipt = self.post.take(mail, self.now.time);
         if self.post.delivered().len() > before {
@@ -91,7 +91,7 @@ impl World<'_> {
             Receipt::Now(outcome) => (outcome, (late + self.way()).min(MAIL_PATIENCE)),
             Receipt::Late(failure) => (Err(failure), MAIL_PATIENCE),
         };
-        let input = Input::MailSent { mail: mail.id.clone(), outcome };
+        let input = Input::MailSent { call, mail: mail.id.clone(), outcome };
         self.plan_in(after, Event::Come { life, input });
     }
 

@@ -44,7 +44,7 @@ impl World<'_> {
             }
             Event::Connect { life, feed, call, expires } => self.connect(life, feed, call, expires),
             Event::Ask { life, call, request } => self.asked(life, call, &request),
-            Event::Post { life, mail } => self.posted(life, &mail),
+            Event::Post { life, call, mail } => self.posted(life, call, &mail),
             Event::Come { life, input } => self.arrive(life, input),
             Event::Resume { life } => self.resume(life),
         }

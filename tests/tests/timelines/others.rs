@@ -54,7 +54,9 @@ fn commands_for_updates_only_bring_snapshots_sooner() {
         assert_eq!(story.events("pend00"), ["00:31:06.897 healthy"], "{name}");
         assert_eq!(story.events("pend01"), ["00:31:06.897 healthy"], "{name}");
         assert_eq!(story.events("pend02"), [format!("00:31:06.897 unhealthy {pend02}")], "{name}");
-        assert_eq!(story.decided(from, to), [""; 0], "{name}");
+        let decided = story.decided(from, to);
+        let its_own_pace = "note: relay sends a snapshot every 6.00";
+        assert!(decided.len() == 1 && decided[0].contains(its_own_pace), "{name}: {decided:?}");
         assert_eq!(replay.monitor.link(Feed::Relay).snapshots(), 11, "{name}");
     }
 }

@@ -165,8 +165,8 @@ impl Replay {
                 link.waiting.retain(|waiting| *waiting != connection);
                 None
             }
-            Action::SendMail { mail } => {
-                Some(Input::MailSent { mail: mail.id, outcome: Ok(Delivered::default()) })
+            Action::SendMail { call, mail } => {
+                Some(Input::MailSent { call, mail: mail.id, outcome: Ok(Delivered::default()) })
             }
             Action::LogHealth | Action::Note(_) => None,
         }

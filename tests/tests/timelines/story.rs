@@ -126,7 +126,7 @@ impl Story {
     pub(crate) fn mail_at(&self, at: Wall) -> &Mail {
         let mut mails =
             self.facts.iter().filter(|(when, _)| *when == at).filter_map(|(_, fact)| match fact {
-                Fact::Asked(Action::SendMail { mail }) => Some(mail),
+                Fact::Asked(Action::SendMail { mail, .. }) => Some(mail),
                 Fact::Asked(_) | Fact::Happened(_) | Fact::Stands { .. } => None,
             });
         mails.next().expect("a mail was sent then")
@@ -188,7 +188,7 @@ fn describe_action(action: &Action) -> String {
         }
         Action::OpenFeed { feed, connection, .. } => format!("connect to {feed} (call {})", connection.0),
         Action::CloseFeed { feed, connection } => format!("give up {feed} (call {})", connection.0),
-        Action::SendMail { mail } => {
+        Action::SendMail { mail, .. } => {
             let body: String = mail.body.lines().map(|line| format!("\n    | {line}")).collect();
             format!("mail: {}{}", mail.subject, body.replace("| \n", "|\n"))
         }

@@ -1,0 +1,172 @@
+//! What is known: reports, manifests, and what is forgotten.
+
+use std::time::Duration;
+
+use status_core::{Config, Note, SystemAlert, Transmitted};
+use status_tests::{World, config};
+
+use crate::{VIDEO, ago, alerts, available, healthy, well};
+
+#[test]
+fn a_dead_twin_hides_no_live_one() {
+    for order in [[ago(40), Transmitted::Never], [Transmitted::Never, ago(40)], [ago(60_000), ago(40)]] {
+        let mut world = well(1);
+        world.unplug(VIDEO);
+        world.streams.extend(order.map(|transmitted| (VIDEO.to_owned(), transmitted)));
+        world.until(60.0);
+        assert!(healthy(&world, "pend00"), "{order:?}");
+    }
+}
+
+#[test]
+fn the_next_snapshot_replaces_a_live_report_by_a_dead_one() {
+    let mut world = well(1);
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(36.5);
+    assert_eq!(world.issues("pend00"), ["unhealthy pend00-st-video"]);
+}
+
+#[test]
+fn a_report_without_statistics_counts_as_transmitting() {
+    let mut world = well(1);
+    *world.stream(VIDEO) = Transmitted::Unknown;
+    world.until(60.0);
+    assert!(healthy(&world, "pend00"));
+}
+
+#[test]
+fn topics_that_are_no_streams_are_ignored() {
+    let mut world = well(1);
+    world.streams.extend(["stats", "pend77", "-st-x", "pend77-st-"].map(|topic| (topic.to_owned(), ago(1))));
+    world.until(60.0);
+    assert_eq!(world.monitor.experiments().len(), 1);
+    assert!(world.mails.is_empty());
+}
+
+#[test]
+fn an_experiment_in_no_manifest_is_watched_and_never_set() {
+    let mut world = World::lab(1, config());
+    world.streams.push(("spin00-st-data".into(), Transmitted::Never));
+    world.until(60.0);
+    assert_eq!(world.issues("spin00"), ["missing jump", "unhealthy spin00-st-data"]);
+    assert!(world.mails.iter().any(|mail| mail.body.contains("spin00 ><   U [missing jump, unhealthy")));
+    assert!(world.changes.is_empty());
+}
+
+#[test]
+fn resources_that_share_an_experiment_are_judged_each_by_its_own_streams() {
+    for other in ["r-a-data-only", "r-z-data-only"] {
+        let mut world = World::lab(1, config());
+        world.add_resource(other, "pend00", &["st-data"]);
+        world.until(30.0);
+        world.unplug(VIDEO);
+        world.until(50.0);
+        assert!(!world.bookable("r-pend00"));
+        assert!(world.bookable(other));
+        assert!(!available(&world, "pend00"), "available when all of its resources are");
+    }
+}
+
+#[test]
+fn a_manifest_replaces_the_one_before_it() {
+    let mut world = World::lab(2, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.manifest.remove("r-pend01");
+    world.add_resource("r-pend00", "pend00", &["st-data"]);
+    world.until(45.0);
+    world.unplug(VIDEO);
+    world.unplug("pend01-st-video");
+    world.until(80.0);
+    assert!(world.bookable("r-pend00"), "video is not required any more");
+    assert!(world.bookable("r-pend01"), "what is in no manifest is never set");
+    assert_eq!(world.issues("pend00"), ["missing pend00-st-video"]);
+}
+
+#[test]
+fn an_empty_manifest_keeps_the_last_requirements_sets_nothing_and_raises_an_alert() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    let manifest = std::mem::take(&mut world.manifest);
+    world.until(35.0);
+    assert_eq!(alerts(&world), [SystemAlert::ManifestEmpty]);
+    assert!(world.mails.last().unwrap().body.contains("System alerts:\nbook has no manifest since"));
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert_eq!(world.issues("pend00"), ["missing required pend00-st-video"]);
+    assert!(world.changes.is_empty());
+    world.manifest = manifest;
+    world.until(100.0);
+    assert!(alerts(&world).is_empty());
+    assert!(!world.bookable("r-pend00"), "it is set as soon as there is a manifest");
+}
+
+#[test]
+fn what_nothing_names_is_forgotten() {
+    let forget = Config { forget_after: Duration::from_secs(600), ..config() };
+    let mut world = World::lab(1, forget);
+    world.add_resource("r-pend01", "pend01", &["st-data"]); // is required, and never seen
+    world.streams.push(("pend01-st-log".into(), ago(1)));
+    world.streams.push(("spin00-st-data".into(), ago(1)));
+    world.streams.push(("pend00-st-log".into(), ago(1)));
+    world.until(31.5);
+    world.unplug("spin00-st-data");
+    world.unplug("pend00-st-log");
+    world.unplug("pend01-st-log");
+    world.until(630.9);
+    assert_eq!(world.monitor.experiments().len(), 3);
+    assert_eq!(world.issues("pend00"), ["missing pend00-st-log"]);
+    world.until(631.1);
+    assert_eq!(world.monitor.experiments().len(), 2, "last named at 31 s, forgotten ten minutes later");
+    assert_eq!(world.issues("pend01"), ["missing jump", "missing required pend01-st-data"]);
+    assert!(healthy(&world, "pend00"));
+    world.unplug(VIDEO);
+    world.until(2000.0);
+    assert_eq!(
+        world.issues("pend00"),
+        ["missing required pend00-st-video"],
+        "what is required is never forgotten"
+    );
+}
+
+#[test]
+fn a_manifest_without_equipment_is_not_an_empty_one() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.manifest.clear();
+    world.add_resource("room", "", &[]);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert!(alerts(&world).is_empty());
+    assert_eq!(world.monitor.experiments().len(), 1, "a room is no experiment");
+    assert_eq!(world.issues("pend00"), ["missing pend00-st-video"], "nothing is required any more");
+    assert!(world.changes.is_empty());
+}
+
+#[test]
+fn a_required_topic_is_judged_by_its_reports_whatever_experiment_these_belong_to() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.add_resource("r-a", "a", &["st-b-st-c"]);
+    world.streams.push(("a-st-b-st-c".into(), ago(40)));
+    world.until(40.0);
+    assert!(available(&world, "a") && world.bookable("r-a"));
+    assert_eq!(world.issues("a"), ["missing jump"]);
+    assert_eq!(world.issues("a-st-b"), ["missing jump"], "it is a stream of a-st-b");
+    *world.stream("a-st-b-st-c") = Transmitted::Never;
+    world.until(60.0);
+    assert!(!world.bookable("r-a"));
+    assert_eq!(world.issues("a"), ["missing jump", "unhealthy a-st-b-st-c"]);
+    assert!(!world.notes().any(|note| matches!(note, Note::UnmatchedRequirement { .. })));
+}
+
+#[test]
+fn a_required_topic_that_no_stream_can_have_is_noted_once_whenever_it_comes() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.add_resource("r-pend00", "pend00", &["st-data", "data"]);
+    world.until(200.0);
+    assert!(!world.bookable("r-pend00"));
+    let unmatched = |note: &&Note| matches!(note, Note::UnmatchedRequirement { .. });
+    let notes: Vec<&Note> = world.notes().filter(unmatched).collect();
+    let expected = Note::UnmatchedRequirement { resource: "r-pend00".into(), topic: "pend00-data".into() };
+    assert_eq!(notes, [&expected]);
+}

@@ -1,0 +1,396 @@
+//! Events, system alerts, and the mails that tell of them.
+
+use std::time::Duration;
+
+use status_core::{Action, Config, Event, FailureKind, Feed, Input, Lasting, MailFailure, Note, SystemAlert};
+use status_tests::{World, config};
+
+use crate::{DATA, VIDEO, ago, alerts, well};
+
+#[test]
+fn an_event_is_added_when_healthy_or_jump_changes_and_only_then() {
+    let mut world = well(1);
+    world.hosts.clear();
+    world.until(50.0); // jump missing
+    world.unplug(VIDEO);
+    world.until(70.0); // a further issue, but healthy and jump are as before
+    world.hosts.push("pend00".into());
+    world.until(90.0); // jump back, still unhealthy
+    let events = world.events("pend00");
+    let facts: Vec<(bool, bool)> = events.iter().map(|event| (event.healthy, event.jump_ok)).collect();
+    assert_eq!(facts, [(true, true), (false, false), (false, true)]);
+    assert_eq!(events[2].issues[0].to_string(), "missing required pend00-st-video");
+    assert_eq!(
+        events[2].streams().map(|(topic, ok)| (topic.as_str(), ok)).collect::<Vec<_>>(),
+        [(DATA, true), (VIDEO, false)]
+    );
+    assert_eq!(world.mails.len(), 2);
+}
+
+#[test]
+fn an_event_is_written_with_every_streams_verdict_and_read_again() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    let event = world.events("pend00").pop().unwrap();
+    let written = serde_json::to_string(&event).unwrap();
+    assert!(written.contains(r#""streams":{"pend00-st-data":true,"pend00-st-video":false}"#), "{written}");
+    assert_eq!(serde_json::from_str::<Event>(&written).unwrap(), event);
+}
+
+#[test]
+fn the_newest_events_are_kept() {
+    let mut world = World::lab(1, Config { events: 3, ..config() });
+    for n in 0..10 {
+        world.hosts = if n % 2 == 0 { vec!["pend00".into()] } else { vec![] };
+        world.until(30.0 + 20.0 * f64::from(n));
+    }
+    let events = world.events("pend00");
+    assert_eq!(events.len(), 3);
+    assert!(events.is_sorted_by_key(|event| event.when));
+    assert_eq!(world.mails.len(), 10, "every one was mailed");
+}
+
+#[test]
+fn an_outage_of_many_is_one_mail_and_so_is_their_recovery() {
+    let mut world = well(20);
+    let before = std::mem::take(&mut world.streams);
+    world.until(60.0);
+    world.streams = before;
+    world.until(90.0);
+    let subjects: Vec<&str> = world.mails.iter().map(|mail| mail.subject.as_str()).collect();
+    assert_eq!(subjects, ["lab 20 new health events"; 2]);
+    assert!(world.mails[0].body.contains("New health events (20 issues, 0 ok):"));
+    assert!(
+        world.mails[0]
+            .body
+            .contains("pend07 ><   U [missing required pend07-st-data, missing required pend07-st-video]")
+    );
+    assert!(world.mails[1].body.contains("New health events (0 issues, 20 ok):\npend00 ok A\n"));
+    assert!(world.mails[1].body.contains("All current problems (0):"));
+}
+
+#[test]
+fn a_mail_lists_old_problems_too_and_the_availability_that_its_check_decided() {
+    let mut world = well(2);
+    world.unplug(VIDEO);
+    world.until(50.0);
+    world.hosts.retain(|host| host != "pend01");
+    world.until(70.0);
+    let body = &world.mails[1].body;
+    assert!(body.contains("New health events (1 issues, 0 ok):\npend01 -- A   [missing jump]\n"));
+    assert!(body.contains(
+        "All current problems (2):\npend00 ><   U [missing required pend00-st-video]\npend01 -- A   [missing jump]\n"
+    ));
+    assert!(body.ends_with("\nlab.example.org/status\n"));
+}
+
+#[test]
+fn without_news_there_is_no_mail() {
+    let mut world = well(5);
+    world.until(4.0 * 3600.0);
+    assert!(world.mails.is_empty());
+}
+
+#[test]
+fn a_silent_feed_is_an_alert_and_so_is_its_end() {
+    let mut world = well(1);
+    world.every.insert(Feed::Jump, None);
+    world.until(60.0);
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Jump)]);
+    assert_eq!(world.mails.len(), 1, "the alert and the events that it brings are one mail");
+    assert!(world.mails[0].body.contains("System alerts:\njump is silent since "));
+    world.every.insert(Feed::Jump, Some(Duration::from_secs(5)));
+    world.until(90.0);
+    assert!(alerts(&world).is_empty());
+    assert_eq!(world.mails.len(), 2);
+    assert!(world.mails[1].body.contains("No longer a system alert:\njump is silent"));
+    assert!(!world.mails[1].body.contains("System alerts:"));
+}
+
+#[test]
+fn a_feed_that_never_reports_is_an_alert_after_startup() {
+    let mut world = World::lab(1, config());
+    world.every.insert(Feed::Relay, None);
+    world.until(19.9);
+    assert!(alerts(&world).is_empty());
+    world.until(20.0);
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Relay)]);
+    assert_eq!(world.mails.len(), 1);
+}
+
+#[test]
+fn book_that_cannot_be_asked_is_an_alert_but_one_failure_is_not() {
+    for lasting in [false, true] {
+        let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(60), ..config() });
+        world.until(59.0);
+        world.mails.clear();
+        world.book_fails = Some(FailureKind::TimedOut);
+        world.until(62.0);
+        world.book_fails = lasting.then_some(FailureKind::TimedOut);
+        world.until(100.0);
+        assert_eq!(alerts(&world), if lasting { vec![SystemAlert::BookUnreachable] } else { vec![] });
+        assert_eq!(world.mails.len(), usize::from(lasting));
+        world.book_fails = None;
+        world.until(200.0);
+        assert!(alerts(&world).is_empty());
+        assert_eq!(world.mails.len(), 2 * usize::from(lasting));
+    }
+}
+
+/// When an alert about book was raised or cleared, in milliseconds.
+fn alerts_about_book(world: &World) -> Vec<(u64, bool)> {
+    let mut about_book = Vec::new();
+    for (at, action) in &world.trace {
+        if let Action::Note(Note::AlertRaised { alert: SystemAlert::BookUnreachable, .. }) = action {
+            about_book.push((*at, true));
+        }
+        if let Action::Note(Note::AlertCleared { alert: SystemAlert::BookUnreachable }) = action {
+            about_book.push((*at, false));
+        }
+    }
+    about_book
+}
+
+#[test]
+fn book_that_refuses_a_change_twice_is_an_alert_at_once_and_so_is_its_end() {
+    let mut world = well(1);
+    world.changes_fail = Some(FailureKind::Refused);
+    world.unplug(VIDEO); // last seen at 26 s
+    world.until(42.0);
+    assert_eq!(
+        alerts_about_book(&world),
+        [(41_001, true)],
+        "at the second refusal, and not at the next report"
+    );
+    world.changes_fail = None;
+    world.until(60.0);
+    assert_eq!(alerts_about_book(&world), [(41_001, true), (51_001, false)]);
+    assert!(!world.bookable("r-pend00"));
+}
+
+#[test]
+fn a_verdict_that_turns_does_not_end_the_alert_about_book() {
+    let mut world = well(1);
+    world.book_fails = Some(FailureKind::Refused);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert_eq!(alerts(&world), [SystemAlert::BookUnreachable]);
+    for n in 0..5 {
+        world.streams.push((VIDEO.into(), ago(40)));
+        world.until(80.0 + 40.0 * f64::from(n));
+        world.unplug(VIDEO);
+        world.until(100.0 + 40.0 * f64::from(n));
+    }
+    assert_eq!(alerts_about_book(&world).len(), 1, "it was raised, and stands");
+}
+
+#[test]
+fn what_book_refused_before_it_was_restarted_is_no_alert_any_more() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(60), ..config() });
+    world.until(30.5);
+    world.changes_fail = Some(FailureKind::Refused);
+    world.unplug(VIDEO);
+    world.until(115.0);
+    assert_eq!(alerts(&world), [SystemAlert::BookUnreachable]);
+    world.changes_fail = None;
+    let manifest = std::mem::take(&mut world.manifest);
+    let before = std::mem::take(&mut world.available);
+    world.until(900.0);
+    assert_eq!(alerts(&world), [SystemAlert::ManifestEmpty]);
+    (world.manifest, world.available) = (manifest, before);
+    world.trace.clear();
+    world.until(1000.0);
+    assert!(alerts(&world).is_empty() && !world.bookable("r-pend00"));
+    assert!(alerts_about_book(&world).is_empty());
+}
+
+#[test]
+fn a_mail_that_was_not_taken_is_tried_again_with_the_same_identity_and_news_joins_it() {
+    let mut world = well(2);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    world.unplug("pend01-st-video");
+    world.until(80.0);
+    world.mail_fails = None;
+    world.until(120.0);
+    let ids: std::collections::BTreeSet<&str> = world.mails.iter().map(|mail| mail.id.as_str()).collect();
+    assert_eq!(ids.len(), 1, "one mail, tried again");
+    let last = world.mails.last().unwrap();
+    assert_eq!(last.subject, "lab 2 new health events");
+    assert!(last.body.starts_with("This mail is late: "));
+    let tries = world.mails.len();
+    world.until(3600.0);
+    assert_eq!(world.mails.len(), tries, "and it is over when it was taken");
+}
+
+#[test]
+fn a_mail_that_may_have_been_taken_is_sent_again_exactly_as_it_was() {
+    let mut world = well(2);
+    world.mail_fails = Some(Lasting::Unclear);
+    world.unplug(VIDEO);
+    world.until(44.0);
+    world.unplug("pend01-st-video");
+    world.until(54.0);
+    world.mail_fails = None;
+    world.until(120.0);
+    let first = world.mails[0].clone();
+    assert!(world.mails.iter().filter(|mail| mail.id == first.id).count() > 1);
+    assert!(world.mails.iter().all(|mail| mail.id != first.id || *mail == first));
+    assert!(world.mails.iter().any(|mail| mail.id != first.id), "later news is in a mail of its own");
+}
+
+#[test]
+fn a_mail_that_will_never_be_taken_is_given_up() {
+    let mut world = well(1);
+    world.mail_fails = Some(Lasting::ForGood);
+    world.unplug(VIDEO);
+    world.until(3600.0);
+    assert_eq!(world.mails.len(), 1);
+    assert!(world.notes().any(|note| matches!(note, Note::MailGivenUp { .. })));
+}
+
+#[test]
+fn a_mail_is_tried_again_on_time_although_no_feed_reports() {
+    let mut world = World::new(config());
+    world.until(31.0);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.every = Feed::BOTH.map(|feed| (feed, None)).into();
+    world.until(46.0);
+    assert_eq!(world.mails.len(), 2, "the empty manifest, and both feeds silent at 41.001 s");
+    world.until(46.001);
+    assert_eq!(world.mails.len(), 3);
+}
+
+#[test]
+fn a_mail_that_is_not_taken_for_a_day_is_given_up() {
+    let mut world = well(1);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.unplug(VIDEO);
+    world.until(86_000.0);
+    assert!(!world.notes().any(|note| matches!(note, Note::MailGivenUp { .. })));
+    assert!((90..120).contains(&world.mails.len()), "{} tries, at most every 15 min", world.mails.len());
+    world.until(88_000.0);
+    assert!(world.notes().any(|note| matches!(note, Note::MailGivenUp { .. })));
+    assert!(world.monitor.outbox().is_empty());
+}
+
+/// The outcomes of the mails that were kept back, as inputs, with another outcome for each.
+fn answers(world: &mut World, lasting: Lasting) -> Vec<Input> {
+    let failed = |input| match input {
+        Input::MailSent { call, mail, .. } => {
+            let failure = MailFailure { lasting, detail: "451 later".into() };
+            Input::MailSent { call, mail, outcome: Err(failure) }
+        }
+        other => other,
+    };
+    world.kept_back.drain(..).map(failed).collect()
+}
+
+#[test]
+fn one_mail_is_under_way_at_a_time_and_the_news_that_comes_meanwhile_is_the_next() {
+    let mut world = well(6);
+    world.mail_waits = true;
+    for n in 0..5 {
+        world.hosts.retain(|host| *host != format!("pend{n:02}"));
+        world.until(60.0 + 20.0 * f64::from(n));
+    }
+    assert_eq!(world.mails.len(), 1);
+    assert_eq!(world.monitor.outbox().len(), 2);
+    let first = world.kept_back.remove(0);
+    world.step(first);
+    assert_eq!(world.mails.len(), 2);
+    assert_eq!(world.mails[1].subject, "lab 4 new health events");
+    assert!(world.mails[1].body.starts_with("This mail is late: it was to be sent at "));
+    assert!(world.mails[1].body.contains("All current problems (5):"));
+    assert!(world.kept_back.len() == 1 && world.monitor.outbox().len() == 1);
+}
+
+#[test]
+fn news_that_came_while_a_mail_was_refused_joins_it() {
+    let mut world = well(2);
+    world.mail_waits = true;
+    world.hosts.retain(|host| *host != "pend00");
+    world.until(60.0);
+    world.hosts.clear();
+    world.until(80.0);
+    assert_eq!(world.monitor.outbox().len(), 2);
+    let refused = answers(&mut world, Lasting::ForNow);
+    refused.into_iter().for_each(|answer| world.step(answer));
+    assert_eq!(world.monitor.outbox().len(), 1);
+    world.until(90.0);
+    assert_eq!(world.mails.len(), 2);
+    assert_eq!(
+        (&*world.mails[1].subject, &world.mails[1].id),
+        ("lab 2 new health events", &world.mails[0].id)
+    );
+}
+
+#[test]
+fn an_answer_that_comes_twice_sends_no_mail_again() {
+    let mut world = well(1);
+    world.mail_waits = true;
+    world.unplug(VIDEO);
+    world.until(40.0);
+    let refused = answers(&mut world, Lasting::ForNow).remove(0);
+    world.step(refused.clone());
+    world.until(46.0); // it is tried again
+    assert_eq!(world.mails.len(), 2);
+    world.step(refused);
+    let taken = world.kept_back.remove(0);
+    world.step(taken);
+    world.until(3600.0);
+    assert_eq!(world.mails.len(), 2, "it was taken");
+}
+
+#[test]
+fn news_does_not_wait_for_a_mail_that_may_have_been_taken_but_few_such_mails_pile_up() {
+    let mut world = well(1);
+    world.mail_fails = Some(Lasting::Unclear);
+    let mut most = 0;
+    for n in 0..400 {
+        if n % 2 == 0 {
+            world.hosts.clear()
+        } else {
+            world.hosts.push("pend00".into())
+        }
+        world.until(60.0 + 20.0 * f64::from(n));
+        most = most.max(world.monitor.outbox().len());
+        let ids: std::collections::BTreeSet<&str> = world.mails.iter().map(|mail| mail.id.as_str()).collect();
+        assert_eq!(ids.len(), usize::try_from(n + 1).unwrap().min(4), "four are sent, further news waits");
+    }
+    assert_eq!(most, 5);
+    world.mail_fails = None;
+    world.until(10_000.0);
+    assert!(world.monitor.outbox().is_empty());
+    assert!(world.mails.iter().any(|mail| mail.subject == "lab 396 new health events"));
+}
+
+#[test]
+fn news_that_joined_a_mail_late_has_a_day_of_its_own() {
+    let mut world = well(2);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.unplug(VIDEO);
+    world.until(85_800.0);
+    world.unplug("pend01-st-video");
+    world.until(100_000.0);
+    assert_eq!(world.monitor.outbox().len(), 1);
+    world.mail_fails = None;
+    world.until(101_000.0);
+    assert_eq!(world.delivered.last().unwrap().subject, "lab 2 new health events");
+}
+
+#[test]
+fn a_mail_is_not_given_up_because_the_server_slept() {
+    let mut world = well(1);
+    world.mail_fails = Some(Lasting::ForNow);
+    world.unplug(VIDEO);
+    world.until(50.0);
+    world.sleep(90_000.0);
+    world.step(Input::Wake);
+    world.until(world.seconds() + 80_000.0);
+    assert_eq!(world.monitor.outbox().len(), 1);
+    world.until(world.seconds() + 8_000.0);
+    assert!(world.monitor.outbox().is_empty(), "a day awake");
+}
