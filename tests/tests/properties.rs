@@ -29,6 +29,12 @@ enum Step {
     Sleep(u32),
     WallClock(i32),
     Wait(u32),
+    BookWaits(bool),
+    MailWaits(bool),
+    /// Gives one of the answers that were kept back, in any order.
+    Release(usize),
+    /// A resource books another experiment from now on.
+    Moves(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -56,10 +62,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::ManifestEmptied),
         2 => Just(Step::ManifestLoaded),
         1 => experiment.clone().prop_map(Step::PersonTakesOut),
-        1 => experiment.prop_map(Step::PersonPutsBack),
+        1 => experiment.clone().prop_map(Step::PersonPutsBack),
         1 => (1u32..200).prop_map(Step::Sleep),
         1 => any::<i32>().prop_map(Step::WallClock),
         12 => (0u32..40_000).prop_map(Step::Wait),
+        3 => any::<bool>().prop_map(Step::BookWaits),
+        1 => any::<bool>().prop_map(Step::MailWaits),
+        6 => (0..10usize).prop_map(Step::Release),
+        1 => experiment.prop_map(Step::Moves),
     ]
 }
 
@@ -114,6 +124,20 @@ impl Run {
                 let until = world.seconds() + f64::from(millis) / 1000.0;
                 world.until(until);
             }
+            Step::BookWaits(waits) => world.book_waits = waits,
+            Step::MailWaits(waits) => world.mail_waits = waits,
+            Step::Release(n) => {
+                if let Some(at) = n.checked_rem(world.kept_back.len()) {
+                    let answer = world.kept_back.remove(at);
+                    world.step(answer);
+                }
+            }
+            Step::Moves(n) => {
+                let stub = format!("pend{:02}", (n + 1) % EXPERIMENTS);
+                if let Some(needs) = world.manifest.get_mut(format!("r-pend{n:02}").as_str()) {
+                    needs.stub = stub.as_str().into();
+                }
+            }
         }
     }
 
@@ -131,7 +155,9 @@ impl Run {
 
     fn person(&mut self, n: usize, available: bool) {
         let name = format!("r-pend{n:02}");
-        if self.world.available.contains_key(name.as_str()) {
+        // Between a read and the change that follows from it, nobody can see a person's decision.
+        let reads_wait = self.world.book_waits || !self.world.kept_back.is_empty();
+        if !reads_wait && self.world.available.contains_key(name.as_str()) {
             self.world.person_sets(&name, available, if available { "back" } else { "out for repair" });
             self.held[n] = !available;
         }
@@ -177,6 +203,10 @@ impl Run {
             [Step::FeedsRefuse(false), Step::Book(None), Step::AnswersAreLost(false), Step::Mail(None)]
         {
             self.take(&step);
+        }
+        (self.world.book_waits, self.world.mail_waits) = (false, false);
+        for answer in std::mem::take(&mut self.world.kept_back) {
+            self.world.step(answer);
         }
         if self.world.manifest.is_empty() {
             self.load();
@@ -227,7 +257,7 @@ impl Run {
 /// Book is never told anything but what the reports so far say.
 fn check_changes(world: &World, before: usize) {
     for (_, resource, available) in &world.changes[before..] {
-        if world.manifest.contains_key(resource.as_str()) {
+        if world.given.contains_key(resource.as_str()) {
             assert_eq!(*available, world.should_be_bookable(resource), "{resource} at {}", world.seconds());
         }
     }
