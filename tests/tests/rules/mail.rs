@@ -394,3 +394,13 @@ fn a_mail_is_not_given_up_because_the_server_slept() {
     world.until(world.seconds() + 8_000.0);
     assert!(world.monitor.outbox().is_empty(), "a day awake");
 }
+
+#[test]
+fn a_mail_marks_what_is_healthy_and_cannot_be_booked() {
+    let mut world = World::lab(1, config());
+    world.streams.push(("spin00-st-data".into(), ago(40)));
+    world.hosts.push("spin00".into()); // in no manifest
+    world.until(30.0);
+    let told = |line: &str| world.mails.iter().any(|mail| mail.body.lines().any(|told| told == line));
+    assert!(told("spin00 ok   U") && told("pend00 ok A"), "{:?}", world.mails);
+}
