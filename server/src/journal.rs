@@ -43,7 +43,7 @@ impl Journal {
                 }
             }
             Action::SendMail { mail, .. } => {
-                tracing::info!(id = %mail.id, "sending mail \"{}\"", mail.subject)
+                tracing::info!(id = %mail.id, "sending mail \"{}\"", mail.subject);
             }
             // The driver writes the state itself, since only it can see it.
             Action::LogHealth => {}
