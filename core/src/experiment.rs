@@ -160,11 +160,18 @@ impl Experiment {
         Sighting::update(&mut self.jump, report, now, snapshot);
     }
 
-    /// Takes the place of what a manifest said before: `resources` is all that the new one lists.
-    pub(crate) fn manifest_read(&mut self, resources: Vec<Resource>, now: Now) {
-        if !self.resources.is_empty() || !resources.is_empty() {
-            self.last_named = now.time;
+    /// A manifest takes the place of the one that listed these resources. Until now, that one named
+    /// the experiment.
+    pub(crate) fn take_resources(&mut self, now: Time) -> Vec<Resource> {
+        if !self.resources.is_empty() {
+            self.last_named = now;
         }
+        core::mem::take(&mut self.resources)
+    }
+
+    /// Takes in what a manifest says: `resources` is all that it lists. Those of the manifest before
+    /// it have been taken.
+    pub(crate) fn manifest_read(&mut self, resources: Vec<Resource>, now: Now) {
         for stream in self.streams.iter_mut().filter(|stream| stream.required) {
             stream.required = false;
             stream.named = now.time;

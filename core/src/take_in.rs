@@ -106,10 +106,11 @@ impl Monitor {
     }
 
     fn replace_manifest(&mut self, manifest: Manifest, actions: &mut Vec<Action>) {
+        let time = self.now.time;
         let mut before: BTreeMap<ResourceName, Resource> = self
             .experiments
             .values_mut()
-            .flat_map(|experiment| core::mem::take(&mut experiment.resources))
+            .flat_map(|experiment| experiment.take_resources(time))
             .map(|resource| (resource.name.clone(), resource))
             .collect();
         let mut resources: BTreeMap<ExperimentName, Vec<Resource>> = BTreeMap::new();

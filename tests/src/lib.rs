@@ -23,6 +23,8 @@ pub struct World {
     pub every: BTreeMap<Feed, Option<Duration>>,
     /// What book would give as its manifest.
     pub manifest: Manifest,
+    /// The last manifest that the monitor was given and that was not empty.
+    pub given: Manifest,
     /// What book says of each resource.
     pub available: BTreeMap<ResourceName, Availability>,
     /// What book fails with, if it does.
@@ -66,12 +68,13 @@ impl World {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let now = Now { time: Time::from_millis(1_000_000), wall: Wall::from_millis(EPOCH) };
-        let mut world = Self {
+        Self {
             monitor: Monitor::new(config, now),
             streams: Vec::new(),
             hosts: Vec::new(),
             every: Feed::BOTH.map(|feed| (feed, Some(Duration::from_secs(5)))).into(),
             manifest: Manifest::new(),
+            given: Manifest::new(),
             available: BTreeMap::new(),
             book_fails: None,
             changes_fail: None,
@@ -90,9 +93,7 @@ impl World {
             connections: BTreeMap::new(),
             due: Feed::BOTH.map(|feed| (feed, now.time.plus(Duration::from_secs(1)))).into(),
             now,
-        };
-        world.available.clear();
-        world
+        }
     }
 
     /// A lab of experiments `pend00`, `pend01` and so on, each with the required streams data and
@@ -225,7 +226,7 @@ impl World {
     /// without asking the core.
     #[must_use]
     pub fn should_be_bookable(&self, resource: &str) -> bool {
-        let needs = &self.manifest[resource];
+        let needs = &self.given[resource];
         needs.streams.iter().all(|stream| {
             let seen = self.reported.get(&format!("{}-{stream}", needs.stub));
             seen.is_some_and(|(at, active)| *active && self.now.time.since(*at) <= Duration::from_secs(10))
@@ -267,6 +268,11 @@ impl World {
     pub fn step(&mut self, input: Input) {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
+            if let Input::ManifestFetched { outcome: Ok(manifest), .. } = &input
+                && !manifest.is_empty()
+            {
+                self.given.clone_from(manifest);
+            }
             for action in self.monitor.handle(self.now, input) {
                 let seconds = self.now.time.since(Time::from_millis(1_000_000));
                 self.trace.push((u64::try_from(seconds.as_millis()).expect("short"), action.clone()));

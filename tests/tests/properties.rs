@@ -29,6 +29,12 @@ enum Step {
     Sleep(u32),
     WallClock(i32),
     Wait(u32),
+    BookWaits(bool),
+    MailWaits(bool),
+    /// Gives one of the answers that were kept back, in any order.
+    Release(usize),
+    /// A resource books another experiment from now on.
+    Moves(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -56,10 +62,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::ManifestEmptied),
         2 => Just(Step::ManifestLoaded),
         1 => experiment.clone().prop_map(Step::PersonTakesOut),
-        1 => experiment.prop_map(Step::PersonPutsBack),
+        1 => experiment.clone().prop_map(Step::PersonPutsBack),
         1 => (1u32..200).prop_map(Step::Sleep),
         1 => any::<i32>().prop_map(Step::WallClock),
         12 => (0u32..40_000).prop_map(Step::Wait),
+        3 => any::<bool>().prop_map(Step::BookWaits),
+        1 => any::<bool>().prop_map(Step::MailWaits),
+        6 => (0..10usize).prop_map(Step::Release),
+        1 => experiment.prop_map(Step::Moves),
     ]
 }
 
@@ -114,6 +124,20 @@ impl Run {
                 let until = world.seconds() + f64::from(millis) / 1000.0;
                 world.until(until);
             }
+            Step::BookWaits(waits) => world.book_waits = waits,
+            Step::MailWaits(waits) => world.mail_waits = waits,
+            Step::Release(n) => {
+                if let Some(at) = n.checked_rem(world.kept_back.len()) {
+                    let answer = world.kept_back.remove(at);
+                    world.step(answer);
+                }
+            }
+            Step::Moves(n) => {
+                let stub = format!("pend{:02}", (n + 1) % EXPERIMENTS);
+                if let Some(needs) = world.manifest.get_mut(format!("r-pend{n:02}").as_str()) {
+                    needs.stub = stub.as_str().into();
+                }
+            }
         }
     }
 
@@ -131,7 +155,9 @@ impl Run {
 
     fn person(&mut self, n: usize, available: bool) {
         let name = format!("r-pend{n:02}");
-        if self.world.available.contains_key(name.as_str()) {
+        // Between a read and the change that follows from it, nobody can see a person's decision.
+        let reads_wait = self.world.book_waits || !self.world.kept_back.is_empty();
+        if !reads_wait && self.world.available.contains_key(name.as_str()) {
             self.world.person_sets(&name, available, if available { "back" } else { "out for repair" });
             self.held[n] = !available;
         }
@@ -177,6 +203,10 @@ impl Run {
             [Step::FeedsRefuse(false), Step::Book(None), Step::AnswersAreLost(false), Step::Mail(None)]
         {
             self.take(&step);
+        }
+        (self.world.book_waits, self.world.mail_waits) = (false, false);
+        for answer in std::mem::take(&mut self.world.kept_back) {
+            self.world.step(answer);
         }
         if self.world.manifest.is_empty() {
             self.load();
@@ -224,10 +254,12 @@ impl Run {
     }
 }
 
-/// Book is never told anything but what the reports so far say.
-fn check_changes(world: &World, before: usize) {
-    for (_, resource, available) in &world.changes[before..] {
-        if world.manifest.contains_key(resource.as_str()) {
+/// Book is never told anything but what the reports so far say. Where a new manifest came at the
+/// same instant, nothing is known: the change may have gone before it.
+fn check_changes(world: &World, (changes, given): &(usize, Manifest)) {
+    for (_, resource, available) in &world.changes[*changes..] {
+        let resource = resource.as_str();
+        if given.get(resource).is_some_and(|needs| world.given.get(resource) == Some(needs)) {
             assert_eq!(*available, world.should_be_bookable(resource), "{resource} at {}", world.seconds());
         }
     }
@@ -255,15 +287,15 @@ proptest! {
             if let Step::Wait(millis) = step {
                 let end = run.world.seconds() + f64::from(*millis) / 1000.0;
                 while end - run.world.seconds() > 0.0005 {
-                    let before = run.world.changes.len();
+                    let before = (run.world.changes.len(), run.world.given.clone());
                     let next = run.world.next_event_in_seconds().min(end);
                     run.world.until(next);
-                    check_changes(&run.world, before);
+                    check_changes(&run.world, &before);
                 }
             } else {
-                let before = run.world.changes.len();
+                let before = (run.world.changes.len(), run.world.given.clone());
                 run.take(step);
-                check_changes(&run.world, before);
+                check_changes(&run.world, &before);
             }
         }
     }

@@ -298,3 +298,132 @@ fn a_persons_decision_is_noted_when_it_begins_to_matter_and_when_it_ends() {
     world.until(95.0);
     assert_eq!(notes(&world), [held, held, "r-pend00 is no longer kept out of booking by a person"]);
 }
+
+#[test]
+fn a_resource_of_an_experiment_that_is_not_decided_is_not_set() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.add_resource("r-spin00", "spin00", &["st-data"]);
+    world.person_sets("r-pend00", false, "status server: x");
+    world.until(49.999); // first named at 30 s
+    assert_eq!(world.changes.len(), 1, "only the one that is decided: {:?}", world.changes);
+    world.until(50.0);
+    assert!(!world.bookable("r-spin00"));
+}
+
+#[test]
+fn only_a_reason_that_begins_with_our_mark_is_ours() {
+    for (reason, ours) in [
+        ("status server: x", true),
+        ("status server:", true),
+        ("status server", false),
+        ("status servers are moved", false),
+        ("Status server: x", false),
+        (" status server: x", false),
+        ("", false),
+    ] {
+        let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+        world.until(25.0);
+        world.person_sets("r-pend00", false, reason);
+        world.until(35.0);
+        assert_eq!(world.bookable("r-pend00"), ours, "{reason}");
+    }
+}
+
+#[test]
+fn a_change_is_tried_at_least_every_five_minutes() {
+    let mut world = well(1);
+    world.book_ignores = true;
+    world.unplug(VIDEO);
+    world.until(3000.0);
+    let apart: Vec<u64> = world.changes.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert_eq!(apart.iter().max(), Some(&300));
+    assert!(apart.iter().filter(|seconds| **seconds == 300).count() > 3, "{apart:?}");
+}
+
+#[test]
+fn what_book_said_of_a_resource_outlives_a_manifest() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.person_sets("r-pend00", false, "camera under repair");
+    world.until(35.0);
+    world.book_waits = true;
+    world.until(60.5);
+    let manifest = world.kept_back.remove(0);
+    assert!(matches!(manifest, Input::ManifestFetched { .. }));
+    world.step(manifest);
+    let held = world.monitor.experiment("pend00").unwrap().resources()[0].held().map(str::to_owned);
+    assert_eq!(held.as_deref(), Some("camera under repair"), "though it is being read again");
+}
+
+#[test]
+fn the_answer_about_a_resource_that_was_dropped_is_not_one_about_its_successor() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.until(25.0);
+    world.book_waits = true;
+    let (manifest, needs) = (world.manifest.clone(), world.manifest["r-pend00"].clone());
+    let manifest_comes = |world: &mut World, resources: &status_core::Manifest, until: f64| {
+        world.manifest = resources.clone();
+        world.until(until);
+        let last = world.kept_back.pop().unwrap();
+        assert!(matches!(last, Input::ManifestFetched { .. }));
+        world.step(last);
+    };
+    manifest_comes(&mut world, &manifest, 30.5); // a read is under way
+    let old = world.kept_back.pop().unwrap();
+    assert!(matches!(old, Input::AvailabilityRead { .. }));
+    let others = status_core::Manifest::from([("r-other".into(), needs)]);
+    world.available.insert("r-other".into(), status_tests::loaded());
+    manifest_comes(&mut world, &others, 60.7);
+    world.kept_back.clear(); // its answer comes never
+    manifest_comes(&mut world, &manifest, 91.0);
+    world.trace.clear();
+    world.step(old); // another read is under way by now
+    let said = |world: &World| world.monitor.experiment("pend00").unwrap().resources()[0].said().cloned();
+    assert_eq!(said(&world), None);
+    let new = world.kept_back.pop().unwrap();
+    world.step(new);
+    assert_eq!(said(&world), Some(status_tests::loaded()));
+}
+
+#[test]
+fn a_resource_that_comes_to_book_another_experiment_is_judged_by_that_one() {
+    let mut world = World::lab(2, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.unplug("pend01-st-video");
+    world.until(25.0);
+    assert!(world.bookable("r-pend00") && !world.bookable("r-pend01"));
+    let both = std::mem::take(&mut world.manifest);
+    for (name, needs) in &both {
+        let other = if name.as_str() == "r-pend00" { "r-pend01" } else { "r-pend00" };
+        world.manifest.insert(other.into(), needs.clone());
+    }
+    world.until(31.0);
+    assert!(!world.bookable("r-pend00") && world.bookable("r-pend01"));
+    let resources = |name: &str| world.monitor.experiment(name).unwrap().resources()[0].name().to_string();
+    assert_eq!([resources("pend00"), resources("pend01")], ["r-pend01", "r-pend00"]);
+}
+
+#[test]
+fn what_was_asked_before_an_empty_manifest_is_no_harm_when_book_is_loaded_again() {
+    for lost in [false, true] {
+        let mut world = World::lab(2, Config { query_book_every: Duration::from_secs(30), ..config() });
+        world.until(30.2);
+        world.unplug(VIDEO); // last seen at 26 s
+        world.book_waits = true;
+        world.until(37.0); // a read is under way
+        let read = world.kept_back.pop().unwrap();
+        world.step(read);
+        let set = world.kept_back.pop().unwrap();
+        let Input::AvailabilitySet { call, .. } = set else { unreachable!("{set:?}") };
+        world.book_waits = false;
+        let manifest = std::mem::take(&mut world.manifest);
+        world.until(61.0);
+        assert_eq!(alerts(&world), [SystemAlert::ManifestEmpty]);
+        let failed = || Err(status_tests::failure(FailureKind::TimedOut));
+        world.step(Input::AvailabilitySet { call, outcome: if lost { failed() } else { Ok(()) } });
+        world.manifest = manifest;
+        world.person_sets("r-pend00", true, "Loaded at 2026-11-24T00:29:28Z");
+        world.until(125.0);
+        assert!(alerts(&world).is_empty() && !world.bookable("r-pend00") && world.bookable("r-pend01"));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Config, Note, SystemAlert, Transmitted};
+use status_core::{Config, FailureKind, Feed, Lasting, Note, SystemAlert, Transmitted};
 use status_tests::{World, config};
 
 use crate::{VIDEO, ago, alerts, available, healthy, well};
@@ -169,4 +169,58 @@ fn a_required_topic_that_no_stream_can_have_is_noted_once_whenever_it_comes() {
     let notes: Vec<&Note> = world.notes().filter(unmatched).collect();
     let expected = Note::UnmatchedRequirement { resource: "r-pend00".into(), topic: "pend00-data".into() };
     assert_eq!(notes, [&expected]);
+}
+
+#[test]
+fn what_a_manifest_named_is_forgotten_counting_from_when_it_was_replaced() {
+    let settings = Config {
+        forget_after: Duration::from_secs(600),
+        query_book_every: Duration::from_secs(60),
+        ..config()
+    };
+    let mut world = World::lab(1, settings);
+    world.add_resource("r-pend00", "pend00", &["st-data", "st-log"]);
+    world.add_resource("r-gone00", "gone00", &["st-data"]);
+    world.until(1000.0);
+    assert_eq!(world.monitor.experiments().len(), 2, "what is in the manifest is never forgotten");
+    world.manifest.remove("r-gone00");
+    world.add_resource("r-pend00", "pend00", &["st-data"]);
+    world.until(1620.0); // the manifest was replaced at 1020 s
+    assert_eq!(world.monitor.experiments().len(), 2);
+    assert_eq!(world.issues("pend00"), ["missing pend00-st-log"]);
+    world.until(1620.001);
+    assert_eq!(world.monitor.experiments().len(), 1);
+    assert!(healthy(&world, "pend00"));
+}
+
+#[test]
+fn memory_does_not_grow_with_time() {
+    let settings = Config {
+        events: 5,
+        forget_after: Duration::from_secs(600),
+        query_book_every: Duration::from_secs(60),
+        ..config()
+    };
+    let mut world = World::lab(6, settings);
+    let mut largest = [0; 2];
+    for round in 0..400u32 {
+        // Names that come once and never again, changes that fail, and a feed that comes and goes.
+        world.streams.retain(|(topic, _)| !topic.starts_with("spin"));
+        world.streams.push((format!("spin{round}-st-data"), ago(40)));
+        world.streams.push((format!("pend00-st-{round}"), ago(40)));
+        world.streams.retain(|(topic, _)| *topic != format!("pend00-st-{}", round.wrapping_sub(1)));
+        *world.stream("pend01-st-video") = if round % 2 == 0 { Transmitted::Never } else { ago(40) };
+        world.changes_fail = (round % 3 == 0).then_some(FailureKind::Refused);
+        world.book_fails = (round % 7 == 0).then_some(FailureKind::TimedOut);
+        world.mail_fails = (round % 10 < 5).then_some(Lasting::Unclear);
+        world.every.insert(Feed::Jump, (round % 5 != 0).then_some(Duration::from_secs(5)));
+        world.until(30.0 + 30.0 * f64::from(round));
+        world.trace.clear();
+        world.mails.clear();
+        // What the monitor holds, all of it, as text.
+        let size = format!("{:?}", world.monitor).len();
+        let half = usize::from(round >= 200);
+        largest[half] = largest[half].max(size);
+    }
+    assert!(largest[1] < largest[0] * 11 / 10, "{largest:?}");
 }

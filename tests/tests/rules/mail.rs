@@ -276,16 +276,16 @@ fn a_mail_that_is_not_taken_for_a_day_is_given_up() {
     assert!(world.monitor.outbox().is_empty());
 }
 
-/// The outcomes of the mails that were kept back, as inputs, with another outcome for each.
-fn answers(world: &mut World, lasting: Lasting) -> Vec<Input> {
-    let failed = |input| match input {
-        Input::MailSent { call, mail, .. } => {
+/// Takes the answers that were kept back, as failures of this kind.
+fn failures(world: &mut World, lasting: Lasting) -> Vec<Input> {
+    let mut failures = Vec::new();
+    for input in world.kept_back.drain(..) {
+        if let Input::MailSent { call, mail, .. } = input {
             let failure = MailFailure { lasting, detail: "451 later".into() };
-            Input::MailSent { call, mail, outcome: Err(failure) }
+            failures.push(Input::MailSent { call, mail, outcome: Err(failure) });
         }
-        other => other,
-    };
-    world.kept_back.drain(..).map(failed).collect()
+    }
+    failures
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn news_that_came_while_a_mail_was_refused_joins_it() {
     world.hosts.clear();
     world.until(80.0);
     assert_eq!(world.monitor.outbox().len(), 2);
-    let refused = answers(&mut world, Lasting::ForNow);
+    let refused = failures(&mut world, Lasting::ForNow);
     refused.into_iter().for_each(|answer| world.step(answer));
     assert_eq!(world.monitor.outbox().len(), 1);
     world.until(90.0);
@@ -333,7 +333,7 @@ fn an_answer_that_comes_twice_sends_no_mail_again() {
     world.mail_waits = true;
     world.unplug(VIDEO);
     world.until(40.0);
-    let refused = answers(&mut world, Lasting::ForNow).remove(0);
+    let refused = failures(&mut world, Lasting::ForNow).remove(0);
     world.step(refused.clone());
     world.until(46.0); // it is tried again
     assert_eq!(world.mails.len(), 2);
@@ -351,9 +351,9 @@ fn news_does_not_wait_for_a_mail_that_may_have_been_taken_but_few_such_mails_pil
     let mut most = 0;
     for n in 0..400 {
         if n % 2 == 0 {
-            world.hosts.clear()
+            world.hosts.clear();
         } else {
-            world.hosts.push("pend00".into())
+            world.hosts.push("pend00".into());
         }
         world.until(60.0 + 20.0 * f64::from(n));
         most = most.max(world.monitor.outbox().len());
@@ -393,4 +393,14 @@ fn a_mail_is_not_given_up_because_the_server_slept() {
     assert_eq!(world.monitor.outbox().len(), 1);
     world.until(world.seconds() + 8_000.0);
     assert!(world.monitor.outbox().is_empty(), "a day awake");
+}
+
+#[test]
+fn a_mail_marks_what_is_healthy_and_cannot_be_booked() {
+    let mut world = World::lab(1, config());
+    world.streams.push(("spin00-st-data".into(), ago(40)));
+    world.hosts.push("spin00".into()); // in no manifest
+    world.until(30.0);
+    let told = |line: &str| world.mails.iter().any(|mail| mail.body.lines().any(|told| told == line));
+    assert!(told("spin00 ok   U") && told("pend00 ok A"), "{:?}", world.mails);
 }

@@ -139,3 +139,31 @@ fn what_is_not_decided_yet_is_in_no_mail() {
     assert_eq!(world.mails.len(), 1);
     assert!(!world.mails[0].body.contains("spin00"));
 }
+
+#[test]
+fn the_limits_of_what_is_fresh_and_of_what_is_active_are_two() {
+    let limits = |active: u64, checked: u64| Config {
+        last_active: Duration::from_secs(active),
+        last_checked: Duration::from_secs(checked),
+        ..config()
+    };
+    let mut world = World::lab(1, limits(4, 12));
+    *world.stream(VIDEO) = ago(8_000);
+    world.until(31.0); // both feeds report at 31 s
+    assert_eq!(world.issues("pend00"), ["unhealthy pend00-st-video"]);
+    *world.stream(VIDEO) = ago(4_000);
+    world.until(36.0);
+    world.every.insert(Feed::Relay, None);
+    world.until(48.0);
+    assert!(healthy(&world, "pend00"));
+    world.until(48.001);
+    assert_eq!(world.issues("pend00").len(), 2);
+
+    let mut world = World::lab(1, limits(60, 12));
+    *world.stream(VIDEO) = ago(50_000);
+    world.until(36.0);
+    assert!(healthy(&world, "pend00"));
+    world.hosts.clear();
+    world.until(48.001);
+    assert_eq!(world.issues("pend00"), ["missing jump"], "active, and stale after 12 s all the same");
+}
