@@ -92,7 +92,7 @@ async fn a_proxy_in_the_environment_is_passed_by() {
     let proxy = "http://127.0.0.1:1";
     let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"];
     let mut status = Status::serve(&services, &proxies.map(|name| (name, proxy)));
-    // It is sent once book, relay and jump have told all that is in it.
-    mail(&services, 1).await;
+    let told = mail(&services, 1).await;
+    assert!(told.body.contains("New health events (0 issues, 1 ok):"), "{}", told.body);
     status.stop().await;
 }
