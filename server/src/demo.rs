@@ -2,7 +2,6 @@
 //! that repeats.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::time::Duration;
 
 use status_sim::mock::{BookFault, FeedFault, Lab, Services, ServicesOptions, SmtpOptions};
@@ -39,7 +38,7 @@ pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
     let services =
         Services::start(&lab, options).await.map_err(|error| format!("no mock services: {error}"))?;
     let settings = settings(&services, port)?;
-    log::start(&settings.log);
+    log::start(&settings.log)?;
     let server = Server::bind(&settings).await?;
     let address = server.address().map_err(|error| error.to_string())?;
     say(&format!(
@@ -138,5 +137,5 @@ async fn show_mails(services: &Services) {
 
 /// Says what happens in the lab. If nobody reads the output any more, the demo goes on.
 fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "\n=== {text}");
+    log::say(&format!("\n=== {text}"));
 }

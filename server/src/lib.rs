@@ -11,3 +11,4 @@ pub mod profile;
 pub mod serve;
 pub mod settings;
 pub mod state;
+pub mod stop;

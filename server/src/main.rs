@@ -6,8 +6,7 @@ use clap::Parser;
 use status_server::cli::{Cli, Command};
 use status_server::serve::Server;
 use status_server::settings::Settings;
-use status_server::{demo, log};
-use tokio::signal::unix::{SignalKind, signal};
+use status_server::{demo, log, stop};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a start that the settings don't allow.
@@ -20,8 +19,11 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
+    let stop = match stop::on_signals() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&format!("cannot listen for signals: {error}")),
+    };
     let code = runtime.block_on(async {
-        let stop = stop_on_signals();
         match cli.command {
             Command::Serve => serve(stop).await,
             Command::Demo { port } => {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     });
     // What still waits for a service is not waited for.
     runtime.shutdown_background();
+    log::flush();
     code
 }
 
@@ -38,11 +41,13 @@ async fn serve(stop: CancellationToken) -> ExitCode {
     let (settings, warnings) = match Settings::from_env() {
         Ok(read) => read,
         Err(problems) => {
-            complain(&problems.to_string());
+            log::complain(&problems.to_string());
             return ExitCode::from(BAD_SETTINGS);
         }
     };
-    log::start(&settings.log);
+    if let Err(error) = log::start(&settings.log) {
+        return fail(&error);
+    }
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -68,32 +73,8 @@ async fn serve(stop: CancellationToken) -> ExitCode {
     }
 }
 
-/// Cancelled by SIGTERM or SIGINT.
-fn stop_on_signals() -> CancellationToken {
-    let stop = CancellationToken::new();
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        match signal(kind) {
-            Ok(mut signal) => {
-                let stop = stop.clone();
-                tokio::spawn(async move {
-                    signal.recv().await;
-                    stop.cancel();
-                });
-            }
-            Err(error) => complain(&format!("cannot listen for signals: {error}")),
-        }
-    }
-    stop
-}
-
 fn fail(problem: &str) -> ExitCode {
     tracing::error!("{problem}");
-    complain(problem);
+    log::complain(problem);
     ExitCode::FAILURE
-}
-
-/// Tells whoever started it. Nobody may be there to read it.
-fn complain(problem: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "status: {problem}");
 }

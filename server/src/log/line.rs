@@ -63,6 +63,18 @@ impl Line {
         }
     }
 
+    /// What to say of lines that nobody took in time.
+    pub(super) fn lost(lines: u64, time: Wall) -> Self {
+        Self {
+            time,
+            level: Level::ERROR,
+            message: format!("{lines} lines lost: they came faster than they could be written"),
+            fields: vec![("lines", Value::Plain(lines.to_string()))],
+            library: None,
+            is_health: false,
+        }
+    }
+
     /// The line, with its end.
     pub(super) fn print(&self, format: LogFormat) -> String {
         let mut out = String::new();

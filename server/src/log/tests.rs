@@ -15,7 +15,10 @@ fn logged(level: Level, format: LogFormat, max_size: u64, say: impl FnOnce()) ->
     let settings = LogSettings { level, format, target, max_size, keep: 0 };
     let (output, problem) = Output::open(&settings);
     assert_eq!(problem, None);
-    with_default(tracing_subscriber::registry().with(Log::new(&settings, output)), say);
+    let log = Log::start(&settings, output).unwrap();
+    let writer = log.writer.clone();
+    with_default(tracing_subscriber::registry().with(log), say);
+    assert!(writer.flush(Duration::from_secs(30)));
     fs::read_to_string(path).unwrap()
 }
 
@@ -143,6 +146,15 @@ fn a_line_longer_than_a_file_is_left_out_and_that_is_said() {
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(line["msg"].as_str().unwrap().contains("STATUS_LOG_MAX_SIZE"));
     assert!(line["bytes"].as_u64().unwrap() > 2_000);
+}
+
+#[test]
+fn lost_lines_are_counted_in_a_line() {
+    let line = Line::lost(3, status_core::Wall::default()).print(LogFormat::Text);
+    assert!(
+        line.ends_with("ERROR 3 lines lost: they came faster than they could be written lines=3\n"),
+        "{line}"
+    );
 }
 
 #[test]

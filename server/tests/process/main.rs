@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 
 mod command_line;
+mod full_pipe;
 mod log_file;
 mod pause;
 mod refusals;

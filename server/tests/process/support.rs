@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -185,9 +186,22 @@ pub(crate) async fn get(port: u16, path: &str) -> String {
     answer
 }
 
-/// A port that is free, and that the system gives to nobody who asks for any.
+/// Waits until somebody listens on a port of this machine.
+pub(crate) async fn listens(port: u16) {
+    let connecting = async {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LONG, connecting).await.expect("somebody listens");
+}
+
+/// A port that is free, and that nobody else gets: neither from the system, which gives higher ones,
+/// nor from here.
 pub(crate) fn free_port() -> u16 {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (first..first + 1_000).find(free).expect("one of a thousand ports is free")
+    let free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    let ports = std::iter::repeat_with(|| first + GIVEN.fetch_add(1, Ordering::Relaxed));
+    ports.take(1_000).find(free).expect("one of a thousand ports is free")
 }
