@@ -202,14 +202,35 @@ async fn errors_are_a_code_and_a_message_and_pages_from_elsewhere_may_read() {
     ] {
         let answer = running.request(method.clone(), path).await;
         assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{method} {path}");
+        assert_eq!(answer.headers()["content-type"], "application/json", "{method} {path}");
         let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert_eq!(body["code"], status, "{body}");
         assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
     }
-    for path in ["experiments", "experiments/events/pend00", "experiments/events/nobody", "openapi.json"] {
+    for path in ["experiments", "experiments/events/pend00", "openapi.json"] {
         let answer = running.request(Method::GET, &format!("/api/v1/{path}")).await;
         assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
         assert_eq!(answer.headers()["content-type"], "application/json", "{path}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_asks_first_may_read_everything_from_elsewhere() {
+    let running = Running::well(1, &[]).await;
+    for path in ["/api/v1/experiments", "/api/v1/nothing", "/healthz", "/readyz"] {
+        let url = format!("{}{path}", running.address);
+        let asked = running.http.request(Method::OPTIONS, url).header("origin", "https://app.example.org");
+        let asked = asked.header("access-control-request-method", "GET");
+        let answer = asked.header("access-control-request-headers", "cache-control").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        let headers = answer.headers();
+        assert_eq!(headers["access-control-allow-origin"], "*", "{path}");
+        assert_eq!(headers["access-control-allow-methods"], "GET,HEAD", "{path}");
+        assert_eq!(headers["access-control-allow-headers"], "*", "{path}");
+        let answer = running.request(Method::GET, path).await;
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
     }
     running.stop().await;
 }
