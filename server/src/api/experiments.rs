@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use status_adapters::wire::duration;
 use status_core::{Connection, Event, Experiment, ExperimentName, Now, Sighting, Stream, Traffic};
 use utoipa::ToSchema;
 
-use super::Problem;
+use super::{Problem, no_such_path};
 use crate::driver::Shared;
 
 /// All experiments, sorted by name.
@@ -43,7 +44,13 @@ pub(super) async fn list(State(shared): State<Shared>) -> Response {
         (status = 404, description = "No experiment of that name is known", body = Problem)
     )
 )]
-pub(super) async fn events(State(shared): State<Shared>, Path(topic_name): Path<String>) -> Response {
+pub(super) async fn events(
+    State(shared): State<Shared>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Response {
+    // Every name is text, so what is none, as `%FF`, names nobody.
+    let Ok(Path(topic_name)) = name else { return no_such_path(uri).await };
     let body = {
         let monitor = shared.monitor();
         let Some(experiment) = monitor.experiment(&topic_name) else {

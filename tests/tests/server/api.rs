@@ -194,6 +194,7 @@ async fn errors_are_a_code_and_a_message_and_pages_from_elsewhere_may_read() {
     for (method, path, status) in [
         (Method::GET, "/api/v1/experiments/events/nobody", 404),
         (Method::GET, "/api/v1/experiments/events/%00%2e%2e%2f", 404),
+        (Method::GET, "/api/v1/experiments/events/%FF", 404),
         (Method::GET, "/api/v1/nothing", 404),
         (Method::GET, "/", 404),
         (Method::POST, "/api/v1/experiments", 405),
