@@ -86,7 +86,8 @@ pub fn complain(problem: &str) {
     }
 }
 
-/// Writes the whole state, given as one JSON object, as one line of the log, whatever the level.
+/// Writes the whole state, given as one JSON object, as one line of JSON, whatever the level and the
+/// format.
 pub fn write_health(json: &str) {
     tracing::info!(target: HEALTH, state = json, "health");
 }
@@ -150,10 +151,14 @@ impl<S: Subscriber> Layer<S> for Log {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let line = Line::new(event, SystemClock.now().wall);
-        let text = line.print(self.format);
+        let now = SystemClock.now().wall;
+        let text = match event.metadata().target() {
+            HEALTH => line::health(event, now),
+            _ => Line::new(event, now).print(self.format),
+        };
         if text.len() > self.longest_line {
-            self.writer.put(line.left_out(text.len()).print(self.format));
+            let notice = Line::left_out(text.len(), *event.metadata().level(), now);
+            self.writer.put(notice.print(self.format));
         } else {
             self.writer.put(text);
         }
