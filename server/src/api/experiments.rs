@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use futures_util::stream;
+use serde::{Serialize, Serializer};
 use status_adapters::wire::duration;
 use status_core::{Connection, Event, Experiment, ExperimentName, Now, Sighting, Stream, Traffic};
 use utoipa::ToSchema;
 
+use super::pieces::Pieces;
 use super::{Problem, no_such_path};
 use crate::driver::Shared;
 
@@ -23,15 +25,8 @@ use crate::driver::Shared;
     responses((status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]))
 )]
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    let body = {
-        let monitor = shared.monitor();
-        let views: Vec<ExperimentView<'_>> = monitor
-            .experiments()
-            .map(|(name, experiment)| ExperimentView::new(name, experiment, monitor.now()))
-            .collect();
-        serde_json::to_vec(&views)
-    };
-    answer(body)
+    let body = Body::from_stream(stream::iter(Pieces::of(shared)));
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// One experiment's newest changes in health, oldest first.
@@ -56,14 +51,10 @@ pub(super) async fn events(
         let Some(experiment) = monitor.experiment(&topic_name) else {
             return Problem::answer(StatusCode::NOT_FOUND, format!("experiment {topic_name} was not found"));
         };
-        serde_json::to_vec(&experiment.events().map(EventView::new).collect::<Vec<_>>())
+        serde_json::to_vec(&History(experiment))
     };
-    answer(body)
-}
-
-fn answer(body: serde_json::Result<Vec<u8>>) -> Response {
     match body {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], Bytes::from(body)).into_response(),
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => {
             Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
         }
@@ -106,7 +97,7 @@ pub(super) struct ExperimentView<'a> {
 }
 
 impl<'a> ExperimentView<'a> {
-    fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
+    pub(super) fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
         let verdict = experiment.verdict();
         let streams = || experiment.streams().iter();
         let seen =
@@ -207,6 +198,15 @@ impl TrafficView {
             return Self { fps: 0, last: duration::print(Duration::ZERO), never: false, size: 0 };
         };
         Self { fps, last: duration::print(last.unwrap_or(NEVER)), never: last.is_none(), size }
+    }
+}
+
+/// An experiment's changes in health, which are written one by one: no second list is made of them.
+struct History<'a>(&'a Experiment);
+
+impl Serialize for History<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.events().map(EventView::new))
     }
 }
 

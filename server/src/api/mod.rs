@@ -2,6 +2,7 @@
 
 mod experiments;
 mod openapi;
+mod pieces;
 mod ready;
 
 use axum::Router;

@@ -4,6 +4,7 @@
 mod command_line;
 mod full_pipe;
 mod log_file;
+mod memory;
 mod pause;
 mod refusals;
 mod secrets;

@@ -96,6 +96,14 @@ impl Status {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// The most memory that it has held so far.
+    pub(crate) fn most_kilobytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().expect("it still runs"));
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Waits until it has ended, and all that it wrote is read.
     pub(crate) async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let Ok(ended) = timeout(limit, self.child.wait()).await else {
