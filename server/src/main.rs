@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_server::cli::{Cli, Command};
 use status_server::serve::Server;
 use status_server::settings::Settings;
@@ -15,6 +16,7 @@ const BAD_SETTINGS: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     status_adapters::install_crypto();
+    allow_many_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
@@ -71,6 +73,13 @@ async fn serve(stop: CancellationToken) -> ExitCode {
         }
         Err(error) => fail(&error),
     }
+}
+
+/// Lets this process open as many files and connections as the system allows it at all. If it
+/// can't have more, what it has is enough as a rule.
+fn allow_many_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn fail(problem: &str) -> ExitCode {

@@ -38,7 +38,9 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    connections: 1024,
+    // A process may have 1024 files open as a rule. Idle clients must leave enough of them for feeds,
+    // book, mail and the log.
+    connections: 256,
     head: Duration::from_secs(10),
     stall: Duration::from_secs(20),
     drain: Duration::from_secs(2),

@@ -99,12 +99,14 @@ async fn a_port_that_is_taken_is_exit_code_1_with_a_clear_line() {
 }
 
 #[tokio::test]
-async fn the_profile_shows_figures_on_loopback() {
+async fn the_profile_shows_figures_on_loopback_and_many_files_may_be_open() {
     let services = lab_services(1).await;
     let port = free_port();
     let chosen = [("STATUS_PROFILE", "true"), ("STATUS_PORT_PROFILE", &port.to_string())];
     let mut status = Status::serve(&services, &chosen);
     mail(&services, 1).await;
+    let [now, most] = status.files_allowed();
+    assert_eq!(now, most, "a process may raise its own limit to what is allowed at all");
     let figures = get(port, "/").await;
     assert!(figures.starts_with("HTTP/1.1 200"), "{figures}");
     for part in ["resident memory", "open files", "tasks alive"] {

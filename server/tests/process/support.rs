@@ -96,6 +96,15 @@ impl Status {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// How many files it may have open, now and at the most.
+    pub(crate) fn files_allowed(&self) -> [String; 2] {
+        let path = format!("/proc/{}/limits", self.child.id().expect("it still runs"));
+        let limits = std::fs::read_to_string(path).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let mut figures = line.split_whitespace().map(str::to_owned);
+        [figures.next().unwrap(), figures.next().unwrap()]
+    }
+
     /// The most memory that it has held so far.
     pub(crate) fn most_kilobytes(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id().expect("it still runs"));
