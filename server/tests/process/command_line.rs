@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitStatus;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use crate::support::{LONG, Status, environment, free_port, get, lab_services, mail};
@@ -96,6 +96,27 @@ async fn a_port_that_is_taken_is_exit_code_1_with_a_clear_line() {
         let line = lines.line(&[&expected]).await;
         assert!(line.contains("choose another STATUS_PORT_SERVE"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn a_demo_whose_port_is_taken_says_which_option_chooses_another() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (ended, _, err) = run(&["demo", "--port", &port]).await;
+    assert_eq!(ended.code(), Some(1));
+    assert!(err.contains(&format!("cannot listen on port {port}: ")), "{err}");
+    assert!(err.contains("choose another --port") && !err.contains("STATUS_"), "{err}");
+}
+
+#[tokio::test]
+async fn the_demo_can_be_reached_from_this_machine_alone() {
+    let port = free_port();
+    let mut status = Status::run(&["demo", "--port", &port.to_string()], BTreeMap::new());
+    status.out.line(&[&format!("look at http://127.0.0.1:{port}/")]).await;
+    // Whoever listens on every address listens on this one, too.
+    assert!(TcpStream::connect(("127.0.0.2", port)).await.is_err());
+    assert!(TcpStream::connect(("::1", port)).await.is_err());
+    status.stop().await;
 }
 
 #[tokio::test]
