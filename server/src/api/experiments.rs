@@ -22,7 +22,10 @@ use crate::driver::Shared;
 #[utoipa::path(
     get,
     path = "/api/v1/experiments",
-    responses((status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]))
+    responses(
+        (status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
 )]
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
     let body = Body::from_stream(stream::iter(Pieces::of(shared)));
@@ -36,7 +39,8 @@ pub(super) async fn list(State(shared): State<Shared>) -> Response {
     params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
     responses(
         (status = 200, description = "Its newest changes in health, oldest first", body = [EventView]),
-        (status = 404, description = "No experiment of that name is known", body = Problem)
+        (status = 404, description = "No experiment of that name is known", body = Problem),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
     )
 )]
 pub(super) async fn events(
@@ -67,6 +71,7 @@ pub(super) struct ExperimentView<'a> {
     /// Whether everything that it needs to be booked works. False until startup is over.
     available: bool,
     /// When something first named it.
+    #[schema(format = DateTime)]
     first_checked: String,
     /// How many events its history holds.
     health_events: usize,
@@ -79,10 +84,13 @@ pub(super) struct ExperimentView<'a> {
     /// Its jump connection, as jump last reported it.
     jump_report: ReportView<'a>,
     /// When jump last listed it.
+    #[schema(format = DateTime)]
     last_checked_jump: String,
     /// When relay last listed one of its streams.
+    #[schema(format = DateTime)]
     last_checked_streams: String,
     /// When book's manifest last listed it.
+    #[schema(format = DateTime)]
     last_found_in_manifest: String,
     /// The resource that books it (the first by name, if there are several); empty if there is none.
     resource_name: &'a str,
@@ -133,14 +141,25 @@ impl<'a> ExperimentView<'a> {
 /// A connection, as its feed last reported it. Without one, every field is empty, false or zero.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportView<'a> {
+    /// Whether it may receive.
     can_read: bool,
+    /// Whether it may send.
     can_write: bool,
+    /// When it connected; the year 1 if the feed gave no time.
+    #[schema(format = DateTime)]
     connected: String,
+    /// When its token expires; the year 1 if the feed gave no time.
+    #[schema(format = DateTime)]
     expires_at: String,
+    /// Where it comes from, as the feed's proxy tells it: `203.0.113.7, 127.0.0.1`.
     remote_addr: &'a str,
+    /// What its token allows: `read`, `write`, `expt`, `host`.
     scopes: Vec<&'a str>,
+    /// What it sent and received.
     stats: StatsView,
+    /// What it is connected to.
     topic: &'a str,
+    /// What the connected program calls itself.
     user_agent: &'a str,
 }
 
@@ -172,7 +191,9 @@ static NO_CONNECTION: Connection = Connection::NONE;
 /// Statistics of both directions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct StatsView {
+    /// What it received.
     rx: TrafficView,
+    /// What it sent.
     tx: TrafficView,
 }
 
@@ -213,13 +234,16 @@ impl Serialize for History<'_> {
 /// A change in an experiment's health.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EventView<'a> {
+    /// Whether it was healthy from then on.
     healthy: bool,
     /// What was wrong, in order; empty when healthy.
     issues: Vec<String>,
+    /// Whether jump had its connection.
     jump_ok: bool,
     /// Whether each stream that was known then worked, by topic.
     stream_ok: BTreeMap<&'a str, bool>,
     /// When the check found it.
+    #[schema(format = DateTime)]
     when: String,
 }
 

@@ -255,8 +255,32 @@ async fn the_description_of_the_api_lists_every_route() {
         let path = path.replace("{topic_name}", "pend00");
         assert_eq!(running.request(Method::GET, &path).await.status().as_u16(), 200, "{path}");
     }
-    let described = &document["components"]["schemas"]["ExperimentView"]["properties"];
-    assert_eq!(described.as_object().unwrap().len(), EXPERIMENT.len());
+    for path in document["paths"].as_object().unwrap().values() {
+        assert!(path["get"]["responses"]["405"]["description"].is_string(), "{path}");
+    }
+    let alive = &document["paths"]["/healthz"]["get"]["responses"]["200"]["content"];
+    assert!(alive["text/plain"].is_object(), "{alive}");
+    let schemas = &document["components"]["schemas"];
+    let views: [(&str, &[(&str, Type)]); 4] = [
+        ("ExperimentView", &EXPERIMENT),
+        ("EventView", &EVENT),
+        ("ReportView", &REPORT),
+        ("TrafficView", &TRAFFIC),
+    ];
+    for (view, fields) in views {
+        let described = schemas[view]["properties"].as_object().unwrap();
+        assert_eq!(described.len(), fields.len(), "{view}");
+        for (name, kind) in fields {
+            let field = &described[*name];
+            let is_time = field["format"] == "date-time";
+            assert_eq!(is_time, matches!(kind, Time), "{view}.{name} is {field}");
+            // One that only refers to another schema is described there.
+            assert!(
+                field["description"].is_string() || field["$ref"].is_string(),
+                "{view}.{name} is {field}"
+            );
+        }
+    }
     running.stop().await;
 }
 
