@@ -2,10 +2,12 @@
 //! that repeats.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::pin::pin;
 use std::time::Duration;
 
 use status_sim::mock::{BookFault, FeedFault, Lab, Services, ServicesOptions, SmtpOptions};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::log;
@@ -26,11 +28,14 @@ const SETTINGS: [(&str, &str); 7] = [
     ("STATUS_EMAIL_SUBJECT", "demo lab"),
 ];
 
-/// Runs the demo on a port (0 for any free one) until `stop`.
+/// Runs the demo on a port of this machine alone (0 for any free one) until `stop`.
 ///
 /// # Errors
 /// What kept it from starting.
 pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|error| format!("cannot listen on port {port}: {error}; choose another --port"))?;
     let lab = Lab::with_experiments(6, &["data", "video"]);
     let options = ServicesOptions {
         smtp: SmtpOptions { keep: MAILS_KEPT, ..SmtpOptions::default() },
@@ -38,30 +43,32 @@ pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
     };
     let services =
         Services::start(&lab, options).await.map_err(|error| format!("no mock services: {error}"))?;
-    let settings = settings(&services, port)?;
-    log::start(&settings.log);
-    let server = Server::bind(&settings).await?;
+    let settings = settings(&services)?;
+    log::start(&settings.log)?;
+    let server = Server::on(listener, &settings)?;
     let address = server.address().map_err(|error| error.to_string())?;
     say(&format!(
-        "a lab of six experiments with mock services; look at http://127.0.0.1:{}/api/v1/experiments; end with Ctrl-C",
-        address.port()
+        "a lab of six experiments with mock services; look at http://{address}/api/v1/experiments; end with Ctrl-C"
     ));
     let script = async {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = outages(&services) => {}
-            () = show_mails(&services) => {}
-        }
+        tokio::join!(outages(&services), show_mails(&services));
     };
-    let (outcome, ()) = tokio::join!(server.run(stop.clone()), script);
-    outcome
+    beside(script, server.run(stop)).await
 }
 
-fn settings(services: &Services, port: u16) -> Result<Settings, String> {
+/// Plays the script for as long as the server runs: at the stop, or if it ends by itself.
+async fn beside<T>(script: impl Future<Output = ()>, server: impl Future<Output = T>) -> T {
+    let mut server = pin!(server);
+    tokio::select! {
+        outcome = &mut server => outcome,
+        () = script => server.await,
+    }
+}
+
+fn settings(services: &Services) -> Result<Settings, String> {
     let chosen = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let port = ("STATUS_PORT_SERVE".to_owned(), port.to_string());
     // Of two variables with the same name, the later counts.
-    let variables = services.environment().into_iter().chain(chosen).chain([port]);
+    let variables = services.environment().into_iter().chain(chosen);
     let unique: std::collections::BTreeMap<String, String> = variables.collect();
     let variables = unique.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Settings::from_vars(variables).map(|(settings, _)| settings).map_err(|problems| problems.to_string())
@@ -138,5 +145,27 @@ async fn show_mails(services: &Services) {
 
 /// Says what happens in the lab. If nobody reads the output any more, the demo goes on.
 fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "\n=== {text}");
+    log::say(&format!("\n=== {text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_ends_by_itself_ends_the_demo() {
+        let ended = beside(pending(), ready("broken"));
+        assert_eq!(tokio::time::timeout(Duration::from_secs(30), ended).await, Ok("broken"));
+    }
+
+    #[tokio::test]
+    async fn a_script_that_is_over_leaves_the_server_alone() {
+        let server = async {
+            tokio::task::yield_now().await;
+            "stopped"
+        };
+        assert_eq!(beside(ready(()), server).await, "stopped");
+    }
 }

@@ -12,3 +12,4 @@ pub mod rehearsal;
 pub mod serve;
 pub mod settings;
 pub mod state;
+pub mod stop;

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_server::cli::{Cli, Command};
 use status_server::serve::Server;
 use status_server::settings::Settings;
-use status_server::{demo, log};
-use tokio::signal::unix::{SignalKind, signal};
+use status_server::{demo, log, stop};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a start that the settings don't allow.
@@ -16,12 +16,16 @@ const BAD_SETTINGS: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     status_adapters::install_crypto();
+    allow_many_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
+    let stop = match stop::on_signals() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&format!("cannot listen for signals: {error}")),
+    };
     let code = runtime.block_on(async {
-        let stop = stop_on_signals();
         match cli.command {
             Command::Serve => serve(stop).await,
             Command::Demo { port } => {
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     });
     // What still waits for a service is not waited for.
     runtime.shutdown_background();
+    log::flush();
     code
 }
 
@@ -38,11 +43,13 @@ async fn serve(stop: CancellationToken) -> ExitCode {
     let (settings, warnings) = match Settings::from_env() {
         Ok(read) => read,
         Err(problems) => {
-            complain(&problems.to_string());
+            log::complain(&problems.to_string());
             return ExitCode::from(BAD_SETTINGS);
         }
     };
-    log::start(&settings.log);
+    if let Err(error) = log::start(&settings.log) {
+        return fail(&error);
+    }
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -68,32 +75,15 @@ async fn serve(stop: CancellationToken) -> ExitCode {
     }
 }
 
-/// Cancelled by SIGTERM or SIGINT.
-fn stop_on_signals() -> CancellationToken {
-    let stop = CancellationToken::new();
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        match signal(kind) {
-            Ok(mut signal) => {
-                let stop = stop.clone();
-                tokio::spawn(async move {
-                    signal.recv().await;
-                    stop.cancel();
-                });
-            }
-            Err(error) => complain(&format!("cannot listen for signals: {error}")),
-        }
-    }
-    stop
+/// Lets this process open as many files and connections as the system allows it at all. If it
+/// can't have more, what it has is enough as a rule.
+fn allow_many_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn fail(problem: &str) -> ExitCode {
     tracing::error!("{problem}");
-    complain(problem);
+    log::complain(problem);
     ExitCode::FAILURE
-}
-
-/// Tells whoever started it. Nobody may be there to read it.
-fn complain(problem: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "status: {problem}");
 }

@@ -30,18 +30,25 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the port, and finds out whether the settings make sense together. Asks no service yet.
+    /// Takes the port on every address, and finds out whether the settings make sense together. Asks
+    /// no service yet.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
     pub async fn bind(settings: &Settings) -> Result<Self, String> {
-        let services = services(settings)?;
-        let listener = bind(settings.serve_port).await.map_err(|error| {
-            format!(
-                "cannot listen on port {}: {error}; choose another STATUS_PORT_SERVE",
-                settings.serve_port
-            )
+        let port = settings.serve_port;
+        let listener = bind(port).await.map_err(|error| {
+            format!("cannot listen on port {port}: {error}; choose another STATUS_PORT_SERVE")
         })?;
+        Self::on(listener, settings)
+    }
+
+    /// Likewise, but it is the caller who has taken a port; that in the settings does not count.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub fn on(listener: TcpListener, settings: &Settings) -> Result<Self, String> {
+        let services = services(settings)?;
         let monitor = Monitor::new(settings.core.clone(), services.clock.now());
         Ok(Self { listener, shared: Shared::new(monitor), services, profile: settings.profile })
     }

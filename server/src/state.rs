@@ -1,76 +1,208 @@
 //! The whole state as one JSON object, for the log.
+//!
+//! It is written piece by piece straight into its text: with thousands of experiments a tree of it
+//! would take many times the memory.
 
-use serde_json::{Map, Value, json};
-use status_core::{Experiment, Feed, Link, Monitor};
+use std::fmt::Display;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use status_core::{Experiment, Feed, Link, Monitor, Now, Resource, Sighting, Stream, Wall};
 
 use crate::journal::alert_name;
 
 /// The whole state, in one line.
 #[must_use]
 pub fn state_json(monitor: &Monitor) -> String {
-    let now = monitor.now();
-    let experiments: Map<String, Value> = monitor
-        .experiments()
-        .map(|(name, experiment)| (name.to_string(), experiment_json(experiment)))
-        .collect();
-    let alerts: Vec<Value> = monitor
-        .alerts()
-        .iter()
-        .map(|(alert, detail, since)| json!({"alert": alert_name(alert), "detail": detail, "since": since.to_string()}))
-        .collect();
-    json!({
-        "time": now.wall.to_string(),
-        "paused": monitor.is_paused(),
-        "relay": link_json(monitor, monitor.link(Feed::Relay)),
-        "jump": link_json(monitor, monitor.link(Feed::Jump)),
-        "book": {
-            "manifest_at": monitor.book().manifest_at().map(|wall| wall.to_string()),
-            "empty": monitor.book().is_empty(),
-            "trouble": monitor.book().trouble().map(|trouble| trouble.detail.as_str()),
-        },
-        "system_alerts": alerts,
-        "undelivered_mails": monitor.outbox().len(),
-        "experiments": experiments,
-    })
-    .to_string()
+    serde_json::to_string(&StateView::of(monitor)).expect("all keys are text, and nothing in it fails")
 }
 
-fn link_json(monitor: &Monitor, link: &Link) -> Value {
-    let age = link.last_snapshot().map(|(time, _)| monitor.now().time.since(time).as_secs_f64());
-    json!({
-        "snapshots": link.snapshots(),
-        "last_snapshot_seconds_ago": age,
-        "trouble": link.trouble().map(|trouble| trouble.detail.as_str()),
-        "too_slow": link.slow().map(|apart| json!({
-            "snapshots_apart_seconds": apart.as_secs_f64(),
-            "health_last_checked_seconds": monitor.config().last_checked.as_secs_f64(),
-        })),
-    })
+#[derive(Serialize)]
+struct StateView<'a> {
+    time: Shown<Wall>,
+    paused: bool,
+    relay: LinkView<'a>,
+    jump: LinkView<'a>,
+    book: BookView<'a>,
+    system_alerts: Vec<AlertView<'a>>,
+    undelivered_mails: usize,
+    experiments: Experiments<'a>,
 }
 
-fn experiment_json(experiment: &Experiment) -> Value {
-    let verdict = experiment.verdict();
-    let streams: Map<String, Value> =
-        experiment.streams().iter().map(|s| (s.topic().to_string(), s.is_ok().into())).collect();
-    let resources: Map<String, Value> = experiment
-        .resources()
-        .iter()
-        .map(|resource| {
-            let state = json!({
-                "wanted": resource.wanted(),
-                "book_says": resource.said().map(|said| said.available),
-                "held": resource.held(),
-            });
-            (resource.name().to_string(), state)
-        })
-        .collect();
-    json!({
-        "decided": verdict.decided,
-        "healthy": verdict.healthy,
-        "available": verdict.available,
-        "jump_ok": verdict.jump_ok,
-        "streams": streams,
-        "resources": resources,
-        "issues": experiment.issues().iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+impl<'a> StateView<'a> {
+    fn of(monitor: &'a Monitor) -> Self {
+        let book = monitor.book();
+        let alerts = monitor.alerts().iter();
+        Self {
+            time: Shown(monitor.now().wall),
+            paused: monitor.is_paused(),
+            relay: LinkView::of(monitor, monitor.link(Feed::Relay)),
+            jump: LinkView::of(monitor, monitor.link(Feed::Jump)),
+            book: BookView {
+                manifest_at: book.manifest_at().map(Shown),
+                empty: book.is_empty(),
+                trouble: book.trouble().map(|trouble| trouble.detail.as_str()),
+            },
+            system_alerts: alerts
+                .map(|(alert, detail, since)| AlertView {
+                    alert: alert_name(alert),
+                    detail,
+                    since: Shown(since),
+                })
+                .collect(),
+            undelivered_mails: monitor.outbox().len(),
+            experiments: Experiments(monitor),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct LinkView<'a> {
+    snapshots: u64,
+    last_snapshot_seconds_ago: Option<f64>,
+    trouble: Option<&'a str>,
+    too_slow: Option<SlowView>,
+}
+
+#[derive(Serialize)]
+struct SlowView {
+    snapshots_apart_seconds: f64,
+    health_last_checked_seconds: f64,
+}
+
+impl<'a> LinkView<'a> {
+    fn of(monitor: &Monitor, link: &'a Link) -> Self {
+        let slow = |apart: Duration| SlowView {
+            snapshots_apart_seconds: apart.as_secs_f64(),
+            health_last_checked_seconds: monitor.config().last_checked.as_secs_f64(),
+        };
+        Self {
+            snapshots: link.snapshots(),
+            last_snapshot_seconds_ago: link
+                .last_snapshot()
+                .map(|(time, _)| monitor.now().time.since(time).as_secs_f64()),
+            trouble: link.trouble().map(|trouble| trouble.detail.as_str()),
+            too_slow: link.slow().map(slow),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BookView<'a> {
+    manifest_at: Option<Shown<Wall>>,
+    empty: bool,
+    trouble: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct AlertView<'a> {
+    alert: &'static str,
+    detail: &'a str,
+    since: Shown<Wall>,
+}
+
+/// All experiments, by name.
+struct Experiments<'a>(&'a Monitor);
+
+impl Serialize for Experiments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let now = self.0.now();
+        let views = self.0.experiments().map(|(name, known)| (name, ExperimentView::of(known, now)));
+        serializer.collect_map(views)
+    }
+}
+
+#[derive(Serialize)]
+struct ExperimentView<'a> {
+    decided: bool,
+    healthy: bool,
+    available: bool,
+    jump_ok: bool,
+    jump_last_seen: Option<Shown<Wall>>,
+    first_named: Shown<Wall>,
+    in_manifest_at: Option<Shown<Wall>>,
+    streams: Streams<'a>,
+    resources: Resources<'a>,
+    issues: Vec<Shown<status_core::Issue>>,
+}
+
+impl<'a> ExperimentView<'a> {
+    fn of(experiment: &'a Experiment, now: Now) -> Self {
+        let verdict = experiment.verdict();
+        Self {
+            decided: verdict.decided,
+            healthy: verdict.healthy,
+            available: verdict.available,
+            jump_ok: verdict.jump_ok,
+            jump_last_seen: last_seen(experiment.jump(), now),
+            first_named: Shown(now.wall_at(experiment.first_named())),
+            in_manifest_at: experiment.in_manifest_at().map(Shown),
+            streams: Streams(experiment.streams(), now),
+            resources: Resources(experiment.resources()),
+            issues: experiment.issues().into_iter().map(Shown).collect(),
+        }
+    }
+}
+
+/// Streams, by topic.
+struct Streams<'a>(&'a [Stream], Now);
+
+impl Serialize for Streams<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = |stream: &Stream| StreamView {
+            ok: stream.is_ok(),
+            required: stream.is_required(),
+            last_seen: last_seen(stream.sighting(), self.1),
+        };
+        serializer.collect_map(self.0.iter().map(|stream| (stream.topic(), view(stream))))
+    }
+}
+
+#[derive(Serialize)]
+struct StreamView {
+    ok: bool,
+    required: bool,
+    last_seen: Option<Shown<Wall>>,
+}
+
+/// Resources, by name.
+struct Resources<'a>(&'a [Resource]);
+
+impl Serialize for Resources<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|resource| (resource.name(), ResourceView::of(resource))))
+    }
+}
+
+#[derive(Serialize)]
+struct ResourceView<'a> {
+    wanted: Option<bool>,
+    book_says: Option<bool>,
+    book_gives_as_reason: Option<&'a str>,
+    held: Option<&'a str>,
+}
+
+impl<'a> ResourceView<'a> {
+    fn of(resource: &'a Resource) -> Self {
+        Self {
+            wanted: resource.wanted(),
+            book_says: resource.said().map(|said| said.available),
+            book_gives_as_reason: resource.said().map(|said| said.reason.as_str()),
+            held: resource.held(),
+        }
+    }
+}
+
+/// When a feed last listed a connection.
+fn last_seen(sighting: Option<&Sighting>, now: Now) -> Option<Shown<Wall>> {
+    sighting.map(|sighting| Shown(now.wall_at(sighting.seen)))
+}
+
+/// Something as it is printed.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }

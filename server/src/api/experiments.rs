@@ -3,34 +3,33 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use futures_util::stream;
+use serde::{Serialize, Serializer};
 use status_adapters::wire::duration;
 use status_core::{Connection, Event, Experiment, ExperimentName, Now, Sighting, Stream, Traffic};
 use utoipa::ToSchema;
 
-use super::Problem;
+use super::pieces::Pieces;
+use super::{Problem, no_such_path};
 use crate::driver::Shared;
 
 /// All experiments, sorted by name.
 #[utoipa::path(
     get,
     path = "/api/v1/experiments",
-    responses((status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]))
+    responses(
+        (status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
 )]
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    let body = {
-        let monitor = shared.monitor();
-        let views: Vec<ExperimentView<'_>> = monitor
-            .experiments()
-            .map(|(name, experiment)| ExperimentView::new(name, experiment, monitor.now()))
-            .collect();
-        serde_json::to_vec(&views)
-    };
-    answer(body)
+    let body = Body::from_stream(stream::iter(Pieces::of(shared)));
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// One experiment's newest changes in health, oldest first.
@@ -40,23 +39,26 @@ pub(super) async fn list(State(shared): State<Shared>) -> Response {
     params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
     responses(
         (status = 200, description = "Its newest changes in health, oldest first", body = [EventView]),
-        (status = 404, description = "No experiment of that name is known", body = Problem)
+        (status = 404, description = "No experiment of that name is known", body = Problem),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
     )
 )]
-pub(super) async fn events(State(shared): State<Shared>, Path(topic_name): Path<String>) -> Response {
+pub(super) async fn events(
+    State(shared): State<Shared>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Response {
+    // Every name is text, so what is none, as `%FF`, names nobody.
+    let Ok(Path(topic_name)) = name else { return no_such_path(uri).await };
     let body = {
         let monitor = shared.monitor();
         let Some(experiment) = monitor.experiment(&topic_name) else {
             return Problem::answer(StatusCode::NOT_FOUND, format!("experiment {topic_name} was not found"));
         };
-        serde_json::to_vec(&experiment.events().map(EventView::new).collect::<Vec<_>>())
+        serde_json::to_vec(&History(experiment))
     };
-    answer(body)
-}
-
-fn answer(body: serde_json::Result<Vec<u8>>) -> Response {
     match body {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], Bytes::from(body)).into_response(),
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => {
             Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
         }
@@ -69,6 +71,7 @@ pub(super) struct ExperimentView<'a> {
     /// Whether everything that it needs to be booked works. False until startup is over.
     available: bool,
     /// When something first named it.
+    #[schema(format = DateTime)]
     first_checked: String,
     /// How many events its history holds.
     health_events: usize,
@@ -81,10 +84,13 @@ pub(super) struct ExperimentView<'a> {
     /// Its jump connection, as jump last reported it.
     jump_report: ReportView<'a>,
     /// When jump last listed it.
+    #[schema(format = DateTime)]
     last_checked_jump: String,
     /// When relay last listed one of its streams.
+    #[schema(format = DateTime)]
     last_checked_streams: String,
     /// When book's manifest last listed it.
+    #[schema(format = DateTime)]
     last_found_in_manifest: String,
     /// The resource that books it (the first by name, if there are several); empty if there is none.
     resource_name: &'a str,
@@ -99,7 +105,7 @@ pub(super) struct ExperimentView<'a> {
 }
 
 impl<'a> ExperimentView<'a> {
-    fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
+    pub(super) fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
         let verdict = experiment.verdict();
         let streams = || experiment.streams().iter();
         let seen =
@@ -135,14 +141,25 @@ impl<'a> ExperimentView<'a> {
 /// A connection, as its feed last reported it. Without one, every field is empty, false or zero.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportView<'a> {
+    /// Whether it may receive.
     can_read: bool,
+    /// Whether it may send.
     can_write: bool,
+    /// When it connected; the year 1 if the feed gave no time.
+    #[schema(format = DateTime)]
     connected: String,
+    /// When its token expires; the year 1 if the feed gave no time.
+    #[schema(format = DateTime)]
     expires_at: String,
+    /// Where it comes from, as the feed's proxy tells it: `203.0.113.7, 127.0.0.1`.
     remote_addr: &'a str,
+    /// What its token allows: `read`, `write`, `expt`, `host`.
     scopes: Vec<&'a str>,
+    /// What it sent and received.
     stats: StatsView,
+    /// What it is connected to.
     topic: &'a str,
+    /// What the connected program calls itself.
     user_agent: &'a str,
 }
 
@@ -174,7 +191,9 @@ static NO_CONNECTION: Connection = Connection::NONE;
 /// Statistics of both directions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct StatsView {
+    /// What it received.
     rx: TrafficView,
+    /// What it sent.
     tx: TrafficView,
 }
 
@@ -203,16 +222,28 @@ impl TrafficView {
     }
 }
 
+/// An experiment's changes in health, which are written one by one: no second list is made of them.
+struct History<'a>(&'a Experiment);
+
+impl Serialize for History<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.events().map(EventView::new))
+    }
+}
+
 /// A change in an experiment's health.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EventView<'a> {
+    /// Whether it was healthy from then on.
     healthy: bool,
     /// What was wrong, in order; empty when healthy.
     issues: Vec<String>,
+    /// Whether jump had its connection.
     jump_ok: bool,
     /// Whether each stream that was known then worked, by topic.
     stream_ok: BTreeMap<&'a str, bool>,
     /// When the check found it.
+    #[schema(format = DateTime)]
     when: String,
 }
 

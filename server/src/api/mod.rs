@@ -2,6 +2,7 @@
 
 mod experiments;
 mod openapi;
+mod pieces;
 mod ready;
 
 use axum::Router;
@@ -17,18 +18,20 @@ use crate::driver::Shared;
 
 /// Every route, over the state that the driver keeps.
 pub fn router(shared: Shared) -> Router {
-    let open_to_all = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]);
+    let open_to_all =
+        CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::HEAD]).allow_headers(Any);
     let api = Router::new()
         .route("/experiments", get(experiments::list))
         .route("/experiments/events/{topic_name}", get(experiments::events))
-        .route("/openapi.json", get(openapi::document))
-        .layer(open_to_all);
+        .route("/openapi.json", get(openapi::document));
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(ready::alive))
         .route("/readyz", get(ready::ready))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
+        // Last, so that it is around everything: refusals must be readable from elsewhere, too.
+        .layer(open_to_all)
         .with_state(shared)
 }
 
@@ -56,6 +59,6 @@ async fn no_such_method(method: Method) -> Response {
         StatusCode::METHOD_NOT_ALLOWED,
         format!("method {method} is not allowed, but [GET] is"),
     );
-    answer.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static("GET"));
+    answer.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static("GET,HEAD"));
     answer
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{experiments, ready};
+use super::{Problem, experiments, ready};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +20,10 @@ struct Document;
 #[utoipa::path(
     get,
     path = "/api/v1/openapi.json",
-    responses((status = 200, description = "This document, as OpenAPI 3.1", content_type = "application/json"))
+    responses(
+        (status = 200, description = "This document, as OpenAPI 3.1", content_type = "application/json"),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
 )]
 pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(Document::openapi())

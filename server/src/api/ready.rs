@@ -8,10 +8,18 @@ use serde::Serialize;
 use status_core::{Feed, Monitor};
 use utoipa::ToSchema;
 
+use super::Problem;
 use crate::driver::Shared;
 
 /// The process runs.
-#[utoipa::path(get, path = "/healthz", responses((status = 200, description = "The process runs")))]
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses(
+        (status = 200, description = "The process runs", body = str, content_type = "text/plain"),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
+)]
 pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
@@ -22,6 +30,7 @@ pub(super) async fn alive() -> &'static str {
     path = "/readyz",
     responses(
         (status = 200, description = "Both feeds have sent a snapshot, and book has answered", body = Readiness),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
         (status = 503, description = "One of them has not: `missing` says which", body = Readiness)
     )
 )]

@@ -28,8 +28,8 @@ use stall::Impatient;
 struct Limits {
     /// How many connections there are at once. Further ones wait until one ends.
     connections: usize,
-    /// How long a request's head may take to arrive, from the end of the request before it on. So
-    /// it ends idle connections too.
+    /// How long a connection may be idle, and how long a request's head may take to arrive: hyper
+    /// measures both as one, from the end of the request before it on.
     head: Duration,
     /// How long a client may take no byte of an answer.
     stall: Duration,
@@ -38,14 +38,19 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    connections: 1024,
-    head: Duration::from_secs(10),
+    // A process may have 1024 files open as a rule. Idle clients must leave enough of them for feeds,
+    // book, mail and the log.
+    connections: 256,
+    // Proxies keep idle connections for a minute or so; who closes one first must be the proxy, or
+    // it sends a request into a connection that is just being closed. A shorter limit for half-sent
+    // heads would keep nobody out, since whoever sends nothing at all may stay as long.
+    head: Duration::from_secs(75),
     stall: Duration::from_secs(20),
     drain: Duration::from_secs(2),
 };
 
 /// How many bytes a request's head may have, and more or less how many are held for a connection.
-const HEAD_BYTES: usize = 64 * 1024;
+const HEAD_BYTES: usize = 32 * 1024;
 
 /// How long to wait after a connection could not be taken, most often for want of files: they come
 /// back only when others end.
@@ -266,6 +271,12 @@ mod tests {
         server.stop().await;
         assert_eq!(rest(&mut stream).await, b"");
         rest(&mut half).await;
+    }
+
+    #[test]
+    fn limits_suit_proxies_and_the_usual_number_of_files() {
+        const { assert!(LIMITS.connections <= 1024 / 4) };
+        assert!(LIMITS.head > Duration::from_secs(60), "as long as proxies keep idle connections");
     }
 
     #[tokio::test]

@@ -101,10 +101,14 @@ impl LogFile {
         self.file.as_ref().map_or(Ok(()), |file| file.set_len(0))
     }
 
-    /// Removes full files that are more than are to be kept, from when more were.
+    /// Removes full files that are more than are to be kept, from when more were. They bear the
+    /// numbers that follow, without a gap: one behind a gap is somebody else's.
     fn remove_surplus(&self) {
-        for number in self.keep.saturating_add(1)..=MOST_KEPT {
-            let _ = fs::remove_file(self.numbered(number));
+        let surplus = (self.keep.saturating_add(1)..=MOST_KEPT).map(|number| self.numbered(number));
+        for path in surplus {
+            if fs::remove_file(path).is_err() {
+                return;
+            }
         }
     }
 
@@ -218,12 +222,13 @@ mod tests {
             log.write("x").unwrap();
         }
         assert_eq!(texts(&log).len(), 6);
-        let others = ["status.log.20260101", "status.log.gz", "status.log.1001", "other.log.4"];
+        let others =
+            ["status.log.20260101", "status.log.gz", "status.log.7", "status.log.1001", "other.log.4"];
         for other in others {
             fs::write(folder.path().join("a/b").join(other), "kept").unwrap();
         }
         let log = LogFile::open(&log.path, 1, 2).unwrap();
-        assert_eq!(texts(&log).len(), 3);
+        assert_eq!((0..6).filter_map(|number| text(&log, number)).count(), 3);
         for other in others {
             assert!(folder.path().join("a/b").join(other).exists(), "{other}");
         }

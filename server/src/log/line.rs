@@ -7,10 +7,10 @@ use status_core::Wall;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
-use super::{HEALTH, is_ours};
+use super::is_ours;
 use crate::settings::LogFormat;
 
-/// Longer texts are cut, but for the state's dump. A hundred times what an honest value needs.
+/// Longer texts are cut. A hundred times what an honest value needs.
 const LONGEST_TEXT: usize = 16_384;
 
 /// What a line says.
@@ -21,8 +21,6 @@ pub(super) struct Line {
     fields: Vec<(&'static str, Value)>,
     /// The library that says it, if it isn't one of ours.
     library: Option<&'static str>,
-    /// Whether it is the state's dump.
-    is_health: bool,
 }
 
 /// A value as it is to be printed.
@@ -31,8 +29,6 @@ enum Value {
     Plain(String),
     /// A text.
     Text(String),
-    /// One JSON value, to be taken as it is.
-    Json(String),
 }
 
 impl Line {
@@ -45,21 +41,30 @@ impl Line {
             message: String::new(),
             fields: Vec::new(),
             library: Some(metadata.target()).filter(|target| !is_ours(target)),
-            is_health: metadata.target() == HEALTH,
         };
         event.record(&mut line);
         line
     }
 
     /// What to say instead of a line that is longer than a whole file may be.
-    pub(super) fn left_out(&self, bytes: usize) -> Self {
+    pub(super) fn left_out(bytes: usize, level: Level, time: Wall) -> Self {
         Self {
-            time: self.time,
-            level: self.level,
+            time,
+            level,
             message: "a line was left out, since it is longer than STATUS_LOG_MAX_SIZE".to_owned(),
             fields: vec![("bytes", Value::Plain(bytes.to_string()))],
             library: None,
-            is_health: false,
+        }
+    }
+
+    /// What to say of lines that nobody took in time.
+    pub(super) fn lost(lines: u64, time: Wall) -> Self {
+        Self {
+            time,
+            level: Level::ERROR,
+            message: format!("{lines} lines lost: they came faster than they could be written"),
+            fields: vec![("lines", Value::Plain(lines.to_string()))],
+            library: None,
         }
     }
 
@@ -93,7 +98,7 @@ impl Line {
             }
             out.push(':');
             match value {
-                Value::Plain(text) | Value::Json(text) => out.push_str(text),
+                Value::Plain(text) => out.push_str(text),
                 Value::Text(text) => json_string(out, text)?,
             }
         }
@@ -113,7 +118,7 @@ impl Line {
         for (name, value) in &self.fields {
             write!(out, " {name}=")?;
             match value {
-                Value::Plain(text) | Value::Json(text) => out.push_str(text),
+                Value::Plain(text) => out.push_str(text),
                 Value::Text(text) if is_word(text) => out.push_str(text),
                 Value::Text(text) => json_string(out, text)?,
             }
@@ -123,7 +128,7 @@ impl Line {
 
     fn add(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
-            ("message", Value::Plain(text) | Value::Text(text) | Value::Json(text)) => self.message = text,
+            ("message", Value::Plain(text) | Value::Text(text)) => self.message = text,
             (name, value) => self.fields.push((name, value)),
         }
     }
@@ -131,12 +136,7 @@ impl Line {
 
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        let value = match field.name() {
-            // Its author sees to it that it is JSON; that it stays one line is seen to here.
-            "state" if self.is_health => Value::Json(value.replace(breaks_line, " ")),
-            _ => Value::Text(cut(value)),
-        };
-        self.add(field, value);
+        self.add(field, Value::Text(cut(value)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -164,6 +164,34 @@ impl Visit for Line {
         let _ = write!(text, "{value:?}");
         self.add(field, Value::Text(cut(&text.0)));
     }
+}
+
+/// The state's dump as a line: one JSON object whatever the format of the others, since programs
+/// read it. It may be large, so that it is copied only once.
+pub(super) fn health(event: &Event<'_>, time: Wall) -> String {
+    let mut dump = Dump(format!("{{\"time\":\"{time}\",\"level\":\"info\",\"msg\":\"health\""));
+    event.record(&mut dump);
+    dump.0.push_str("}\n");
+    dump.0
+}
+
+struct Dump(String);
+
+impl Visit for Dump {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() != "state" {
+            return;
+        }
+        self.0.reserve_exact(value.len() + 16);
+        self.0.push_str(",\"state\":");
+        // Its author sees to it that it is JSON; that it stays one line is seen to here.
+        for (i, part) in value.split(breaks_line).enumerate() {
+            self.0.push_str(if i == 0 { "" } else { " " });
+            self.0.push_str(part);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 /// Takes text until there is more than enough of it, so that a huge value costs little.

@@ -3,15 +3,17 @@
 //! Our own lines are written from the chosen level on. Those of the libraries are written only if
 //! they are warnings or worse, whatever the level: at finer levels some of them print what they
 //! send and receive, and with it tokens, access codes and passwords. Nothing that goes wrong with
-//! writing stops the server or makes it panic.
+//! writing stops the server, makes it wait or makes it panic.
 
 mod file;
 mod line;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 
 use status_adapters::clock::{Clock, SystemClock};
 use tracing::level_filters::LevelFilter;
@@ -22,27 +24,70 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use crate::settings::{LogFormat, LogSettings, LogTarget};
 use file::LogFile;
 use line::Line;
+use writer::Writer;
 
 pub(crate) use file::MOST_KEPT;
 
 /// The target of the state's dump, which is written whatever the level.
 const HEALTH: &str = "status::health";
 
+/// How long to wait at the end for what is not written yet.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What writes this process's log.
+static WRITER: OnceLock<Writer> = OnceLock::new();
+
 /// Starts logging, for the whole process. Where the file can't be opened, lines go to the standard
 /// error, and the first says so. Panics are logged too.
-pub fn start(settings: &LogSettings) {
+///
+/// # Errors
+/// The system has no thread to give, or logging was started before.
+pub fn start(settings: &LogSettings) -> Result<(), String> {
     let (output, problem) = Output::open(settings);
-    let log = tracing_subscriber::registry().with(Log::new(settings, output));
-    if tracing::subscriber::set_global_default(log).is_err() {
-        return; // It was started before.
-    }
+    let log = Log::start(settings, output).map_err(|error| format!("cannot start logging: {error}"))?;
+    let writer = log.writer.clone();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(log))
+        .map_err(|error| format!("cannot start logging: {error}"))?;
+    WRITER.get_or_init(|| writer);
     if let Some(problem) = problem {
         tracing::error!("{problem}; logging to the standard error instead");
     }
     log_panics();
+    Ok(())
 }
 
-/// Writes the whole state, given as one JSON object, as one line of the log, whatever the level.
+/// Waits until all lines are written, for at most half a second: whoever has stopped reading does
+/// not keep the process from ending.
+pub fn flush() {
+    if let Some(writer) = WRITER.get() {
+        writer.flush(LAST_WORDS);
+    }
+}
+
+/// Writes text where the log goes, as it is, once the log has been started.
+pub(crate) fn say(text: &str) {
+    if let Some(writer) = WRITER.get() {
+        writer.put(format!("{text}\n"));
+    }
+}
+
+/// Tells whoever started the process, on the standard error. Nobody may be there to read it, so
+/// this waits for at most half a second.
+pub fn complain(problem: &str) {
+    let text = format!("status: {problem}\n");
+    let (sender, told) = mpsc::channel();
+    let telling = std::thread::Builder::new().spawn(move || {
+        to_stream(io::stderr().lock(), &text);
+        // Nobody waits for it any more if it took too long.
+        let _ = sender.send(());
+    });
+    if telling.is_ok() {
+        let _ = told.recv_timeout(LAST_WORDS);
+    }
+}
+
+/// Writes the whole state, given as one JSON object, as one line of JSON, whatever the level and the
+/// format.
 pub fn write_health(json: &str) {
     tracing::info!(target: HEALTH, state = json, "health");
 }
@@ -52,20 +97,28 @@ fn log_panics() {
     let earlier = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         tracing::error!("{panic}");
+        // It may be the end of the process.
+        flush();
         earlier(panic);
     }));
 }
 
-/// Turns events into lines and writes them.
+/// Turns events into lines and has them written.
 struct Log {
     level: Level,
     format: LogFormat,
-    output: Mutex<Output>,
+    /// How many bytes a line may have to fit.
+    longest_line: usize,
+    writer: Writer,
 }
 
 impl Log {
-    fn new(settings: &LogSettings, output: Output) -> Self {
-        Self { level: settings.level, format: settings.format, output: Mutex::new(output) }
+    fn start(settings: &LogSettings, mut output: Output) -> io::Result<Self> {
+        let LogSettings { level, format, .. } = *settings;
+        let longest_line = output.longest_line();
+        let lost = move |lines| Line::lost(lines, SystemClock.now().wall).print(format);
+        let writer = Writer::start(move |line| output.write(line), lost)?;
+        Ok(Self { level, format, longest_line, writer })
     }
 
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
@@ -98,14 +151,16 @@ impl<S: Subscriber> Layer<S> for Log {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let line = Line::new(event, SystemClock.now().wall);
-        // The lock is taken only once the line is there: a value's text may log in its turn.
-        let text = line.print(self.format);
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        if text.len() > output.longest_line() {
-            output.write(&line.left_out(text.len()).print(self.format));
+        let now = SystemClock.now().wall;
+        let text = match event.metadata().target() {
+            HEALTH => line::health(event, now),
+            _ => Line::new(event, now).print(self.format),
+        };
+        if text.len() > self.longest_line {
+            let notice = Line::left_out(text.len(), *event.metadata().level(), now);
+            self.writer.put(notice.print(self.format));
         } else {
-            output.write(&text);
+            self.writer.put(text);
         }
     }
 }

@@ -15,7 +15,10 @@ fn logged(level: Level, format: LogFormat, max_size: u64, say: impl FnOnce()) ->
     let settings = LogSettings { level, format, target, max_size, keep: 0 };
     let (output, problem) = Output::open(&settings);
     assert_eq!(problem, None);
-    with_default(tracing_subscriber::registry().with(Log::new(&settings, output)), say);
+    let log = Log::start(&settings, output).unwrap();
+    let writer = log.writer.clone();
+    with_default(tracing_subscriber::registry().with(log), say);
+    assert!(writer.flush(Duration::from_secs(30)));
     fs::read_to_string(path).unwrap()
 }
 
@@ -117,10 +120,15 @@ fn what_is_ours_is_told_by_its_crate() {
 #[test]
 fn the_state_is_written_whatever_the_level_and_as_it_is() {
     let say = || write_health("{\"book\":{\"ok\":true},\n\"experiments\":[]}");
-    let text = timeless(Level::ERROR, LogFormat::Json, say);
-    insta::assert_snapshot!(text, @r#"","level":"info","msg":"health","state":{"book":{"ok":true}, "experiments":[]}}"#);
-    let text = timeless(Level::ERROR, LogFormat::Text, say);
-    insta::assert_snapshot!(text, @r#"INFO  health state={"book":{"ok":true}, "experiments":[]}"#);
+    for format in [LogFormat::Json, LogFormat::Text] {
+        let text = logged(Level::ERROR, format, 1_000_000, say);
+        let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        assert!(line["time"].is_string(), "{line}");
+        assert_eq!((&line["level"], &line["msg"]), (&"info".into(), &"health".into()));
+        assert_eq!(text.lines().count(), 1);
+        let end = r#","state":{"book":{"ok":true}, "experiments":[]}}"#;
+        assert!(text.trim_end().ends_with(end), "{text}");
+    }
 }
 
 #[test]
@@ -143,6 +151,15 @@ fn a_line_longer_than_a_file_is_left_out_and_that_is_said() {
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(line["msg"].as_str().unwrap().contains("STATUS_LOG_MAX_SIZE"));
     assert!(line["bytes"].as_u64().unwrap() > 2_000);
+}
+
+#[test]
+fn lost_lines_are_counted_in_a_line() {
+    let line = Line::lost(3, status_core::Wall::default()).print(LogFormat::Text);
+    assert!(
+        line.ends_with("ERROR 3 lines lost: they came faster than they could be written lines=3\n"),
+        "{line}"
+    );
 }
 
 #[test]

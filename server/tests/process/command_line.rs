@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitStatus;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use crate::support::{LONG, Status, environment, free_port, get, lab_services, mail};
@@ -99,12 +99,35 @@ async fn a_port_that_is_taken_is_exit_code_1_with_a_clear_line() {
 }
 
 #[tokio::test]
-async fn the_profile_shows_figures_on_loopback() {
+async fn a_demo_whose_port_is_taken_says_which_option_chooses_another() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (ended, _, err) = run(&["demo", "--port", &port]).await;
+    assert_eq!(ended.code(), Some(1));
+    assert!(err.contains(&format!("cannot listen on port {port}: ")), "{err}");
+    assert!(err.contains("choose another --port") && !err.contains("STATUS_"), "{err}");
+}
+
+#[tokio::test]
+async fn the_demo_can_be_reached_from_this_machine_alone() {
+    let port = free_port();
+    let mut status = Status::run(&["demo", "--port", &port.to_string()], BTreeMap::new());
+    status.out.line(&[&format!("look at http://127.0.0.1:{port}/")]).await;
+    // Whoever listens on every address listens on this one, too.
+    assert!(TcpStream::connect(("127.0.0.2", port)).await.is_err());
+    assert!(TcpStream::connect(("::1", port)).await.is_err());
+    status.stop().await;
+}
+
+#[tokio::test]
+async fn the_profile_shows_figures_on_loopback_and_many_files_may_be_open() {
     let services = lab_services(1).await;
     let port = free_port();
     let chosen = [("STATUS_PROFILE", "true"), ("STATUS_PORT_PROFILE", &port.to_string())];
     let mut status = Status::serve(&services, &chosen);
     mail(&services, 1).await;
+    let [now, most] = status.files_allowed();
+    assert_eq!(now, most, "a process may raise its own limit to what is allowed at all");
     let figures = get(port, "/").await;
     assert!(figures.starts_with("HTTP/1.1 200"), "{figures}");
     for part in ["resident memory", "open files", "tasks alive"] {

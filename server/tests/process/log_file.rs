@@ -1,5 +1,8 @@
 //! What is logged, and where.
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::{LONG, Status, lab_services, mail, silence};
@@ -15,6 +18,7 @@ async fn the_log_file_gets_one_json_object_a_line_with_every_decision() {
     silence(&services, "pend00-st-video");
     mail(&services, 2).await;
     services.book.wait_for(|state| !state.is_available("r-pend00"), LONG).await.unwrap();
+    holds(&path, "\"pend00-st-video\":{\"ok\":false").await;
     status.stop().await;
     assert_eq!((status.out.all(), status.err.all()), (vec![], vec![]));
 
@@ -34,6 +38,38 @@ async fn the_log_file_gets_one_json_object_a_line_with_every_decision() {
     assert_eq!(about("stopped"), 1);
     let state = &lines.iter().rfind(|line| line["msg"] == "health").unwrap()["state"];
     assert_eq!(state["experiments"].as_object().unwrap().len(), 2, "{state}");
+    let dead = &state["experiments"]["pend00"];
+    let stream = &dead["streams"]["pend00-st-video"];
+    assert_eq!((&stream["ok"], &stream["required"]), (&Value::Bool(false), &Value::Bool(true)), "{dead}");
+    for seen in [&stream["last_seen"], &dead["jump_last_seen"], &dead["first_named"]] {
+        assert!(seen.as_str().is_some_and(|time| time.starts_with("20") && time.ends_with('Z')), "{dead}");
+    }
+    let resource = &dead["resources"]["r-pend00"];
+    assert_eq!((&resource["wanted"], &resource["held"]), (&Value::Bool(false), &Value::Null), "{dead}");
+    assert!(resource["book_gives_as_reason"].is_string(), "{dead}");
+}
+
+/// Waits until a file holds a text.
+async fn holds(path: &Path, text: &str) {
+    let waiting = async {
+        while !std::fs::read_to_string(path).unwrap().contains(text) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.expect("it is written");
+}
+
+#[tokio::test]
+async fn the_state_is_a_line_of_json_in_a_log_for_reading_too() {
+    let services = lab_services(1).await;
+    let chosen = [("STATUS_LOG_FORMAT", "text"), ("STATUS_HEALTH_LOG_EVERY", "300ms")];
+    let mut status = Status::serve(&services, &chosen);
+    mail(&services, 1).await;
+    let line = status.out.line(&["\"healthy\":true"]).await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["msg"], &line["state"]["paused"]), (&Value::from("health"), &Value::Bool(false)));
+    status.out.line(&["INFO  serving at "]).await;
+    status.stop().await;
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 
 mod command_line;
+mod full_pipe;
 mod log_file;
+mod memory;
 mod pause;
 mod refusals;
 mod secrets;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -95,6 +96,23 @@ impl Status {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// How many files it may have open, now and at the most.
+    pub(crate) fn files_allowed(&self) -> [String; 2] {
+        let path = format!("/proc/{}/limits", self.child.id().expect("it still runs"));
+        let limits = std::fs::read_to_string(path).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let mut figures = line.split_whitespace().map(str::to_owned);
+        [figures.next().unwrap(), figures.next().unwrap()]
+    }
+
+    /// The most memory that it has held so far.
+    pub(crate) fn most_kilobytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().expect("it still runs"));
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Waits until it has ended, and all that it wrote is read.
     pub(crate) async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let Ok(ended) = timeout(limit, self.child.wait()).await else {
@@ -185,9 +203,22 @@ pub(crate) async fn get(port: u16, path: &str) -> String {
     answer
 }
 
-/// A port that is free, and that the system gives to nobody who asks for any.
+/// Waits until somebody listens on a port of this machine.
+pub(crate) async fn listens(port: u16) {
+    let connecting = async {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LONG, connecting).await.expect("somebody listens");
+}
+
+/// A port that is free, and that nobody else gets: neither from the system, which gives higher ones,
+/// nor from here.
 pub(crate) fn free_port() -> u16 {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (first..first + 1_000).find(free).expect("one of a thousand ports is free")
+    let free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    let ports = std::iter::repeat_with(|| first + GIVEN.fetch_add(1, Ordering::Relaxed));
+    ports.take(1_000).find(free).expect("one of a thousand ports is free")
 }

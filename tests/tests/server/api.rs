@@ -194,6 +194,7 @@ async fn errors_are_a_code_and_a_message_and_pages_from_elsewhere_may_read() {
     for (method, path, status) in [
         (Method::GET, "/api/v1/experiments/events/nobody", 404),
         (Method::GET, "/api/v1/experiments/events/%00%2e%2e%2f", 404),
+        (Method::GET, "/api/v1/experiments/events/%FF", 404),
         (Method::GET, "/api/v1/nothing", 404),
         (Method::GET, "/", 404),
         (Method::POST, "/api/v1/experiments", 405),
@@ -202,14 +203,35 @@ async fn errors_are_a_code_and_a_message_and_pages_from_elsewhere_may_read() {
     ] {
         let answer = running.request(method.clone(), path).await;
         assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{method} {path}");
+        assert_eq!(answer.headers()["content-type"], "application/json", "{method} {path}");
         let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert_eq!(body["code"], status, "{body}");
         assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
     }
-    for path in ["experiments", "experiments/events/pend00", "experiments/events/nobody", "openapi.json"] {
+    for path in ["experiments", "experiments/events/pend00", "openapi.json"] {
         let answer = running.request(Method::GET, &format!("/api/v1/{path}")).await;
         assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
         assert_eq!(answer.headers()["content-type"], "application/json", "{path}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_asks_first_may_read_everything_from_elsewhere() {
+    let running = Running::well(1, &[]).await;
+    for path in ["/api/v1/experiments", "/api/v1/nothing", "/healthz", "/readyz"] {
+        let url = format!("{}{path}", running.address);
+        let asked = running.http.request(Method::OPTIONS, url).header("origin", "https://app.example.org");
+        let asked = asked.header("access-control-request-method", "GET");
+        let answer = asked.header("access-control-request-headers", "cache-control").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        let headers = answer.headers();
+        assert_eq!(headers["access-control-allow-origin"], "*", "{path}");
+        assert_eq!(headers["access-control-allow-methods"], "GET,HEAD", "{path}");
+        assert_eq!(headers["access-control-allow-headers"], "*", "{path}");
+        let answer = running.request(Method::GET, path).await;
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
     }
     running.stop().await;
 }
@@ -233,8 +255,32 @@ async fn the_description_of_the_api_lists_every_route() {
         let path = path.replace("{topic_name}", "pend00");
         assert_eq!(running.request(Method::GET, &path).await.status().as_u16(), 200, "{path}");
     }
-    let described = &document["components"]["schemas"]["ExperimentView"]["properties"];
-    assert_eq!(described.as_object().unwrap().len(), EXPERIMENT.len());
+    for path in document["paths"].as_object().unwrap().values() {
+        assert!(path["get"]["responses"]["405"]["description"].is_string(), "{path}");
+    }
+    let alive = &document["paths"]["/healthz"]["get"]["responses"]["200"]["content"];
+    assert!(alive["text/plain"].is_object(), "{alive}");
+    let schemas = &document["components"]["schemas"];
+    let views: [(&str, &[(&str, Type)]); 4] = [
+        ("ExperimentView", &EXPERIMENT),
+        ("EventView", &EVENT),
+        ("ReportView", &REPORT),
+        ("TrafficView", &TRAFFIC),
+    ];
+    for (view, fields) in views {
+        let described = schemas[view]["properties"].as_object().unwrap();
+        assert_eq!(described.len(), fields.len(), "{view}");
+        for (name, kind) in fields {
+            let field = &described[*name];
+            let is_time = field["format"] == "date-time";
+            assert_eq!(is_time, matches!(kind, Time), "{view}.{name} is {field}");
+            // One that only refers to another schema is described there.
+            assert!(
+                field["description"].is_string() || field["$ref"].is_string(),
+                "{view}.{name} is {field}"
+            );
+        }
+    }
     running.stop().await;
 }
 

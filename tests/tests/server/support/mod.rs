@@ -42,8 +42,10 @@ pub(crate) struct Running {
     pub(crate) lab: Lab,
     /// What the server has logged.
     pub(crate) log: Log,
-    http: reqwest::Client,
-    address: String,
+    /// What asks it.
+    pub(crate) http: reqwest::Client,
+    /// Where it answers, as the beginning of a URL.
+    pub(crate) address: String,
     stop: CancellationToken,
     server: JoinHandle<Result<(), String>>,
 }

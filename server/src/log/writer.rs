@@ -1,0 +1,195 @@
+//! A thread of its own that writes the lines.
+//!
+//! Writing takes as long as its reader or its disk does, perhaps for ever. So whoever logs only puts
+//! a line into a queue; if the queue is full, the line is lost, and that is said later.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How much may wait to be written. One line may be larger: then it waits alone.
+const MOST_BYTES: usize = 4_000_000;
+
+/// Takes lines and has them written in turn.
+#[derive(Clone)]
+pub(super) struct Writer(Arc<Shared>);
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// A line was put in.
+    filled: Condvar,
+    /// All lines are written.
+    emptied: Condvar,
+    /// What to write about so many lines that were lost.
+    notice: Box<dyn Fn(u64) -> String + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Queue {
+    lines: VecDeque<String>,
+    bytes: usize,
+    /// How many lines were lost since that was last said.
+    lost: u64,
+    /// Whether the thread writes a line just now.
+    writing: bool,
+}
+
+impl Writer {
+    /// Starts the thread, which goes on as long as the process. `notice` makes the line that says
+    /// how many were lost.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub(super) fn start(
+        mut write: impl FnMut(&str) + Send + 'static,
+        notice: impl Fn(u64) -> String + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            notice: Box::new(notice),
+        });
+        let writer = Self(Arc::clone(&shared));
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            loop {
+                write(&shared.next());
+            }
+        })?;
+        Ok(writer)
+    }
+
+    /// Puts a line, or several, at the end of the queue. It never waits.
+    pub(super) fn put(&self, line: String) {
+        let mut queue = self.0.lock();
+        if queue.bytes >= MOST_BYTES {
+            queue.lost += 1;
+            return;
+        }
+        if let Some(notice) = self.0.notice(&mut queue) {
+            queue.add(notice);
+        }
+        queue.add(line);
+        drop(queue);
+        self.0.filled.notify_one();
+    }
+
+    /// Waits until everything is written, for at most so long. Returns whether it is.
+    pub(super) fn flush(&self, limit: Duration) -> bool {
+        let queue = self.0.lock();
+        let waiting = self.0.emptied.wait_timeout_while(queue, limit, |queue| !queue.is_done());
+        !waiting.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to say of lines that were lost, if some were.
+    fn notice(&self, queue: &mut Queue) -> Option<String> {
+        let lost = std::mem::take(&mut queue.lost);
+        (lost > 0).then(|| (self.notice)(lost))
+    }
+
+    /// The next line to write, once there is one. The one before it has been written.
+    fn next(&self) -> String {
+        let mut queue = self.lock();
+        queue.writing = false;
+        loop {
+            if let Some(line) = queue.take().or_else(|| self.notice(&mut queue)) {
+                queue.writing = true;
+                return line;
+            }
+            self.emptied.notify_all();
+            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Queue {
+    fn add(&mut self, line: String) {
+        self.bytes += weight(&line);
+        self.lines.push_back(line);
+    }
+
+    fn take(&mut self) -> Option<String> {
+        let line = self.lines.pop_front()?;
+        self.bytes -= weight(&line);
+        Some(line)
+    }
+
+    fn is_done(&self) -> bool {
+        self.lines.is_empty() && self.lost == 0 && !self.writing
+    }
+}
+
+/// What a line costs: an empty one takes room, too.
+fn weight(line: &str) -> usize {
+    line.len() + size_of::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// A writer whose lines come out one by one, as they are asked for.
+    fn writer() -> (Writer, mpsc::Receiver<String>) {
+        // Without any room in between, the thread waits until a line is taken.
+        let (sender, lines) = mpsc::sync_channel(0);
+        let write = move |line: &str| sender.send(line.to_owned()).unwrap();
+        (Writer::start(write, |lost| format!("{lost} lost")).unwrap(), lines)
+    }
+
+    #[test]
+    fn lines_are_written_in_turn_and_all_of_them_before_it_is_done() {
+        let (writer, lines) = writer();
+        assert!(writer.flush(LONG), "there is nothing to write");
+        ["1", "2", "3"].iter().for_each(|line| writer.put((*line).to_owned()));
+        assert!(!writer.flush(Duration::from_millis(10)), "nobody takes them");
+        assert_eq!([(); 3].map(|()| lines.recv_timeout(LONG).unwrap()), ["1", "2", "3"]);
+        assert!(writer.flush(LONG));
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_lost_and_that_is_said_where_it_was() {
+        let (writer, lines) = writer();
+        let large = "x".repeat(MOST_BYTES);
+        // The thread has the first one in its hands, and the second fills the queue.
+        writer.put("first".to_owned());
+        while writer.0.lock().lines.len() == 1 {
+            std::thread::yield_now();
+        }
+        ["second", &large, "lost", "lost too"].iter().for_each(|line| writer.put((*line).to_owned()));
+        let next = || lines.recv_timeout(LONG).unwrap();
+        assert_eq!((next(), next()), ("first".to_owned(), "second".to_owned()));
+        assert_eq!(next().len(), MOST_BYTES);
+        assert_eq!(next(), "2 lost", "though no line comes after them");
+        writer.put("after".to_owned());
+        assert_eq!(next(), "after");
+    }
+
+    #[test]
+    fn that_lines_were_lost_is_said_before_the_next_one() {
+        let (writer, lines) = writer();
+        writer.put("x".repeat(MOST_BYTES));
+        while writer.0.lock().lines.len() == 1 {
+            std::thread::yield_now();
+        }
+        ["1".repeat(MOST_BYTES), "lost".to_owned()].into_iter().for_each(|line| writer.put(line));
+        assert_eq!(lines.recv_timeout(LONG).unwrap().len(), MOST_BYTES);
+        // The second one is in the thread's hands, so that there is room again.
+        while !writer.0.lock().lines.is_empty() {
+            std::thread::yield_now();
+        }
+        writer.put("after".to_owned());
+        assert_eq!(lines.recv_timeout(LONG).unwrap().len(), MOST_BYTES);
+        assert_eq!([(); 2].map(|()| lines.recv_timeout(LONG).unwrap()), ["1 lost", "after"]);
+    }
+}
