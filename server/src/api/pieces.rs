@@ -12,7 +12,7 @@ use super::experiments::ExperimentView;
 use crate::driver::Shared;
 
 /// A piece ends with the experiment that makes it this long.
-const PIECE_BYTES: usize = 32 * 1024;
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// Makes the pieces, each when it is asked for.
 pub(super) struct Pieces {

@@ -50,7 +50,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// How many bytes a request's head may have, and more or less how many are held for a connection.
-const HEAD_BYTES: usize = 32 * 1024;
+const HEAD_BYTES: usize = 16 * 1024;
 
 /// How long to wait after a connection could not be taken, most often for want of files: they come
 /// back only when others end.
