@@ -303,12 +303,15 @@ fn a_persons_decision_is_noted_when_it_begins_to_matter_and_when_it_ends() {
 fn a_resource_of_an_experiment_that_is_not_decided_is_not_set() {
     let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(30), ..config() });
     world.until(25.0);
-    world.add_resource("r-spin00", "spin00", &["st-data"]);
-    world.person_sets("r-pend00", false, "status server: x");
-    world.until(49.999); // first named at 30 s
-    assert_eq!(world.changes.len(), 1, "only the one that is decided: {:?}", world.changes);
-    world.until(50.0);
-    assert!(!world.bookable("r-spin00"));
+    for (name, topic) in [("spin00", "spin00-st-data"), ("spin01", "spin01-st-other")] {
+        world.add_resource(&format!("r-{name}"), name, &["st-data"]);
+        world.streams.push((topic.into(), ago(40)));
+    }
+    world.person_sets("r-spin00", false, "status server: it was dead before a restart");
+    world.until(45.999); // first named at 26 s
+    assert!(!world.bookable("r-spin00") && world.bookable("r-spin01"), "{:?}", world.changes);
+    world.until(46.0);
+    assert!(world.bookable("r-spin00") && !world.bookable("r-spin01"));
 }
 
 #[test]

@@ -209,6 +209,11 @@ fn memory_does_not_grow_with_time() {
         world.streams.push((format!("spin{round}-st-data"), ago(40)));
         world.streams.push((format!("pend00-st-{round}"), ago(40)));
         world.streams.retain(|(topic, _)| *topic != format!("pend00-st-{}", round.wrapping_sub(1)));
+        for name in ["r-once", "r-else"] {
+            world.manifest.remove(format!("{name}-{}", round.wrapping_sub(1)).as_str());
+        }
+        world.add_resource(&format!("r-once-{round}"), "pend02", &["st-data", "st-none"]);
+        world.add_resource(&format!("r-else-{round}"), "pend03", &[&*format!("st-a-st-{round}")]);
         *world.stream("pend01-st-video") = if round % 2 == 0 { Transmitted::Never } else { ago(40) };
         world.changes_fail = (round % 3 == 0).then_some(FailureKind::Refused);
         world.book_fails = (round % 7 == 0).then_some(FailureKind::TimedOut);
