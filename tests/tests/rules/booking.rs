@@ -259,7 +259,7 @@ fn a_change_that_is_to_be_tried_again_does_not_wait_until_everything_was_looked_
     let mut world = World::lab(200, Config { query_book_every: Duration::from_secs(42), ..config() });
     world.until(30.5);
     world.changes_fail = Some(FailureKind::Refused);
-    world.unplug(VIDEO);
+    world.unplug("pend99-st-video"); // the last by name
     world.until(41.5); // refused at 36 s, and again at 41 s: the next try is at 51 s
     assert_eq!(world.changes.len(), 2);
     world.changes_fail = None;

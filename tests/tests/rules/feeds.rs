@@ -111,6 +111,7 @@ fn one_late_snapshot_is_no_slow_feed() {
     world.until(31.5); // the next report is at 39 s
     world.every.insert(Feed::Jump, Some(Duration::from_secs(4)));
     world.until(300.0);
+    assert!(!world.notes().any(|note| matches!(note, Note::SlowFeed { .. })));
     assert_eq!(world.monitor.link(Feed::Jump).slow(), None);
 }
 
