@@ -83,7 +83,7 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
         // The log may be slow: it is written without the lock.
         actions.iter().for_each(|action| watcher.action(now, action));
         if let Some(state) = state {
-            write_health(&state);
+            write_health(state);
         }
         for action in actions {
             hands.perform(action);

@@ -167,31 +167,16 @@ impl Visit for Line {
 }
 
 /// The state's dump as a line: one JSON object whatever the format of the others, since programs
-/// read it. It may be large, so that it is copied only once.
-pub(super) fn health(event: &Event<'_>, time: Wall) -> String {
-    let mut dump = Dump(format!("{{\"time\":\"{time}\",\"level\":\"info\",\"msg\":\"health\""));
-    event.record(&mut dump);
-    dump.0.push_str("}\n");
-    dump.0
-}
-
-struct Dump(String);
-
-impl Visit for Dump {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() != "state" {
-            return;
-        }
-        self.0.reserve_exact(value.len() + 16);
-        self.0.push_str(",\"state\":");
-        // Its author sees to it that it is JSON; that it stays one line is seen to here.
-        for (i, part) in value.split(breaks_line).enumerate() {
-            self.0.push_str(if i == 0 { "" } else { " " });
-            self.0.push_str(part);
-        }
+/// read it. It may be large, so that it is made of the state's own text.
+pub(super) fn health(mut state: String, time: Wall) -> String {
+    // Its author sees to it that it is JSON; that it stays one line is seen to here.
+    if state.contains(breaks_line) {
+        state = state.replace(breaks_line, " ");
     }
-
-    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+    let start = format!("{{\"time\":\"{time}\",\"level\":\"info\",\"msg\":\"health\",\"state\":");
+    state.insert_str(0, &start);
+    state.push_str("}\n");
+    state
 }
 
 /// Takes text until there is more than enough of it, so that a huge value costs little.

@@ -16,6 +16,7 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use status_adapters::clock::{Clock, SystemClock};
+use status_core::Wall;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -28,14 +29,11 @@ use writer::Writer;
 
 pub(crate) use file::MOST_KEPT;
 
-/// The target of the state's dump, which is written whatever the level.
-const HEALTH: &str = "status::health";
-
 /// How long to wait at the end for what is not written yet.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// What writes this process's log.
-static WRITER: OnceLock<Writer> = OnceLock::new();
+/// This process's log.
+static LOG: OnceLock<Log> = OnceLock::new();
 
 /// Starts logging, for the whole process. Where the file can't be opened, lines go to the standard
 /// error, and the first says so. Panics are logged too.
@@ -45,10 +43,9 @@ static WRITER: OnceLock<Writer> = OnceLock::new();
 pub fn start(settings: &LogSettings) -> Result<(), String> {
     let (output, problem) = Output::open(settings);
     let log = Log::start(settings, output).map_err(|error| format!("cannot start logging: {error}"))?;
-    let writer = log.writer.clone();
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(log))
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(log.clone()))
         .map_err(|error| format!("cannot start logging: {error}"))?;
-    WRITER.get_or_init(|| writer);
+    LOG.get_or_init(|| log);
     if let Some(problem) = problem {
         tracing::error!("{problem}; logging to the standard error instead");
     }
@@ -59,15 +56,15 @@ pub fn start(settings: &LogSettings) -> Result<(), String> {
 /// Waits until all lines are written, for at most half a second: whoever has stopped reading does
 /// not keep the process from ending.
 pub fn flush() {
-    if let Some(writer) = WRITER.get() {
-        writer.flush(LAST_WORDS);
+    if let Some(log) = LOG.get() {
+        log.writer.flush(LAST_WORDS);
     }
 }
 
 /// Writes text where the log goes, as it is, once the log has been started.
 pub(crate) fn say(text: &str) {
-    if let Some(writer) = WRITER.get() {
-        writer.put(format!("{text}\n"));
+    if let Some(log) = LOG.get() {
+        log.writer.put(format!("{text}\n"));
     }
 }
 
@@ -88,8 +85,10 @@ pub fn complain(problem: &str) {
 
 /// Writes the whole state, given as one JSON object, as one line of JSON, whatever the level and the
 /// format.
-pub fn write_health(json: &str) {
-    tracing::info!(target: HEALTH, state = json, "health");
+pub fn write_health(json: String) {
+    if let Some(log) = LOG.get() {
+        log.health(json);
+    }
 }
 
 /// A panic is a mistake of ours: it belongs where the operator looks.
@@ -104,6 +103,7 @@ fn log_panics() {
 }
 
 /// Turns events into lines and has them written.
+#[derive(Clone)]
 struct Log {
     level: Level,
     format: LogFormat,
@@ -121,9 +121,21 @@ impl Log {
         Ok(Self { level, format, longest_line, writer })
     }
 
+    fn health(&self, state: String) {
+        let now = SystemClock.now().wall;
+        self.put(line::health(state, now), Level::INFO, now);
+    }
+
+    fn put(&self, line: String, level: Level, now: Wall) {
+        if line.len() > self.longest_line {
+            self.writer.put(Line::left_out(line.len(), level, now).print(self.format));
+        } else {
+            self.writer.put(line);
+        }
+    }
+
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         let level = match metadata.target() {
-            HEALTH => return true,
             target if is_ours(target) => self.level,
             _ => self.level.min(Level::WARN),
         };
@@ -146,22 +158,12 @@ impl<S: Subscriber> Layer<S> for Log {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        // The state's dump is at INFO.
-        Some(self.level.max(Level::INFO).into())
+        Some(self.level.into())
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let now = SystemClock.now().wall;
-        let text = match event.metadata().target() {
-            HEALTH => line::health(event, now),
-            _ => Line::new(event, now).print(self.format),
-        };
-        if text.len() > self.longest_line {
-            let notice = Line::left_out(text.len(), *event.metadata().level(), now);
-            self.writer.put(notice.print(self.format));
-        } else {
-            self.writer.put(text);
-        }
+        self.put(Line::new(event, now).print(self.format), *event.metadata().level(), now);
     }
 }
 

@@ -9,6 +9,13 @@ use super::*;
 
 /// What the log holds after `say`.
 fn logged(level: Level, format: LogFormat, max_size: u64, say: impl FnOnce()) -> String {
+    logged_by(level, format, max_size, |log| {
+        with_default(tracing_subscriber::registry().with(log.clone()), say);
+    })
+}
+
+/// What the log holds after it was used so.
+fn logged_by(level: Level, format: LogFormat, max_size: u64, using: impl FnOnce(&Log)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("status.log");
     let target = LogTarget::File(path.clone());
@@ -16,9 +23,8 @@ fn logged(level: Level, format: LogFormat, max_size: u64, say: impl FnOnce()) ->
     let (output, problem) = Output::open(&settings);
     assert_eq!(problem, None);
     let log = Log::start(&settings, output).unwrap();
-    let writer = log.writer.clone();
-    with_default(tracing_subscriber::registry().with(log), say);
-    assert!(writer.flush(Duration::from_secs(30)));
+    using(&log);
+    assert!(log.writer.flush(Duration::from_secs(30)));
     fs::read_to_string(path).unwrap()
 }
 
@@ -109,7 +115,7 @@ fn our_lines_count_from_the_level_on_and_those_of_libraries_from_warnings_on() {
 
 #[test]
 fn what_is_ours_is_told_by_its_crate() {
-    for ours in ["status", "status::health", "status_server::driver", "status_adapters"] {
+    for ours in ["status", "status::log", "status_server::driver", "status_adapters"] {
         assert!(is_ours(ours), "{ours}");
     }
     for other in ["", "stat", "statusx", "hyper", "hyper::status"] {
@@ -119,9 +125,9 @@ fn what_is_ours_is_told_by_its_crate() {
 
 #[test]
 fn the_state_is_written_whatever_the_level_and_as_it_is() {
-    let say = || write_health("{\"book\":{\"ok\":true},\n\"experiments\":[]}");
+    let state = "{\"book\":{\"ok\":true},\n\"experiments\":[]}";
     for format in [LogFormat::Json, LogFormat::Text] {
-        let text = logged(Level::ERROR, format, 1_000_000, say);
+        let text = logged_by(Level::ERROR, format, 1_000_000, |log| log.health(state.to_owned()));
         let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert!(line["time"].is_string(), "{line}");
         assert_eq!((&line["level"], &line["msg"]), (&"info".into(), &"health".into()));
@@ -140,14 +146,14 @@ fn a_huge_value_is_cut_and_a_huge_state_is_not() {
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(line["huge"].as_str().unwrap().starts_with("ää"));
     let state = format!("{{\"x\":\"{huge}\"}}");
-    let text = logged(Level::WARN, LogFormat::Json, 1_000_000, || write_health(&state));
+    let text = logged_by(Level::WARN, LogFormat::Json, 1_000_000, |log| log.health(state.clone()));
     assert!(text.contains(&state));
 }
 
 #[test]
 fn a_line_longer_than_a_file_is_left_out_and_that_is_said() {
     let state = format!("\"{}\"", "x".repeat(2_000));
-    let text = logged(Level::WARN, LogFormat::Json, 1_000, || write_health(&state));
+    let text = logged_by(Level::WARN, LogFormat::Json, 1_000, |log| log.health(state));
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(line["msg"].as_str().unwrap().contains("STATUS_LOG_MAX_SIZE"));
     assert!(line["bytes"].as_u64().unwrap() > 2_000);
