@@ -22,6 +22,8 @@ pub struct Outcome {
     pub figures: Figures,
     /// How often the core was called.
     pub inputs: u64,
+    /// How much time passed in it.
+    pub played: Duration,
 }
 
 /// How a run goes on after the scenario's last step.

@@ -2,6 +2,9 @@
 //! a book that answers at once, and a letter box. It answers every action of the core, and it can
 //! be told to fail.
 
+pub mod found;
+pub mod trace;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

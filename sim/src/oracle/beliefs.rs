@@ -1,11 +1,11 @@
 //! What a server that follows the rules must hold true, of all that it was told: the rules of health,
 //! stated a second time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use status_core::{
-    Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Time, Topic, Transmitted,
+    Action, Call, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Time, Topic, Transmitted,
 };
 
 /// Everything that the server was told, and what follows.
@@ -16,6 +16,8 @@ pub(crate) struct Beliefs {
     experiments: BTreeMap<ExperimentName, Known>,
     /// Where each topic was split, once it has been.
     splits: HashMap<Topic, Option<ExperimentName>>,
+    /// The connections that it listens to.
+    connections: BTreeSet<(Feed, Call)>,
     last_snapshot: [Option<Time>; 2],
     /// Counts snapshots: what one lists twice is twins, what the next lists again is not.
     snapshots: u64,
@@ -82,6 +84,7 @@ impl Beliefs {
             started: Time::from_millis(0),
             experiments: BTreeMap::new(),
             splits: HashMap::new(),
+            connections: BTreeSet::new(),
             last_snapshot: [None; 2],
             snapshots: 0,
             empty: false,
@@ -154,8 +157,12 @@ impl Beliefs {
         if now.since(due) > self.config.last_checked {
             let until = now.plus(self.config.last_checked);
             self.pause = Some(Pause { until, silent: [true; 2] });
+            // What they bring now may be from before it woke.
+            self.connections.clear();
         }
         match input {
+            Input::Reported { feed, connection, .. } if !self.connections.contains(&(*feed, *connection)) => {
+            }
             Input::Reported { feed, reports, .. } => {
                 self.last_snapshot[index(*feed)] = Some(now);
                 self.snapshots += 1;
@@ -176,6 +183,26 @@ impl Beliefs {
             | Input::AvailabilitySet { .. }
             | Input::FeedClosed { .. }
             | Input::MailSent { .. } => {}
+        }
+    }
+
+    /// Takes in which connections the server makes and ends.
+    pub(crate) fn acted(&mut self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::OpenFeed { feed, connection, .. } => {
+                    self.connections.insert((*feed, *connection));
+                }
+                Action::CloseFeed { feed, connection } => {
+                    self.connections.remove(&(*feed, *connection));
+                }
+                Action::FetchManifest { .. }
+                | Action::ReadAvailability { .. }
+                | Action::SetAvailability { .. }
+                | Action::SendMail { .. }
+                | Action::LogHealth
+                | Action::Note(_) => {}
+            }
         }
     }
 

@@ -141,7 +141,10 @@ impl Letters {
             lines.iter().any(|line| line.starts_with(&alert.to_string()))
         };
         self.untold.retain(|untold| {
-            let told = names(&over, untold.alert) || (untold.raised && names(&standing, untold.alert));
+            // Of very many that are over, a mail only counts the earlier ones.
+            let counted = over.last().is_some_and(|line| line.ends_with("that ended earlier"));
+            let over = counted || names(&over, untold.alert);
+            let told = over || (untold.raised && names(&standing, untold.alert));
             !(told && untold.at <= sent)
         });
         Ok(())

@@ -125,6 +125,7 @@ impl Oracle {
 
     /// The server has heard it, and asks for this.
     pub(crate) fn acted(&mut self, now: Now, actions: &[Action], monitor: &Monitor, book: &Book) {
+        self.beliefs.acted(actions);
         let found = self.beliefs.check(now);
         self.compare_events(now, &found, actions);
         self.note_alerts(actions);

@@ -185,7 +185,8 @@ impl<'a> World<'a> {
         let unmet = expect::unmet(self.scenario, &self.timeline);
         let mut violations = self.oracle.into_violations();
         violations.iter_mut().for_each(|violation| violation.after = violation.at.since(BEGINNING));
-        Outcome { timeline: self.timeline, violations, unmet, figures, inputs: self.inputs }
+        let played = self.now.time.since(BEGINNING);
+        Outcome { timeline: self.timeline, violations, unmet, figures, inputs: self.inputs, played }
     }
 
     fn running(&self) -> Option<&Monitor> {

@@ -1,0 +1,226 @@
+//! Random outages, one after another, until a year has passed in them: every promise must hold.
+//!
+//! `cargo test -p status-tests --test soak` plays the usual ones. `-- --for 1h` plays new ones for so
+//! long, and `-- --seed N` plays one and shows it.
+#![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+#![expect(clippy::print_stderr, reason = "so are its complaints")]
+
+use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::wire::duration;
+use status_core::Time;
+use status_sim::scenario::{Scenario, Step, Timed};
+use status_tests::found;
+
+/// So many scenarios are played as they are.
+const SEEDS: u64 = 2_000;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How much slower those are that make up the rest of the year: what takes days happens, too.
+const SLOWER: u32 = 100;
+/// Who breaks a promise breaks it again and again: so many are enough.
+const ENOUGH: usize = 10;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match Wish::read(&words) {
+        Ok(Wish::List) => {
+            println!("soak: test\n\n1 test, 0 benchmarks");
+            ExitCode::SUCCESS
+        }
+        Ok(Wish::Nothing) => {
+            println!("\ntest result: ok. 0 passed; 0 failed");
+            ExitCode::SUCCESS
+        }
+        Ok(Wish::One(seed)) => play_one(seed),
+        Ok(Wish::Year) => Soak::new(0, End::Year).play(),
+        Ok(Wish::For(span)) => {
+            let first = SystemClock.now().wall.as_millis() << 16;
+            Soak::new(first, End::At(SystemClock.now().time.plus(span))).play()
+        }
+        Err(problem) => {
+            eprintln!("{problem}\n--for 1h, --seed 7 or nothing was expected");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What the command line asks for.
+enum Wish {
+    Year,
+    For(Duration),
+    One(u64),
+    /// The names of the tests: other tools ask every test for them.
+    List,
+    /// Only tests with some other name.
+    Nothing,
+}
+
+impl Wish {
+    fn read(words: &[String]) -> Result<Self, String> {
+        let after = |name: &str| {
+            let at = words.iter().position(|word| word == name)?;
+            Some(words.get(at + 1).cloned().unwrap_or_default())
+        };
+        if let Some(span) = after("--for") {
+            return duration::parse_setting(&span).map(Self::For).map_err(|error| format!("--for {error}"));
+        }
+        if let Some(seed) = after("--seed") {
+            return seed.parse().map(Self::One).map_err(|error| format!("--seed {seed}: {error}"));
+        }
+        if words.iter().any(|word| word == "--list") {
+            return Ok(Self::List);
+        }
+        let mut names = words.iter().filter(|word| !word.starts_with('-')).peekable();
+        let others = names.peek().is_some() && !names.any(|name| "soak".contains(name.as_str()));
+        Ok(if others { Self::Nothing } else { Self::Year })
+    }
+}
+
+/// Plays one scenario, and shows it.
+fn play_one(seed: u64) -> ExitCode {
+    let scenario = Scenario::random(seed);
+    println!("{}", scenario.to_toml());
+    match found::play(&scenario) {
+        Ok(outcome) => {
+            println!("{:#?}\n\ntest result: ok. 1 passed; 0 failed", outcome.figures);
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            let shortened = found::shortened(&scenario);
+            println!("{why}\n\nAs short as it can be:\n\n{}", shortened.to_toml());
+            let path = found::keep(&format!("seed-{seed}"), &shortened, &why);
+            println!("written to {}\n\ntest result: FAILED. 0 passed; 1 failed", path.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// When it is enough.
+#[derive(Clone, Copy)]
+enum End {
+    /// After the usual number of scenarios and a year.
+    Year,
+    /// At an instant.
+    At(Time),
+}
+
+/// What is to be played, and what came of it so far.
+struct Soak {
+    first: u64,
+    end: End,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many were begun.
+    begun: u64,
+    /// How long all that were begun last.
+    planned: Duration,
+    played: Duration,
+    inputs: u64,
+    passed: u64,
+    failures: Vec<(u64, Scenario, String)>,
+}
+
+impl Soak {
+    fn new(first: u64, end: End) -> Self {
+        Self { first, end, state: Mutex::default() }
+    }
+
+    fn play(&self) -> ExitCode {
+        let began = SystemClock.now().time;
+        println!("running 1 test\nplaying scenarios from seed {} on", self.first);
+        std::thread::scope(|scope| {
+            for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| self.work());
+            }
+        });
+        self.report(SystemClock.now().time.since(began))
+    }
+
+    fn work(&self) {
+        while let Some((seed, scenario)) = self.next() {
+            let result = found::play(&scenario);
+            let mut state = self.state();
+            match result {
+                Ok(outcome) => {
+                    state.passed += 1;
+                    state.played += outcome.played;
+                    state.inputs += outcome.inputs;
+                }
+                Err(why) => {
+                    println!("seed {seed} failed: {}", why.lines().next().unwrap_or_default());
+                    state.failures.push((seed, scenario, why));
+                }
+            }
+        }
+    }
+
+    /// The next scenario to play, with its seed.
+    fn next(&self) -> Option<(u64, Scenario)> {
+        let mut state = self.state();
+        let ended = match self.end {
+            End::Year => state.begun >= SEEDS && state.planned >= YEAR,
+            End::At(end) => SystemClock.now().time >= end,
+        };
+        if ended || state.failures.len() >= ENOUGH {
+            return None;
+        }
+        let seed = self.first + state.begun;
+        let scenario = Scenario::random(seed);
+        // Most are as fast as the rest of the tests; then the slow ones have a year to fill.
+        let slow = match self.end {
+            End::Year => state.begun >= SEEDS,
+            End::At(_) => state.begun % 10 == 9,
+        };
+        let scenario = if slow { slower(scenario) } else { scenario };
+        state.begun += 1;
+        state.planned += scenario.lasts;
+        Some((seed, scenario))
+    }
+
+    fn report(&self, took: Duration) -> ExitCode {
+        let state = self.state();
+        println!(
+            "{} scenarios, seeds {} to {}, {:.1} simulated days, {} inputs, in {:.1} s: {:.0} times as fast as life",
+            state.passed,
+            self.first,
+            self.first + state.begun.saturating_sub(1),
+            state.played.as_secs_f64() / DAY.as_secs_f64(),
+            state.inputs,
+            took.as_secs_f64(),
+            state.played.as_secs_f64() / took.as_secs_f64().max(0.001),
+        );
+        for (seed, scenario, why) in &state.failures {
+            let path = found::keep(&format!("seed-{seed}"), &found::shortened(scenario), why);
+            println!("\nseed {seed}, written to {}:\n{why}", path.display());
+        }
+        let failed = state.failures.len();
+        let (word, code) =
+            if failed == 0 { ("ok", ExitCode::SUCCESS) } else { ("FAILED", ExitCode::FAILURE) };
+        println!("\ntest result: {word}. {} passed; {failed} failed", state.passed);
+        code
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same, but everything in it takes longer.
+fn slower(mut scenario: Scenario) -> Scenario {
+    scenario.name.push_str(", slower");
+    scenario.lasts *= SLOWER;
+    for Timed { at, step } in &mut scenario.steps {
+        *at *= SLOWER;
+        if let Step::Service { lasts: Some(lasts), .. } = step {
+            *lasts *= SLOWER;
+        }
+    }
+    scenario
+}
