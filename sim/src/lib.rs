@@ -6,6 +6,7 @@ mod expect;
 mod measure;
 pub mod mock;
 mod oracle;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod timeline;
