@@ -10,4 +10,5 @@ pub mod log;
 pub mod profile;
 pub mod serve;
 pub mod settings;
+pub mod simulate;
 pub mod state;

@@ -6,7 +6,7 @@ use clap::Parser;
 use status_server::cli::{Cli, Command};
 use status_server::serve::Server;
 use status_server::settings::Settings;
-use status_server::{demo, log};
+use status_server::{demo, log, simulate};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
             Command::Demo { port } => {
                 demo::run(port, stop).await.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
             }
+            Command::Simulate(args) => simulate::run(args, stop).await,
         }
     });
     // What still waits for a service is not waited for.

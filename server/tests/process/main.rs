@@ -6,5 +6,6 @@ mod log_file;
 mod pause;
 mod refusals;
 mod secrets;
+mod simulate;
 mod stop;
 mod support;
