@@ -1,6 +1,9 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Watches a remote lab's equipment, takes what is broken out of booking, and mails what changed.
 #[derive(Debug, Parser)]
@@ -15,7 +18,7 @@ pub struct Cli {
 }
 
 /// What the program can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Do the job, with the settings from the environment
     ///
@@ -37,6 +40,81 @@ Exit codes: 0 stopped by a signal, 1 something failed, 2 the settings or the com
         #[arg(long, value_name = "N", default_value_t = 0)]
         port: u16,
     },
+    /// Play scripted outages, and show what would have happened
+    ///
+    /// Plays each scenario against the rules of this program in virtual time, and prints what happened, what was
+    /// decided and which mails would have come. A scenario is a text file; the README shows one.
+    #[command(after_help = "\
+With --set once, every file is played with these settings. With --set twice or more, every file is played
+once for each, and a table compares the runs.
+
+Exit codes: 0 all is well, 1 an expectation was not met or a promise of the rules was broken (or something
+else failed), 2 a file, a setting or the command line is wrong, 130 it was interrupted.")]
+    Simulate(SimulateArgs),
+}
+
+/// What `status simulate` is to do.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct SimulateArgs {
+    /// Scenarios
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How to tell what happened: for people, or for programs (a line of JSON for each run)
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Also draw a picture of each run; with several runs, their names are put before the extension
+    #[arg(long, value_name = "OUT")]
+    pub svg: Option<PathBuf>,
+    /// Override settings in every file, such as health_last=30s,query_book_every=1m
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = read_set)]
+    pub sets: Vec<Set>,
+    /// Override the seed, which decides what the scripts leave to chance
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Repair everything at the end, and judge whether all comes to be well
+    #[arg(long, conflicts_with = "wire")]
+    pub heal: bool,
+    /// Play over real sockets, against services that are imitated, and compare the decisions; the figures
+    /// are those of the virtual run
+    #[arg(long)]
+    pub wire: bool,
+    /// With --wire: so many times as fast as it is written
+    #[arg(long, value_name = "N", default_value_t = 60, requires = "wire", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub speed: u32,
+}
+
+/// How a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Settings that are chosen together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// As it was written.
+    pub name: String,
+    /// Values by the names that scenarios know them by.
+    pub values: BTreeMap<String, String>,
+}
+
+/// Reads `health_last=30s,query_book_every=1m`, or the same with the names of the environment.
+fn read_set(text: &str) -> Result<Set, String> {
+    let mut values = BTreeMap::new();
+    for one in text.split(',') {
+        let Some((name, value)) = one.split_once('=') else {
+            return Err(format!("{one:?} is no NAME=VALUE; such as health_last=30s was expected"));
+        };
+        let name = name.trim().to_lowercase();
+        let name = name.strip_prefix("status_").unwrap_or(&name).to_owned();
+        if let Some(before) = values.insert(name.clone(), value.trim().to_owned()) {
+            return Err(format!("{name} is set twice, and was {before:?}; for two runs, write --set twice"));
+        }
+    }
+    Ok(Set { name: text.to_owned(), values })
 }
 
 #[cfg(test)]
@@ -63,6 +141,26 @@ mod tests {
         assert_eq!(read("status demo --port 8080"), Ok(Command::Demo { port: 8080 }));
         assert_eq!(read("status --version"), Err(ErrorKind::DisplayVersion));
         for bad in ["status sreve", "status serve --port 1", "status demo --port 65536"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_to_simulate_is_understood() {
+        let line = "status simulate a.toml b.toml --set STATUS_HEALTH_LAST=30s,book_override=enforce --seed 7 --heal";
+        let Ok(Command::Simulate(args)) = read(line) else { panic!("{line}") };
+        assert_eq!(args.files, ["a.toml", "b.toml"].map(PathBuf::from));
+        let values = [("book_override", "enforce"), ("health_last", "30s")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(args.sets[0].values, values.into());
+        assert_eq!((args.format, args.svg, args.seed, args.heal), (Format::Text, None, Some(7), true));
+        for bad in [
+            "status simulate",
+            "status simulate a.toml --set health_last",
+            "status simulate a.toml --set health_last=1s,health_last=2s",
+            "status simulate a.toml --format xml",
+            "status simulate a.toml --seed -1",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

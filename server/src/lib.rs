@@ -11,5 +11,6 @@ pub mod profile;
 pub mod rehearsal;
 pub mod serve;
 pub mod settings;
+pub mod simulate;
 pub mod state;
 pub mod stop;

@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_server::cli::{Cli, Command};
 use status_server::serve::Server;
 use status_server::settings::Settings;
-use status_server::{demo, log, stop};
+use status_server::{demo, log, simulate, stop};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a start that the settings don't allow.
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             Command::Demo { port } => {
                 demo::run(port, stop).await.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
             }
+            Command::Simulate(args) => simulate::run(args, stop).await,
         }
     });
     // What still waits for a service is not waited for.

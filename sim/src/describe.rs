@@ -82,7 +82,7 @@ fn fault(fault: Fault) -> String {
 }
 
 /// Names in a row; of many, only how many there are.
-fn names(names: &[String]) -> String {
+pub(crate) fn names(names: &[String]) -> String {
     const SHOWN: usize = 4;
     match names {
         [] => "nothing".into(),

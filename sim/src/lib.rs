@@ -7,6 +7,7 @@ pub mod expect;
 mod measure;
 pub mod mock;
 mod oracle;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod timeline;

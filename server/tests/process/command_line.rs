@@ -21,7 +21,7 @@ async fn run(arguments: &[&str]) -> (ExitStatus, String, String) {
 async fn help_tells_the_commands_and_what_they_need() {
     let (ended, out, err) = run(&["--help"]).await;
     assert_eq!((ended.code(), err.as_str()), (Some(0), ""));
-    for part in ["Usage: status", "serve", "demo", "STATUS_"] {
+    for part in ["Usage: status", "serve", "demo", "simulate", "STATUS_"] {
         assert!(out.contains(part), "{part} is not in {out}");
     }
     let (ended, out, err) = run(&["serve", "--help"]).await;

@@ -8,5 +8,6 @@ mod memory;
 mod pause;
 mod refusals;
 mod secrets;
+mod simulate;
 mod stop;
 mod support;

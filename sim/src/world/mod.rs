@@ -71,6 +71,8 @@ struct Server {
     suspended: bool,
     /// What came while it was suspended.
     backlog: Vec<Input>,
+    /// How many experiments it knew when it was last told how each stands.
+    known: usize,
 }
 
 /// What is going to happen.
@@ -231,7 +233,7 @@ impl<'a> World<'a> {
         self.lives += 1;
         let monitor = Monitor::new(self.settings.core.clone(), self.now);
         self.oracle.server_started(self.now.time);
-        self.server = Some(Server { monitor, suspended: false, backlog: Vec::new() });
+        self.server = Some(Server { monitor, suspended: false, backlog: Vec::new(), known: 0 });
         self.give(Input::Wake);
     }
 
@@ -269,10 +271,18 @@ impl<'a> World<'a> {
         for action in actions {
             self.perform(action);
         }
-        // A verdict changes only where something follows from it, or where startup ends.
-        if news || due <= self.now.time {
+        // A verdict changes only where something follows from it, or where startup begins or ends.
+        if news || due <= self.now.time || self.names_are_new() {
             self.tell_states();
         }
+    }
+
+    /// Whether the server knows of more experiments than before, or of fewer.
+    fn names_are_new(&mut self) -> bool {
+        self.server.as_mut().is_some_and(|server| {
+            let known = server.monitor.experiments().len();
+            std::mem::replace(&mut server.known, known) != known
+        })
     }
 
     /// Tells of each experiment how it stands, if it did not stand so before.

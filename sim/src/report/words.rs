@@ -1,0 +1,135 @@
+//! Times, figures and failures in words, as all reports write them.
+
+use std::time::Duration;
+
+use status_core::Wall;
+
+use crate::oracle::Promise;
+use crate::run::Outcome;
+use crate::scenario::Scenario;
+
+/// A time after the start: `0:02:10.813`, without the milliseconds where there are none.
+pub(super) fn clock(at: Duration) -> String {
+    let seconds = at.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match at.subsec_millis() {
+        0 => format!("{hours}:{minutes:02}:{seconds:02}"),
+        millis => format!("{hours}:{minutes:02}:{seconds:02}.{millis:03}"),
+    }
+}
+
+/// A span of time as people say it, in at most two units: `780ms`, `10.9s`, `4m 10s`, `2h`, `3d 4h`.
+#[must_use]
+pub fn span(span: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let tenths = (span.as_millis() + 50) / 100;
+    let seconds = (span + Duration::from_millis(500)).as_secs();
+    match seconds {
+        0 if span.is_zero() => "0s".into(),
+        _ if span < Duration::from_secs(1) => format!("{}ms", span.as_millis()),
+        _ if tenths < 600 && tenths.is_multiple_of(10) => format!("{}s", tenths / 10),
+        _ if tenths < 600 => format!("{}.{}s", tenths / 10, tenths % 10),
+        ..HOUR => two(seconds, MINUTE, "m", 1, "s"),
+        HOUR..DAY => two(seconds, HOUR, "h", MINUTE, "m"),
+        DAY.. => two(seconds, DAY, "d", HOUR, "h"),
+    }
+}
+
+fn two(seconds: u64, large: u64, name: &str, small: u64, smaller: &str) -> String {
+    match (seconds / large, seconds % large / small) {
+        (whole, 0) => format!("{whole}{name}"),
+        (whole, rest) => format!("{whole}{name} {rest}{smaller}"),
+    }
+}
+
+/// `1 mail`, `2 mails`.
+pub(super) fn count(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+/// When the run began, by the server's time of day.
+pub(super) fn begin(outcome: &Outcome) -> Option<Wall> {
+    outcome.timeline.entries.first().map(|entry| entry.wall.minus(entry.at()))
+}
+
+/// When it ended, after the start: what was healed goes on after the script's end.
+pub(super) fn end(scenario: &Scenario, outcome: &Outcome) -> Duration {
+    outcome.timeline.entries.last().map_or(scenario.lasts, |entry| scenario.lasts.max(entry.at()))
+}
+
+/// What was played, in a line: how many experiments, for how long, and what was chosen.
+pub(super) fn setup(scenario: &Scenario) -> String {
+    let experiments = count(scenario.lab.experiments.len(), "experiment", "experiments");
+    let mut line = format!("{experiments}, {}, seed {}", span(scenario.lasts), scenario.seed);
+    for (name, value) in &scenario.settings {
+        line.push_str(&format!(", {name}={value}"));
+    }
+    line
+}
+
+/// A promise by the name that programs know it by.
+pub(super) const fn promise(promise: Promise) -> &'static str {
+    match promise {
+        Promise::Health => "health",
+        Promise::OnlyStreamsDecide => "only_streams_decide",
+        Promise::DeadIsNotBookable => "dead_is_not_bookable",
+        Promise::BookAgrees => "book_agrees",
+        Promise::Mailed => "mailed",
+        Promise::PersonRespected => "person_respected",
+        Promise::Bounded => "bounded",
+    }
+}
+
+/// The promises that were broken and the expectations that were not met, a line each.
+#[must_use]
+pub fn failures(outcome: &Outcome) -> Vec<String> {
+    let broken = outcome.violations.iter().map(|broken| {
+        let promise = promise(broken.promise).replace('_', " ");
+        format!("promise broken ({promise}) at {}: {}", clock(broken.after), broken.what)
+    });
+    let unmet = outcome.unmet.iter();
+    let unmet = unmet.map(|unmet| format!("expectation not met at {}: {}", clock(unmet.at), unmet.what));
+    broken.chain(unmet).collect()
+}
+
+/// A text without what a terminal or a picture would take for a command.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_only_where_there_are_some() {
+        assert_eq!(clock(Duration::ZERO), "0:00:00");
+        assert_eq!(clock(Duration::from_millis(130_813)), "0:02:10.813");
+        assert_eq!(clock(Duration::from_secs(100 * 3_600)), "100:00:00");
+    }
+
+    #[test]
+    fn spans_are_told_in_at_most_two_units() {
+        for (millis, told) in [
+            (0, "0s"),
+            (781, "781ms"),
+            (10_000, "10s"),
+            (10_855, "10.9s"),
+            (59_960, "1m"),
+            (250_000, "4m 10s"),
+            (3_599_999, "1h"),
+            (7_500_000, "2h 5m"),
+            (86_400_000 * 3, "3d"),
+            (86_400_000 + 3_600_000, "1d 1h"),
+        ] {
+            assert_eq!(span(Duration::from_millis(millis)), told, "{millis}");
+        }
+    }
+
+    #[test]
+    fn a_text_cannot_command_a_terminal() {
+        assert_eq!(plain("a\u{1b}[31m\r\nb"), "a\u{fffd}[31m\u{fffd}\u{fffd}b");
+    }
+}
