@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::booking::Resource;
 use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
@@ -28,7 +30,7 @@ pub struct Experiment {
 }
 
 /// What the last check found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Whether startup is over, so that the rest is decided. Until then it is never healthy or available.
     pub decided: bool,
@@ -52,7 +54,7 @@ pub struct Stream {
 }
 
 /// What the last check made of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// Fresh, and transmitting when last seen.
     Ok,

@@ -22,6 +22,7 @@ mod name;
 mod note;
 mod outbox;
 mod report;
+mod saved;
 mod take_in;
 mod time;
 
@@ -35,10 +36,15 @@ pub use event::{Event, Issue};
 pub use experiment::{Experiment, Sighting, Standing, Stream, Verdict};
 pub use input::{Call, Delivered, Failure, FailureKind, Input, Lasting, MailFailure};
 pub use link::Link;
+pub use mail::{Line, Summary};
 pub use manifest::{Availability, Manifest, Requirements};
 pub use monitor::Monitor;
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
 pub use note::Note;
 pub use outbox::Outbox;
 pub use report::{Connection, Report, Traffic, Transmitted};
+pub use saved::{
+    Change, EventKey, ExperimentRecord, LetterRecord, Saved, SavedAlert, SavedExperiment, SavedManifest,
+    StreamRecord,
+};
 pub use time::{Now, Time, Wall};
