@@ -1,0 +1,41 @@
+//! The store: what a restart must not lose, in one SQLite file.
+//!
+//! Each [`save`](crate::Store::save) is one transaction that is on the disk when it is answered. It
+//! runs on a thread of its own, so a slow disk delays nothing else.
+
+mod history;
+mod model;
+mod place;
+mod rows;
+mod schema;
+mod sqlite;
+
+pub use history::History;
+pub use model::Model;
+pub use sqlite::{Refusal, SqliteStore};
+
+use std::path::Path;
+
+use status_core::{Failure, FailureKind};
+
+/// What SQLite said, with what to do about it.
+fn failure(path: &Path, doing: &str, error: &rusqlite::Error) -> Failure {
+    use rusqlite::ErrorCode;
+    let hint = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ": make room on the disk",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            ": the file and its folder must be writable for this user"
+        }
+        Some(ErrorCode::CannotOpen) => ": the folder must exist and be writable for this user",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ": another program writes to it",
+        Some(_) | None => "",
+    };
+    let detail = format!("the store {} cannot be {doing}: {error}{hint}", path.display());
+    Failure { kind: FailureKind::Refused, detail }
+}
+
+/// Whether the file itself is broken, so that it is of no use any more.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode;
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
