@@ -228,6 +228,15 @@ impl FakeStore {
     pub fn fail(&self, trouble: Option<Failure>) {
         locked(&self.0).trouble = trouble;
     }
+
+    /// What [`load`](Store::load) gives, at once.
+    #[must_use]
+    pub fn load_now(&self, events: usize) -> Saved {
+        let mut shelves = locked(&self.0);
+        // Whoever starts with what is there has missed nothing.
+        shelves.missed = false;
+        shelves.model.saved(events)
+    }
 }
 
 #[async_trait]

@@ -12,7 +12,7 @@ use status_adapters::clock::SystemClock;
 use status_adapters::fake::FakeStore;
 use status_adapters::store::{History, Refusal, SqliteStore};
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, LetterRecord,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, LetterRecord, Mail,
     Manifest, Requirements, Saved, SavedAlert, SavedManifest, Standing, StreamRecord, Summary, SystemAlert,
     Verdict, Wall,
 };
@@ -68,7 +68,11 @@ fn letter(id: &str, tries: u32) -> Change {
         newest: wall(3),
         tries,
         summary: Summary { when: wall(2), ..Summary::default() },
-        sealed: (tries > 0).then(|| ("lab 1 new health events".to_owned(), "text\n".to_owned())),
+        sealed: (tries > 0).then(|| Mail {
+            id: id.into(),
+            subject: "lab 1 new health events".to_owned(),
+            body: "text\n".to_owned(),
+        }),
         trouble: None,
     })
 }

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use crate::action::Mail;
 use crate::alert::SystemAlert;
 use crate::event::Event;
 use crate::experiment::{Standing, Verdict};
@@ -62,6 +63,11 @@ pub enum Change {
         subject: String,
         /// Who does not have it and why; `None` if everybody has it.
         trouble: Option<String>,
+    },
+    /// A mail is none any more: what it was to tell, another tells.
+    LetterJoined {
+        /// Which mail.
+        id: SmolStr,
     },
     /// What is older leaves the history, but for the newest `keep` events of each experiment.
     Prune {
@@ -140,9 +146,8 @@ pub struct LetterRecord {
     pub tries: u32,
     /// What it tells.
     pub summary: Summary,
-    /// Subject and text, if it was handed to the mail server with these and may have been taken: then
-    /// it is sent exactly so again.
-    pub sealed: Option<(String, String)>,
+    /// The mail, if the mail server may have it: then it is sent exactly so again.
+    pub sealed: Option<Mail>,
     /// Why it was not sent when it was last tried.
     pub trouble: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use status_adapters::wire::duration;
 
 /// Watches a remote lab's equipment, takes what is broken out of booking, and mails what changed.
 #[derive(Debug, Parser)]
@@ -15,7 +18,7 @@ pub struct Cli {
 }
 
 /// What the program can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Do the job, with the settings from the environment
     ///
@@ -37,6 +40,39 @@ Exit codes: 0 stopped by a signal, 1 something failed, 2 the settings or the com
         #[arg(long, value_name = "N", default_value_t = 0)]
         port: u16,
     },
+    /// Print the changes in health that the store has kept
+    ///
+    /// Reads the store that STATUS_STORE names, also while the server runs, and changes nothing in it.
+    #[command(after_help = "\
+Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command line is wrong.")]
+    History(HistoryArgs),
+}
+
+/// What `status history` is to print.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct HistoryArgs {
+    /// Only of this experiment, such as pend00
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+    /// Only what is younger than this, such as 12h or 7d
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub since: Option<Duration>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = HistoryFormat::Table)]
+    pub format: HistoryFormat,
+}
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HistoryFormat {
+    /// A line for each, for people.
+    Table,
+    /// One JSON array, for programs.
+    Json,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration::parse_setting(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -62,6 +98,14 @@ mod tests {
         assert_eq!(read("status demo"), Ok(Command::Demo { port: 0 }));
         assert_eq!(read("status demo --port 8080"), Ok(Command::Demo { port: 8080 }));
         assert_eq!(read("status --version"), Err(ErrorKind::DisplayVersion));
+        let args = HistoryArgs {
+            experiment: Some("pend00".into()),
+            since: Some(Duration::from_secs(7 * 24 * 3600)),
+            format: HistoryFormat::Json,
+        };
+        let line = "status history --experiment pend00 --since 7d --format json";
+        assert_eq!(read(line), Ok(Command::History(args)));
+        assert!(read("status history --since yesterday").is_err());
         for bad in ["status sreve", "status serve --port 1", "status demo --port 65536"] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -347,6 +347,7 @@ impl World {
                 }
                 Some(Input::MailSent { call, mail: mail.id, outcome })
             }
+            Action::Save { call, .. } => Some(Input::Saved { call, outcome: Ok(()) }),
             Action::LogHealth | Action::Note(_) => None,
         }
     }

@@ -18,6 +18,18 @@ use std::path::Path;
 
 use status_core::{Failure, FailureKind};
 
+/// A name for this life of the server that no other life has had or will have.
+///
+/// It is drawn anew at each start, and not kept: so it is unlike all others even where a store was
+/// lost, or was put back from a copy.
+#[must_use]
+pub fn new_life() -> String {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; 8];
+    ring::rand::SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What SQLite said, with what to do about it.
 fn failure(path: &Path, doing: &str, error: &rusqlite::Error) -> Failure {
     use rusqlite::ErrorCode;

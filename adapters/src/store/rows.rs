@@ -41,6 +41,7 @@ pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<(
                        ON CONFLICT (id) DO NOTHING";
             run(to, sql, params![id.as_str(), millis(*when), subject, trouble])
         }
+        Change::LetterJoined { id } => run(to, "DELETE FROM letters WHERE id = ?1", [id.as_str()]),
         Change::Prune { before, keep } => prune(to, *before, *keep),
     }
 }
@@ -52,7 +53,7 @@ fn write_event(
     event: &Event,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO events (life, number, experiment, at, event) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT (life, number) DO NOTHING";
+               ON CONFLICT (life, number) DO UPDATE SET forgotten = 0";
     let number = i64::try_from(key.number).unwrap_or(i64::MAX);
     run(to, sql, params![key.life.as_str(), number, experiment.as_str(), millis(event.when), text(event)])
 }

@@ -81,6 +81,14 @@ impl SqliteStore {
         Ok(Self(Arc::new(Mutex::new(desk))))
     }
 
+    /// What [`load`](Store::load) gives, at once: for the start, when there is nothing else to do.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub fn load_now(&self, events: usize) -> Result<Saved, Failure> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).load(events)
+    }
+
     async fn on_desk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Desk) -> Result<T, Failure> + Send + 'static,
