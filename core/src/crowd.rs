@@ -14,7 +14,7 @@ const STREAMS_EACH: usize = 10;
 /// What was refused because there is too much already.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
-    /// How many streams the last check counted.
+    /// How many streams the last check counted, and those that came since.
     streams: usize,
     /// What the newest snapshot of relay and jump and the newest manifest named in vain.
     refused: [Refused; 3],
@@ -41,10 +41,14 @@ impl Crowd {
         *self.of(source) = Refused::default();
     }
 
-    /// Whether one more experiment, or one more stream, may come.
-    pub(crate) fn has_room(&self, experiments: usize, config: &Config) -> bool {
-        experiments < config.max_experiments
-            && self.streams < config.max_experiments.saturating_mul(STREAMS_EACH)
+    /// Whether one more stream may come.
+    pub(crate) fn has_room(&self, config: &Config) -> bool {
+        self.streams < config.max_experiments.saturating_mul(STREAMS_EACH)
+    }
+
+    /// So many streams have come.
+    pub(crate) fn came(&mut self, streams: usize) {
+        self.streams += streams;
     }
 
     /// A name is refused.

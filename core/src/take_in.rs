@@ -66,10 +66,11 @@ impl Monitor {
             if feed == Feed::Relay {
                 report_elsewhere(&mut self.experiments, &self.book, report, now.time, snapshot);
             }
-            let room = self.crowd.has_room(self.experiments.len(), &self.config);
+            let room = feed == Feed::Jump || self.crowd.has_room(&self.config);
+            let more = self.experiments.len() < self.config.max_experiments;
             let experiment = match self.experiments.get_mut(name) {
-                Some(known) if feed == Feed::Jump || room || known.knows(&report.topic) => known,
-                None if room => {
+                Some(known) if room || known.knows(&report.topic) => known,
+                None if room && more => {
                     self.experiments.entry(name.into()).or_insert_with(|| Experiment::new(now.time))
                 }
                 Some(_) | None => {
@@ -77,10 +78,12 @@ impl Monitor {
                     continue;
                 }
             };
+            let before = experiment.streams().len();
             match feed {
                 Feed::Relay => experiment.stream_reported(report, now.time, snapshot),
                 Feed::Jump => experiment.jump_reported(report, now.time, snapshot),
             }
+            self.crowd.came(experiment.streams().len() - before);
         }
         true
     }
