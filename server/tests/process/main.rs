@@ -9,4 +9,5 @@ mod pause;
 mod refusals;
 mod secrets;
 mod stop;
+mod store;
 mod support;
