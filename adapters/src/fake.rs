@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use status_core::{
-    Availability, Delivered, Failure, FailureKind, Mail, MailFailure, Manifest, Now, Report, ResourceName,
-    Wall,
+    Availability, Change, Delivered, Event, ExperimentName, Failure, FailureKind, Mail, MailFailure,
+    Manifest, Now, Report, ResourceName, Saved, Wall,
 };
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::{Book, FeedSource, Mailer};
+use crate::store::Model;
+use crate::{Book, FeedSource, Mailer, Store};
 
 /// A clock that goes on when it is told to.
 #[derive(Debug, Default)]
@@ -207,6 +208,67 @@ impl Mailer for FakeMailer {
         let mut post = locked(&self.0);
         post.sent.push(mail.clone());
         post.answer.clone().unwrap_or_else(|| Ok(Delivered::default()))
+    }
+}
+
+/// A store in memory. It outlives whoever uses it, as a file does.
+#[derive(Debug, Default)]
+pub struct FakeStore(Mutex<Shelves>);
+
+#[derive(Debug, Default)]
+struct Shelves {
+    model: Model,
+    trouble: Option<Failure>,
+    /// Whether something may have been missed, so that all is to be written anew.
+    missed: bool,
+}
+
+impl FakeStore {
+    /// Nothing can be written, for this reason, until this is called with `None`.
+    pub fn fail(&self, trouble: Option<Failure>) {
+        locked(&self.0).trouble = trouble;
+    }
+
+    /// What [`load`](Store::load) gives, at once.
+    #[must_use]
+    pub fn load_now(&self, events: usize) -> Saved {
+        let mut shelves = locked(&self.0);
+        // Whoever starts with what is there has missed nothing.
+        shelves.missed = false;
+        shelves.model.saved(events)
+    }
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    async fn load(&self, events: usize) -> Result<Saved, Failure> {
+        Ok(locked(&self.0).model.saved(events))
+    }
+
+    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
+        let mut shelves = locked(&self.0);
+        if let Some(trouble) = &shelves.trouble {
+            let trouble = trouble.clone();
+            shelves.missed = true;
+            return Err(trouble);
+        }
+        if shelves.missed && changes.first() != Some(&Change::Anew) {
+            let detail = "the store missed something: write it anew".to_owned();
+            return Err(Failure { kind: FailureKind::Refused, detail });
+        }
+        shelves.missed = false;
+        changes.into_iter().for_each(|change| shelves.model.apply(change));
+        Ok(())
+    }
+
+    async fn history(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
+        let shelves = locked(&self.0);
+        let found = shelves.model.history(experiment, since);
+        Ok(found.map(|(name, event)| (name.clone(), event.clone())).collect())
     }
 }
 

@@ -16,6 +16,7 @@ pub mod mail;
 pub mod repeated;
 pub mod secrets;
 pub mod service;
+pub mod store;
 mod tls;
 pub mod token;
 pub mod wire;
@@ -25,7 +26,10 @@ pub use crypto::install_crypto;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use status_core::{Availability, Delivered, Failure, Mail, MailFailure, Manifest, Report, ResourceName};
+use status_core::{
+    Availability, Change, Delivered, Event, ExperimentName, Failure, Mail, MailFailure, Manifest, Report,
+    ResourceName, Saved, Wall,
+};
 use tokio::sync::mpsc;
 
 /// Book: which resources there are, and whether they can be booked.
@@ -72,4 +76,31 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     /// Why the mail server did not take it, and whether trying again may help.
     async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure>;
+}
+
+/// The store: what a restart must not lose.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Reads all that was saved, with the newest `events` of each experiment.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    async fn load(&self, events: usize) -> Result<Saved, Failure>;
+
+    /// Writes changes down, in their order: all of them, so that a power cut can't undo it, or none.
+    ///
+    /// # Errors
+    /// Why it could not be written. After that, the next changes must begin with
+    /// [`Change::Anew`], since the file may be another one then.
+    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure>;
+
+    /// Reads every event from a time on, of one experiment or all, in the order in which they happened.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    async fn history(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<Vec<(ExperimentName, Event)>, Failure>;
 }

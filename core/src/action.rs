@@ -1,6 +1,7 @@
 //! What the core asks of the world.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use smol_str::SmolStr;
 use crate::input::Call;
 use crate::name::{Feed, ResourceName};
 use crate::note::Note;
+use crate::saved::Change;
 
 /// One thing to do. Whoever performs it neither retries nor decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +65,14 @@ pub enum Action {
         call: Call,
         /// What to send.
         mail: Mail,
+    },
+    /// Write something down, so that the next life of the server knows it. One is under way at a
+    /// time. Answered by [`Input::Saved`](crate::Input::Saved), always and once.
+    Save {
+        /// To be given back with the answer.
+        call: Call,
+        /// What to write down, in this order: all of it or nothing.
+        changes: Vec<Change>,
     },
     /// Log the whole state as one line. Not answered.
     LogHealth,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::name::Feed;
 use crate::note::Note;
+use crate::saved::SavedAlert;
 use crate::time::Wall;
 
 /// One thing that can be wrong with the services. While it lasts, it is in every mail; that it
@@ -22,6 +23,10 @@ pub enum SystemAlert {
     BookUnreachable,
     /// Book has no manifest: it was restarted, and nobody has uploaded one yet.
     ManifestEmpty,
+    /// What a restart must not lose cannot be written down.
+    StoreBroken,
+    /// More is named than `STATUS_MAX_EXPERIMENTS` allows.
+    TooManyNames,
 }
 
 impl fmt::Display for SystemAlert {
@@ -30,6 +35,8 @@ impl fmt::Display for SystemAlert {
             Self::Silent(feed) => write!(f, "{feed} is silent"),
             Self::BookUnreachable => f.write_str("book cannot be asked"),
             Self::ManifestEmpty => f.write_str("book has no manifest"),
+            Self::StoreBroken => f.write_str("the store cannot be written"),
+            Self::TooManyNames => f.write_str("too many experiments"),
         }
     }
 }
@@ -41,18 +48,40 @@ pub struct Alerts {
     /// Those that ended since the last mail was written.
     cleared: Vec<(SystemAlert, Wall)>,
     news: bool,
+    /// Whether the store has something else.
+    pub(crate) changed: bool,
 }
 
 #[derive(Debug)]
 struct Standing {
     detail: String,
     since: Wall,
+    /// Whether it stood before the server was restarted, and nothing has shown since that it does.
+    carried: bool,
 }
 
 impl Alerts {
     /// Each that stands, what exactly is the matter, and since when.
     pub fn iter(&self) -> impl Iterator<Item = (SystemAlert, &str, Wall)> {
         self.standing.iter().map(|(alert, standing)| (*alert, standing.detail.as_str(), standing.since))
+    }
+
+    /// The alerts that stood before the server was restarted.
+    pub(crate) fn resumed(saved: Vec<SavedAlert>) -> Self {
+        let standing = saved
+            .into_iter()
+            .map(|SavedAlert { alert, detail, since }| (alert, Standing { detail, since, carried: true }));
+        Self { standing: standing.collect(), ..Self::default() }
+    }
+
+    /// Whether an alert stood before the server was restarted, and nothing has shown since that it does.
+    pub(crate) fn is_carried(&self, alert: SystemAlert) -> bool {
+        self.standing.get(&alert).is_some_and(|standing| standing.carried)
+    }
+
+    /// As they are written down.
+    pub(crate) fn record(&self) -> Vec<SavedAlert> {
+        self.iter().map(|(alert, detail, since)| SavedAlert { alert, detail: detail.into(), since }).collect()
     }
 
     /// Raises or clears an alert: `detail` says what is the matter, if something is. What is said
@@ -68,17 +97,23 @@ impl Alerts {
             Some(detail) if !self.standing.contains_key(&alert) => {
                 let detail = detail();
                 actions.push(Action::Note(Note::AlertRaised { alert, detail: detail.clone() }));
-                self.standing.insert(alert, Standing { detail, since: now });
+                self.standing.insert(alert, Standing { detail, since: now, carried: false });
                 self.news = true;
+                self.changed = true;
             }
             None => {
                 if let Some(over) = self.standing.remove(&alert) {
                     actions.push(Action::Note(Note::AlertCleared { alert }));
                     self.cleared.push((alert, over.since));
                     self.news = true;
+                    self.changed = true;
                 }
             }
-            Some(_) => {}
+            Some(_) => {
+                if let Some(standing) = self.standing.get_mut(&alert) {
+                    standing.carried = false;
+                }
+            }
         }
     }
 

@@ -59,6 +59,11 @@ impl Book {
         }
     }
 
+    /// It had no manifest when the server's last life ended, or it had one.
+    pub(crate) fn resumed(&mut self, empty: bool) {
+        self.empty = empty;
+    }
+
     /// When book last gave a manifest; `None` if it never has.
     #[must_use]
     pub fn manifest_at(&self) -> Option<Wall> {

@@ -48,20 +48,31 @@ impl Monitor {
     /// Judges every experiment, keeps what is new in its history, and returns it. What nothing has
     /// named for long is forgotten in the same pass, so that each experiment is touched once.
     fn judge(&mut self, actions: &mut Vec<Action>) -> Vec<Line> {
-        let Self { config, now, started, experiments, book, check_due, .. } = self;
+        let Self { config, now, started, experiments, book, keeping, crowd, check_due, .. } = self;
+        crowd.counted_anew();
         let policy = config.book_override;
         let mut news = Vec::new();
         experiments.retain(|name, experiment| {
             if forget(name, experiment, now.time, config, check_due, actions) {
+                if let Some(keeping) = keeping {
+                    keeping.forgot(name);
+                }
                 return false;
             }
             experiment.judge(now.time, *started, config, check_due);
             let verdict = experiment.verdict();
             if let Some(event) = experiment.add_event(now.wall, config.events) {
                 news.push(Line::new(name, experiment, event.issues.to_vec()));
+                if let Some(keeping) = keeping {
+                    keeping.happened(experiment);
+                }
                 let (experiment, available) = (name.clone(), verdict.available);
                 actions.push(Action::Note(Note::Event { experiment, event, available }));
             }
+            if let Some(keeping) = keeping {
+                keeping.judged(name, experiment, now.time);
+            }
+            crowd.counts(experiment);
             for resource in &mut experiment.resources {
                 resource.decide(verdict.decided);
                 actions.extend(resource.note_hold(policy).map(Action::Note));
@@ -74,7 +85,7 @@ impl Monitor {
 
     /// Raises and clears system alerts.
     fn judge_services(&mut self, actions: &mut Vec<Action>) {
-        let Self { config, now, started, alerts, book, check_due, .. } = self;
+        let Self { config, now, started, alerts, book, keeping, crowd, check_due, .. } = self;
         let startup_over = started.plus(config.startup);
         for link in [&self.relay, &self.jump] {
             let silent = now.time >= startup_over && link.is_silent(now.time, *started);
@@ -82,18 +93,29 @@ impl Monitor {
                 let why = link.trouble().map(|trouble| alloc::format!(" ({trouble})")).unwrap_or_default();
                 alloc::format!("no snapshot for more than {:?}{why}", config.last_checked)
             };
-            alerts.set(SystemAlert::Silent(link.feed()), silent.then_some(detail), now.wall, actions);
+            let alert = SystemAlert::Silent(link.feed());
+            // One that stood before a restart stands until the feed speaks, or had the time to.
+            if now.time >= startup_over || link.last_snapshot().is_some() || !alerts.is_carried(alert) {
+                alerts.set(alert, silent.then_some(detail), now.wall, actions);
+            }
             if !silent {
                 let at = link.silent_at(*started).max(startup_over);
                 check_due.no_later_than(at, Timer::Silent(link.feed()));
             }
         }
         let detail = book.cannot_be_asked().map(|trouble| || String::from(trouble.detail.as_str()));
-        alerts.set(SystemAlert::BookUnreachable, detail, now.wall, actions);
+        let unknown = book.manifest_at().is_none() || now.time < startup_over;
+        if detail.is_some() || !unknown || !alerts.is_carried(SystemAlert::BookUnreachable) {
+            alerts.set(SystemAlert::BookUnreachable, detail, now.wall, actions);
+        }
         let detail = || {
             String::from("it was restarted, perhaps: upload the manifest; until then no availability is set")
         };
         alerts.set(SystemAlert::ManifestEmpty, book.is_empty().then_some(detail), now.wall, actions);
+        let detail = keeping.as_ref().and_then(|keeping| keeping.broken(now.time)).map(|detail| || detail);
+        alerts.set(SystemAlert::StoreBroken, detail, now.wall, actions);
+        let detail = crowd.refused(config).map(|detail| || detail);
+        alerts.set(SystemAlert::TooManyNames, detail, now.wall, actions);
     }
 
     /// Writes the one mail of a check with news.
@@ -101,9 +123,7 @@ impl Monitor {
         if self.config.mail.is_none() {
             return;
         }
-        let ill = |(_, experiment): &(&ExperimentName, &Experiment)| {
-            experiment.verdict().decided && !experiment.verdict().healthy
-        };
+        let ill = |(_, experiment): &(&ExperimentName, &Experiment)| experiment.is_ill();
         let problems = self.experiments.iter().filter(ill);
         let summary = Summary {
             when: self.now.wall,

@@ -19,6 +19,10 @@ pub struct Config {
     pub events: usize,
     /// `STATUS_HEALTH_LOG_EVERY`: how often the whole state is logged.
     pub log_every: Duration,
+    /// `STATUS_HISTORY_KEEP`: how long the store keeps events.
+    pub history_keep: Duration,
+    /// `STATUS_MAX_EXPERIMENTS`: beyond so many, new names are refused.
+    pub max_experiments: usize,
     /// `STATUS_FORGET_AFTER`: what nothing has named for so long is forgotten.
     pub forget_after: Duration,
     /// `STATUS_QUERY_BOOK_EVERY`: how often the manifest is read.
@@ -63,6 +67,8 @@ impl Default for Config {
             startup: MINUTE,
             events: 100,
             log_every: 10 * MINUTE,
+            history_keep: 400 * DAY,
+            max_experiments: 10_000,
             forget_after: 7 * DAY,
             query_book_every: 15 * MINUTE,
             reconnect_relay_every: DAY,

@@ -37,6 +37,8 @@ pub enum Timer {
     Connect(Feed),
     /// A mail is to be tried again.
     Mail,
+    /// Something is to be written down, again or because it is time to.
+    Save,
     /// The whole state is to be logged.
     LogHealth,
 }

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::booking::Resource;
 use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
@@ -15,22 +17,35 @@ use crate::time::{Now, Time, Wall};
 /// What is known of one experiment.
 #[derive(Debug)]
 pub struct Experiment {
-    first_named: Time,
+    pub(crate) first_named: Time,
     /// When a feed, or a manifest that has been replaced since, last named it.
-    last_named: Time,
+    pub(crate) last_named: Time,
     pub(crate) in_manifest_at: Option<Wall>,
     pub(crate) resources: Vec<Resource>,
     /// In the order of their topics.
-    streams: Vec<Stream>,
+    pub(crate) streams: Vec<Stream>,
     jump: Option<Sighting>,
-    events: VecDeque<Event>,
-    verdict: Verdict,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) verdict: Verdict,
+    /// Whether the verdict is the one of the server's last life, until startup is over.
+    pub(crate) carried: bool,
+    pub(crate) written: Written,
+}
+
+/// What of an experiment the store has.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// When it was last written down; `None` if it has changed since.
+    pub(crate) at: Option<Time>,
+    /// The numbers of the newest events, as far as the store does not have them.
+    pub(crate) unwritten: VecDeque<u64>,
 }
 
 /// What the last check found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Whether startup is over, so that the rest is decided. Until then it is never healthy or available.
+    /// Whether startup is over, so that the rest is decided. Until then it is as it was before the
+    /// server was restarted, and what is new is never healthy or available.
     pub decided: bool,
     /// Whether jump and every stream are ok.
     pub healthy: bool,
@@ -43,16 +58,16 @@ pub struct Verdict {
 /// One stream of an experiment.
 #[derive(Debug)]
 pub struct Stream {
-    topic: Topic,
-    required: bool,
+    pub(crate) topic: Topic,
+    pub(crate) required: bool,
     /// When a manifest that has been replaced since last required it, or it was first seen.
-    named: Time,
-    sighting: Option<Sighting>,
-    standing: Standing,
+    pub(crate) named: Time,
+    pub(crate) sighting: Option<Sighting>,
+    pub(crate) standing: Standing,
 }
 
 /// What the last check made of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// Fresh, and transmitting when last seen.
     Ok,
@@ -86,6 +101,8 @@ impl Experiment {
             jump: None,
             events: VecDeque::new(),
             verdict: Verdict::default(),
+            carried: false,
+            written: Written::default(),
         }
     }
 
@@ -142,6 +159,11 @@ impl Experiment {
         issues
     }
 
+    /// Whether a stream of it has this topic.
+    pub(crate) fn knows(&self, topic: &Topic) -> bool {
+        find(&self.streams, topic).is_ok()
+    }
+
     /// Takes in what relay says of one of its streams, in the `snapshot`th snapshot.
     pub(crate) fn stream_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
@@ -187,6 +209,14 @@ impl Experiment {
 
     /// Finds a verdict for now, and brings `deadline` forward to when it could change by itself.
     pub(crate) fn judge(&mut self, now: Time, started: Time, config: &Config, deadline: &mut Deadline) {
+        let decided_at = self.first_named.max(started).plus(config.startup);
+        self.carried &= now < decided_at;
+        if self.carried {
+            deadline.no_later_than(decided_at, Timer::Startup);
+            return;
+        }
+        let before = self.verdict;
+        let mut changed = false;
         let is_fresh = |sighting: &Sighting| now.since(sighting.seen) <= config.last_checked;
         let mut oldest_fresh: Option<Time> = None;
         let mut see = |sighting: &Sighting| {
@@ -199,16 +229,17 @@ impl Experiment {
                 .as_ref()
                 .filter(|sighting| is_fresh(sighting))
                 .inspect(|sighting| see(sighting));
-            stream.standing = match fresh {
+            let standing = match fresh {
                 None => Standing::Missing,
                 Some(sighting) if sighting.transmitted.is_within(config.last_active) => Standing::Ok,
                 Some(_) => Standing::Silent,
             };
+            changed |= standing != stream.standing;
+            stream.standing = standing;
         }
         if let Some(seen) = oldest_fresh {
             deadline.no_later_than(seen.past(config.last_checked), Timer::Stale);
         }
-        let decided_at = self.first_named.max(started).plus(config.startup);
         self.verdict = Verdict { jump_ok, ..Verdict::default() };
         if now < decided_at {
             deadline.no_later_than(decided_at, Timer::Startup);
@@ -217,6 +248,14 @@ impl Experiment {
         self.verdict.decided = true;
         self.verdict.healthy = jump_ok && self.streams.iter().all(Stream::is_ok);
         self.verdict.available = self.judge_resources();
+        if changed || self.verdict != before {
+            self.written.at = None;
+        }
+    }
+
+    /// Whether it is known to be not well: as the last check decided, or as it was before a restart.
+    pub(crate) fn is_ill(&self) -> bool {
+        (self.verdict.decided || self.carried) && !self.verdict.healthy
     }
 
     /// Judges each resource by its own required streams. Returns whether all of them are well, and
@@ -250,6 +289,7 @@ impl Experiment {
         while self.events.len() > keep.max(1) {
             self.events.pop_front();
         }
+        self.written.at = None;
         Some(event)
     }
 
@@ -277,6 +317,7 @@ impl Experiment {
             }
             keep
         });
+        self.written.at = None;
         forgotten
     }
 
@@ -290,6 +331,7 @@ impl Experiment {
                 standing: Standing::Missing,
             };
             self.streams.insert(at, stream);
+            self.written.at = None;
             at
         });
         &mut self.streams[at]

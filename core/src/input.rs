@@ -66,6 +66,13 @@ pub enum Input {
         /// What the mail server made of it.
         outcome: Result<Delivered, MailFailure>,
     },
+    /// Answers [`Action::Save`](crate::Action::Save).
+    Saved {
+        /// Which call this answers.
+        call: Call,
+        /// Whether all of it is written down. After a failure nothing is known: it may be.
+        outcome: Result<(), Failure>,
+    },
 }
 
 /// Tells one request of the core from another, so that a late or doubled answer is known as such.

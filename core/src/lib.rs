@@ -10,10 +10,12 @@ mod book;
 mod booking;
 mod check;
 mod config;
+mod crowd;
 mod deadline;
 mod event;
 mod experiment;
 mod input;
+mod keeping;
 mod link;
 mod mail;
 mod manifest;
@@ -22,6 +24,8 @@ mod name;
 mod note;
 mod outbox;
 mod report;
+mod resume;
+mod saved;
 mod take_in;
 mod time;
 
@@ -34,11 +38,17 @@ pub use deadline::{Deadline, Timer};
 pub use event::{Event, Issue};
 pub use experiment::{Experiment, Sighting, Standing, Stream, Verdict};
 pub use input::{Call, Delivered, Failure, FailureKind, Input, Lasting, MailFailure};
+pub use keeping::Keeping;
 pub use link::Link;
+pub use mail::{Line, Summary};
 pub use manifest::{Availability, Manifest, Requirements};
 pub use monitor::Monitor;
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
 pub use note::Note;
 pub use outbox::Outbox;
 pub use report::{Connection, Report, Traffic, Transmitted};
+pub use saved::{
+    Change, EventKey, ExperimentRecord, LetterRecord, Saved, SavedAlert, SavedExperiment, SavedManifest,
+    StreamRecord,
+};
 pub use time::{Now, Time, Wall};

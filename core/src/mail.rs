@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::alert::SystemAlert;
 use crate::config::MailText;
 use crate::event::Issue;
@@ -12,31 +14,35 @@ use crate::name::ExperimentName;
 use crate::time::Wall;
 
 /// How one experiment stands: a line of a mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) experiment: ExperimentName,
-    pub(crate) healthy: bool,
-    pub(crate) available: bool,
-    pub(crate) issues: Vec<Issue>,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Whose line it is.
+    pub experiment: ExperimentName,
+    /// Whether all is well.
+    pub healthy: bool,
+    /// Whether it can be booked.
+    pub available: bool,
+    /// What is wrong, in order.
+    pub issues: Vec<Issue>,
 }
 
 /// Everything that a mail tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Summary {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
     /// When the newest thing in it happened.
-    pub(crate) when: Wall,
+    pub when: Wall,
     /// System alerts that stand, with what exactly is the matter and since when.
-    pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
+    pub alerts: Vec<(SystemAlert, String, Wall)>,
     /// System alerts that are over, in the order in which they ended.
-    pub(crate) cleared: Vec<(SystemAlert, Wall)>,
+    pub cleared: Vec<(SystemAlert, Wall)>,
     /// System alerts that were over earlier and are only counted, since there are too many.
-    pub(crate) more_cleared: usize,
+    pub more_cleared: usize,
     /// New events, in the order in which they happened.
-    pub(crate) events: Vec<Line>,
+    pub events: Vec<Line>,
     /// New events that are only counted, since there are too many.
-    pub(crate) more_events: usize,
+    pub more_events: usize,
     /// Every experiment that is not healthy.
-    pub(crate) problems: Vec<Line>,
+    pub problems: Vec<Line>,
 }
 
 /// How many events one mail lists; the rest is only counted.

@@ -3,14 +3,18 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use smol_str::format_smolstr;
+
 use crate::action::Action;
 use crate::alert::Alerts;
 use crate::book::Book;
 use crate::booking::{Request, Resource};
 use crate::config::Config;
+use crate::crowd::Crowd;
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
 use crate::input::{Call, Input};
+use crate::keeping::Keeping;
 use crate::link::Link;
 use crate::name::{ExperimentName, Feed, ResourceName};
 use crate::note::Note;
@@ -29,6 +33,9 @@ pub struct Monitor {
     pub(crate) book: Book,
     pub(crate) alerts: Alerts,
     pub(crate) outbox: Outbox,
+    /// What the store has; `None` if there is no store.
+    pub(crate) keeping: Option<Keeping>,
+    pub(crate) crowd: Crowd,
     pub(crate) pause: Option<Pause>,
     pub(crate) log_due: Time,
     pub(crate) calls: u64,
@@ -46,7 +53,7 @@ pub(crate) struct Pause {
 }
 
 impl Monitor {
-    /// A monitor that starts now and knows nothing.
+    /// A monitor that starts now and knows nothing, and that writes nothing down.
     #[must_use]
     pub fn new(config: Config, now: Now) -> Self {
         let started = now.time;
@@ -59,7 +66,9 @@ impl Monitor {
             jump: link(Feed::Jump, config.reconnect_jump_every),
             book: Book::new(started),
             alerts: Alerts::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis())),
+            keeping: None,
+            crowd: Crowd::default(),
             pause: None,
             log_due: started.plus(config.log_every),
             calls: 0,
@@ -144,6 +153,12 @@ impl Monitor {
         &self.outbox
     }
 
+    /// What the store has; `None` if there is no store.
+    #[must_use]
+    pub fn keeping(&self) -> Option<&Keeping> {
+        self.keeping.as_ref()
+    }
+
     /// Whether nothing is judged, since the server slept and does not know what happened.
     #[must_use]
     pub fn is_paused(&self) -> bool {
@@ -175,12 +190,15 @@ impl Monitor {
         self.relay.slept(time, actions);
         self.jump.slept(time, actions);
         self.outbox.slept(overslept);
+        if let Some(keeping) = &mut self.keeping {
+            keeping.slept(time);
+        }
         self.pause = Some(Pause { woke: time, heard: [self.relay.snapshots(), self.jump.snapshots()] });
     }
 
     /// Compares what is with what should be, and asks for the difference.
     fn pursue(&mut self, actions: &mut Vec<Action>) {
-        let Self { now, calls, relay, jump, book, experiments, outbox, config, .. } = self;
+        let Self { now, calls, relay, jump, book, experiments, config, .. } = self;
         let mut new_call = || {
             *calls += 1;
             Call(*calls)
@@ -201,9 +219,22 @@ impl Monitor {
                 }
             }
         }
-        if let Some(text) = &config.mail {
-            outbox.pursue(*now, text, new_call, actions);
+        self.pursue_mail(actions);
+    }
+
+    /// A mail is written down before it is sent, and what else has changed with it.
+    fn pursue_mail(&mut self, actions: &mut Vec<Action>) {
+        if let Some(text) = &self.config.mail {
+            self.outbox.prepare(self.now, text);
         }
+        self.save(actions);
+        let Self { now, calls, keeping, outbox, .. } = self;
+        let unwritten_too = keeping.as_ref().is_none_or(|keeping| keeping.lets_mails_through(now.time));
+        let new_call = || {
+            *calls += 1;
+            Call(*calls)
+        };
+        outbox.pursue(unwritten_too, new_call, actions);
     }
 
     fn set_deadline(&mut self) {
@@ -211,7 +242,12 @@ impl Monitor {
         self.relay.deadline(&mut deadline);
         self.jump.deadline(&mut deadline);
         self.book.deadline(&mut deadline);
-        self.outbox.deadline(&mut deadline);
+        if self.config.mail.is_some() {
+            self.outbox.deadline(&mut deadline);
+        }
+        if let Some(keeping) = &self.keeping {
+            keeping.deadline(self.now.time, &mut deadline);
+        }
         self.deadline = deadline;
     }
 }

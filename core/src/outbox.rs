@@ -13,6 +13,7 @@ use crate::deadline::{Deadline, Timer};
 use crate::input::{Call, Delivered, Lasting, MailFailure};
 use crate::mail::Summary;
 use crate::note::Note;
+use crate::saved::{Change, LetterRecord};
 use crate::time::{Now, Time, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
@@ -33,11 +34,16 @@ const LATE_AFTER: Duration = Duration::from_secs(60);
 /// sealed mail is through, but only so many may wait. So there are never more mails than those,
 /// one under way, and one that collects; and each is only so long, whatever happens and however
 /// long it takes.
-#[derive(Debug, Default)]
+///
+/// A mail is written down before it is sent, just as it is sent. If the server ends before the mail
+/// server's answer is written down, too, the next life of the server sends the same mail again.
+#[derive(Debug)]
 pub struct Outbox {
+    /// Which life of the server this is: part of each mail's identity.
+    life: SmolStr,
     /// In the order in which they were begun.
     letters: Vec<Letter>,
-    /// How many were begun: part of each one's identity.
+    /// How many were begun in this life: part of each one's identity.
     begun: u64,
 }
 
@@ -46,7 +52,7 @@ struct Letter {
     id: SmolStr,
     begun: Now,
     /// When the newest news in it came.
-    newest: Time,
+    newest: Now,
     tries: u32,
     state: State,
     /// What it tells; nothing any more once it is sealed.
@@ -56,10 +62,16 @@ struct Letter {
     /// Whether the mail server may have it, so that it must stay exactly as it was.
     sealed: bool,
     trouble: Option<String>,
+    /// Whether the store has it as it is.
+    written: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// To be sent as soon as it is written down: in this save, once one is under way.
+    Ready(Option<Call>),
+    /// Written down, or not to be waited for.
+    Written,
     /// The mail server is being told.
     Sending(Call),
     /// To be sent at this time.
@@ -67,6 +79,18 @@ enum State {
 }
 
 impl Outbox {
+    pub(crate) fn new(life: SmolStr) -> Self {
+        Self { life, letters: Vec::new(), begun: 0 }
+    }
+
+    /// The mails that an earlier life of the server could not send, to be tried at once.
+    pub(crate) fn resumed(life: SmolStr, saved: Vec<LetterRecord>, now: Now) -> Self {
+        let letters = saved.into_iter().map(|record| Letter::resumed(record, now)).collect();
+        let mut outbox = Self { letters, ..Self::new(life) };
+        outbox.join_open_letters();
+        outbox
+    }
+
     /// How many mails the mail server does not have yet.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -85,40 +109,92 @@ impl Outbox {
         self.letters.first().map(|letter| (letter.begun.wall, letter.trouble.as_deref()))
     }
 
+    /// Each mail that the mail server does not have yet, the oldest first: its identity, since when it
+    /// waits, how often it was tried, and why that was in vain.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, Wall, u32, Option<&str>)> {
+        self.letters
+            .iter()
+            .map(|letter| (letter.id.as_str(), letter.begun.wall, letter.tries, letter.trouble.as_deref()))
+    }
+
+    /// Whether the mail server is being told of one.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        self.letters.iter().any(|letter| matches!(letter.state, State::Sending(_)))
+    }
+
     /// Takes in news: in the mail that collects, else in a new one.
     pub(crate) fn add(&mut self, news: Summary, now: Now) {
         if let Some(letter) = self.letters.iter_mut().find(|letter| letter.collects()) {
-            letter.join(news, now.time);
+            letter.join(news, now);
             return;
         }
         self.begun += 1;
         let mut letter = Letter {
-            id: format_smolstr!("{}.{}.status", now.wall.as_millis(), self.begun),
+            id: format_smolstr!("{}.{}.status", self.life, self.begun),
             begun: now,
-            newest: now.time,
+            newest: now,
             tries: 0,
             state: State::Waiting(now.time),
             summary: Summary::default(),
             sent: None,
             sealed: false,
             trouble: None,
+            written: false,
         };
-        letter.join(news, now.time);
+        letter.join(news, now);
         self.letters.push(letter);
     }
 
-    /// Sends what is due, if nothing is under way.
+    /// Writes the text of what is due, if nothing is under way. From then on it stays as it is.
+    pub(crate) fn prepare(&mut self, now: Now, text: &MailText) {
+        let Some((at, _)) = self.next().filter(|(_, due)| *due <= now.time) else { return };
+        let letter = &mut self.letters[at];
+        letter.write(now, text);
+        letter.state = State::Ready(None);
+        letter.written = false;
+    }
+
+    /// Sends what is ready, if it is written down or does not have to be.
     pub(crate) fn pursue(
         &mut self,
-        now: Now,
-        text: &MailText,
+        unwritten_too: bool,
         new_call: impl FnOnce() -> Call,
         actions: &mut Vec<Action>,
     ) {
-        let Some((at, _)) = self.next().filter(|(_, due)| *due <= now.time) else { return };
-        let (call, letter) = (new_call(), &mut self.letters[at]);
+        let ready = |letter: &&mut Letter| match letter.state {
+            State::Written => true,
+            State::Ready(_) => unwritten_too,
+            State::Sending(_) | State::Waiting(_) => false,
+        };
+        let Some(letter) = self.letters.iter_mut().find(ready) else { return };
+        let Some(mail) = letter.sent.clone() else { return };
+        let call = new_call();
         letter.state = State::Sending(call);
-        actions.push(Action::SendMail { call, mail: letter.mail(now, text) });
+        actions.push(Action::SendMail { call, mail });
+    }
+
+    /// The mails that the store does not have as they are, or all.
+    pub(crate) fn records(&self, all: bool) -> impl Iterator<Item = LetterRecord> {
+        self.letters.iter().filter(move |letter| all || !letter.written).map(Letter::record)
+    }
+
+    /// All mails are being written down as they are.
+    pub(crate) fn being_written(&mut self, call: Call) {
+        for letter in &mut self.letters {
+            letter.written = true;
+            if letter.state == State::Ready(None) {
+                letter.state = State::Ready(Some(call));
+            }
+        }
+    }
+
+    /// They were written down, or could not be: a mail does not wait any longer.
+    pub(crate) fn was_written(&mut self, call: Call) {
+        let ready = State::Ready(Some(call));
+        if let Some(letter) = self.letters.iter_mut().find(|letter| letter.state == ready) {
+            letter.state = State::Written;
+        }
     }
 
     /// Takes in what the mail server made of a mail.
@@ -126,32 +202,35 @@ impl Outbox {
         &mut self,
         call: Call,
         outcome: Result<Delivered, MailFailure>,
-        now: Time,
+        now: Now,
         actions: &mut Vec<Action>,
-    ) {
+    ) -> Vec<Change> {
         let sending = State::Sending(call);
-        let Some(at) = self.letters.iter().position(|letter| letter.state == sending) else { return };
+        let Some(at) = self.letters.iter().position(|letter| letter.state == sending) else {
+            return Vec::new();
+        };
         let detail = match outcome {
             Ok(delivered) if delivered.refused.is_empty() => None,
             Ok(delivered) => Some(refusals(&delivered)),
             Err(failure) => {
-                if self.letters[at].try_again(&failure, now) {
-                    self.join_open_letters();
-                    return;
+                if self.letters[at].try_again(&failure, now.time) {
+                    return self.join_open_letters().into_iter().collect();
                 }
                 Some(failure.detail)
             }
         };
-        let Letter { sent, .. } = self.letters.remove(at);
-        if let (Some(detail), Some(Mail { subject, .. })) = (detail, sent) {
-            actions.push(Action::Note(Note::MailGivenUp { subject, detail }));
+        let Letter { id, sent, .. } = self.letters.remove(at);
+        let subject = sent.map(|mail| mail.subject).unwrap_or_default();
+        if let Some(detail) = detail.clone() {
+            actions.push(Action::Note(Note::MailGivenUp { subject: subject.clone(), detail }));
         }
+        alloc::vec![Change::LetterDone { id, when: now.wall, subject, trouble: detail }]
     }
 
     /// The server slept for so long, in which nothing could be tried.
     pub(crate) fn slept(&mut self, span: Duration) {
         for letter in &mut self.letters {
-            letter.newest = letter.newest.plus(span);
+            letter.newest.time = letter.newest.time.plus(span);
         }
     }
 
@@ -162,7 +241,7 @@ impl Outbox {
         }
     }
 
-    /// Which mail is to be sent next, and when; `None` while one is under way.
+    /// Which mail is to be written next, and when; `None` while one is under way.
     fn next(&self) -> Option<(usize, Time)> {
         let full = self.letters.iter().filter(|letter| letter.sealed).count() >= SEALED_AT_MOST;
         let mut next: Option<(usize, Time)> = None;
@@ -175,13 +254,14 @@ impl Outbox {
         next
     }
 
-    /// A mail that was not taken and the news that came meanwhile are one mail from now on.
-    fn join_open_letters(&mut self) {
+    /// A mail that was not taken and the news that came meanwhile are one mail from now on. Returns
+    /// what is no more.
+    fn join_open_letters(&mut self) -> Option<Change> {
         let mut open = (0..self.letters.len()).filter(|at| self.letters[*at].collects());
-        if let (Some(first), Some(second)) = (open.next(), open.next()) {
-            let Letter { summary, newest, .. } = self.letters.remove(second);
-            self.letters[first].join(summary, newest);
-        }
+        let (first, second) = (open.next()?, open.next()?);
+        let Letter { id, summary, newest, .. } = self.letters.remove(second);
+        self.letters[first].join(summary, newest);
+        Some(Change::LetterJoined { id })
     }
 }
 
@@ -191,15 +271,50 @@ impl Letter {
         !self.sealed && matches!(self.state, State::Waiting(_))
     }
 
-    fn join(&mut self, news: Summary, came: Time) {
+    fn join(&mut self, news: Summary, came: Now) {
         self.summary.join(news);
-        self.newest = self.newest.max(came);
+        if came.time > self.newest.time {
+            self.newest = came;
+        }
+        self.written = false;
     }
 
-    /// The mail as it is sent now.
-    fn mail(&mut self, now: Now, text: &MailText) -> Mail {
-        if let Some(sent) = self.sent.as_ref().filter(|_| self.sealed) {
-            return sent.clone();
+    /// It was not sent when the server ended. One that may have been sent goes out as it was.
+    fn resumed(record: LetterRecord, now: Now) -> Self {
+        let LetterRecord { id, begun, newest, tries, summary, sealed, trouble } = record;
+        Self {
+            id,
+            begun: Now { time: now.time_at(begun), wall: begun },
+            newest: Now { time: now.time_at(newest), wall: newest },
+            tries,
+            state: State::Waiting(now.time),
+            summary,
+            sealed: sealed.is_some(),
+            sent: sealed,
+            trouble,
+            written: true,
+        }
+    }
+
+    fn record(&self) -> LetterRecord {
+        // Once it is ready to be sent, who reads this cannot know whether it was.
+        let sealed = self.sent.clone();
+        let summary = if sealed.is_some() { Summary::default() } else { self.summary.clone() };
+        LetterRecord {
+            id: self.id.clone(),
+            begun: self.begun.wall,
+            newest: self.newest.wall,
+            tries: self.tries,
+            summary,
+            sealed,
+            trouble: self.trouble.clone(),
+        }
+    }
+
+    /// Writes the mail as it is sent now.
+    fn write(&mut self, now: Now, text: &MailText) {
+        if self.sealed && self.sent.is_some() {
+            return;
         }
         let mut body = self.summary.body(text);
         if self.tries > 0 || now.time.since(self.begun.time) > LATE_AFTER {
@@ -210,18 +325,17 @@ impl Letter {
             );
             body.insert_str(0, &late);
         }
-        let mail = Mail { id: self.id.clone(), subject: self.summary.subject(text), body };
-        self.sent = Some(mail.clone());
-        mail
+        self.sent = Some(Mail { id: self.id.clone(), subject: self.summary.subject(text), body });
     }
 
     /// Whether it is tried again after this failure.
     fn try_again(&mut self, failure: &MailFailure, now: Time) -> bool {
-        if failure.lasting == Lasting::ForGood || now.since(self.newest) >= GIVEN_UP_AFTER {
+        if failure.lasting == Lasting::ForGood || now.since(self.newest.time) >= GIVEN_UP_AFTER {
             return false;
         }
         self.tries = self.tries.saturating_add(1);
         self.trouble = Some(failure.detail.clone());
+        self.written = false;
         self.state = State::Waiting(now.plus(backoff(self.tries, FIRST_RETRY, LONGEST_RETRY)));
         self.sealed |= failure.lasting == Lasting::Unclear;
         // Of its two forms, only the one that it can be sent in again is kept.

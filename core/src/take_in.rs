@@ -1,11 +1,12 @@
 //! What happens to each input: facts are taken in, and answers matched with what was asked.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::action::Action;
 use crate::book::Book;
 use crate::booking::Resource;
+use crate::crowd::Source;
 use crate::experiment::Experiment;
 use crate::input::{Call, Failure, Input};
 use crate::manifest::{Availability, Manifest, Requirements};
@@ -32,9 +33,13 @@ impl Monitor {
             Input::AvailabilityRead { call, outcome } => self.availability_read(call, outcome, actions),
             Input::AvailabilitySet { call, outcome } => self.availability_set(call, outcome),
             Input::MailSent { call, mail: _, outcome } => {
-                self.outbox.answered(call, outcome, self.now.time, actions);
+                let gone = self.outbox.answered(call, outcome, self.now, actions);
+                if let Some(keeping) = &mut self.keeping {
+                    gone.into_iter().for_each(|change| keeping.has_gone(change));
+                }
                 false
             }
+            Input::Saved { call, outcome } => self.saved(call, outcome),
         }
     }
 
@@ -48,6 +53,7 @@ impl Monitor {
     ) -> bool {
         let now = self.now;
         let Some(snapshot) = self.link_mut(feed).heard(connection, now, actions) else { return false };
+        self.crowd.listens(Source::Feed(feed));
         for at in in_order(&reports) {
             let report = &mut reports[at];
             let name = match feed {
@@ -60,14 +66,24 @@ impl Monitor {
             if feed == Feed::Relay {
                 report_elsewhere(&mut self.experiments, &self.book, report, now.time, snapshot);
             }
+            let room = feed == Feed::Jump || self.crowd.has_room(&self.config);
+            let more = self.experiments.len() < self.config.max_experiments;
             let experiment = match self.experiments.get_mut(name) {
-                Some(known) => known,
-                None => self.experiments.entry(name.into()).or_insert_with(|| Experiment::new(now.time)),
+                Some(known) if room || known.knows(&report.topic) => known,
+                None if room && more => {
+                    self.experiments.entry(name.into()).or_insert_with(|| Experiment::new(now.time))
+                }
+                Some(_) | None => {
+                    self.crowd.refuses(Source::Feed(feed), name);
+                    continue;
+                }
             };
+            let before = experiment.streams().len();
             match feed {
                 Feed::Relay => experiment.stream_reported(report, now.time, snapshot),
                 Feed::Jump => experiment.jump_reported(report, now.time, snapshot),
             }
+            self.crowd.came(experiment.streams().len() - before);
         }
         true
     }
@@ -88,7 +104,11 @@ impl Monitor {
                 return true;
             }
         };
+        let empty_before = self.book.is_empty();
         let failed_before = self.book.manifest_came(manifest.is_empty(), self.now, &self.config);
+        if self.book.is_empty() != empty_before {
+            self.manifest_changed();
+        }
         // An empty manifest means that nobody has uploaded one yet: the last requirements stay.
         if !manifest.is_empty() {
             self.replace_manifest(manifest, actions);
@@ -105,7 +125,36 @@ impl Monitor {
         true
     }
 
-    fn replace_manifest(&mut self, manifest: Manifest, actions: &mut Vec<Action>) {
+    /// What of a manifest is watched: equipment, as far as there is room for it.
+    fn admit(&mut self, mut manifest: Manifest) -> Manifest {
+        self.crowd.listens(Source::Manifest);
+        let Self { experiments, crowd, config, .. } = self;
+        let mut new = BTreeSet::new();
+        manifest.retain(|_, Requirements { stub, .. }| {
+            if stub.as_str().is_empty() {
+                return false;
+            }
+            if experiments.contains_key(stub) || new.contains(stub) {
+                return true;
+            }
+            let has_room = experiments.len() + new.len() < config.max_experiments;
+            if has_room {
+                new.insert(stub.clone());
+            } else {
+                crowd.refuses(Source::Manifest, stub.as_str());
+            }
+            has_room
+        });
+        manifest
+    }
+
+    fn manifest_changed(&mut self) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.manifest_changed();
+        }
+    }
+
+    pub(crate) fn replace_manifest(&mut self, manifest: Manifest, actions: &mut Vec<Action>) {
         let time = self.now.time;
         let mut before: BTreeMap<ResourceName, Resource> = self
             .experiments
@@ -114,15 +163,20 @@ impl Monitor {
             .map(|resource| (resource.name.clone(), resource))
             .collect();
         let mut resources: BTreeMap<ExperimentName, Vec<Resource>> = BTreeMap::new();
-        let is_equipment = |needs: &Requirements| !needs.stub.as_str().is_empty();
-        for (name, needs) in manifest.into_iter().filter(|(_, needs)| is_equipment(needs)) {
+        let mut changed = false;
+        for (name, needs) in self.admit(manifest) {
             let mut resource = Resource::new(name, &needs.stub, &needs.streams);
             let known = before.remove(&resource.name);
             note_unmatched(&resource, known.as_ref(), actions);
+            changed |= known.as_ref().is_none_or(|known| known.required != resource.required)
+                || self.book.stubs.get(&resource.name) != Some(&needs.stub);
             if let Some(known) = known {
                 resource.adopt(known);
             }
             resources.entry(needs.stub).or_default().push(resource);
+        }
+        if changed || !before.is_empty() {
+            self.manifest_changed();
         }
         self.book.holds(&resources);
         for name in resources.keys() {

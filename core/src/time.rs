@@ -38,6 +38,12 @@ impl Time {
         Self(self.0.saturating_add(whole_millis(span)))
     }
 
+    /// So much earlier, at the earliest the clock's start.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(floor_millis(span)))
+    }
+
     /// The first instant at which `span` after this is over: one millisecond past it, since
     /// every limit of the rules is *at most*.
     #[must_use]
@@ -72,6 +78,12 @@ impl Wall {
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
+    }
+
+    /// How long ago `earlier` was; zero if it is later than this.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
     /// So much earlier, at the least the beginning of 1970.
@@ -124,6 +136,13 @@ pub struct Now {
 }
 
 impl Now {
+    /// The instant of the steady clock at an earlier time of day, as seen from now. One that is to
+    /// come is taken to be now: the time of day may have been set back.
+    #[must_use]
+    pub fn time_at(self, then: Wall) -> Time {
+        self.time.minus(self.wall.since(then))
+    }
+
     /// The time of day at an earlier instant of the steady clock, as seen from now.
     #[must_use]
     pub fn wall_at(self, then: Time) -> Wall {

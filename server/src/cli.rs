@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use status_adapters::wire::duration;
 
 /// Watches a remote lab's equipment, takes what is broken out of booking, and mails what changed.
 #[derive(Debug, Parser)]
@@ -51,6 +53,12 @@ once for each, and a table compares the runs.
 Exit codes: 0 all is well, 1 an expectation was not met or a promise of the rules was broken (or something
 else failed), 2 a file, a setting or the command line is wrong, 130 it was interrupted.")]
     Simulate(SimulateArgs),
+    /// Print the changes in health that the store has kept
+    ///
+    /// Reads the store that STATUS_STORE names, also while the server runs, and changes nothing in it.
+    #[command(after_help = "\
+Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command line is wrong.")]
+    History(HistoryArgs),
 }
 
 /// What `status simulate` is to do.
@@ -117,6 +125,33 @@ fn read_set(text: &str) -> Result<Set, String> {
     Ok(Set { name: text.to_owned(), values })
 }
 
+/// What `status history` is to print.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct HistoryArgs {
+    /// Only of this experiment, such as pend00
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+    /// Only what is younger than this, such as 12h or 7d
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub since: Option<Duration>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = HistoryFormat::Table)]
+    pub format: HistoryFormat,
+}
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HistoryFormat {
+    /// A line for each, for people.
+    Table,
+    /// One JSON array, for programs.
+    Json,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration::parse_setting(text).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -140,6 +175,14 @@ mod tests {
         assert_eq!(read("status demo"), Ok(Command::Demo { port: 0 }));
         assert_eq!(read("status demo --port 8080"), Ok(Command::Demo { port: 8080 }));
         assert_eq!(read("status --version"), Err(ErrorKind::DisplayVersion));
+        let args = HistoryArgs {
+            experiment: Some("pend00".into()),
+            since: Some(Duration::from_secs(7 * 24 * 3600)),
+            format: HistoryFormat::Json,
+        };
+        let line = "status history --experiment pend00 --since 7d --format json";
+        assert_eq!(read(line), Ok(Command::History(args)));
+        assert!(read("status history --since yesterday").is_err());
         for bad in ["status sreve", "status serve --port 1", "status demo --port 65536"] {
             assert!(read(bad).is_err(), "{bad}");
         }

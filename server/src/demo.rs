@@ -18,7 +18,8 @@ use crate::settings::Settings;
 const MAILS_KEPT: usize = 100;
 
 /// What the demo sets besides where its services are: limits so short that one needs not wait.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
+    ("STATUS_STORE", ":memory:"),
     ("STATUS_HEALTH_LAST", "4s"),
     ("STATUS_HEALTH_STARTUP", "6s"),
     ("STATUS_QUERY_BOOK_EVERY", "10s"),

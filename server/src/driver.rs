@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use status_adapters::clock::Clock;
-use status_adapters::{Book, FeedSource, Mailer};
+use status_adapters::{Book, FeedSource, Mailer, Store};
 use status_core::{
-    Action, Call, Deadline, Failure, FailureKind, Feed, Input, Lasting, Mail, MailFailure, Monitor, Now,
+    Action, Call, Change, Deadline, Failure, FailureKind, Feed, Input, Keeping, Lasting, Mail, MailFailure,
+    Monitor, Now,
 };
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -31,6 +32,8 @@ pub struct Services {
     pub jump: Arc<dyn FeedSource>,
     /// Sends the mails; `None` if none are sent.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// Keeps what a restart must not lose; `None` if nothing is kept.
+    pub store: Option<Arc<dyn Store>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -54,6 +57,8 @@ impl Shared {
 
 /// How many inputs may wait to be taken in; whoever has another one waits, too.
 const WAITING_INPUTS: usize = 64;
+/// How long the end waits for an answer that is still to come.
+const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_millis(1500);
 /// The driver looks up at least this often, however far off the deadline is.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -96,6 +101,37 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
         };
     }
     hands.let_go();
+    let last_words = last_words(&shared, &mut inputs, &hands, &mut watcher);
+    // Whatever is not said by then, the next life of the server finds out.
+    let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, last_words).await;
+}
+
+/// A mail that the mail server is just taking, and what is just being written down, comes to its end:
+/// so an ordinary restart sends no mail twice.
+async fn last_words(
+    shared: &Shared,
+    inputs: &mut mpsc::Receiver<Input>,
+    hands: &Hands,
+    watcher: &mut impl Watcher,
+) {
+    let is_busy = || {
+        let monitor = shared.monitor();
+        monitor.outbox().is_sending() || monitor.keeping().is_some_and(Keeping::is_writing)
+    };
+    while is_busy() {
+        let Some(input) = inputs.recv().await else { return };
+        if !matches!(input, Input::MailSent { .. } | Input::Saved { .. }) {
+            continue;
+        }
+        let now = hands.services.clock.now();
+        watcher.input(now, &input);
+        let actions = shared.monitor().handle(now, input);
+        for action in actions {
+            if let Action::Save { call, changes } = action {
+                hands.save(call, changes);
+            }
+        }
+    }
 }
 
 fn time_left(now: Now, deadline: Deadline) -> Duration {
@@ -134,6 +170,7 @@ impl Hands {
                 }
             }
             Action::SendMail { call, mail } => self.send(call, mail),
+            Action::Save { call, changes } => self.save(call, changes),
             // They are in the log already.
             Action::LogHealth | Action::Note(_) => {}
         }
@@ -158,6 +195,17 @@ impl Hands {
             // Nobody listens any more when the server stops.
             let _ = sender.send(Input::FeedClosed { feed, connection, reason }).await;
         });
+    }
+
+    fn save(&self, call: Call, changes: Vec<Change>) {
+        let store = self.services.store.clone();
+        let saving = async move {
+            match store {
+                Some(store) => store.save(changes).await,
+                None => Ok(()),
+            }
+        };
+        self.answer(saving, move |outcome| Input::Saved { call, outcome: outcome.unwrap_or_else(broken) });
     }
 
     fn send(&self, call: Call, mail: Mail) {

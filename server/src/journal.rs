@@ -46,11 +46,16 @@ impl Watcher for Journal {
             Input::ManifestFetched { outcome, .. } => self.manifest(now, outcome),
             Input::AvailabilityRead { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::AvailabilitySet { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
-            Input::MailSent { outcome, .. } => match outcome {
+            Input::MailSent { mail, outcome, .. } => match outcome {
                 Ok(_) => self.well(now, "mail"),
                 Err(failure) if failure.lasting == Lasting::ForGood => {}
-                Err(failure) => self.ill(now, "mail", &failure.detail),
+                Err(failure) => {
+                    let text = format!("mail {mail} is not delivered yet: {}", failure.detail);
+                    self.ill_as(now, "mail", &failure.detail, &text);
+                }
             },
+            Input::Saved { outcome: Ok(()), .. } => self.well(now, "store"),
+            Input::Saved { outcome: Err(failure), .. } => self.ill(now, "store", &failure.detail),
         }
     }
 
@@ -69,6 +74,7 @@ impl Watcher for Journal {
             Action::SendMail { mail, .. } => {
                 tracing::info!(id = %mail.id, "sending mail \"{}\"", mail.subject);
             }
+            Action::Save { changes, .. } => tracing::debug!("writing {} changes down", changes.len()),
             // The driver writes the state itself, since only it can see it.
             Action::LogHealth => {}
             Action::Note(note) => write_note(note),
@@ -177,6 +183,8 @@ pub fn alert_name(alert: SystemAlert) -> &'static str {
         SystemAlert::Silent(status_core::Feed::Jump) => "jump_silent",
         SystemAlert::BookUnreachable => "book_unreachable",
         SystemAlert::ManifestEmpty => "manifest_empty",
+        SystemAlert::StoreBroken => "store_broken",
+        SystemAlert::TooManyNames => "too_many_experiments",
     }
 }
 

@@ -4,6 +4,7 @@ pub mod api;
 pub mod cli;
 pub mod demo;
 pub mod driver;
+pub mod history;
 pub mod journal;
 pub mod listener;
 pub mod log;

@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_server::cli::{Cli, Command};
 use status_server::serve::Server;
 use status_server::settings::Settings;
-use status_server::{demo, log, simulate, stop};
+use status_server::{demo, history, log, simulate, stop};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a start that the settings don't allow.
@@ -28,6 +28,13 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Serve => serve(stop).await,
+            Command::History(args) => match history::print(&args) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(problem) => {
+                    log::complain(&problem);
+                    ExitCode::FAILURE
+                }
+            },
             Command::Demo { port } => {
                 demo::run(port, stop).await.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
             }

@@ -8,14 +8,15 @@ use status_adapters::book::HttpBook;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::feed::WsFeed;
 use status_adapters::mail::SmtpMailer;
+use status_adapters::store::{SqliteStore, new_life};
 use status_adapters::{FeedSource, Mailer};
-use status_core::{Feed, Monitor};
+use status_core::{Feed, Monitor, Saved};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{self, Services, Shared};
 use crate::journal::Journal;
-use crate::settings::Settings;
+use crate::settings::{Settings, StoreSettings};
 use crate::{api, listener, profile};
 
 /// How long the driver may take to stop.
@@ -48,8 +49,8 @@ impl Server {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub fn on(listener: TcpListener, settings: &Settings) -> Result<Self, String> {
-        let services = services(settings)?;
-        let monitor = Monitor::new(settings.core.clone(), services.clock.now());
+        let mut services = services(settings)?;
+        let monitor = resume(settings, &mut services)?;
         Ok(Self { listener, shared: Shared::new(monitor), services, profile: settings.profile })
     }
 
@@ -118,8 +119,38 @@ pub(crate) fn services(settings: &Settings) -> Result<Services, String> {
         relay: feed(Feed::Relay, &settings.relay)?,
         jump: feed(Feed::Jump, &settings.jump)?,
         mailer,
+        store: None,
         clock,
     })
+}
+
+/// Opens the store, and goes on where the last life of the server ended.
+fn resume(settings: &Settings, services: &mut Services) -> Result<Monitor, String> {
+    let core = settings.core.clone();
+    let path = match &settings.store {
+        StoreSettings::File(path) => path,
+        StoreSettings::Memory => return Ok(Monitor::new(core, services.clock.now())),
+        StoreSettings::Nowhere => {
+            tracing::warn!(
+                "nothing is kept across a restart: set STATUS_STORE to a file, or to :memory: if that is meant"
+            );
+            return Ok(Monitor::new(core, services.clock.now()));
+        }
+    };
+    let store =
+        SqliteStore::open(path, Arc::clone(&services.clock)).map_err(|refusal| refusal.to_string())?;
+    let saved = store.load_now(core.events.max(1)).unwrap_or_else(|failure| {
+        tracing::error!("{failure}; starting without what was known");
+        Saved::default()
+    });
+    let (experiments, mails) = (saved.experiments.len(), saved.letters.len());
+    tracing::info!(experiments, mails, "going on with the store {}", path.display());
+    for letter in &saved.letters {
+        let trouble = letter.trouble.as_deref().unwrap_or("the server ended");
+        tracing::warn!(id = %letter.id, "a mail from before the start is not delivered yet: {trouble}");
+    }
+    services.store = Some(Arc::new(store));
+    Ok(Monitor::resume(core, &new_life(), saved, services.clock.now()))
 }
 
 /// Listens on every address, of both kinds where the machine has both.

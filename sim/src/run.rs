@@ -35,6 +35,17 @@ pub enum Ending {
     Healed,
 }
 
+/// A moment at which the server is killed: between an input and its last effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// After this many inputs, counted over all lives of the server.
+    pub input: u64,
+    /// So many of the actions that the input led to are still done.
+    pub actions: usize,
+    /// After so long somebody starts the server again.
+    pub lasts: Duration,
+}
+
 /// How long it is quiet after everything is healed: a mail may wait for a quarter of an hour, and book's
 /// next query for as long as that is set to.
 const QUIET: Duration = Duration::from_secs(16 * 60);
@@ -56,13 +67,35 @@ pub fn run_watched(
     ending: Ending,
     mut progress: impl FnMut(Duration),
 ) -> Result<Outcome, SettingsError> {
+    play(scenario, ending, &[], &mut progress)
+}
+
+/// Plays a scenario in which the server is killed at these moments, the earliest first.
+///
+/// # Errors
+/// A setting that makes no sense.
+pub fn run_with_crashes(
+    scenario: &Scenario,
+    ending: Ending,
+    crashes: &[Crash],
+) -> Result<Outcome, SettingsError> {
+    play(scenario, ending, crashes, &mut |_| {})
+}
+
+fn play(
+    scenario: &Scenario,
+    ending: Ending,
+    crashes: &[Crash],
+    progress: &mut impl FnMut(Duration),
+) -> Result<Outcome, SettingsError> {
     let settings = Settings::read(&scenario.settings)?;
     let quiet = QUIET + settings.core.query_book_every + settings.core.startup + settings.core.last_checked;
     let mut world = World::new(scenario, settings);
-    world.play_until(scenario.lasts, &mut progress);
+    world.crash(crashes);
+    world.play_until(scenario.lasts, progress);
     if ending == Ending::Healed {
         world.heal();
-        world.play_until(scenario.lasts + quiet, &mut progress);
+        world.play_until(scenario.lasts + quiet, progress);
         world.judge_end();
     }
     Ok(world.into_outcome())

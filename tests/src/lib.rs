@@ -8,6 +8,7 @@ pub mod trace;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use status_adapters::store::Model;
 use status_core::{
     Action, Availability, Call, Config, Connection, Deadline, Delivered, Event, Failure, FailureKind, Feed,
     Input, Issue, Lasting, Mail, MailFailure, MailText, Manifest, Monitor, Note, Now, Report, Requirements,
@@ -56,6 +57,13 @@ pub struct World {
     pub reported: BTreeMap<String, (Time, bool)>,
     /// Everything that the core asked for, with the time in milliseconds.
     pub trace: Vec<(u64, Action)>,
+    /// What is written down: it outlives a restart.
+    pub store: Model,
+    /// Whether nothing can be written down.
+    pub store_fails: bool,
+    /// Whether answers of the store are kept back, for a test to give.
+    pub store_waits: bool,
+    lives: u32,
     /// Whether feeds refuse connections.
     pub feeds_refuse: bool,
     connections: BTreeMap<Feed, Vec<Call>>,
@@ -92,6 +100,10 @@ impl World {
             changes: Vec::new(),
             reported: BTreeMap::new(),
             trace: Vec::new(),
+            store: Model::default(),
+            store_fails: false,
+            store_waits: false,
+            lives: 0,
             feeds_refuse: false,
             connections: BTreeMap::new(),
             due: Feed::BOTH.map(|feed| (feed, now.time.plus(Duration::from_secs(1)))).into(),
@@ -115,6 +127,18 @@ impl World {
             world.add_resource(&format!("r-{name}"), &name, &["st-data", "st-video"]);
         }
         world
+    }
+
+    /// The server is killed, if it ran, and started again with what is written down. Without this a
+    /// world has no store.
+    pub fn restart(&mut self) {
+        self.lives += 1;
+        let config = self.monitor.config().clone();
+        let saved = self.store.saved(config.events);
+        self.monitor = Monitor::resume(config, &format!("life{}", self.lives), saved, self.now);
+        self.connections.clear();
+        self.kept_back.clear();
+        self.step(Input::Wake);
     }
 
     /// Adds a resource to book's manifest.
@@ -282,6 +306,7 @@ impl World {
                 let answer = self.perform(action);
                 let waits = match answer {
                     Some(Input::MailSent { .. }) => self.mail_waits,
+                    Some(Input::Saved { .. }) => self.store_waits,
                     Some(Input::FeedClosed { .. }) => false,
                     _ => self.book_waits,
                 };
@@ -346,6 +371,13 @@ impl World {
                     self.delivered.push(mail.clone());
                 }
                 Some(Input::MailSent { call, mail: mail.id, outcome })
+            }
+            Action::Save { call, changes } => {
+                let outcome = if self.store_fails { Err(failure(FailureKind::Refused)) } else { Ok(()) };
+                if outcome.is_ok() {
+                    changes.into_iter().for_each(|change| self.store.apply(change));
+                }
+                Some(Input::Saved { call, outcome })
             }
             Action::LogHealth | Action::Note(_) => None,
         }

@@ -181,6 +181,7 @@ impl Run {
                 | Action::ReadAvailability { .. }
                 | Action::OpenFeed { .. }
                 | Action::CloseFeed { .. }
+                | Action::Save { .. }
                 | Action::LogHealth
                 | Action::Note(_) => {}
             }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use status_core::{Feed, Monitor};
+use status_core::{Feed, Keeping, Monitor};
 use utoipa::ToSchema;
 
 use super::Problem;
@@ -47,8 +47,25 @@ pub(super) struct Readiness {
     ready: bool,
     /// What has not been heard of yet: `relay`, `jump` or `book`.
     missing: Vec<&'static str>,
-    /// Mails that the mail server does not have yet.
+    /// How many mails the mail server does not have yet.
     undelivered_mails: usize,
+    /// Each of them, the oldest first.
+    undelivered: Vec<Undelivered>,
+    /// Why what a restart must not lose cannot be written down; null while it can.
+    store_trouble: Option<String>,
+}
+
+/// A mail that the mail server does not have yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Undelivered {
+    /// The part of its Message-ID before the `@`.
+    id: String,
+    /// Since when it waits.
+    since: String,
+    /// How often it was tried.
+    tries: u32,
+    /// Why that was in vain the last time; null if it was not tried yet.
+    trouble: Option<String>,
 }
 
 impl Readiness {
@@ -62,6 +79,19 @@ impl Readiness {
         if monitor.book().manifest_at().is_none() {
             missing.push("book");
         }
-        Self { ready: missing.is_empty(), missing, undelivered_mails: monitor.outbox().len() }
+        let waiting = monitor.outbox().waiting().map(|(id, since, tries, trouble)| Undelivered {
+            id: id.to_owned(),
+            since: since.to_string(),
+            tries,
+            trouble: trouble.map(str::to_owned),
+        });
+        let store_trouble = monitor.keeping().and_then(Keeping::trouble);
+        Self {
+            ready: missing.is_empty(),
+            missing,
+            undelivered_mails: monitor.outbox().len(),
+            undelivered: waiting.collect(),
+            store_trouble: store_trouble.map(ToString::to_string),
+        }
     }
 }

@@ -11,6 +11,8 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
+use status_adapters::fake::FakeStore;
+use status_adapters::{Store, store};
 use status_core::{Action, Input, Mail, Monitor, Now};
 use status_sim::mock::{BookState, Dialect, Lab, Services, ServicesOptions};
 use status_sim::scenario::{self, RelayVersion, Scenario};
@@ -40,7 +42,8 @@ pub async fn rehearse(scenario: &Scenario, speed: u32, stop: CancellationToken) 
         .map_err(|error| format!("no mock services: {error}"))?;
     let clock = Arc::new(FastClock::new(speed));
     let notebook = Notebook::new(Arc::clone(&clock));
-    let theatre = Theatre { settings: settings(&services, &chosen, speed)?, clock, notebook };
+    let store = Arc::default();
+    let theatre = Theatre { settings: settings(&services, &chosen, speed)?, clock, notebook, store };
     let watching = [
         tokio::spawn(watch_book(services.book.watch(), theatre.notebook.clone())),
         tokio::spawn(watch_mails(services.smtp.watch(), theatre.notebook.clone())),
@@ -62,6 +65,8 @@ struct Theatre {
     settings: Settings,
     clock: Arc<FastClock>,
     notebook: Notebook,
+    /// It outlives every server.
+    store: Arc<FakeStore>,
 }
 
 /// A server that runs.
@@ -75,7 +80,10 @@ impl Theatre {
     fn start(&self) -> Result<Running, String> {
         let mut services = serve::services(&self.settings)?;
         services.clock = Arc::clone(&self.clock) as Arc<dyn status_adapters::clock::Clock>;
-        let monitor = Monitor::new(self.settings.core.clone(), services.clock.now());
+        services.store = Some(Arc::clone(&self.store) as Arc<dyn Store>);
+        let core = self.settings.core.clone();
+        let saved = self.store.load_now(core.events);
+        let monitor = Monitor::resume(core, &store::new_life(), saved, services.clock.now());
         let shared = Shared::new(monitor);
         let stop = CancellationToken::new();
         let watcher = self.notebook.clone();
@@ -100,6 +108,7 @@ impl Watcher for Notebook {
             | Action::OpenFeed { .. }
             | Action::CloseFeed { .. }
             | Action::SendMail { .. }
+            | Action::Save { .. }
             | Action::LogHealth => {}
         }
     }

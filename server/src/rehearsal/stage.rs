@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use status_adapters::clock::Clock;
-use status_core::Feed;
+use status_core::{Failure, FailureKind, Feed};
 use status_sim::describe;
 use status_sim::mock::{self, BookFault, FeedFault, Lab, Services, SmtpFault};
 use status_sim::scenario::{Fault, Scenario, Sending, Service, Step};
@@ -162,13 +162,20 @@ impl Stage {
         if let Some(healing) = self.healing.remove(&service) {
             healing.abort();
         }
+        if service == Service::Store {
+            self.theatre.store.fail(store_trouble(fault));
+        }
         set_fault(&self.services, service, fault, self.speed);
         let Some(lasts) = lasts else { return };
         let (services, notebook) = (Arc::clone(&self.services), self.theatre.notebook.clone());
+        let store = Arc::clone(&self.theatre.store);
         let (wait, speed) = (lasts / self.speed, self.speed);
         let healing = tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             notebook.tell(What::Happened { text: format!("{} is well again", service.as_str()) });
+            if service == Service::Store {
+                store.fail(None);
+            }
             set_fault(&services, service, Fault::None, speed);
         });
         self.healing.insert(service, healing);
@@ -228,7 +235,15 @@ fn set_fault(services: &Services, service: Service, fault: Fault, speed: u32) {
         Service::Jump => services.jump.set_fault(feed_fault(fault, speed)),
         Service::Book => services.book.set_fault(book_fault(fault, speed)),
         Service::Mail => services.smtp.set_fault(smtp_fault(fault)),
+        // It is no service of the network.
+        Service::Store => {}
     }
+}
+
+/// What the store says of a fault. How long it takes to say so makes no difference here.
+fn store_trouble(fault: Fault) -> Option<Failure> {
+    let fails = !matches!(fault, Fault::None | Fault::Slow(_));
+    fails.then(|| Failure { kind: FailureKind::Refused, detail: "database or disk is full".to_owned() })
 }
 
 fn feed_fault(fault: Fault, speed: u32) -> FeedFault {

@@ -10,7 +10,7 @@ use crate::log::MOST_KEPT;
 use super::parse::{self, Expected};
 use super::problem::{Fault, Problem, Problems, Warning};
 use super::variables::{Found, Variable, Variables};
-use super::{LogSettings, Settings, mail};
+use super::{LogSettings, Settings, StoreSettings, mail};
 
 /// The core counts in milliseconds, so a shorter limit would be none.
 const TICK: Duration = Duration::from_millis(1);
@@ -18,12 +18,15 @@ const TICK: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// Experiments times events is memory: a history longer than this is a slip of the pen.
 const MOST_EVENTS: u32 = 100_000;
+/// Nobody has a lab so large, and no machine the memory for it.
+const MOST_EXPERIMENTS: u32 = 1_000_000;
 const PORT_SERVE: u16 = 3007;
 const PORT_PROFILE: u16 = 6061;
 
 /// Makes settings of the variables, if nothing is wrong with any of them.
 pub(super) fn settings(
     variables: &Variables,
+    place: StoreSettings,
     mut found: Found,
 ) -> Result<(Settings, Vec<Warning>), Problems> {
     let v = variables;
@@ -35,15 +38,29 @@ pub(super) fn settings(
     let text = mail_text(v, &mut found);
     let mail = mail::settings(v, &mut found);
     core.mail = mail.is_some().then_some(text);
+    let store = found.read(&v.store, place, parse::store);
     let log = log(v, &mut found);
     let (serve_port, profile) = ports(v, &mut found);
     match (book, relay, jump, found.problems.is_empty()) {
         (Some(book), Some(relay), Some(jump), true) => Ok((
-            Settings { core, book, relay, jump, timeout_book, mail, log, serve_port, profile },
+            Settings { core, book, relay, jump, timeout_book, mail, store, log, serve_port, profile },
             found.warnings,
         )),
         _ => Err(Problems { problems: found.problems, warnings: found.warnings }),
     }
+}
+
+/// Where the store is, and nothing else.
+pub(super) fn store(
+    variables: &Variables,
+    place: StoreSettings,
+    mut found: Found,
+) -> Result<StoreSettings, Problems> {
+    let store = found.read(&variables.store, place, parse::store);
+    if found.problems.is_empty() {
+        return Ok(store);
+    }
+    Err(Problems { problems: found.problems, warnings: found.warnings })
 }
 
 fn core(v: &Variables, found: &mut Found) -> Config {
@@ -61,6 +78,10 @@ fn core(v: &Variables, found: &mut Found) -> Config {
         }),
         log_every: found
             .read(&v.health_log_every, default.log_every, |text| parse::span_or_never(text, TICK)),
+        history_keep: found.span(&v.history_keep, default.history_keep, SECOND),
+        max_experiments: found.read(&v.max_experiments, default.max_experiments, |text| {
+            parse::number(text, 1, MOST_EXPERIMENTS).map(|most| most as usize)
+        }),
         forget_after: found.span(&v.forget_after, default.forget_after.max(last_checked), TICK),
         query_book_every: found.span(&v.query_book_every, default.query_book_every, TICK),
         reconnect_relay_every: found.span(&v.reconnect_relay_every, reconnect_relay_every, SECOND),

@@ -7,6 +7,7 @@ mod check;
 mod mail;
 mod parse;
 mod problem;
+mod store;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -36,12 +37,25 @@ pub struct Settings {
     pub timeout_book: Duration,
     /// How to send mail; `None` if none is to be sent.
     pub mail: Option<MailSettings>,
+    /// `STATUS_STORE`: where what a restart must not lose is kept.
+    pub store: StoreSettings,
     /// What to log, and where.
     pub log: LogSettings,
     /// `STATUS_PORT_SERVE`: where the API listens, on every address; 0 for any free port.
     pub serve_port: u16,
     /// `STATUS_PORT_PROFILE`, if `STATUS_PROFILE` is true.
     pub profile: Option<u16>,
+}
+
+/// Where what a restart must not lose is kept: `STATUS_STORE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// In this file.
+    File(PathBuf),
+    /// In memory, and so not at all: that was asked for.
+    Memory,
+    /// Likewise, since there is no folder for it, and nobody chose a file.
+    Nowhere,
 }
 
 /// What to log, and where: `STATUS_LOG_*`.
@@ -109,7 +123,23 @@ impl Settings {
     pub fn from_vars(
         vars: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<(Self, Vec<Warning>), Problems> {
+        let vars: Vec<(OsString, OsString)> = vars.into_iter().collect();
+        let place = store::default_place(&vars);
         let (variables, found) = variables::Variables::sort(vars);
-        check::settings(&variables, found)
+        check::settings(&variables, place, found)
+    }
+
+    /// Reads only where the store is.
+    ///
+    /// # Errors
+    /// If `STATUS_STORE` makes no sense.
+    pub fn store_from_vars(
+        vars: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<StoreSettings, Problems> {
+        let vars: Vec<(OsString, OsString)> = vars.into_iter().collect();
+        let place = store::default_place(&vars);
+        let only = vars.into_iter().filter(|(name, _)| name == "STATUS_STORE");
+        let (variables, found) = variables::Variables::sort(only);
+        check::store(&variables, place, found)
     }
 }

@@ -8,7 +8,7 @@ use status_core::BookOverride;
 use tracing::Level;
 use url::Url;
 
-use super::{LogFormat, LogTarget};
+use super::{LogFormat, LogTarget, StoreSettings};
 
 /// No span is longer, so that adding one to a time overflows nowhere.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
@@ -193,6 +193,17 @@ pub(super) fn log_target(text: &str) -> Result<LogTarget, Expected> {
             Err("the path of a file, or stdout, or stderr".to_owned())
         }
         path => Ok(LogTarget::File(PathBuf::from(path))),
+    }
+}
+
+/// Where the store is.
+pub(super) fn store(text: &str) -> Result<StoreSettings, Expected> {
+    match text {
+        ":memory:" => Ok(StoreSettings::Memory),
+        path if path.ends_with('/') || path.contains('\0') || path.starts_with(':') => {
+            Err("the path of a file such as /var/lib/status/status.db, or :memory:".to_owned())
+        }
+        path => Ok(StoreSettings::File(PathBuf::from(path))),
     }
 }
 

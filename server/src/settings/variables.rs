@@ -52,14 +52,17 @@ variables! {
     email_auth_type email_cc email_from email_host email_link email_password email_port email_subject email_to
     forget_after
     health_events health_last health_last_active health_last_checked health_log_every health_startup
+    history_keep
     host_book host_jump host_relay
     log_file log_format log_keep log_level log_max_size
+    max_experiments
     port_profile port_serve
     profile
     query_book_every
     reconnect_jump_every reconnect_relay_every
     scheme_book scheme_jump scheme_relay
     secret_book secret_jump secret_relay
+    store
     timeout_book
 }
 

@@ -10,4 +10,5 @@ mod refusals;
 mod secrets;
 mod simulate;
 mod stop;
+mod store;
 mod support;

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use status_core::{
-    Action, Call, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Time, Topic, Transmitted,
+    Action, Call, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved, SavedExperiment,
+    Time, Topic, Transmitted, Wall,
 };
+
+use super::memory::Digest;
 
 /// Everything that the server was told, and what follows.
 #[derive(Debug)]
@@ -93,8 +96,45 @@ impl Beliefs {
         }
     }
 
-    pub(crate) fn server_started(&mut self, now: Time) {
-        *self = Self { started: now, ..Self::new(self.config.clone()) };
+    /// A server starts, and knows again what was written down.
+    pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
+        *self = Self { started: now.time, ..Self::new(self.config.clone()) };
+        let then = |wall: Wall| {
+            let age = now.wall.as_millis().saturating_sub(wall.as_millis());
+            Time::from_millis(now.time.as_millis().saturating_sub(age))
+        };
+        for (name, SavedExperiment { record, events }) in &saved.experiments {
+            let known = entry(&mut self.experiments, name, then(record.first_named));
+            known.last_named = then(record.last_named);
+            known.last = events.last().map(|event| (event.healthy, event.jump_ok));
+            for stream in &record.streams {
+                let named = Stream { named: then(stream.named), ..Stream::default() };
+                known.streams.insert(stream.topic.clone(), named);
+            }
+        }
+        if let Some(saved) = &saved.manifest {
+            self.read_manifest(&saved.manifest, now.time);
+            self.empty = saved.empty;
+        }
+    }
+
+    /// What of it must be written down.
+    pub(crate) fn digest(&self) -> Digest {
+        let known = self
+            .experiments
+            .iter()
+            .map(|(name, known)| (name.clone(), (known.streams.keys().cloned().collect(), known.last)));
+        known.collect()
+    }
+
+    /// Whether a feed has said something since the server started, or had the time to.
+    pub(crate) fn knows(&self, feed: Feed, now: Time) -> bool {
+        self.last_snapshot[index(feed)].is_some() || self.startup_is_over(now)
+    }
+
+    /// Whether the server runs for so long that it decides.
+    pub(crate) fn startup_is_over(&self, now: Time) -> bool {
+        now >= self.started.plus(self.config.startup)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -182,7 +222,8 @@ impl Beliefs {
             | Input::AvailabilityRead { .. }
             | Input::AvailabilitySet { .. }
             | Input::FeedClosed { .. }
-            | Input::MailSent { .. } => {}
+            | Input::MailSent { .. }
+            | Input::Saved { .. } => {}
         }
     }
 
@@ -200,6 +241,7 @@ impl Beliefs {
                 | Action::ReadAvailability { .. }
                 | Action::SetAvailability { .. }
                 | Action::SendMail { .. }
+                | Action::Save { .. }
                 | Action::LogHealth
                 | Action::Note(_) => {}
             }

@@ -80,6 +80,7 @@ impl Booking {
             | Action::OpenFeed { .. }
             | Action::CloseFeed { .. }
             | Action::SendMail { .. }
+            | Action::Save { .. }
             | Action::LogHealth
             | Action::Note(_) => None,
         });

@@ -1,33 +1,50 @@
 //! Whether every event was mailed: at least once, and only once where the mail server said what it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use status_core::{Action, Mail, Note, SystemAlert, Time};
+use status_adapters::store::Model;
+use status_core::{Action, ExperimentName, Input, LetterRecord, Mail, Note, Now, SystemAlert, Time, Wall};
 
 use super::beliefs::{Beliefs, Found, seconds};
+use super::memory;
 use crate::scenario::Fault;
 
 /// The longest that a mail waits until it is tried again, and then some: its answer may be lost, too.
 const LONGEST_WAIT: std::time::Duration = seconds(15 * 60 + 150);
 /// How long a mail takes that is sent at once, one after another.
 const SOON: std::time::Duration = seconds(30);
+/// How long a mail waits to be written down before it is sent, and then some.
+const STORE_PATIENCE: std::time::Duration = seconds(150);
 
 /// What is to be mailed, and what was.
 #[derive(Debug, Default)]
 pub(crate) struct Letters {
     /// Lines that no mail has brought yet, each with when it came to be.
-    unsent: Vec<(Time, String)>,
+    unsent: Vec<Unsent>,
     /// Alerts that were raised or cleared, and that no mail has told of yet.
     untold: Vec<Untold>,
     /// Lines of a server that was killed: a mail may bring them that was on its way then.
     perhaps: Vec<String>,
+    /// Alerts of a server that was killed, likewise.
+    perhaps_untold: Vec<SystemAlert>,
+    /// Mails that the mail server said it has, unless that was forgotten since.
+    taken: BTreeSet<String>,
     /// The mails that have arrived, by their ids.
     arrived: BTreeMap<String, Mail>,
     /// When each mail was last sent.
     sent: BTreeMap<String, Time>,
     last_arrival: Time,
     well: bool,
+    store_is_well: bool,
     excused: Time,
+}
+
+/// A line that no mail has brought yet.
+#[derive(Debug)]
+struct Unsent {
+    at: Time,
+    wall: Wall,
+    line: String,
 }
 
 /// An alert that was raised or cleared.
@@ -40,13 +57,65 @@ struct Untold {
 
 impl Letters {
     pub(crate) fn new() -> Self {
-        Self { well: true, ..Self::default() }
+        Self { well: true, store_is_well: true, ..Self::default() }
     }
 
-    /// What it had not mailed it has forgotten.
-    pub(crate) fn server_killed(&mut self) {
-        self.perhaps.extend(self.unsent.drain(..).map(|(_, line)| line));
-        self.untold.clear();
+    /// What it had not mailed it knows again, if it was written down; and an event that was must be
+    /// there with its mail.
+    pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
+        let letters = model.letters();
+        let mut told: Vec<String> = letters.iter().flat_map(memory::lines).collect();
+        let mut wrong = Vec::new();
+        for unsent in std::mem::take(&mut self.unsent) {
+            if let Some(at) = told.iter().position(|line| *line == unsent.line) {
+                told.remove(at);
+                self.unsent.push(unsent);
+                continue;
+            }
+            let name = ExperimentName::from(unsent.line.split(' ').next().unwrap_or_default());
+            if model.history(Some(&name), unsent.wall).any(|(_, event)| event.when == unsent.wall) {
+                wrong.push(format!(
+                    "it was written down, and that it is to be mailed was not: {}",
+                    unsent.line
+                ));
+            }
+            self.perhaps.push(unsent.line);
+        }
+        let tells = |letter: &LetterRecord, alert: SystemAlert| {
+            let name = alert.to_string();
+            letter.sealed.as_ref().is_some_and(|mail| mail.body.contains(&name))
+                || letter.summary.alerts.iter().any(|(known, ..)| *known == alert)
+                || letter.summary.cleared.iter().any(|(known, _)| *known == alert)
+        };
+        for untold in std::mem::take(&mut self.untold) {
+            if letters.iter().any(|letter| tells(letter, untold.alert)) {
+                self.untold.push(untold);
+            } else {
+                self.perhaps_untold.push(untold.alert);
+            }
+        }
+        // Where the mark was lost, the mail may come again.
+        self.taken.retain(|id| !letters.iter().any(|letter| letter.id == id.as_str()));
+        wrong
+    }
+
+    /// A server starts: it has a while to send what it knows of.
+    pub(crate) fn server_started(&mut self, now: Time) {
+        self.excused = self.excused.max(now.plus(SOON));
+    }
+
+    /// Takes in what the mail server said.
+    pub(crate) fn told(&mut self, input: &Input) {
+        if let Input::MailSent { mail, outcome: Ok(_), .. } = input {
+            self.taken.insert(mail.to_string());
+        }
+    }
+
+    pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
+        self.store_is_well = fault == Fault::None;
+        if self.store_is_well {
+            self.excused = self.excused.max(now.plus(STORE_PATIENCE));
+        }
     }
 
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
@@ -57,8 +126,9 @@ impl Letters {
     }
 
     /// Takes down what is to be mailed.
-    pub(crate) fn news(&mut self, now: Time, found: &[Found], actions: &[Action]) {
-        self.unsent.extend(found.iter().map(|found| (now, found.line.clone())));
+    pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
+        let Now { time: at, wall } = now;
+        self.unsent.extend(found.iter().map(|found| Unsent { at, wall, line: found.line.clone() }));
         for action in actions {
             let (alert, raised) = match action {
                 Action::Note(Note::AlertRaised { alert, .. }) => (*alert, true),
@@ -70,9 +140,10 @@ impl Letters {
                 | Action::OpenFeed { .. }
                 | Action::CloseFeed { .. }
                 | Action::SendMail { .. }
+                | Action::Save { .. }
                 | Action::LogHealth => continue,
             };
-            self.untold.push(Untold { at: now, alert, raised });
+            self.untold.push(Untold { at, alert, raised });
         }
     }
 
@@ -81,13 +152,18 @@ impl Letters {
         let mut wrong = Vec::new();
         for action in actions {
             if let Action::SendMail { mail, .. } = action
+                && self.taken.contains(mail.id.as_str())
+            {
+                wrong.push(format!("a mail is sent again that the mail server has: {}", mail.id));
+            }
+            if let Action::SendMail { mail, .. } = action
                 && self.sent.insert(mail.id.to_string(), now).is_none()
             {
                 wrong.extend(self.check_new(now, mail, beliefs));
             }
         }
-        let waits = |at: Time| self.well && now > self.excused && now.since(at) > SOON;
-        if let Some((_, line)) = self.unsent.iter().find(|(at, _)| waits(*at)) {
+        let waits = |at: Time| self.well && self.store_is_well && now > self.excused && now.since(at) > SOON;
+        if let Some(Unsent { line, .. }) = self.unsent.iter().find(|unsent| waits(unsent.at)) {
             wrong.push(format!("it was not mailed in time: {line}"));
         }
         if let Some(untold) = self.untold.iter().find(|untold| waits(untold.at)) {
@@ -99,14 +175,17 @@ impl Letters {
     /// A new mail lists all that is wrong now, unless it was kept back for a while.
     fn check_new(&self, now: Time, mail: &Mail, beliefs: &Beliefs) -> Vec<String> {
         let mut wrong = Vec::new();
-        let fresh = self.unsent.last().is_some_and(|(at, _)| *at == now);
-        if fresh && !beliefs.is_paused() {
+        let fresh = self.unsent.last().is_some_and(|unsent| unsent.at == now);
+        if fresh && !beliefs.is_paused() && beliefs.startup_is_over(now) {
             let (told, expected) = (section(mail, "All current problems"), beliefs.problems(now));
             if told != expected {
                 wrong.push(format!("a mail lists the problems {told:?}, and there are {expected:?}"));
             }
         }
-        if section(mail, "New health events").is_empty() && self.untold.is_empty() {
+        if section(mail, "New health events").is_empty()
+            && self.untold.is_empty()
+            && self.perhaps_untold.is_empty()
+        {
             wrong.push(format!("a mail has no news: {:?}", mail.body));
         }
         wrong
@@ -128,7 +207,7 @@ impl Letters {
             return Err(format!("the subject is {:?}, and {} events are in it", mail.subject, lines.len()));
         }
         for line in lines {
-            if let Some(at) = self.unsent.iter().position(|(_, unsent)| *unsent == line) {
+            if let Some(at) = self.unsent.iter().position(|unsent| unsent.line == line) {
                 self.unsent.remove(at);
             } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
                 self.perhaps.remove(at);
@@ -153,8 +232,8 @@ impl Letters {
     /// What no mail has told although there was time.
     pub(crate) fn missing(&self, now: Time) -> Vec<String> {
         let late = |at: Time| now.since(at) > SOON;
-        let lines = self.unsent.iter().filter(|(at, _)| late(*at));
-        let lines = lines.map(|(_, line)| format!("it was never mailed: {line}"));
+        let lines = self.unsent.iter().filter(|unsent| late(unsent.at));
+        let lines = lines.map(|unsent| format!("it was never mailed: {}", unsent.line));
         let alerts = self.untold.iter().filter(|untold| late(untold.at));
         lines.chain(alerts.map(|untold| format!("no mail tells of the alert: {}", untold.alert))).collect()
     }
@@ -163,13 +242,13 @@ impl Letters {
     pub(crate) fn may_be_busy(&self, now: Time) -> bool {
         let fresh = |at: Time| now.since(at) <= SOON;
         fresh(self.last_arrival)
-            || self.unsent.iter().any(|(at, _)| fresh(*at))
+            || self.unsent.iter().any(|unsent| fresh(unsent.at))
             || self.untold.iter().any(|untold| fresh(untold.at))
     }
 }
 
 /// The lines below a headline, up to the next empty line, each with single spaces.
-fn section(mail: &Mail, headline: &str) -> Vec<String> {
+pub(super) fn section(mail: &Mail, headline: &str) -> Vec<String> {
     let lines = mail.body.lines().skip_while(|line| !line.starts_with(headline)).skip(1);
     let lines = lines.take_while(|line| !line.is_empty());
     lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()

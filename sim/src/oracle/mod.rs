@@ -7,19 +7,22 @@
 mod beliefs;
 mod booking;
 mod letters;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use status_core::{Action, Config, Feed, Input, Mail, Monitor, Note, Now, SystemAlert, Time};
+use status_adapters::store::Model;
+use status_core::{Action, Call, Config, Feed, Input, Mail, Monitor, Note, Now, Saved, SystemAlert, Time};
 
 use crate::scenario::Fault;
 use crate::world::Book;
 use beliefs::Beliefs;
 use booking::Booking;
 use letters::Letters;
+use memory::Memory;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +50,8 @@ pub enum Promise {
     BookAgrees,
     /// Every event is mailed at least once, and only once where the mail server says what it did (5).
     Mailed,
+    /// A restart changes no verdict by itself, and forgets no event (6).
+    Remembered,
     /// What a person decided stays so.
     PersonRespected,
     /// Memory is bounded by what the services hold (8).
@@ -65,6 +70,9 @@ pub(crate) struct Oracle {
     beliefs: Beliefs,
     booking: Booking,
     letters: Letters,
+    memory: Memory,
+    /// Alerts that stood when the server started.
+    carried: BTreeSet<SystemAlert>,
     /// The system alerts that the server has raised and not cleared.
     alerts: BTreeSet<SystemAlert>,
     violations: Vec<Violation>,
@@ -79,6 +87,8 @@ impl Oracle {
             booking: Booking::new(&config),
             beliefs: Beliefs::new(config),
             letters: Letters::new(),
+            memory: Memory::default(),
+            carried: BTreeSet::new(),
             alerts: BTreeSet::new(),
             violations: Vec::new(),
         }
@@ -88,14 +98,38 @@ impl Oracle {
         self.violations
     }
 
-    pub(crate) fn server_started(&mut self, now: Time) {
-        self.beliefs.server_started(now);
+    /// A server starts: it knows what was written down, and nothing else.
+    pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
+        self.beliefs.server_started(now, saved);
         self.booking.server_started();
-        self.alerts.clear();
+        self.letters.server_started(now.time);
+        self.alerts = saved.alerts.iter().map(|saved| saved.alert).collect();
+        self.carried.clone_from(&self.alerts);
     }
 
-    pub(crate) fn server_killed(&mut self) {
-        self.letters.server_killed();
+    pub(crate) fn server_killed(&mut self, now: Time, model: &Model) {
+        for what in self.letters.server_killed(model) {
+            self.complain(now, Promise::Mailed, what);
+        }
+    }
+
+    /// The server has something written down.
+    pub(crate) fn saving(&mut self, call: Call) {
+        if !self.beliefs.is_paused() {
+            self.memory.saving(call, self.beliefs.digest());
+        }
+    }
+
+    /// It is written down.
+    pub(crate) fn written(&mut self, now: Time, call: Call, model: &Model) {
+        for what in self.memory.written(call, model) {
+            self.complain(now, Promise::Remembered, what);
+        }
+    }
+
+    /// The store gets a fault, or is well again.
+    pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
+        self.letters.store_is(now, fault);
     }
 
     /// Book gets a fault, or is well again.
@@ -121,6 +155,7 @@ impl Oracle {
             self.complain(now, Promise::Health, what);
         }
         self.beliefs.told(now, due, input);
+        self.letters.told(input);
     }
 
     /// The server has heard it, and asks for this.
@@ -139,7 +174,7 @@ impl Oracle {
         for (promise, what) in self.booking.check(now.time, &self.beliefs, book) {
             self.complain(now.time, promise, what);
         }
-        self.letters.news(now.time, &found, actions);
+        self.letters.news(now, &found, actions);
         for what in self.letters.check(now.time, actions, &self.beliefs) {
             self.complain(now.time, Promise::Mailed, what);
         }
@@ -228,6 +263,7 @@ impl Oracle {
                 | Action::OpenFeed { .. }
                 | Action::CloseFeed { .. }
                 | Action::SendMail { .. }
+                | Action::Save { .. }
                 | Action::LogHealth => {}
             }
         }
@@ -240,6 +276,12 @@ impl Oracle {
         let silent = Feed::BOTH.map(|feed| (SystemAlert::Silent(feed), self.beliefs.is_silent(feed, now)));
         let empty = (SystemAlert::ManifestEmpty, self.beliefs.manifest_is_empty());
         for (alert, expected) in silent.into_iter().chain([empty]) {
+            if let SystemAlert::Silent(feed) = alert
+                && self.carried.contains(&alert)
+                && !self.beliefs.knows(feed, now)
+            {
+                continue; // it stands as it stood before the restart
+            }
             if self.alerts.contains(&alert) != expected {
                 let stands = if expected { "does not stand and should" } else { "stands and should not" };
                 self.complain(now, Promise::Health, format!("the alert {stands}: {alert}"));

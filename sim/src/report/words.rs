@@ -77,6 +77,7 @@ pub(super) const fn promise(promise: Promise) -> &'static str {
         Promise::DeadIsNotBookable => "dead_is_not_bookable",
         Promise::BookAgrees => "book_agrees",
         Promise::Mailed => "mailed",
+        Promise::Remembered => "remembered",
         Promise::PersonRespected => "person_respected",
         Promise::Bounded => "bounded",
     }

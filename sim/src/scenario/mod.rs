@@ -238,6 +238,8 @@ pub enum Service {
     Book,
     /// Takes the mails.
     Mail,
+    /// Keeps what a restart must not lose.
+    Store,
 }
 
 /// What can be wrong with a service.
@@ -251,13 +253,14 @@ pub enum Fault {
     Slow(Duration),
     /// It takes connections and requests, and says nothing more.
     Hangs,
-    /// It refuses: book and the feeds the token, the mail server every mail, for now. A feed's connections go on.
+    /// It refuses: book and the feeds the token, the mail server every mail, for now, the store whatever is
+    /// to be written, since the disk is full or read-only. A feed's connections go on.
     Refuses,
     /// Feeds only: it takes connections, and no new one ever gets a snapshot. Older connections go on.
     Mute,
     /// Feeds and book: what it says makes no sense.
     Garbles,
-    /// Book and mail: what it is asked to do it does, and its answer is lost.
+    /// Book, mail and store: what it is asked to do it does, and its answer is lost.
     LosesAnswers,
     /// Book only: it accepts changes, and does not make them.
     IgnoresChanges,
@@ -325,7 +328,7 @@ impl Lab {
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Relay, Self::Jump, Self::Book, Self::Mail];
+    pub const ALL: [Self; 5] = [Self::Relay, Self::Jump, Self::Book, Self::Mail, Self::Store];
 
     /// The feed that it is, if it is one.
     #[must_use]
@@ -333,7 +336,7 @@ impl Service {
         match self {
             Self::Relay => Some(Feed::Relay),
             Self::Jump => Some(Feed::Jump),
-            Self::Book | Self::Mail => None,
+            Self::Book | Self::Mail | Self::Store => None,
         }
     }
 
@@ -345,6 +348,7 @@ impl Service {
             Self::Jump => "jump",
             Self::Book => "book",
             Self::Mail => "mail",
+            Self::Store => "store",
         }
     }
 
@@ -354,8 +358,8 @@ impl Service {
         match fault {
             Fault::None | Fault::Down | Fault::Slow(_) | Fault::Hangs | Fault::Refuses => true,
             Fault::Mute => matches!(self, Self::Relay | Self::Jump),
-            Fault::Garbles | Fault::Repeats => !matches!(self, Self::Mail),
-            Fault::LosesAnswers => matches!(self, Self::Book | Self::Mail),
+            Fault::Garbles | Fault::Repeats => !matches!(self, Self::Mail | Self::Store),
+            Fault::LosesAnswers => matches!(self, Self::Book | Self::Mail | Self::Store),
             Fault::IgnoresChanges => matches!(self, Self::Book),
         }
     }

@@ -252,11 +252,12 @@ impl Fields<'_> {
             );
             return Err(self.reader.bad(self.raw.verb.span().start, problem));
         };
-        let name = self.one("relay, jump, book or mail")?;
+        let name = self.one("relay, jump, book, mail or store")?;
         let Some(service) = words::service(&name) else {
-            return Err(
-                self.bad("what", format!("{name:?} is no service; relay, jump, book or mail was expected"))
-            );
+            return Err(self.bad(
+                "what",
+                format!("{name:?} is no service; relay, jump, book, mail or store was expected"),
+            ));
         };
         if !service.can_have(fault) {
             return Err(self.bad("do", format!("{name} cannot {}", self.verb)));

@@ -66,6 +66,8 @@ impl Settings {
             startup: span(words, "health_startup", default.startup, Duration::ZERO)?,
             events: number(words, "health_events", default.events)?,
             log_every: span(words, "health_log_every", default.log_every, SECOND)?,
+            history_keep: default.history_keep,
+            max_experiments: default.max_experiments,
             forget_after: span(words, "forget_after", default.forget_after.max(last_checked), last_checked)?,
             query_book_every: span(words, "query_book_every", default.query_book_every, SECOND)?,
             reconnect_relay_every: span(words, "reconnect_relay_every", day, SECOND)?,

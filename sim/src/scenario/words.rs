@@ -21,6 +21,8 @@ pub(super) const VERBS: &[&str] = &[
     "slow",
     "hang",
     "refuse",
+    "full",
+    "read_only",
     "mute",
     "garble",
     "lose_answers",
@@ -81,6 +83,9 @@ pub(super) fn fault(word: &str) -> Option<Fault> {
         Fault::IgnoresChanges,
         Fault::Repeats,
     ];
+    if matches!(word, "full" | "read_only") {
+        return Some(Fault::Refuses);
+    }
     SIMPLE.into_iter().find(|fault| of_fault(*fault) == word)
 }
 

@@ -5,26 +5,30 @@
 //! is on the agenda a few milliseconds later.
 
 mod book;
+mod disk;
 mod equipment;
 mod perform;
 mod post;
 mod steps;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use status_core::{Action, Call, Experiment, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall};
+use status_core::{
+    Action, Call, Change, Experiment, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall,
+};
 
 use crate::Chance;
 use crate::expect;
 use crate::measure::Meter;
 use crate::oracle::Oracle;
-use crate::run::Outcome;
+use crate::run::{Crash, Outcome};
 use crate::scenario::{Scenario, Service, Settings};
 use crate::timeline::{Entry, State, Timeline, What};
 pub(crate) use book::Book;
 use book::Request;
+use disk::Disk;
 use equipment::{Equipment, Flap};
 use post::Post;
 use wire::Wire;
@@ -48,6 +52,7 @@ pub(crate) struct World<'a> {
     jump: Wire,
     book: Book,
     post: Post,
+    disk: Disk,
     /// Counts the faults of each service: the end of an earlier one is none any more.
     faults: BTreeMap<Service, u64>,
     server: Option<Server>,
@@ -63,6 +68,8 @@ pub(crate) struct World<'a> {
     /// What book last said of each resource, as the timeline has it.
     bookings: BTreeMap<ResourceName, bool>,
     inputs: u64,
+    /// When the server is to be killed.
+    crashes: VecDeque<Crash>,
 }
 
 /// The server: the core, and whether its machine runs.
@@ -92,10 +99,14 @@ enum Event {
     Ask { life: u64, call: Call, request: Request },
     /// A mail comes to the mail server.
     Post { life: u64, call: Call, mail: Mail },
+    /// The disk has written something down.
+    Write { life: u64, call: Call, changes: Vec<Change> },
     /// Something comes to the server.
     Come { life: u64, input: Input },
     /// The machine goes on.
     Resume { life: u64 },
+    /// Somebody starts the server after a crash.
+    Restart,
 }
 
 impl<'a> World<'a> {
@@ -113,6 +124,7 @@ impl<'a> World<'a> {
             jump: Wire::new(lab.jump_every),
             book: Book::new(lab, now.wall),
             post: Post::new(),
+            disk: Disk::new(scenario.seed),
             faults: BTreeMap::new(),
             server: None,
             lives: 0,
@@ -124,6 +136,7 @@ impl<'a> World<'a> {
             changes: 0,
             bookings: BTreeMap::new(),
             inputs: 0,
+            crashes: VecDeque::new(),
             settings,
         };
         for (number, step) in scenario.steps.iter().enumerate() {
@@ -159,6 +172,11 @@ impl<'a> World<'a> {
             }
         }
         self.pass(end);
+    }
+
+    /// The server is to be killed at these moments.
+    pub(crate) fn crash(&mut self, crashes: &[Crash]) {
+        self.crashes.extend(crashes);
     }
 
     /// Everything is repaired.
@@ -231,8 +249,10 @@ impl<'a> World<'a> {
             return;
         }
         self.lives += 1;
-        let monitor = Monitor::new(self.settings.core.clone(), self.now);
-        self.oracle.server_started(self.now.time);
+        let saved = self.disk.model().saved(self.settings.core.events.max(1));
+        self.oracle.server_started(self.now, &saved);
+        let life = format!("life{}", self.lives);
+        let monitor = Monitor::resume(self.settings.core.clone(), &life, saved, self.now);
         self.server = Some(Server { monitor, suspended: false, backlog: Vec::new(), known: 0 });
         self.give(Input::Wake);
     }
@@ -243,7 +263,8 @@ impl<'a> World<'a> {
         }
         self.relay.hang_up();
         self.jump.hang_up();
-        self.oracle.server_killed();
+        self.crash_disk();
+        self.oracle.server_killed(self.now.time, self.disk.model());
         self.tell_states();
     }
 
@@ -268,8 +289,16 @@ impl<'a> World<'a> {
         let actions = server.monitor.handle(self.now, input);
         self.oracle.acted(self.now, &actions, &server.monitor, &self.book);
         let news = actions.iter().any(|action| !matches!(action, Action::ReadAvailability { .. }));
-        for action in actions {
+        let crash = self.crashes.pop_front_if(|crash| crash.input <= self.inputs);
+        let performed = crash.map_or(actions.len(), |crash| crash.actions);
+        for action in actions.into_iter().take(performed) {
             self.perform(action);
+        }
+        if let Some(crash) = crash {
+            self.tell(What::Happened { text: "the server crashes".into() });
+            self.kill();
+            self.plan_in(crash.lasts, Event::Restart);
+            return;
         }
         // A verdict changes only where something follows from it, or where startup begins or ends.
         if news || due <= self.now.time || self.names_are_new() {

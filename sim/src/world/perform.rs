@@ -40,6 +40,7 @@ impl World<'_> {
                 let way = self.way();
                 self.plan_in(way, Event::Post { life, call, mail });
             }
+            Action::Save { call, changes } => self.save(call, changes),
             Action::LogHealth => {}
             Action::Note(note) => self.tell(What::from(&note)),
         }

@@ -45,6 +45,8 @@ impl World<'_> {
             Event::Connect { life, feed, call, expires } => self.connect(life, feed, call, expires),
             Event::Ask { life, call, request } => self.asked(life, call, &request),
             Event::Post { life, call, mail } => self.posted(life, call, &mail),
+            Event::Write { life, call, changes } => self.written(life, call, changes),
+            Event::Restart => self.start(),
             Event::Come { life, input } => self.arrive(life, input),
             Event::Resume { life } => self.resume(life),
         }
@@ -124,6 +126,10 @@ impl World<'_> {
             Service::Mail => {
                 self.post.fault = fault;
                 self.oracle.mail_is(self.now.time, fault);
+            }
+            Service::Store => {
+                self.disk.fault = fault;
+                self.oracle.store_is(self.now.time, fault);
             }
         }
     }

@@ -5,6 +5,7 @@ mod booking;
 mod feeds;
 mod known;
 mod mail;
+mod restart;
 mod time;
 mod verdicts;
 

@@ -168,6 +168,7 @@ impl Replay {
             Action::SendMail { call, mail } => {
                 Some(Input::MailSent { call, mail: mail.id, outcome: Ok(Delivered::default()) })
             }
+            Action::Save { call, .. } => Some(Input::Saved { call, outcome: Ok(()) }),
             Action::LogHealth | Action::Note(_) => None,
         }
     }

@@ -192,6 +192,7 @@ fn describe_action(action: &Action) -> String {
             let body: String = mail.body.lines().map(|line| format!("\n    | {line}")).collect();
             format!("mail: {}{}", mail.subject, body.replace("| \n", "|\n"))
         }
+        Action::Save { changes, .. } => format!("write {} changes down", changes.len()),
         Action::LogHealth => "log the whole state".to_owned(),
         Action::Note(note) => format!("note: {note}"),
     }

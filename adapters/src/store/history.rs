@@ -1,0 +1,97 @@
+//! Reading a store that another process may be writing to.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use status_core::{Event, ExperimentName, Failure, FailureKind, Saved, Wall};
+
+use super::place::{self, Found};
+use super::{failure, rows, schema};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A store that is only read.
+pub struct History {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl History {
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    /// Why there is nothing to read.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let refused = |kind, what: String| Failure { kind, detail: format!("{}: {what}", path.display()) };
+        match place::look(path) {
+            Ok(Found::Ours) => {}
+            Ok(Found::Nothing) => {
+                return Err(refused(FailureKind::NotFound, "there is no store yet".to_owned()));
+            }
+            Ok(Found::Newer(found)) => {
+                let known = schema::version();
+                let what = format!("the store has version {found}, and this program knows up to {known}");
+                return Err(refused(FailureKind::Refused, what));
+            }
+            Ok(Found::Foreign | Found::Rubbish) => {
+                return Err(refused(FailureKind::Garbled, "this is no store of this program".to_owned()));
+            }
+            Err(error) => return Err(refused(FailureKind::Refused, error.to_string())),
+        }
+        let connection = connect(path).map_err(|error| failure(path, "read", &error))?;
+        Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Every event from a time on, of one experiment or all, in the order in which they happened.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub fn events(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
+        rows::history(&self.connection, experiment, since)
+            .map_err(|error| failure(&self.path, "read", &error))
+    }
+
+    /// All that the next life of the server needs.
+    pub(super) fn saved(&self, events: usize) -> Result<Saved, Failure> {
+        rows::load(&self.connection, events).map_err(|error| failure(&self.path, "read", &error))
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let works = |connection: Connection| {
+        connection.busy_timeout(PATIENCE)?;
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    let first = Connection::open_with_flags(path, flags).and_then(works);
+    let newest_in_file = std::fs::metadata(place::beside(path, "-wal")).map_or(0, |data| data.len()) == 0;
+    match first {
+        // In a folder that can't be written to, SQLite needs to be told that nobody else writes either.
+        Err(_) if newest_in_file => {
+            Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI).and_then(works)
+        }
+        other => other,
+    }
+}
+
+/// The file as an address that SQLite understands.
+fn immutable(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut address = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                address.push(char::from(*byte));
+            }
+            other => address.push_str(&format!("%{other:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    address
+}

@@ -1,0 +1,53 @@
+//! The store: what a restart must not lose, in one SQLite file.
+//!
+//! Each [`save`](crate::Store::save) is one transaction that is on the disk when it is answered. It
+//! runs on a thread of its own, so a slow disk delays nothing else.
+
+mod history;
+mod model;
+mod place;
+mod rows;
+mod schema;
+mod sqlite;
+
+pub use history::History;
+pub use model::Model;
+pub use sqlite::{Refusal, SqliteStore};
+
+use std::path::Path;
+
+use status_core::{Failure, FailureKind};
+
+/// A name for this life of the server that no other life has had or will have.
+///
+/// It is drawn anew at each start, and not kept: so it is unlike all others even where a store was
+/// lost, or was put back from a copy.
+#[must_use]
+pub fn new_life() -> String {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; 8];
+    ring::rand::SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What SQLite said, with what to do about it.
+fn failure(path: &Path, doing: &str, error: &rusqlite::Error) -> Failure {
+    use rusqlite::ErrorCode;
+    let hint = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ": make room on the disk",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            ": the file and its folder must be writable for this user"
+        }
+        Some(ErrorCode::CannotOpen) => ": the folder must exist and be writable for this user",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ": another program writes to it",
+        Some(_) | None => "",
+    };
+    let detail = format!("the store {} cannot be {doing}: {error}{hint}", path.display());
+    Failure { kind: FailureKind::Refused, detail }
+}
+
+/// Whether the file itself is broken, so that it is of no use any more.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode;
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}

@@ -1,0 +1,153 @@
+//! Changes to rows, and rows to what was saved.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use status_core::{
+    Change, Event, EventKey, ExperimentName, LetterRecord, Saved, SavedExperiment, SavedManifest, Wall,
+};
+
+const MANIFEST: &str = "manifest";
+const ALERTS: &str = "alerts";
+
+/// Writes one change down.
+pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
+    match change {
+        Change::Anew => {
+            to.execute_batch("DELETE FROM experiments; DELETE FROM letters; DELETE FROM records;")
+        }
+        Change::Event { key, experiment, event } => write_event(to, key, experiment, event),
+        Change::Experiment { name, record } => {
+            let sql = "INSERT INTO experiments (name, record) VALUES (?1, ?2)
+                       ON CONFLICT (name) DO UPDATE SET record = excluded.record";
+            run(to, sql, params![name.as_str(), text(record)])
+        }
+        Change::Forgotten { name } => {
+            run(to, "DELETE FROM experiments WHERE name = ?1", [name.as_str()])?;
+            run(to, "UPDATE events SET forgotten = 1 WHERE experiment = ?1", [name.as_str()])
+        }
+        Change::Manifest(manifest) => write_record(to, MANIFEST, manifest),
+        Change::Alerts(alerts) => write_record(to, ALERTS, alerts),
+        Change::Letter(letter) => {
+            let sql = "INSERT INTO letters (id, record) VALUES (?1, ?2)
+                       ON CONFLICT (id) DO UPDATE SET record = excluded.record";
+            run(to, sql, params![letter.id.as_str(), text(letter)])
+        }
+        Change::LetterDone { id, when, subject, trouble } => {
+            run(to, "DELETE FROM letters WHERE id = ?1", [id.as_str()])?;
+            let sql = "INSERT INTO mails (id, at, subject, trouble) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT (id) DO NOTHING";
+            run(to, sql, params![id.as_str(), millis(*when), subject, trouble])
+        }
+        Change::LetterJoined { id } => run(to, "DELETE FROM letters WHERE id = ?1", [id.as_str()]),
+        Change::Prune { before, keep } => prune(to, *before, *keep),
+    }
+}
+
+fn write_event(
+    to: &Transaction<'_>,
+    key: &EventKey,
+    experiment: &ExperimentName,
+    event: &Event,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO events (life, number, experiment, at, event) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (life, number) DO UPDATE SET forgotten = 0";
+    let number = i64::try_from(key.number).unwrap_or(i64::MAX);
+    run(to, sql, params![key.life.as_str(), number, experiment.as_str(), millis(event.when), text(event)])
+}
+
+fn write_record(to: &Transaction<'_>, name: &str, record: &impl Serialize) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO records (name, record) VALUES (?1, ?2)
+               ON CONFLICT (name) DO UPDATE SET record = excluded.record";
+    run(to, sql, params![name, text(record)])
+}
+
+/// An experiment's newest events stay, so that what the API lists is the same after a restart.
+fn prune(to: &Transaction<'_>, before: Wall, keep: usize) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM events WHERE at < ?1 AND (forgotten OR id <= (
+                   SELECT newer.id FROM events newer
+                   WHERE newer.experiment = events.experiment AND NOT newer.forgotten
+                   ORDER BY newer.id DESC LIMIT 1 OFFSET ?2))";
+    run(to, sql, params![millis(before), i64::try_from(keep).unwrap_or(i64::MAX)])?;
+    run(to, "DELETE FROM mails WHERE at < ?1", [millis(before)])
+}
+
+fn run(to: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    to.prepare_cached(sql)?.execute(values).map(drop)
+}
+
+/// Reads all that the next life of the server needs, with the newest `keep` events of each experiment.
+pub(super) fn load(from: &Connection, keep: usize) -> rusqlite::Result<Saved> {
+    let mut experiments = BTreeMap::new();
+    let mut rows = from.prepare("SELECT name, record FROM experiments")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        let name = ExperimentName::from(row.get_ref(0)?.as_str()?);
+        if let Some(record) = value(row.get_ref(1)?.as_str()?, "an experiment") {
+            let events = newest_events(from, &name, keep)?;
+            experiments.insert(name, SavedExperiment { record, events });
+        }
+    }
+    let mut letters: Vec<LetterRecord> = Vec::new();
+    let mut rows = from.prepare("SELECT record FROM letters ORDER BY turn")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        letters.extend(value::<LetterRecord>(row.get_ref(0)?.as_str()?, "a mail"));
+    }
+    let manifest: Option<SavedManifest> = read_record(from, MANIFEST)?;
+    let alerts = read_record(from, ALERTS)?.unwrap_or_default();
+    Ok(Saved { experiments, manifest, alerts, letters })
+}
+
+fn newest_events(from: &Connection, name: &ExperimentName, keep: usize) -> rusqlite::Result<Vec<Event>> {
+    let sql = "SELECT event FROM events WHERE experiment = ?1 AND NOT forgotten ORDER BY id DESC LIMIT ?2";
+    let mut rows = from.prepare_cached(sql)?;
+    let mut rows = rows.query(params![name.as_str(), i64::try_from(keep).unwrap_or(i64::MAX)])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        events.extend(value::<Event>(row.get_ref(0)?.as_str()?, "an event"));
+    }
+    events.reverse();
+    Ok(events)
+}
+
+fn read_record<T: DeserializeOwned>(from: &Connection, name: &str) -> rusqlite::Result<Option<T>> {
+    let sql = "SELECT record FROM records WHERE name = ?1";
+    let found: Option<String> = from.query_row(sql, [name], |row| row.get(0)).optional()?;
+    Ok(found.and_then(|text| value(&text, name)))
+}
+
+/// Every event from a time on, in the order in which they happened.
+pub(super) fn history(
+    from: &Connection,
+    experiment: Option<&ExperimentName>,
+    since: Wall,
+) -> rusqlite::Result<Vec<(ExperimentName, Event)>> {
+    let sql = "SELECT experiment, event FROM events
+               WHERE at >= ?1 AND (?2 IS NULL OR experiment = ?2) ORDER BY id";
+    let mut rows = from.prepare(sql)?;
+    let mut rows = rows.query(params![millis(since), experiment.map(ExperimentName::as_str)])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name = ExperimentName::from(row.get_ref(0)?.as_str()?);
+        events.extend(value(row.get_ref(1)?.as_str()?, "an event").map(|event| (name, event)));
+    }
+    Ok(events)
+}
+
+fn text(record: &impl Serialize) -> String {
+    serde_json::to_string(record).expect("records have only texts as keys")
+}
+
+/// What a row holds. One that makes no sense is left out, since the others still do.
+fn value<T: DeserializeOwned>(text: &str, what: &str) -> Option<T> {
+    serde_json::from_str(text)
+        .inspect_err(|error| tracing::warn!("the store holds {what} that makes no sense, left out: {error}"))
+        .ok()
+}
+
+fn millis(wall: Wall) -> i64 {
+    i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,303 @@
+//! The store: what was saved is there again, and whatever is wrong with the file is told and survived.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use status_adapters::Store;
+use status_adapters::clock::SystemClock;
+use status_adapters::fake::FakeStore;
+use status_adapters::store::{History, Refusal, SqliteStore};
+use status_core::{
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, LetterRecord, Mail,
+    Manifest, Requirements, Saved, SavedAlert, SavedManifest, Standing, StreamRecord, Summary, SystemAlert,
+    Verdict, Wall,
+};
+use tempfile::TempDir;
+
+const ALL: usize = 1_000;
+
+fn place() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("status.db");
+    (folder, path)
+}
+
+fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, Arc::new(SystemClock)).unwrap()
+}
+
+fn wall(seconds: u64) -> Wall {
+    Wall::from_millis(1_795_480_000_000 + seconds * 1_000)
+}
+
+fn event(number: u64, experiment: &str, healthy: bool) -> Change {
+    let issues = if healthy { "" } else { r#""MissingJump""# };
+    let when = wall(number).as_millis();
+    let text = format!(
+        r#"{{"when":{when},"healthy":{healthy},"jump_ok":{healthy},"streams":{{"pend00-st-video":true}},"issues":[{issues}]}}"#
+    );
+    let event: Event = serde_json::from_str(&text).unwrap();
+    Change::Event { key: EventKey { life: "a".into(), number }, experiment: experiment.into(), event }
+}
+
+fn experiment(name: &str, healthy: bool) -> Change {
+    let verdict = Verdict { decided: true, healthy, jump_ok: healthy, available: true };
+    let stream = StreamRecord {
+        topic: format!("{name}-st-video").as_str().into(),
+        named: wall(1),
+        standing: Standing::Ok,
+    };
+    let record = ExperimentRecord {
+        first_named: wall(0),
+        last_named: wall(1),
+        in_manifest_at: None,
+        verdict,
+        streams: vec![stream],
+    };
+    Change::Experiment { name: name.into(), record }
+}
+
+fn letter(id: &str, tries: u32) -> Change {
+    Change::Letter(LetterRecord {
+        id: id.into(),
+        begun: wall(2),
+        newest: wall(3),
+        tries,
+        summary: Summary { when: wall(2), ..Summary::default() },
+        sealed: (tries > 0).then(|| Mail {
+            id: id.into(),
+            subject: "lab 1 new health events".to_owned(),
+            body: "text\n".to_owned(),
+        }),
+        trouble: None,
+    })
+}
+
+fn done(id: &str) -> Change {
+    let (subject, trouble) = ("lab 1 new health events".to_owned(), Some("550 beta@a.org".to_owned()));
+    Change::LetterDone { id: id.into(), when: wall(4), subject, trouble }
+}
+
+/// What a server would save in the course of a week.
+fn story() -> Vec<Vec<Change>> {
+    let needs = Requirements { stub: "pend00".into(), streams: vec!["st-video".into()] };
+    let manifest = Manifest::from([("r-pend00".into(), needs)]);
+    let alert =
+        SavedAlert { alert: SystemAlert::BookUnreachable, detail: "no answer".into(), since: wall(5) };
+    vec![
+        vec![experiment("pend00", true), experiment("pend01", true)],
+        vec![event(1, "pend00", true), event(2, "pend01", true), letter("a.1", 0)],
+        vec![letter("a.2", 0), letter("a.1", 1)],
+        vec![Change::Manifest(SavedManifest { manifest, empty: true }), Change::Alerts(vec![alert])],
+        vec![event(3, "pend00", false), event(3, "pend00", false), experiment("pend00", false), done("a.1")],
+        vec![done("a.1"), Change::Forgotten { name: "pend01".into() }, event(4, "pend00", true)],
+        vec![experiment("pend01", false), event(5, "pend01", false), event(6, "pend01", true)],
+        vec![Change::Prune { before: wall(6), keep: 2 }],
+        vec![Change::Anew, experiment("pend00", true), letter("a.3", 0)],
+        vec![Change::Prune { before: wall(100), keep: 1 }],
+    ]
+}
+
+#[tokio::test]
+async fn the_real_store_does_what_the_fake_one_does() {
+    let (_folder, path) = place();
+    let fake = FakeStore::default();
+    for changes in story() {
+        let real = open(&path);
+        fake.save(changes.clone()).await.unwrap();
+        real.save(changes.clone()).await.unwrap();
+        // What was saved is there for this process and for the next one.
+        for keep in [ALL, 1] {
+            assert_eq!(real.load(keep).await, fake.load(keep).await, "after {changes:?}");
+        }
+        drop(real);
+        assert_eq!(open(&path).load(ALL).await, fake.load(ALL).await, "after {changes:?}");
+        for name in [None, Some(ExperimentName::from("pend00"))] {
+            let expected = fake.history(name.as_ref(), wall(2)).await;
+            assert_eq!(open(&path).history(name.as_ref(), wall(2)).await, expected, "after {changes:?}");
+        }
+    }
+    let saved = open(&path).load(ALL).await.unwrap();
+    assert_eq!(saved.experiments.len(), 1);
+    assert_eq!(saved.letters.len(), 1);
+}
+
+async fn refuses_and_recovers(store: &dyn Store, break_down: impl Fn(), repair: impl Fn()) {
+    store.save(vec![experiment("pend00", true)]).await.unwrap();
+    break_down();
+    store.save(vec![event(1, "pend00", true)]).await.unwrap_err();
+    repair();
+    let unfit = store.save(vec![event(1, "pend00", true)]).await;
+    assert_eq!(unfit.unwrap_err().kind, FailureKind::Refused, "something may have been missed");
+    store.save(vec![Change::Anew, experiment("pend01", true), event(1, "pend01", true)]).await.unwrap();
+    let saved = store.load(ALL).await.unwrap();
+    assert_eq!(saved.experiments.keys().map(ExperimentName::as_str).collect::<Vec<_>>(), ["pend01"]);
+    assert_eq!(saved.experiments["pend01"].events.len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_failure_all_is_written_anew() {
+    let fake = FakeStore::default();
+    let full = Failure { kind: FailureKind::Refused, detail: "full".to_owned() };
+    refuses_and_recovers(&fake, || fake.fail(Some(full.clone())), || fake.fail(None)).await;
+
+    let (folder, path) = place();
+    let real = open(&path);
+    // Somebody takes the whole folder away, and puts something in its place that is no folder.
+    let (away, at) = (folder.path().with_extension("away"), folder.path().to_owned());
+    let take_away = || {
+        fs::rename(&at, &away).unwrap();
+        fs::write(&at, "").unwrap();
+    };
+    let put_back = || {
+        fs::remove_file(&at).unwrap();
+        fs::rename(&away, &at).unwrap();
+    };
+    refuses_and_recovers(&real, take_away, put_back).await;
+}
+
+#[tokio::test]
+async fn only_this_user_can_read_it() {
+    let (_folder, path) = place();
+    let path = path.with_file_name("new").join("folder").join("status.db");
+    let store = open(&path);
+    store.save(vec![experiment("pend00", true)]).await.unwrap();
+    for part in ["", "-wal", ".lock"] {
+        let file = PathBuf::from(format!("{}{part}", path.display()));
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+    let folder = fs::metadata(path.parent().unwrap()).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn a_second_server_is_refused_and_a_reader_is_not() {
+    let (_folder, path) = place();
+    let first = open(&path);
+    first.save(vec![event(1, "pend00", true)]).await.unwrap();
+    let second = SqliteStore::open(&path, Arc::new(SystemClock)).err();
+    assert_eq!(second, Some(Refusal::InUse(path.clone())));
+    assert_eq!(History::open(&path).unwrap().events(None, wall(0)).unwrap().len(), 1);
+    drop(first);
+    open(&path);
+    // Also when the last writer has left nothing but the file.
+    assert_eq!(History::open(&path).unwrap().events(None, wall(0)).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_newer_store_is_left_as_it_is() {
+    let (_folder, path) = place();
+    open(&path).save(vec![experiment("pend00", true)]).await.unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = fs::read(&path).unwrap();
+    let Err(refusal) = SqliteStore::open(&path, Arc::new(SystemClock)) else { panic!("it was opened") };
+    assert_eq!(refusal, Refusal::Newer { path: path.clone(), found: 99 });
+    assert!(refusal.to_string().contains("has version 99"), "{refusal}");
+    assert!(History::open(&path).err().unwrap().detail.contains("has version 99"));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_left_as_it_is() {
+    let (_folder, path) = place();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE cats (name TEXT)").unwrap();
+    let before = fs::read(&path).unwrap();
+    let refusal = SqliteStore::open(&path, Arc::new(SystemClock)).err();
+    assert_eq!(refusal, Some(Refusal::Foreign(path.clone())));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// A store as the first version made it, with one event and one experiment.
+fn first_version(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(include_str!("../fixtures/store-v1.sql")).unwrap();
+}
+
+#[tokio::test]
+async fn an_older_store_is_brought_up_to_date() {
+    let (_folder, path) = place();
+    first_version(&path);
+    let store = open(&path);
+    let saved = store.load(ALL).await.unwrap();
+    let pend00 = &saved.experiments["pend00"];
+    assert_eq!((pend00.events.len(), pend00.record.streams.len()), (2, 2));
+    assert_eq!(pend00.events[1].issues.len(), 4);
+    assert_eq!(saved.letters[0].id, "4f1c.7");
+    assert!(saved.manifest.as_ref().is_some_and(|saved| saved.manifest.len() == 1 && !saved.empty));
+    assert_eq!(saved.alerts.len(), 1);
+    store.save(vec![done("4f1c.7")]).await.unwrap();
+    assert!(store.load(ALL).await.unwrap().letters.is_empty());
+    drop(store);
+    let version: i32 =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
+fn damaged_in(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.retain(|name| name.contains(".damaged-"));
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_set_aside_and_a_new_one_begun() {
+    for damage in ["rubbish", "torn", "middle"] {
+        let (folder, path) = place();
+        let store = open(&path);
+        let many = (0..500).map(|n| event(n, "pend00", n % 2 == 0)).collect();
+        store.save(many).await.unwrap();
+        drop(store);
+        let mut bytes = fs::read(&path).unwrap();
+        match damage {
+            "rubbish" => bytes = b"not a database, but quite some text".repeat(100),
+            "torn" => bytes.truncate(bytes.len() / 2),
+            _ => bytes[8_192..12_288].fill(0x55),
+        }
+        fs::write(&path, &bytes).unwrap();
+        let store = open(&path);
+        assert_eq!(store.load(ALL).await, Ok(Saved::default()), "{damage}");
+        store.save(vec![experiment("pend00", true)]).await.unwrap();
+        let aside = damaged_in(folder.path());
+        assert_eq!(aside.len(), 1, "{damage}: {aside:?}");
+        assert_eq!(fs::read(folder.path().join(&aside[0])).unwrap(), bytes, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_taken_away_is_noticed() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    store.save(vec![experiment("pend00", true)]).await.unwrap();
+    fs::remove_file(&path).unwrap();
+    store.save(vec![experiment("pend01", true)]).await.unwrap_err();
+    store.save(vec![Change::Anew, experiment("pend01", true)]).await.unwrap();
+    assert_eq!(open_copy(&path), 1);
+}
+
+/// How many experiments the file holds, as another process sees it.
+fn open_copy(path: &Path) -> u32 {
+    let sql = "SELECT count(*) FROM experiments";
+    Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn where_no_file_can_be_the_watching_goes_on() {
+    // Not even root can write there.
+    let store = open(Path::new("/proc/status/status.db"));
+    assert!(store.load(ALL).await.is_err());
+    let failure = store.save(vec![Change::Anew, experiment("pend00", true)]).await.unwrap_err();
+    assert!(failure.detail.contains("/proc/status/status.db"), "{failure}");
+}
+
+#[test]
+fn a_history_that_is_not_there_is_told_so() {
+    let (folder, path) = place();
+    assert!(History::open(&path).err().unwrap().detail.ends_with("there is no store yet"));
+    assert!(History::open(folder.path()).is_err());
+}

@@ -1,0 +1,301 @@
+//! What the store has, and what is to be written down next.
+//!
+//! It is level-triggered like everything else: each thing knows whether the store has it as it is,
+//! and what the store does not have goes into the next save. One save is under way at a time; what
+//! changes meanwhile waits for the next. After a failure nothing is known of what the store has, so
+//! everything is written anew.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use smol_str::SmolStr;
+
+use crate::action::Action;
+use crate::alert::Alerts;
+use crate::backoff::backoff;
+use crate::book::Book;
+use crate::config::Config;
+use crate::deadline::{Deadline, Timer};
+use crate::experiment::Experiment;
+use crate::input::{Call, Failure};
+use crate::monitor::Monitor;
+use crate::name::ExperimentName;
+use crate::outbox::Outbox;
+use crate::saved::{Change, EventKey};
+use crate::time::{Now, Time};
+
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+/// A save that takes longer keeps no mail back any more.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// When something last named an experiment is written down again after so long.
+const COARSE: Duration = Duration::from_secs(3600);
+const FIRST_PRUNE: Duration = Duration::from_secs(600);
+const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// So many names and mails that are no more wait for a store that can't be written.
+const GONE_AT_MOST: usize = 10_000;
+
+/// What the store has, and what it is to have next.
+#[derive(Debug)]
+pub struct Keeping {
+    life: SmolStr,
+    /// How many events happened in this life.
+    events: u64,
+    /// Experiments of which the store does not have everything.
+    changed: BTreeSet<ExperimentName>,
+    /// What is no more: experiments that are forgotten, mails that are done or have joined another.
+    gone: Vec<Change>,
+    /// Whether the store has another manifest.
+    manifest_changed: bool,
+    /// Whether the store may have missed something.
+    anew: bool,
+    under_way: Option<UnderWay>,
+    failures: u32,
+    trouble: Option<Failure>,
+    retry_at: Option<Time>,
+    prune_at: Time,
+}
+
+/// A save that is not answered yet.
+#[derive(Debug)]
+struct UnderWay {
+    call: Call,
+    since: Time,
+    /// The experiments in it.
+    experiments: Vec<ExperimentName>,
+    /// The number of the newest event in it.
+    events: u64,
+    /// How many of those that are gone are in it.
+    gone: usize,
+}
+
+impl Keeping {
+    pub(crate) fn new(life: SmolStr, now: Time) -> Self {
+        Self {
+            life,
+            events: 0,
+            changed: BTreeSet::new(),
+            gone: Vec::new(),
+            manifest_changed: false,
+            anew: false,
+            under_way: None,
+            failures: 0,
+            trouble: None,
+            retry_at: None,
+            prune_at: now.plus(FIRST_PRUNE),
+        }
+    }
+
+    /// Whether something is being written down.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Why nothing could be written down, and not at the next try either.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref().filter(|_| self.failures > 1)
+    }
+
+    /// Why nothing can be written down, if it can't.
+    pub(crate) fn broken(&self, now: Time) -> Option<String> {
+        let hangs = || {
+            let for_long = self.is_slow(now).then_some(PATIENCE);
+            for_long.map(|span| alloc::format!("it has not answered for {span:?}"))
+        };
+        self.trouble().map(|trouble| String::from(trouble.detail.as_str())).or_else(hangs)
+    }
+
+    /// Numbers an event, and takes down that the store does not have it.
+    pub(crate) fn happened(&mut self, experiment: &mut Experiment) {
+        self.events += 1;
+        experiment.written.unwritten.push_back(self.events);
+        // One that the history has lost meanwhile is lost to the store, too: it was broken for long.
+        while experiment.written.unwritten.len() > experiment.events().len() {
+            experiment.written.unwritten.pop_front();
+        }
+    }
+
+    /// Takes down whether the store has an experiment as it is.
+    pub(crate) fn judged(&mut self, name: &ExperimentName, experiment: &Experiment, now: Time) {
+        if experiment.is_to_be_written(now) && !self.changed.contains(name) {
+            self.changed.insert(name.clone());
+        }
+    }
+
+    /// An experiment is forgotten.
+    pub(crate) fn forgot(&mut self, name: &ExperimentName) {
+        self.changed.remove(name);
+        self.has_gone(Change::Forgotten { name: name.clone() });
+    }
+
+    /// Something is no more.
+    pub(crate) fn has_gone(&mut self, change: Change) {
+        if self.gone.len() < GONE_AT_MOST {
+            self.gone.push(change);
+        }
+    }
+
+    /// Book gave something else than before.
+    pub(crate) fn manifest_changed(&mut self) {
+        self.manifest_changed = true;
+    }
+
+    /// Whether a mail need not wait until it is written down, since that may never be.
+    pub(crate) fn lets_mails_through(&self, now: Time) -> bool {
+        self.failures > 0 || self.is_slow(now)
+    }
+
+    /// The server slept, in which nothing could be answered.
+    pub(crate) fn slept(&mut self, now: Time) {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.since = now;
+        }
+    }
+
+    /// Brings `deadline` forward to when something is due.
+    pub(crate) fn deadline(&self, now: Time, deadline: &mut Deadline) {
+        match (&self.under_way, self.retry_at) {
+            (Some(under_way), _) if !self.is_slow(now) => {
+                deadline.no_later_than(under_way.since.past(PATIENCE), Timer::Save);
+            }
+            (Some(_), _) => {}
+            (None, Some(at)) => deadline.no_later_than(at, Timer::Save),
+            (None, None) => deadline.no_later_than(self.prune_at, Timer::Save),
+        }
+    }
+
+    fn is_slow(&self, now: Time) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| now.since(under_way.since) > PATIENCE)
+    }
+
+    /// What the store is to have and does not; nothing if it has everything.
+    fn changes(
+        &self,
+        now: Now,
+        config: &Config,
+        experiments: &BTreeMap<ExperimentName, Experiment>,
+        book: &Book,
+        alerts: &Alerts,
+        outbox: &Outbox,
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if self.anew {
+            changes.push(Change::Anew);
+        }
+        changes.extend(self.gone.iter().cloned());
+        let all: BTreeSet<ExperimentName>;
+        let names = if self.anew {
+            all = experiments.keys().cloned().collect();
+            &all
+        } else {
+            &self.changed
+        };
+        for (name, experiment) in names.iter().filter_map(|name| experiments.get_key_value(name)) {
+            let events = experiment.unwritten_events().map(|(number, event)| Change::Event {
+                key: EventKey { life: self.life.clone(), number },
+                experiment: name.clone(),
+                event: event.clone(),
+            });
+            changes.extend(events);
+            changes.push(Change::Experiment { name: name.clone(), record: experiment.record(now) });
+        }
+        if self.manifest_changed || self.anew {
+            changes.push(Change::Manifest(book.record(experiments)));
+        }
+        if alerts.changed || self.anew {
+            changes.push(Change::Alerts(alerts.record()));
+        }
+        changes.extend(outbox.records(self.anew).map(Change::Letter));
+        if now.time >= self.prune_at {
+            let before = now.wall.minus(config.history_keep);
+            changes.push(Change::Prune { before, keep: config.events.max(1) });
+        }
+        changes
+    }
+}
+
+impl Monitor {
+    /// Has written down what the store does not have, if it can be.
+    pub(crate) fn save(&mut self, actions: &mut Vec<Action>) {
+        let Self { keeping, now, config, experiments, book, alerts, outbox, calls, .. } = self;
+        let Some(keeping) = keeping else { return };
+        if keeping.under_way.is_some() || keeping.retry_at.is_some_and(|at| now.time < at) {
+            return;
+        }
+        let changes = keeping.changes(*now, config, experiments, book, alerts, outbox);
+        if changes.is_empty() {
+            return;
+        }
+        *calls += 1;
+        let call = Call(*calls);
+        let names: Vec<ExperimentName> =
+            if keeping.anew { experiments.keys().cloned().collect() } else { Vec::new() };
+        let names = names.into_iter().chain(core::mem::take(&mut keeping.changed));
+        keeping.under_way = Some(UnderWay {
+            call,
+            since: now.time,
+            experiments: names.collect(),
+            events: keeping.events,
+            gone: keeping.gone.len(),
+        });
+        for name in keeping.under_way.iter().flat_map(|under_way| &under_way.experiments) {
+            if let Some(experiment) = experiments.get_mut(name) {
+                experiment.written.at = Some(now.time);
+            }
+        }
+        keeping.manifest_changed = false;
+        alerts.changed = false;
+        outbox.being_written(call);
+        if now.time >= keeping.prune_at {
+            keeping.prune_at = now.time.plus(PRUNE_EVERY);
+        }
+        keeping.retry_at = None;
+        actions.push(Action::Save { call, changes });
+    }
+
+    /// Takes in whether something is written down. Returns whether an alert may follow from it.
+    pub(crate) fn saved(&mut self, call: Call, outcome: Result<(), Failure>) -> bool {
+        let Self { keeping, experiments, outbox, now, .. } = self;
+        let Some(keeping) = keeping else { return false };
+        let Some(under_way) = keeping.under_way.take_if(|under_way| under_way.call == call) else {
+            return false;
+        };
+        outbox.was_written(call);
+        let was_slow = now.time.since(under_way.since) > PATIENCE;
+        let broken_before = keeping.trouble().is_some() || was_slow;
+        match outcome {
+            Ok(()) => {
+                for name in &under_way.experiments {
+                    if let Some(experiment) = experiments.get_mut(name) {
+                        experiment.events_written(under_way.events);
+                    }
+                }
+                keeping.gone.drain(..under_way.gone);
+                keeping.anew = false;
+                keeping.failures = 0;
+                keeping.trouble = None;
+            }
+            Err(failure) => {
+                keeping.anew = true;
+                keeping.failures = keeping.failures.saturating_add(1);
+                keeping.trouble = Some(failure);
+                let wait = backoff(keeping.failures, FIRST_RETRY, LONGEST_RETRY);
+                keeping.retry_at = Some(now.time.plus(wait));
+            }
+        }
+        keeping.trouble().is_some() != broken_before
+    }
+}
+
+/// Whether an experiment is to be written down again: it has changed, or it was named since and that
+/// was long ago.
+impl Experiment {
+    fn is_to_be_written(&self, now: Time) -> bool {
+        let Some(at) = self.written.at else { return true };
+        now.since(at) >= COARSE && (self.last_named > at || !self.resources.is_empty())
+    }
+}

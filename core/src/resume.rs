@@ -1,0 +1,179 @@
+//! From one life of the server to the next: what is known becomes a record, and a record becomes
+//! what is known.
+//!
+//! Of the steady clock only ages survive. An age is taken from the times of day, and since these may
+//! step, it is never negative, and nothing lies in the future.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use smol_str::SmolStr;
+
+use crate::alert::Alerts;
+use crate::book::Book;
+use crate::booking::Resource;
+use crate::config::Config;
+use crate::event::Event;
+use crate::experiment::{Experiment, Stream, Written};
+use crate::keeping::Keeping;
+use crate::manifest::{Manifest, Requirements};
+use crate::monitor::Monitor;
+use crate::name::ExperimentName;
+use crate::outbox::Outbox;
+use crate::saved::{ExperimentRecord, Saved, SavedExperiment, SavedManifest, StreamRecord};
+use crate::time::Now;
+
+impl Monitor {
+    /// A monitor that starts now, knows what a store has kept, and has written down what the next
+    /// one must know. `life` is a text that no other life of the server has had or will have.
+    #[must_use]
+    pub fn resume(config: Config, life: &str, saved: Saved, now: Now) -> Self {
+        let Saved { experiments, manifest, alerts, letters } = saved;
+        let mut monitor = Self::new(config, now);
+        let life = SmolStr::new(life);
+        monitor.outbox = Outbox::resumed(life.clone(), letters, now);
+        let mut keeping = Keeping::new(life, now.time);
+        monitor.alerts = Alerts::resumed(alerts);
+        // So the store is written once at the start, and it is found out whether it can be.
+        monitor.alerts.changed = true;
+        for (name, saved) in experiments {
+            monitor.experiments.insert(name, Experiment::resumed(saved, now));
+        }
+        if let Some(SavedManifest { manifest, empty }) = manifest {
+            monitor.resume_manifest(manifest, empty);
+        }
+        for (name, experiment) in &monitor.experiments {
+            keeping.judged(name, experiment, now.time);
+        }
+        monitor.keeping = Some(keeping);
+        monitor
+    }
+
+    /// The requirements are those of the last manifest until book gives another.
+    fn resume_manifest(&mut self, manifest: Manifest, empty: bool) {
+        let when: BTreeMap<ExperimentName, _> = self
+            .experiments
+            .iter()
+            .map(|(name, experiment)| (name.clone(), (experiment.in_manifest_at, experiment.written.at)))
+            .collect();
+        self.replace_manifest(manifest, &mut Vec::new());
+        for (name, (in_manifest_at, written)) in when {
+            if let Some(experiment) = self.experiments.get_mut(&name) {
+                experiment.in_manifest_at = in_manifest_at;
+                experiment.written.at = written;
+            }
+        }
+        self.book.resumed(empty);
+    }
+}
+
+impl Experiment {
+    /// As the store has it. Nothing has been seen yet, so its verdict stays what it was until startup
+    /// is over.
+    fn resumed(saved: SavedExperiment, now: Now) -> Self {
+        let SavedExperiment { record, events } = saved;
+        let mut streams: Vec<Stream> =
+            record.streams.into_iter().map(|one| Stream::resumed(one, now)).collect();
+        streams.sort_by(|one, other| one.topic.cmp(&other.topic));
+        streams.dedup_by(|one, other| one.topic == other.topic);
+        let carried = record.verdict.decided;
+        let mut experiment = Self::new(now.time_at(record.first_named));
+        experiment.last_named = now.time_at(record.last_named);
+        experiment.in_manifest_at = record.in_manifest_at;
+        experiment.streams = streams;
+        experiment.events = sharing(events);
+        experiment.verdict = record.verdict;
+        experiment.verdict.decided = false;
+        experiment.carried = carried;
+        experiment.written = Written { at: Some(now.time), unwritten: VecDeque::new() };
+        experiment
+    }
+
+    /// As it is written down.
+    pub(crate) fn record(&self, now: Now) -> ExperimentRecord {
+        let mut verdict = self.verdict;
+        verdict.decided |= self.carried;
+        // While a manifest lists it, it is named all the time.
+        let last_named = if self.resources.is_empty() { self.last_named } else { now.time };
+        ExperimentRecord {
+            first_named: now.wall_at(self.first_named),
+            last_named: now.wall_at(last_named),
+            in_manifest_at: self.in_manifest_at,
+            verdict,
+            streams: self.streams.iter().map(|stream| stream.record(now)).collect(),
+        }
+    }
+
+    /// The events that the store does not have, oldest first, each with its number.
+    pub(crate) fn unwritten_events(&self) -> impl Iterator<Item = (u64, &Event)> {
+        let first = self.events.len().saturating_sub(self.written.unwritten.len());
+        self.written.unwritten.iter().copied().zip(self.events.iter().skip(first))
+    }
+
+    /// The store has all events up to this number.
+    pub(crate) fn events_written(&mut self, newest: u64) {
+        while self.written.unwritten.front().is_some_and(|number| *number <= newest) {
+            self.written.unwritten.pop_front();
+        }
+    }
+}
+
+impl Stream {
+    fn resumed(record: StreamRecord, now: Now) -> Self {
+        let StreamRecord { topic, named, standing } = record;
+        Self { topic, required: false, named: now.time_at(named), sighting: None, standing }
+    }
+
+    fn record(&self, now: Now) -> StreamRecord {
+        let seen = self.sighting.as_ref().map_or(self.named, |sighting| sighting.seen);
+        let named = if self.required { now.time } else { self.named.max(seen) };
+        StreamRecord { topic: self.topic.clone(), named: now.wall_at(named), standing: self.standing }
+    }
+}
+
+impl Book {
+    /// The last manifest as it is written down, put together from the resources that it made.
+    pub(crate) fn record(&self, experiments: &BTreeMap<ExperimentName, Experiment>) -> SavedManifest {
+        let resources = experiments.iter().flat_map(|(stub, experiment)| {
+            experiment.resources.iter().map(move |resource| {
+                (resource.name.clone(), Requirements { stub: stub.clone(), streams: resource.streams(stub) })
+            })
+        });
+        SavedManifest { manifest: resources.collect(), empty: self.is_empty() }
+    }
+}
+
+impl Resource {
+    /// The required streams as book names them: `st-video`.
+    fn streams(&self, stub: &ExperimentName) -> Vec<SmolStr> {
+        let stream = |topic: &str| topic.strip_prefix(stub.as_str())?.strip_prefix('-').map(SmolStr::new);
+        self.required.iter().filter_map(|topic| stream(topic.as_str())).collect()
+    }
+}
+
+/// Lets each event share its topics with the one before it, where they are the same.
+fn sharing(events: Vec<Event>) -> VecDeque<Event> {
+    let mut shared: VecDeque<Event> = VecDeque::with_capacity(events.len());
+    for mut event in events {
+        if let Some(before) = shared.back().filter(|before| before.topics == event.topics) {
+            event.topics = Arc::clone(&before.topics);
+        }
+        shared.push_back(event);
+    }
+    shared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Time, Wall};
+
+    #[test]
+    fn ages_survive_and_nothing_lies_in_the_future() {
+        let now = Now { time: Time::from_millis(5_000), wall: Wall::from_millis(100_000) };
+        assert_eq!(now.time_at(Wall::from_millis(98_000)), Time::from_millis(3_000));
+        assert_eq!(now.time_at(Wall::from_millis(10_000)), Time::from_millis(0));
+        assert_eq!(now.time_at(Wall::from_millis(200_000)), now.time);
+    }
+}

@@ -1,0 +1,175 @@
+//! What a restart must not lose: as it is written down, and as it is read again.
+//!
+//! The steady clock means nothing to the next process, so every time here is a time of day. It
+//! becomes an age again when it is read.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::action::Mail;
+use crate::alert::SystemAlert;
+use crate::event::Event;
+use crate::experiment::{Standing, Verdict};
+use crate::mail::Summary;
+use crate::manifest::Manifest;
+use crate::name::{ExperimentName, Topic};
+use crate::time::Wall;
+
+/// One thing to write down. Written twice, it is as if it had been written once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// All that follows takes the place of everything but the events and the mails that are done:
+    /// the store may have missed something.
+    Anew,
+    /// An experiment's health changed.
+    Event {
+        /// Tells it from every other.
+        key: EventKey,
+        /// Whose.
+        experiment: ExperimentName,
+        /// How.
+        event: Event,
+    },
+    /// What is known of an experiment, in place of what was.
+    Experiment {
+        /// Its name.
+        name: ExperimentName,
+        /// What is known.
+        record: ExperimentRecord,
+    },
+    /// An experiment is forgotten. Its events stay in the history, but are no longer its own: if
+    /// something names it again, it begins anew.
+    Forgotten {
+        /// Its name.
+        name: ExperimentName,
+    },
+    /// What book last gave, in place of what it gave before.
+    Manifest(SavedManifest),
+    /// The system alerts that stand, in place of those that did.
+    Alerts(Vec<SavedAlert>),
+    /// A mail that the mail server does not have yet, in place of what it was.
+    Letter(LetterRecord),
+    /// A mail is done: the mail server has taken it, or it is given up.
+    LetterDone {
+        /// Which mail.
+        id: SmolStr,
+        /// When.
+        when: Wall,
+        /// Its subject.
+        subject: String,
+        /// Who does not have it and why; `None` if everybody has it.
+        trouble: Option<String>,
+    },
+    /// A mail is none any more: what it was to tell, another tells.
+    LetterJoined {
+        /// Which mail.
+        id: SmolStr,
+    },
+    /// What is older leaves the history, but for the newest `keep` events of each experiment.
+    Prune {
+        /// Events and mails from this time on stay.
+        before: Wall,
+        /// How many events of each experiment stay however old they are.
+        keep: usize,
+    },
+}
+
+/// Tells an event from all others, in this life of the server and in every other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EventKey {
+    /// The life of the server in which it happened.
+    pub life: SmolStr,
+    /// Counted in that life.
+    pub number: u64,
+}
+
+/// What is known of an experiment, but for its events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExperimentRecord {
+    /// When something first named it.
+    pub first_named: Wall,
+    /// When something last named it, at most an hour out of date.
+    pub last_named: Wall,
+    /// When a manifest last listed it; `None` if none has.
+    pub in_manifest_at: Option<Wall>,
+    /// What the last check found that decided anything.
+    pub verdict: Verdict,
+    /// Its known streams, in the order of their topics.
+    pub streams: Vec<StreamRecord>,
+}
+
+/// What is known of one stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamRecord {
+    /// The topic that names it.
+    pub topic: Topic,
+    /// When something last named it, at most an hour out of date.
+    pub named: Wall,
+    /// What the last check made of it.
+    pub standing: Standing,
+}
+
+/// What book last gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedManifest {
+    /// The last manifest that was not empty.
+    pub manifest: Manifest,
+    /// Whether an empty one came after it.
+    pub empty: bool,
+}
+
+/// A system alert that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedAlert {
+    /// What kind of thing is wrong.
+    pub alert: SystemAlert,
+    /// What exactly.
+    pub detail: String,
+    /// Since when.
+    pub since: Wall,
+}
+
+/// A mail that the mail server does not have yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterRecord {
+    /// Unique for all time: the part of the Message-ID before the `@`.
+    pub id: SmolStr,
+    /// When the oldest news in it happened.
+    pub begun: Wall,
+    /// When the newest news in it happened.
+    pub newest: Wall,
+    /// How often it was tried.
+    pub tries: u32,
+    /// What it tells.
+    pub summary: Summary,
+    /// The mail, if the mail server may have it: then it is sent exactly so again.
+    pub sealed: Option<Mail>,
+    /// Why it was not sent when it was last tried.
+    pub trouble: Option<String>,
+}
+
+/// Everything that a store holds for the next life of the server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Every experiment that is not forgotten.
+    pub experiments: BTreeMap<ExperimentName, SavedExperiment>,
+    /// What book last gave; `None` if it never gave anything.
+    pub manifest: Option<SavedManifest>,
+    /// The system alerts that stand.
+    pub alerts: Vec<SavedAlert>,
+    /// The mails that the mail server does not have yet, the oldest first.
+    pub letters: Vec<LetterRecord>,
+}
+
+/// An experiment in a store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedExperiment {
+    /// What is known of it.
+    pub record: ExperimentRecord,
+    /// Its newest events, oldest first.
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,69 @@
+//! `status history`: the changes in health that the store has kept.
+
+use std::io::{self, BufWriter, Write};
+
+use serde_json::json;
+use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::store::History;
+use status_core::{Event, ExperimentName, Wall};
+
+use crate::cli::{HistoryArgs, HistoryFormat};
+use crate::settings::{Settings, StoreSettings};
+
+/// Prints what was asked for.
+///
+/// # Errors
+/// Why there is nothing to print.
+pub fn print(args: &HistoryArgs) -> Result<(), String> {
+    let store = Settings::store_from_vars(std::env::vars_os()).map_err(|problems| problems.to_string())?;
+    let path = match store {
+        StoreSettings::File(path) => path,
+        StoreSettings::Memory => return Err("STATUS_STORE is :memory:, which keeps no history".to_owned()),
+        StoreSettings::Nowhere => return Err("there is no store: set STATUS_STORE to its file".to_owned()),
+    };
+    let history = History::open(&path).map_err(|failure| failure.detail)?;
+    let since = args.since.map_or(Wall::default(), |since| SystemClock.now().wall.minus(since));
+    let name = args.experiment.as_deref().map(ExperimentName::from);
+    let events = history.events(name.as_ref(), since).map_err(|failure| failure.detail)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = match args.format {
+        HistoryFormat::Table => table(&events, &mut out),
+        HistoryFormat::Json => json(&events, &mut out),
+    };
+    match written.and_then(|()| out.flush()) {
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| format!("cannot print: {error}")),
+    }
+}
+
+/// A line for each event, in which everything stands below its like.
+fn table(events: &[(ExperimentName, Event)], out: &mut impl Write) -> io::Result<()> {
+    let width = events.iter().map(|(name, _)| name.as_str().chars().count()).max().unwrap_or(0);
+    for (name, event) in events {
+        let health = if event.healthy { "healthy  " } else { "unhealthy" };
+        let issues: Vec<String> = event.issues.iter().map(ToString::to_string).collect();
+        let line = format!("{}  {:width$}  {health}  {}", event.when, name.as_str(), issues.join(", "));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// One array, whose objects are those of the API with the experiment's name.
+fn json(events: &[(ExperimentName, Event)], out: &mut impl Write) -> io::Result<()> {
+    write!(out, "[")?;
+    for (i, (name, event)) in events.iter().enumerate() {
+        let streams: serde_json::Map<String, serde_json::Value> =
+            event.streams().map(|(topic, ok)| (topic.to_string(), ok.into())).collect();
+        let object = json!({
+            "topic_name": name.as_str(),
+            "when": event.when.to_string(),
+            "healthy": event.healthy,
+            "jump_ok": event.jump_ok,
+            "stream_ok": streams,
+            "issues": event.issues.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        });
+        write!(out, "{}{object}", if i == 0 { "\n" } else { ",\n" })?;
+    }
+    writeln!(out, "\n]")
+}

@@ -1,0 +1,68 @@
+//! What must survive a restart: whatever the disk was said to hold, and nothing else counts.
+
+use std::collections::BTreeMap;
+
+use status_adapters::store::Model;
+use status_core::{Call, ExperimentName, LetterRecord, Topic};
+
+use super::beliefs;
+use super::letters::section;
+
+/// More experiments than this are not compared at each save, which would take too long.
+const COMPARED_AT_MOST: usize = 64;
+
+/// What the server knew when it last had something written down.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    saving: Option<(Call, Digest)>,
+}
+
+/// Of each experiment its streams, and what its last event said of health and jump.
+pub(super) type Digest = BTreeMap<ExperimentName, (Vec<Topic>, Option<(bool, bool)>)>;
+
+impl Memory {
+    /// The server has something written down, and knows this much.
+    pub(super) fn saving(&mut self, call: Call, known: Digest) {
+        self.saving = Some((call, known)).filter(|(_, known)| known.len() <= COMPARED_AT_MOST);
+    }
+
+    /// It is written down: all that was known then must be there.
+    pub(super) fn written(&mut self, call: Call, model: &Model) -> Vec<String> {
+        let Some((_, known)) = self.saving.take_if(|(saving, _)| *saving == call) else { return Vec::new() };
+        let saved = model.saved(1);
+        let mut wrong = Vec::new();
+        for (name, (topics, last)) in &known {
+            let Some(there) = saved.experiments.get(name) else {
+                wrong.push(format!("{name} is not written down"));
+                continue;
+            };
+            let has: Vec<&Topic> = there.record.streams.iter().map(|stream| &stream.topic).collect();
+            if !has.iter().copied().eq(topics) {
+                wrong.push(format!("of {name} the streams {has:?} are written down, and it has {topics:?}"));
+            }
+            let event = there.events.last().map(|event| (event.healthy, event.jump_ok));
+            if event != *last {
+                wrong.push(format!(
+                    "the last event of {name} that is written down is {event:?}, not {last:?}"
+                ));
+            }
+        }
+        let surplus = saved.experiments.keys().filter(|name| !known.contains_key(*name));
+        wrong.extend(surplus.map(|name| format!("{name} is written down, and was forgotten")));
+        wrong
+    }
+}
+
+/// The events that a mail tells, as lines with single spaces.
+pub(super) fn lines(letter: &LetterRecord) -> Vec<String> {
+    match &letter.sealed {
+        Some(mail) => section(mail, "New health events"),
+        None => {
+            let lines = letter.summary.events.iter().map(|line| {
+                let issues: Vec<String> = line.issues.iter().map(ToString::to_string).collect();
+                beliefs::line(line.experiment.as_str(), line.healthy, line.available, &issues)
+            });
+            lines.collect()
+        }
+    }
+}

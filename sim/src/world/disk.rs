@@ -1,0 +1,104 @@
+//! The disk, in virtual time: what is written on it outlives the server.
+
+use std::time::Duration;
+
+use status_adapters::store::Model;
+use status_core::{Call, Change, Failure, FailureKind, Input};
+
+use super::post::failure;
+use super::{Event, World};
+use crate::Chance;
+use crate::scenario::Fault;
+
+/// How long a disk takes that says in the end that it could not.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The disk.
+#[derive(Debug)]
+pub(super) struct Disk {
+    model: Model,
+    pub(super) fault: Fault,
+    /// Whether something was missed, so that the next must be written anew.
+    missed: bool,
+    /// Its own, so that a store changes nothing else in a run.
+    chance: Chance,
+}
+
+impl Disk {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { model: Model::default(), fault: Fault::None, missed: false, chance: Chance::new(!seed) }
+    }
+
+    /// What is written on it.
+    pub(super) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn write(&mut self, changes: Vec<Change>) {
+        self.missed = false;
+        changes.into_iter().for_each(|change| self.model.apply(change));
+    }
+
+    /// Writes something down, or does not.
+    fn take(&mut self, changes: Vec<Change>) -> Result<(), Failure> {
+        let failed = |detail| Err(failure(FailureKind::Refused, detail));
+        let anew = changes.first() == Some(&Change::Anew);
+        let outcome = match self.fault {
+            Fault::Down => failed("there is no disk"),
+            Fault::Refuses => failed("database or disk is full"),
+            Fault::Hangs => failed("the disk does not answer"),
+            _ if self.missed && !anew => failed("it was opened anew"),
+            Fault::LosesAnswers => {
+                self.write(changes);
+                failed("nobody knows whether it was written")
+            }
+            Fault::None
+            | Fault::Slow(_)
+            | Fault::Mute
+            | Fault::Garbles
+            | Fault::IgnoresChanges
+            | Fault::Repeats => {
+                self.write(changes);
+                Ok(())
+            }
+        };
+        self.missed |= outcome.is_err();
+        outcome
+    }
+}
+
+impl World<'_> {
+    /// The server has something written down.
+    pub(super) fn save(&mut self, call: Call, changes: Vec<Change>) {
+        self.oracle.saving(call);
+        let takes = self.disk.chance.millis(1, 30);
+        let late = if let Fault::Slow(late) = self.disk.fault { late } else { Duration::ZERO };
+        self.plan_in(takes + late, Event::Write { life: self.lives, call, changes });
+    }
+
+    /// The disk has taken its time: now it is written down, or it is not.
+    pub(super) fn written(&mut self, life: u64, call: Call, changes: Vec<Change>) {
+        if life != self.lives || self.server.is_none() {
+            return;
+        }
+        let after = if self.disk.fault == Fault::Hangs { PATIENCE } else { Duration::ZERO };
+        let outcome = self.disk.take(changes);
+        if outcome.is_ok() {
+            self.oracle.written(self.now.time, call, self.disk.model());
+        }
+        self.plan_in(after, Event::Come { life, input: Input::Saved { call, outcome } });
+    }
+
+    /// The server ends while something is being written: it is, or it is not.
+    pub(super) fn crash_disk(&mut self) {
+        let lives = self.lives;
+        let under_way = |event: &Event| matches!(event, Event::Write { life, .. } if *life == lives);
+        let key = self.agenda.iter().find(|(_, event)| under_way(event)).map(|(key, _)| *key);
+        let Some(Event::Write { changes, .. }) = key.and_then(|key| self.agenda.remove(&key)) else { return };
+        if self.disk.chance.below(2) == 0 {
+            // Nobody hears what came of it.
+            let _ = self.disk.take(changes);
+        }
+        self.disk.missed = false;
+    }
+}

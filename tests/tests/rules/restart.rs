@@ -1,0 +1,287 @@
+//! What a restart must not lose, what it must not change, and how much there may be.
+
+use std::time::Duration;
+
+use status_core::{Action, Change, Config, Feed, Lasting, SystemAlert, Transmitted};
+use status_tests::{World, config};
+
+use crate::{DATA, VIDEO, alerts, available, healthy};
+
+/// A lab of `n` with a store, that has been well for half a minute, and has told so.
+fn kept(n: usize, config: Config) -> World {
+    let mut world = World::lab(n, config);
+    world.restart();
+    world.until(30.5);
+    assert_eq!(world.mails.len(), 1, "the first verdicts are news");
+    world.mails.clear();
+    world.changes.clear();
+    world.trace.clear();
+    world
+}
+
+/// Every save so far.
+fn saves(world: &World) -> Vec<&[Change]> {
+    let saves = world.trace.iter().filter_map(|(_, action)| match action {
+        Action::Save { changes, .. } => Some(changes.as_slice()),
+        _ => None,
+    });
+    saves.collect()
+}
+
+#[test]
+fn a_restart_is_no_news_and_changes_no_verdict() {
+    let mut world = kept(3, config());
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.hosts.retain(|host| host != "pend01");
+    world.until(60.0);
+    let (mails, changes) = (world.mails.len(), world.changes.len());
+    assert!(mails > 0 && changes == 1);
+    let events = |world: &World| {
+        let of = |name| world.monitor.experiment(name).map(|one| one.events().cloned().collect::<Vec<_>>());
+        ["pend00", "pend01", "pend02"].map(of)
+    };
+    let before = events(&world);
+    for _ in 0..3 {
+        world.restart();
+        let verdict = |name| world.monitor.experiment(name).expect("it is known").verdict();
+        assert!(!verdict("pend00").healthy && !verdict("pend00").available && !verdict("pend00").decided);
+        assert!(!verdict("pend01").healthy && verdict("pend01").available);
+        assert!(verdict("pend02").healthy && verdict("pend02").available);
+        assert_eq!(world.issues("pend00"), ["unhealthy pend00-st-video"]);
+        assert_eq!(events(&world), before);
+        world.until(world.seconds() + 47.0);
+        assert_eq!(events(&world), before);
+    }
+    assert_eq!((world.mails.len(), world.changes.len()), (mails, changes));
+}
+
+#[test]
+fn what_changed_while_nobody_watched_is_found_after_startup() {
+    let mut world = kept(2, config());
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.restart();
+    world.until(30.5 + 19.0);
+    assert!(world.mails.is_empty() && world.changes.is_empty(), "it is startup");
+    world.until(30.5 + 22.0);
+    assert_eq!(world.mails.len(), 1);
+    assert!(world.mails[0].body.contains("(1 issues, 0 ok):\npend00 ><   U [unhealthy pend00-st-video]"));
+    assert_eq!(world.changes.len(), 1, "it was bookable");
+}
+
+#[test]
+fn a_stream_that_nothing_requires_is_still_missed_after_a_restart() {
+    let mut world = kept(1, config());
+    world.streams.push(("pend00-st-log".into(), Transmitted::Unknown));
+    world.until(45.0);
+    world.unplug("pend00-st-log");
+    world.until(60.0);
+    assert_eq!(world.issues("pend00"), ["missing pend00-st-log"]);
+    world.restart();
+    world.until(100.0);
+    assert_eq!(world.issues("pend00"), ["missing pend00-st-log"]);
+    assert_eq!(world.mails.len(), 1);
+}
+
+#[test]
+fn requirements_hold_until_book_gives_others() {
+    let mut world = kept(1, config());
+    world.book_fails = Some(status_core::FailureKind::Unreachable);
+    world.unplug(DATA);
+    world.restart();
+    world.until(60.0);
+    assert_eq!(world.issues("pend00"), ["missing required pend00-st-data"]);
+    assert!(!available(&world, "pend00"));
+    world.book_fails = None;
+    world.until(300.0);
+    assert_eq!(world.changes.len(), 1, "it is taken out as soon as book can be asked");
+}
+
+#[test]
+fn an_alert_that_stood_is_not_told_again() {
+    let mut world = kept(1, config());
+    world.every.insert(Feed::Jump, None);
+    world.until(60.0);
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Jump)]);
+    let mails = world.mails.len();
+    world.restart();
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Jump)]);
+    world.until(120.0);
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Jump)]);
+    assert_eq!(world.mails.len(), mails);
+    world.every.insert(Feed::Jump, Some(Duration::from_secs(5)));
+    world.report(Feed::Jump);
+    world.until(160.0);
+    assert_eq!(alerts(&world), []);
+    assert_eq!(world.mails.len(), mails + 1);
+}
+
+#[test]
+fn a_book_without_a_manifest_is_known_as_such() {
+    let mut world = kept(1, config());
+    let manifest = std::mem::take(&mut world.manifest);
+    world.until(1_000.0);
+    assert_eq!(alerts(&world), [SystemAlert::ManifestEmpty]);
+    let mails = world.mails.len();
+    world.unplug(DATA);
+    world.restart();
+    world.until(1_100.0);
+    assert_eq!(world.issues("pend00"), ["missing required pend00-st-data"]);
+    assert!(world.changes.is_empty(), "nothing is set");
+    assert_eq!(world.mails.len(), mails + 1, "and it is told once");
+    world.manifest = manifest;
+    world.until(1_200.0);
+    assert_eq!((alerts(&world), world.changes.len()), (vec![], 1));
+}
+
+#[test]
+fn a_mail_is_written_down_before_it_is_sent_and_its_end_after_it() {
+    let mut world = kept(1, config());
+    world.store_waits = true;
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(45.0);
+    assert!(world.mails.is_empty(), "the store has not answered");
+    let record = saves(&world).concat().into_iter().find_map(|change| match change {
+        Change::Letter(letter) => letter.sealed,
+        _ => None,
+    });
+    world.store_waits = false;
+    let answers = std::mem::take(&mut world.kept_back);
+    answers.into_iter().for_each(|answer| world.step(answer));
+    assert_eq!(world.mails.len(), 1);
+    assert_eq!(record.as_ref(), Some(&world.mails[0]), "just as it is sent");
+    assert!(world.store.letters().is_empty());
+}
+
+#[test]
+fn a_store_that_does_not_answer_keeps_no_mail_for_long() {
+    let mut world = kept(1, config());
+    world.store_waits = true;
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(45.0);
+    assert!(world.mails.is_empty());
+    world.until(70.0);
+    assert!(world.mails[0].body.contains("unhealthy pend00-st-video"));
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken]);
+    world.store_waits = false;
+    let answers = std::mem::take(&mut world.kept_back);
+    answers.into_iter().for_each(|answer| world.step(answer));
+    assert_eq!(alerts(&world), []);
+}
+
+#[test]
+fn a_store_that_fails_is_an_alert_and_when_it_works_again_all_is_written_anew() {
+    let mut world = kept(2, config());
+    world.store_fails = true;
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(60.0);
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken]);
+    assert!(world.mails[0].body.contains("unhealthy pend00-st-video"));
+    assert!(world.mails[1].body.contains("the store cannot be written since"));
+    assert!(!available(&world, "pend00"));
+    world.hosts.clear();
+    world.until(200.0);
+    world.store_fails = false;
+    world.trace.clear();
+    world.until(600.0);
+    assert_eq!(alerts(&world), []);
+    assert_eq!(saves(&world)[0][0], Change::Anew);
+    let mails = world.mails.len();
+    world.restart();
+    assert_eq!(world.monitor.experiment("pend00").expect("it is known").events().len(), 3);
+    world.until(700.0);
+    assert_eq!(world.mails.len(), mails);
+}
+
+#[test]
+fn an_undelivered_mail_survives_and_keeps_its_identity() {
+    let mut world = kept(1, config());
+    world.mail_fails = Some(Lasting::Unclear);
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(45.0);
+    let sent = world.mails.last().expect("it was tried").clone();
+    world.mail_fails = Some(Lasting::ForNow);
+    world.restart();
+    world.mail_fails = None;
+    world.until(120.0);
+    assert_eq!(world.delivered.last(), Some(&sent), "it is sent again as it was");
+    let mails = world.mails.len();
+    world.restart();
+    world.until(200.0);
+    assert_eq!(world.mails.len(), mails, "and not once more");
+}
+
+#[test]
+fn news_that_could_not_be_sent_goes_out_with_later_news() {
+    let mut world = kept(2, config());
+    world.mail_fails = Some(Lasting::ForNow);
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(45.0);
+    world.restart();
+    world.mail_fails = None;
+    world.hosts.retain(|host| host != "pend01");
+    world.until(120.0);
+    let told: String = world.delivered.iter().map(|mail| mail.body.as_str()).collect();
+    assert_eq!(told.matches("New health events").count(), world.delivered.len());
+    assert!(told.contains("unhealthy pend00-st-video") && told.contains("pend01 -- A   [missing jump]"));
+}
+
+#[test]
+fn a_clock_that_is_set_back_during_a_restart_makes_nothing_younger_than_now() {
+    for seconds in [-90_000, 90_000, -1_000_000_000, 1_000_000_000] {
+        let mut world = kept(1, config());
+        world.step_wall_clock(seconds);
+        world.restart();
+        world.until(100.0);
+        assert!(healthy(&world, "pend00") && world.mails.is_empty(), "{seconds}");
+        assert!(world.monitor.experiment("pend00").expect("known").first_named() <= world.now().time);
+    }
+}
+
+#[test]
+fn a_snapshot_without_news_writes_nothing_down() {
+    let mut world = kept(3, config());
+    world.until(500.0);
+    assert_eq!(saves(&world).len(), 0);
+    world.until(2.5 * 3_600.0);
+    assert_eq!(saves(&world).len(), 3, "twice when it was last named, and once the old is pruned");
+    let changes = saves(&world).concat();
+    let pruned: Vec<&Change> =
+        changes.iter().filter(|change| matches!(change, Change::Prune { .. })).collect();
+    let now = world.now().wall;
+    assert!(matches!(pruned[..], [Change::Prune { before, keep: 100 }] if *before < now));
+}
+
+#[test]
+fn beyond_the_limit_new_names_are_refused() {
+    let mut world = kept(2, Config { max_experiments: 3, ..config() });
+    world.hosts.extend(["a", "b", "c"].map(str::to_owned));
+    world.until(40.0);
+    assert_eq!(world.monitor.experiments().len(), 3);
+    assert_eq!(alerts(&world), [SystemAlert::TooManyNames]);
+    let (_, detail, _) = world.monitor.alerts().iter().next().expect("it stands");
+    assert_eq!(detail, "2 new names are refused, such as b: STATUS_MAX_EXPERIMENTS is 3");
+    assert!(healthy(&world, "pend00") && healthy(&world, "pend01"));
+    world.add_resource("r-d", "d", &["st-data"]);
+    world.until(1_000.0);
+    assert!(world.monitor.experiment("d").is_none());
+    world.manifest.remove("r-d");
+    world.hosts.truncate(2);
+    world.until(2_000.0);
+    assert_eq!(alerts(&world), []);
+    let told = world.trace.iter().filter(|(_, action)| format!("{action:?}").contains("TooManyNames"));
+    assert!(told.count() <= 4, "a line when it begins and one when it ends, each with a mail at most");
+}
+
+#[test]
+fn streams_are_limited_too() {
+    let mut world = kept(1, Config { max_experiments: 2, ..config() });
+    world.streams.extend((0..1_000).map(|n| (format!("pend00-st-x{n}"), Transmitted::Unknown)));
+    world.report(Feed::Relay);
+    let streams = world.monitor.experiment("pend00").expect("it is known").streams().len();
+    assert_eq!(streams, 20, "ten for each experiment that there may be");
+    world.streams.extend((0..1_000).map(|n| (format!("pend00-st-y{n}"), Transmitted::Unknown)));
+    world.until(60.0);
+    assert_eq!(world.monitor.experiment("pend00").expect("it is known").streams().len(), streams);
+    assert!(available(&world, "pend00"), "what was known before is not touched");
+    assert_eq!(alerts(&world), [SystemAlert::TooManyNames]);
+}
