@@ -2,7 +2,7 @@
 //!
 //! What happens in each is a snapshot, to be read when a change of behaviour changes it.
 //! `FILE=... cargo test -p status-tests --test scenarios -- one_file --nocapture` plays and shows any file.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so does its helper")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and so does its helper")]
 
 use std::path::{Path, PathBuf};
 

@@ -64,7 +64,7 @@ impl Model {
                 None => self.letters.push(letter),
             },
             Change::LetterDone { id, .. } | Change::LetterJoined { id } => {
-                self.letters.retain(|letter| letter.id != id)
+                self.letters.retain(|letter| letter.id != id);
             }
             Change::Prune { before, keep } => self.prune(before, keep),
         }

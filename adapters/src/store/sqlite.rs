@@ -195,11 +195,12 @@ impl Desk {
 
     /// A file without a version that holds tables is not ours.
     fn refused_or_failed(&self, error: &rusqlite::Error) -> Trouble {
-        match error {
-            rusqlite::Error::SqliteFailure(_, Some(text)) if text == schema::FOREIGN => {
-                Trouble::Refused(Refusal::Foreign(self.path.clone()))
-            }
-            other => Trouble::Failed(failure(&self.path, "opened", other)),
+        let foreign =
+            matches!(error, rusqlite::Error::SqliteFailure(_, Some(text)) if text == schema::FOREIGN);
+        if foreign {
+            Trouble::Refused(Refusal::Foreign(self.path.clone()))
+        } else {
+            Trouble::Failed(failure(&self.path, "opened", error))
         }
     }
 
