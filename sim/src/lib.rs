@@ -4,6 +4,7 @@ mod chance;
 mod decisions;
 pub mod describe;
 pub mod expect;
+pub mod fuzz;
 mod measure;
 pub mod mock;
 mod oracle;
