@@ -327,7 +327,7 @@ fn an_unknown_variable_is_a_warning() {
         ("STATUS_HEALTH_LST", "is no setting, and is ignored: did you mean STATUS_HEALTH_LAST?"),
         ("STATUS_HOSTBOOK", "is no setting, and is ignored: did you mean STATUS_HOST_BOOK?"),
         ("STATUS_host_book", "is no setting, and is ignored: did you mean STATUS_HOST_BOOK?"),
-        ("STATUS_STORE", "is no setting, and is ignored"),
+        ("STATUS_WEATHER", "is no setting, and is ignored"),
         ("STATUS_", "is no setting, and is ignored"),
         ("STATUS_STATUS_HOST_BOOK", "is no setting, and is ignored"),
     ];

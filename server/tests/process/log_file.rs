@@ -75,7 +75,8 @@ async fn the_state_is_a_line_of_json_in_a_log_for_reading_too() {
 #[tokio::test]
 async fn at_the_default_level_a_quiet_lab_writes_nothing_but_its_state() {
     let services = lab_services(2).await;
-    let chosen = [("STATUS_LOG_LEVEL", ""), ("STATUS_HEALTH_LOG_EVERY", "300ms")];
+    let chosen =
+        [("STATUS_LOG_LEVEL", ""), ("STATUS_HEALTH_LOG_EVERY", "300ms"), ("STATUS_STORE", ":memory:")];
     let mut status = Status::serve(&services, &chosen);
     mail(&services, 1).await;
     status.out.line(&["\"msg\":\"health\"", "\"healthy\":true"]).await;

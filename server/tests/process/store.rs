@@ -130,6 +130,8 @@ async fn what_is_on_its_way_at_the_end_is_marked_as_sent() {
     let (_folder, path) = place();
     for _ in 0..3 {
         let mut status = serve(&services, &path);
+        // It hears signals by then.
+        status.port().await;
         mail(&services, 1).await;
         status.stop().await;
     }
