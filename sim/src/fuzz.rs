@@ -47,7 +47,10 @@ pub fn a_duration(bytes: &[u8]) {
         && nanos >= 0
     {
         assert_eq!(duration::parse(&format!("{nanos}ns")), Ok(nanos));
-        assert_eq!(duration::parse_setting(&text).map(|span| span.as_nanos()), Ok(nanos.unsigned_abs().into()));
+        assert_eq!(
+            duration::parse_setting(&text).map(|span| span.as_nanos()),
+            Ok(nanos.unsigned_abs().into())
+        );
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Letters {
     arrived: BTreeMap<String, Mail>,
     /// When each mail was last sent.
     sent: BTreeMap<String, Time>,
+    /// What was wrong when the last event came to be.
+    problems: Option<(Wall, Vec<String>)>,
     last_arrival: Time,
     well: bool,
     store_is_well: bool,
@@ -150,6 +152,12 @@ impl Letters {
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], beliefs: &Beliefs) -> Vec<String> {
         let mut wrong = Vec::new();
+        if let Some(unsent) = self.unsent.last().filter(|unsent| unsent.at == now)
+            && !beliefs.is_paused()
+            && beliefs.startup_is_over(now)
+        {
+            self.problems = Some((unsent.wall, beliefs.problems(now)));
+        }
         for action in actions {
             if let Action::SendMail { mail, .. } = action
                 && self.taken.contains(mail.id.as_str())
@@ -159,7 +167,7 @@ impl Letters {
             if let Action::SendMail { mail, .. } = action
                 && self.sent.insert(mail.id.to_string(), now).is_none()
             {
-                wrong.extend(self.check_new(now, mail, beliefs));
+                wrong.extend(self.check_new(mail));
             }
         }
         let waits = |at: Time| self.well && self.store_is_well && now > self.excused && now.since(at) > SOON;
@@ -172,14 +180,15 @@ impl Letters {
         wrong
     }
 
-    /// A new mail lists all that is wrong now, unless it was kept back for a while.
-    fn check_new(&self, now: Time, mail: &Mail, beliefs: &Beliefs) -> Vec<String> {
+    /// A new mail lists all that was wrong at the time that it names.
+    fn check_new(&self, mail: &Mail) -> Vec<String> {
         let mut wrong = Vec::new();
-        let fresh = self.unsent.last().is_some_and(|unsent| unsent.at == now);
-        if fresh && !beliefs.is_paused() && beliefs.startup_is_over(now) {
-            let (told, expected) = (section(mail, "All current problems"), beliefs.problems(now));
-            if told != expected {
-                wrong.push(format!("a mail lists the problems {told:?}, and there are {expected:?}"));
+        if let Some((wall, expected)) = &self.problems
+            && mail.body.starts_with(&wall.to_string())
+        {
+            let told = section(mail, "All current problems");
+            if told != *expected {
+                wrong.push(format!("a mail lists the problems {told:?}, and there were {expected:?}"));
             }
         }
         if section(mail, "New health events").is_empty()
