@@ -74,7 +74,7 @@ impl Default for MailPatience {
     /// seconds, or else the mail is better tried again.
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connecting: seconds(30), answer: seconds(120), taking: seconds(600) }
+        Self { connecting: seconds(30), answer: seconds(30), taking: seconds(600) }
     }
 }
 

@@ -86,8 +86,10 @@ pub fn complain(problem: &str) {
 /// Writes the whole state, given as one JSON object, as one line of JSON, whatever the level and the
 /// format.
 pub fn write_health(json: String) {
-    if let Some(log) = LOG.get() {
-        log.health(json);
+    match LOG.get() {
+        Some(log) => log.health(json),
+        // Somebody else's log, who wants to see it all the same.
+        None => tracing::info!(state = json, "health"),
     }
 }
 

@@ -25,13 +25,14 @@ const LONG_AGO: Duration = Duration::from_secs(3600);
 
 /// The feeds report twenty times in `STATUS_HEALTH_LAST`, so that a hiccup of the machine is no outage.
 const STATS_EVERY: Duration = Duration::from_millis(100);
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("STATUS_HEALTH_LAST", "2s"),
     ("STATUS_HEALTH_STARTUP", "1500ms"),
     ("STATUS_QUERY_BOOK_EVERY", "1s"),
     ("STATUS_TIMEOUT_BOOK", "5s"),
     ("STATUS_PORT_SERVE", "0"),
     ("STATUS_LOG_FILE", "stderr"),
+    ("STATUS_STORE", ":memory:"),
 ];
 
 /// A server at work, the services around it, and what it logs. All of it ends with this.
