@@ -18,3 +18,7 @@ ci:
 # Time per snapshot, against what parsing alone costs.
 bench:
     cargo bench --package status-server
+
+# Random outages, for as long as you like: `just soak 1h`.
+soak time:
+    cargo test --package status-tests --test soak -- --for {{time}}

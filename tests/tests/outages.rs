@@ -3,6 +3,7 @@
 //! What fails is made as short as it can be, and written to `target/found`.
 
 use proptest::prelude::*;
+use proptest::test_runner::{TestError, TestRunner};
 use status_sim::run::{Ending, run};
 use status_sim::scenario::Scenario;
 use status_tests::found;
@@ -12,20 +13,25 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..300)
 }
 
-/// Where the tests run at one time as at another, what fails fails again: see the file it leaves.
+/// What fails leaves a file that plays again, so nothing else is kept of it.
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() }
 }
 
-proptest! {
-    #![proptest_config(cases(400))]
-
-    #[test]
-    fn whatever_happens_the_promises_hold(bytes in bytes(), seed in any::<u64>()) {
-        let scenario = Scenario { seed, ..Scenario::from_bytes(&bytes) };
-        if let Err(why) = found::play(&scenario) {
-            let path = found::keep("property", &found::shortened(&scenario), &why);
-            return Err(TestCaseError::fail(format!("{why}\nwritten to {}", path.display())));
+#[test]
+fn whatever_happens_the_promises_hold() {
+    let scenario = |bytes: &[u8], seed| Scenario { seed, ..Scenario::from_bytes(bytes) };
+    let result = TestRunner::new(cases(400)).run(&(bytes(), any::<u64>()), |(bytes, seed)| {
+        found::play(&scenario(&bytes, seed)).map(drop).map_err(TestCaseError::fail)
+    });
+    match result {
+        Ok(()) => {}
+        Err(TestError::Abort(why)) => panic!("{why}"),
+        // Steps that it does not take are left out only once, of what bytes could not be left out of.
+        Err(TestError::Fail(why, (bytes, seed))) => {
+            let shortened = found::shortened(&scenario(&bytes, seed));
+            let path = found::keep("property", &shortened, why.message());
+            panic!("{why}\nwritten to {}", path.display());
         }
     }
 }

@@ -21,6 +21,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How much slower those are that make up the rest of the year: what takes days happens, too.
 const SLOWER: u32 = 100;
+/// How often the feeds report in those: a third of the limit that is set for them.
+const RARELY: Duration = Duration::from_secs(30);
 /// Who breaks a promise breaks it again and again: so many are enough.
 const ENOUGH: usize = 10;
 
@@ -212,10 +214,17 @@ impl Soak {
     }
 }
 
-/// The same, but everything in it takes longer.
+/// The same, but everything in it takes longer, and the feeds report more rarely.
 fn slower(mut scenario: Scenario) -> Scenario {
     scenario.name.push_str(", slower");
     scenario.lasts *= SLOWER;
+    scenario.lab.relay_every = RARELY;
+    scenario.lab.jump_every = RARELY;
+    let settings =
+        [("health_last_active", "30s"), ("health_last_checked", "90s"), ("reconnect_relay_every", "10m")];
+    for (name, value) in settings {
+        scenario.settings.insert(name.to_owned(), value.to_owned());
+    }
     for Timed { at, step } in &mut scenario.steps {
         *at *= SLOWER;
         if let Step::Service { lasts: Some(lasts), .. } = step {

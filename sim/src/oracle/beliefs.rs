@@ -184,17 +184,15 @@ impl Beliefs {
             return None;
         }
         let late = self.experiments.iter().find(|(_, known)| {
-            self.is_decided(known, self.due) && {
-                let verdict = self.judge(known, self.due);
-                known.last != Some((verdict.healthy, verdict.jump_ok))
-            }
+            self.is_decided(known, self.due) && known.last != Some(self.stands(known, self.due))
         });
         late.map(|(name, _)| format!("it was not to be woken in time to find that {name} had changed"))
     }
 
-    /// Takes in what the server is told.
-    pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) {
-        if now.since(due) > self.config.last_checked {
+    /// Takes in what the server is told. Returns how long it slept before, if it did.
+    pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) -> Option<Duration> {
+        let slept = Some(now.since(due)).filter(|late| *late > self.config.last_checked);
+        if slept.is_some() {
             let until = now.plus(self.config.last_checked);
             self.pause = Some(Pause { until, silent: [true; 2] });
             // What they bring now may be from before it woke.
@@ -225,6 +223,7 @@ impl Beliefs {
             | Input::MailSent { .. }
             | Input::Saved { .. } => {}
         }
+        slept
     }
 
     /// Takes in which connections the server makes and ends.
@@ -265,11 +264,10 @@ impl Beliefs {
             if !known.decided {
                 continue;
             }
-            let verdict = self.judge(known, time);
-            let stands = Some((verdict.healthy, verdict.jump_ok));
+            let stands = Some(self.stands(known, time));
             if known.last != stands {
                 known.last = stands;
-                found.push(Found { line: verdict.line(name) });
+                found.push(Found { line: self.judge(known, time).line(name) });
             }
         }
         self.experiments = experiments;
@@ -278,10 +276,14 @@ impl Beliefs {
     }
 
     fn saw_stream(&mut self, topic: &Topic, transmitted: Transmitted, now: Time) {
-        if !self.splits.contains_key(topic) {
-            self.splits.insert(topic.clone(), stub(topic.as_str()).map(ExperimentName::from));
-        }
-        let Some(Some(name)) = self.splits.get(topic) else { return };
+        let name = match self.splits.get(topic) {
+            Some(name) => name,
+            None => {
+                let name = stub(topic.as_str()).map(ExperimentName::from);
+                self.splits.entry(topic.clone()).or_insert(name)
+            }
+        };
+        let Some(name) = name else { return };
         let known = entry(&mut self.experiments, name, now);
         known.last_named = now;
         let active = match transmitted {
@@ -289,8 +291,13 @@ impl Beliefs {
             Transmitted::Never => false,
             Transmitted::Unknown => true,
         };
-        let stream =
-            known.streams.entry(topic.clone()).or_insert_with(|| Stream { named: now, ..Stream::default() });
+        let stream = match known.streams.get_mut(topic) {
+            Some(stream) => stream,
+            None => known
+                .streams
+                .entry(topic.clone())
+                .or_insert_with(|| Stream { named: now, ..Stream::default() }),
+        };
         // Of twins in one snapshot, the one that transmitted last counts.
         stream.active = active || (stream.snapshot == self.snapshots && stream.active);
         stream.seen = Some(now);
@@ -340,12 +347,19 @@ impl Beliefs {
 
     fn forget(&mut self, now: Time) {
         let limit = self.config.forget_after;
-        self.experiments.retain(|_, known| {
-            known.streams.retain(|_, stream| {
-                stream.required || now.since(stream.seen.unwrap_or_default().max(stream.named)) <= limit
-            });
-            !known.resources.is_empty() || now.since(known.last_named) <= limit
-        });
+        let keeps_stream = |stream: &Stream| {
+            stream.required || now.since(stream.seen.unwrap_or_default().max(stream.named)) <= limit
+        };
+        let keeps = |known: &Known| !known.resources.is_empty() || now.since(known.last_named) <= limit;
+        for known in self.experiments.values_mut() {
+            // Mostly there is nothing to forget, and to look is much cheaper.
+            if !known.streams.values().all(keeps_stream) {
+                known.streams.retain(|_, stream| keeps_stream(stream));
+            }
+        }
+        if !self.experiments.values().all(keeps) {
+            self.experiments.retain(|_, known| keeps(known));
+        }
     }
 
     fn is_decided(&self, known: &Known, now: Time) -> bool {
@@ -358,6 +372,13 @@ impl Beliefs {
 
     fn is_ok(&self, known: &Known, topic: &Topic, now: Time) -> bool {
         known.streams.get(topic).is_some_and(|stream| stream.active && self.is_fresh(stream.seen, now))
+    }
+
+    /// Whether all of it is well, and whether jump is.
+    fn stands(&self, known: &Known, now: Time) -> (bool, bool) {
+        let jump_ok = self.is_fresh(known.jump, now);
+        let is_ok = |stream: &Stream| stream.active && self.is_fresh(stream.seen, now);
+        (jump_ok && known.streams.values().all(is_ok), jump_ok)
     }
 
     fn judge(&self, known: &Known, now: Time) -> Verdict {
@@ -376,7 +397,7 @@ impl Beliefs {
         issues.extend(missing_required.into_iter().chain(unhealthy).chain(missing));
         let available = !known.resources.is_empty()
             && known.resources.values().flatten().all(|topic| self.is_ok(known, topic, now));
-        Verdict { healthy: issues.is_empty(), jump_ok, available, issues }
+        Verdict { healthy: issues.is_empty(), available, issues }
     }
 
     /// The first instant at which a verdict changes if nothing is said until then.
@@ -396,7 +417,6 @@ impl Beliefs {
 /// How an experiment stands.
 struct Verdict {
     healthy: bool,
-    jump_ok: bool,
     available: bool,
     issues: Vec<String>,
 }
@@ -412,19 +432,15 @@ fn entry<'a>(
     name: &ExperimentName,
     now: Time,
 ) -> &'a mut Known {
-    if !experiments.contains_key(name) {
-        let known = Known {
-            first_named: now,
-            last_named: now,
-            jump: None,
-            streams: BTreeMap::new(),
-            resources: BTreeMap::new(),
-            last: None,
-            decided: false,
-        };
-        experiments.insert(name.clone(), known);
-    }
-    experiments.get_mut(name).expect("it was put there just now")
+    experiments.entry(name.clone()).or_insert_with(|| Known {
+        first_named: now,
+        last_named: now,
+        jump: None,
+        streams: BTreeMap::new(),
+        resources: BTreeMap::new(),
+        last: None,
+        decided: false,
+    })
 }
 
 /// The experiment that a topic names, if it names a stream: what stands before the last `-st-` that has

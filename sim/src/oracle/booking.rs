@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Action, Availability, BookOverride, Config, ResourceName, Time};
+use status_core::{Action, Availability, BookOverride, Call, Config, Input, ResourceName, Time};
 
 use super::Promise;
 use super::beliefs::{Beliefs, seconds};
@@ -15,6 +15,8 @@ use crate::world::Book;
 
 /// The longest that the server waits until it tries a failed change or read again, and the longest way.
 const RETRY: Duration = seconds(305);
+/// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
+const PATIENCE: Duration = seconds(65);
 
 /// What book is to say.
 #[derive(Debug)]
@@ -26,6 +28,12 @@ pub(crate) struct Booking {
     /// Until when nothing is asked of any resource.
     excused: Time,
     resources: BTreeMap<ResourceName, Resource>,
+    /// Counts checks.
+    turn: u64,
+    /// The changes that are under way.
+    changing: BTreeMap<Call, ResourceName>,
+    /// Resources of which a change failed, and about which nothing was asked since, with when that was.
+    failed: BTreeMap<ResourceName, Time>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +41,8 @@ struct Resource {
     wanted: Option<bool>,
     excused: Time,
     disagrees: bool,
+    /// When it was last seen, counted in checks.
+    turn: u64,
 }
 
 impl Booking {
@@ -43,11 +53,26 @@ impl Booking {
             well: true,
             excused: Time::default(),
             resources: BTreeMap::new(),
+            turn: 0,
+            changing: BTreeMap::new(),
+            failed: BTreeMap::new(),
         }
     }
 
     pub(crate) fn server_started(&mut self) {
         self.resources.clear();
+        self.changing.clear();
+        self.failed.clear();
+    }
+
+    /// The server is told what became of a change.
+    pub(crate) fn told(&mut self, now: Time, input: &Input) {
+        if let Input::AvailabilitySet { call, outcome } = input
+            && let Some(resource) = self.changing.remove(call)
+            && outcome.is_err()
+        {
+            self.failed.insert(resource, now);
+        }
     }
 
     /// Book gets a fault, or is well again: then it takes a query and a retry at most.
@@ -72,11 +97,16 @@ impl Booking {
         book: &Book,
     ) -> Vec<(Promise, String)> {
         let changes = actions.iter().filter_map(|action| match action {
-            Action::SetAvailability { resource, available, reason, .. } => {
+            Action::SetAvailability { call, resource, available, reason } => {
+                self.changing.insert(*call, resource.clone());
+                self.failed.remove(resource);
                 Some((resource, *available, reason))
             }
+            Action::ReadAvailability { resource, .. } => {
+                self.failed.remove(resource);
+                None
+            }
             Action::FetchManifest { .. }
-            | Action::ReadAvailability { .. }
             | Action::OpenFeed { .. }
             | Action::CloseFeed { .. }
             | Action::SendMail { .. }
@@ -113,6 +143,10 @@ impl Booking {
     /// Book must agree with what the streams say, after a while.
     pub(crate) fn check(&mut self, now: Time, beliefs: &Beliefs, book: &Book) -> Vec<(Promise, String)> {
         self.follow(now, beliefs, book);
+        if let Some(untried) = self.untried(now, beliefs) {
+            let what = format!("a change of {untried} failed, and it is not tried again");
+            return vec![(Promise::BookAgrees, what)];
+        }
         if !self.well || beliefs.manifest_is_empty() || now <= self.excused {
             return Vec::new();
         }
@@ -128,6 +162,20 @@ impl Booking {
         late.collect()
     }
 
+    /// A resource of which a change failed long ago, and that was not asked about since.
+    fn untried(&mut self, now: Time, beliefs: &Beliefs) -> Option<&ResourceName> {
+        if beliefs.manifest_is_empty() || beliefs.is_paused() {
+            // Nothing is asked then; and after that, all is asked about anew.
+            self.failed.clear();
+        }
+        let Self { failed, resources, .. } = self;
+        failed.retain(|resource, _| resources.contains_key(resource));
+        // Each of eight others may be asked first, and not answer in time.
+        let rounds = u32::try_from(resources.len() / 8 + 1).unwrap_or(u32::MAX);
+        let limit = RETRY + PATIENCE + PATIENCE.saturating_mul(rounds);
+        failed.iter().find(|(_, at)| now.since(**at) > limit).map(|(resource, _)| resource)
+    }
+
     /// Every resource about which book disagrees although there was time.
     pub(crate) fn disagreements(&self, now: Time) -> Vec<String> {
         let disagreeing =
@@ -140,19 +188,26 @@ impl Booking {
     /// Notices what each resource is to be, and whether book agrees.
     fn follow(&mut self, now: Time, beliefs: &Beliefs, book: &Book) {
         let soon = self.soon();
-        let mut gone = std::mem::take(&mut self.resources);
+        self.turn += 1;
         for (name, wanted) in beliefs.wanted(now) {
-            let mut resource = gone.remove(name).unwrap_or_default();
-            if resource.wanted != wanted {
-                resource.wanted = wanted;
-                resource.excused = now.plus(soon);
+            if !self.resources.contains_key(name) {
+                self.resources.insert(name.clone(), Resource::default());
             }
-            resource.disagrees = match (wanted, book.says(name)) {
+            let disagrees = match (wanted, book.says(name)) {
                 (Some(false), Some(said)) => said.available,
                 (Some(true), Some(said)) => !said.available && !self.is_held(book, name),
                 (None, _) | (_, None) => false,
             };
-            self.resources.insert(name.clone(), resource);
+            let Some(resource) = self.resources.get_mut(name) else { continue };
+            if resource.wanted != wanted {
+                resource.wanted = wanted;
+                resource.excused = now.plus(soon);
+            }
+            (resource.disagrees, resource.turn) = (disagrees, self.turn);
+        }
+        // What no manifest lists any more.
+        if self.resources.values().any(|resource| resource.turn < self.turn) {
+            self.resources.retain(|_, resource| resource.turn == self.turn);
         }
     }
 

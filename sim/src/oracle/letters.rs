@@ -1,20 +1,27 @@
 //! Whether every event was mailed: at least once, and only once where the mail server said what it did.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use status_adapters::store::Model;
-use status_core::{Action, ExperimentName, Input, LetterRecord, Mail, Note, Now, SystemAlert, Time, Wall};
+use status_core::{
+    Action, ExperimentName, Input, Lasting, LetterRecord, Mail, MailFailure, Note, Now, SystemAlert, Time,
+    Wall,
+};
 
 use super::beliefs::{Beliefs, Found, seconds};
 use super::memory;
 use crate::scenario::Fault;
 
 /// The longest that a mail waits until it is tried again, and then some: its answer may be lost, too.
-const LONGEST_WAIT: std::time::Duration = seconds(15 * 60 + 150);
+const LONGEST_WAIT: Duration = seconds(15 * 60 + 150);
 /// How long a mail takes that is sent at once, one after another.
-const SOON: std::time::Duration = seconds(30);
+const SOON: Duration = seconds(30);
 /// How long a mail waits to be written down before it is sent, and then some.
-const STORE_PATIENCE: std::time::Duration = seconds(150);
+const STORE_PATIENCE: Duration = seconds(150);
+
+/// How old the newest news in a mail is when it is given up.
+const A_DAY: Duration = seconds(24 * 3600);
 
 /// What is to be mailed, and what was.
 #[derive(Debug, Default)]
@@ -31,10 +38,18 @@ pub(crate) struct Letters {
     taken: BTreeSet<String>,
     /// The mails that have arrived, by their ids.
     arrived: BTreeMap<String, Mail>,
-    /// When each mail was last sent.
-    sent: BTreeMap<String, Time>,
-    /// What was wrong when the last event came to be.
-    problems: Option<(Wall, Vec<String>)>,
+    /// Each mail as it was last sent, and when.
+    sent: BTreeMap<String, (Time, Mail)>,
+    /// What was wrong when the last event came to be, or those: two may come in one millisecond.
+    problems: Option<(Wall, Vec<Vec<String>>)>,
+    /// Whether an event came to be just now.
+    fresh: bool,
+    /// The mail of which the server was told just now that it was not taken, when it was sent, and why not.
+    failed: Option<(Time, Mail, MailFailure)>,
+    /// How long the server slept, all in all.
+    slept: Duration,
+    /// Whether a server was killed: what is a day old is no longer known for sure then.
+    killed: bool,
     last_arrival: Time,
     well: bool,
     store_is_well: bool,
@@ -65,6 +80,7 @@ impl Letters {
     /// What it had not mailed it knows again, if it was written down; and an event that was must be
     /// there with its mail.
     pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
+        self.killed = true;
         let letters = model.letters();
         let mut told: Vec<String> = letters.iter().flat_map(memory::lines).collect();
         let mut wrong = Vec::new();
@@ -108,9 +124,21 @@ impl Letters {
 
     /// Takes in what the mail server said.
     pub(crate) fn told(&mut self, input: &Input) {
-        if let Input::MailSent { mail, outcome: Ok(_), .. } = input {
-            self.taken.insert(mail.to_string());
+        self.failed = None;
+        let Input::MailSent { mail, outcome, .. } = input else { return };
+        match outcome {
+            Ok(_) => drop(self.taken.insert(mail.to_string())),
+            Err(_) if self.taken.contains(mail.as_str()) => {}
+            Err(failure) => {
+                let sent = self.sent.get(mail.as_str());
+                self.failed = sent.map(|(at, mail)| (*at, mail.clone(), failure.clone()));
+            }
         }
+    }
+
+    /// The server has slept for so long, in which it could try nothing.
+    pub(crate) fn server_slept(&mut self, span: Duration) {
+        self.slept += span;
     }
 
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
@@ -130,6 +158,7 @@ impl Letters {
     /// Takes down what is to be mailed.
     pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
         let Now { time: at, wall } = now;
+        self.fresh = !found.is_empty();
         self.unsent.extend(found.iter().map(|found| Unsent { at, wall, line: found.line.clone() }));
         for action in actions {
             let (alert, raised) = match action {
@@ -151,23 +180,24 @@ impl Letters {
 
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], beliefs: &Beliefs) -> Vec<String> {
-        let mut wrong = Vec::new();
-        if let Some(unsent) = self.unsent.last().filter(|unsent| unsent.at == now)
+        let mut wrong: Vec<String> = self.check_given_up(now, actions).into_iter().collect();
+        if let Some(unsent) = self.unsent.last().filter(|_| self.fresh)
             && !beliefs.is_paused()
             && beliefs.startup_is_over(now)
         {
-            self.problems = Some((unsent.wall, beliefs.problems(now)));
+            let before = self.problems.take().filter(|(wall, _)| *wall == unsent.wall);
+            let (wall, mut all) = before.unwrap_or_else(|| (unsent.wall, Vec::new()));
+            all.push(beliefs.problems(now));
+            self.problems = Some((wall, all));
         }
         for action in actions {
-            if let Action::SendMail { mail, .. } = action
-                && self.taken.contains(mail.id.as_str())
-            {
-                wrong.push(format!("a mail is sent again that the mail server has: {}", mail.id));
+            let Action::SendMail { mail, .. } = action else { continue };
+            if self.taken.contains(mail.id.as_str()) {
+                wrong.push(format!("a mail is sent again that the mail server has, or refused: {}", mail.id));
             }
-            if let Action::SendMail { mail, .. } = action
-                && self.sent.insert(mail.id.to_string(), now).is_none()
-            {
-                wrong.extend(self.check_new(mail));
+            match self.sent.insert(mail.id.to_string(), (now, mail.clone())) {
+                None => wrong.extend(self.check_new(mail)),
+                Some(_) => wrong.extend(self.check_again(now, mail)),
             }
         }
         let waits = |at: Time| self.well && self.store_is_well && now > self.excused && now.since(at) > SOON;
@@ -187,7 +217,7 @@ impl Letters {
             && mail.body.starts_with(&wall.to_string())
         {
             let told = section(mail, "All current problems");
-            if told != *expected {
+            if !expected.contains(&told) {
                 wrong.push(format!("a mail lists the problems {told:?}, and there were {expected:?}"));
             }
         }
@@ -200,10 +230,62 @@ impl Letters {
         wrong
     }
 
+    /// A mail that is not taken is tried for about a day.
+    fn check_again(&self, now: Time, mail: &Mail) -> Option<String> {
+        // Of what has arrived only the answer was lost.
+        if self.killed || self.arrived.contains_key(mail.id.as_str()) {
+            return None;
+        }
+        let age = now.since(self.newest_in(mail, now)?);
+        let late = age > A_DAY + LONGEST_WAIT + self.slept;
+        late.then(|| format!("a mail is still tried after {age:?}: {}", mail.subject))
+    }
+
+    /// A mail may be given up if it was refused for good, or when all that it tells is a day old.
+    fn check_given_up(&mut self, now: Time, actions: &[Action]) -> Option<String> {
+        let gives_up = |action: &Action| matches!(action, Action::Note(Note::MailGivenUp { .. }));
+        let (sent, mail, failure) = self.failed.take()?;
+        if !actions.iter().any(gives_up) {
+            return None;
+        }
+        self.taken.insert(mail.id.to_string());
+        if self.arrived.contains_key(mail.id.as_str()) {
+            return None;
+        }
+        let age = self.newest_in(&mail, sent).map(|newest| now.since(newest));
+        self.take_off(&mail, sent);
+        let early = failure.lasting != Lasting::ForGood && !self.killed;
+        age.filter(|age| early && *age < A_DAY)
+            .map(|age| format!("a mail is given up after {age:?}: {}", failure.detail))
+    }
+
+    /// When the newest came to be of what a mail tells that was sent then.
+    fn newest_in(&self, mail: &Mail, sent: Time) -> Option<Time> {
+        let lines = section(mail, "New health events");
+        let told = self.unsent.iter().filter(|unsent| unsent.at <= sent && lines.contains(&unsent.line));
+        let alerts = self.untold.iter().filter(|untold| untold.at <= sent && untold.is_in(mail));
+        told.map(|unsent| unsent.at).chain(alerts.map(|untold| untold.at)).max()
+    }
+
+    /// What a mail tells that was sent then is not to be mailed any more. Returns what had not happened.
+    fn take_off(&mut self, mail: &Mail, sent: Time) -> Option<String> {
+        for line in section(mail, "New health events") {
+            if let Some(at) = self.unsent.iter().position(|unsent| unsent.line == line) {
+                self.unsent.remove(at);
+            } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
+                self.perhaps.remove(at);
+            } else {
+                return Some(line);
+            }
+        }
+        self.untold.retain(|untold| untold.at > sent || !untold.is_in(mail));
+        None
+    }
+
     /// A mail has arrived: what it tells must have happened, and not have been told before.
     pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Result<(), String> {
         self.last_arrival = now;
-        let sent = self.sent.get(mail.id.as_str()).copied().unwrap_or_default();
+        let sent = self.sent.get(mail.id.as_str()).map_or(now, |(at, _)| *at);
         if let Some(before) = self.arrived.insert(mail.id.to_string(), mail.clone()) {
             return if before == *mail {
                 Ok(())
@@ -211,31 +293,14 @@ impl Letters {
                 Err("the same mail has come with another text".into())
             };
         }
-        let lines = section(mail, "New health events");
-        if !mail.subject.ends_with(&format!(" {} new health events", lines.len())) {
-            return Err(format!("the subject is {:?}, and {} events are in it", mail.subject, lines.len()));
+        let count = section(mail, "New health events").len();
+        if !mail.subject.ends_with(&format!(" {count} new health events")) {
+            return Err(format!("the subject is {:?}, and {count} events are in it", mail.subject));
         }
-        for line in lines {
-            if let Some(at) = self.unsent.iter().position(|unsent| unsent.line == line) {
-                self.unsent.remove(at);
-            } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
-                self.perhaps.remove(at);
-            } else {
-                return Err(format!("a mail tells what has not happened, or was told before: {line}"));
-            }
+        match self.take_off(mail, sent) {
+            None => Ok(()),
+            Some(line) => Err(format!("a mail tells what has not happened, or was told before: {line}")),
         }
-        let (standing, over) = (section(mail, "System alerts"), section(mail, "No longer a system alert"));
-        let names = |lines: &[String], alert: SystemAlert| {
-            lines.iter().any(|line| line.starts_with(&alert.to_string()))
-        };
-        self.untold.retain(|untold| {
-            // Of very many that are over, a mail only counts the earlier ones.
-            let counted = over.last().is_some_and(|line| line.ends_with("that ended earlier"));
-            let over = counted || names(&over, untold.alert);
-            let told = over || (untold.raised && names(&standing, untold.alert));
-            !(told && untold.at <= sent)
-        });
-        Ok(())
     }
 
     /// What no mail has told although there was time.
@@ -253,6 +318,18 @@ impl Letters {
         fresh(self.last_arrival)
             || self.unsent.iter().any(|unsent| fresh(unsent.at))
             || self.untold.iter().any(|untold| fresh(untold.at))
+    }
+}
+
+impl Untold {
+    /// Whether a mail tells of it: that it stands, that it is over, or that it is one of very many that are.
+    fn is_in(&self, mail: &Mail) -> bool {
+        let names = |headline| {
+            let lines = section(mail, headline);
+            let counted = lines.last().is_some_and(|line| line.ends_with("that ended earlier"));
+            counted || lines.iter().any(|line| line.starts_with(&self.alert.to_string()))
+        };
+        names("No longer a system alert") || (self.raised && names("System alerts"))
     }
 }
 

@@ -154,8 +154,11 @@ impl Oracle {
             // It was not to be called before, so it would have missed this.
             self.complain(now, Promise::Health, what);
         }
-        self.beliefs.told(now, due, input);
+        if let Some(slept) = self.beliefs.told(now, due, input) {
+            self.letters.server_slept(slept);
+        }
         self.letters.told(input);
+        self.booking.told(now, input);
     }
 
     /// The server has heard it, and asks for this.

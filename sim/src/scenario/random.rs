@@ -148,6 +148,7 @@ fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
         27 => Step::Add { experiment: format!("spin{:02}", choices.below(3)), streams: vec!["data".into()] },
         28 => Step::Remove { experiments: experiments(choices, names) },
         29 => Step::Kill,
+        30 => recipients(choices),
         _ => Step::Start,
     }
 }
@@ -204,6 +205,12 @@ fn garbage(choices: &mut Choices<'_>) -> Step {
         r#"{"action":"disconnect"}[{"topic":7}]"#,
     ];
     Step::Garbage { feed: feed(choices), text: choices.of(&TEXTS).to_owned() }
+}
+
+/// The only recipient is not known any more, or all are known.
+fn recipients(choices: &mut Choices<'_>) -> Step {
+    let all = ["maintainer@lab.example.org".to_owned()];
+    Step::RefuseRecipients { addresses: if choices.is() { all.to_vec() } else { Vec::new() } }
 }
 
 fn feed(choices: &mut Choices<'_>) -> Feed {

@@ -284,6 +284,7 @@ impl<'a> World<'a> {
     fn give(&mut self, input: Input) {
         let Some(server) = &mut self.server else { return };
         self.inputs += 1;
+        let manifest = matches!(input, Input::ManifestFetched { .. });
         let due = server.monitor.deadline().at;
         self.oracle.told(self.now.time, due, &input);
         let actions = server.monitor.handle(self.now, input);
@@ -300,8 +301,8 @@ impl<'a> World<'a> {
             self.plan_in(crash.lasts, Event::Restart);
             return;
         }
-        // A verdict changes only where something follows from it, or where startup begins or ends.
-        if news || due <= self.now.time || self.names_are_new() {
+        // A verdict changes only where something follows from it, where startup begins or ends, or by a manifest.
+        if news || manifest || due <= self.now.time || self.names_are_new() {
             self.tell_states();
         }
     }
