@@ -32,11 +32,14 @@ const STEADY: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const STEADY: ClockId = ClockId::Monotonic;
 
+/// The clock does not begin at zero: what is older than the machine's start must have a place on it.
+const BEGINNING_SECONDS: u64 = 100 * 366 * 24 * 3600;
+
 fn steady() -> Time {
     let since_start = clock_gettime(STEADY);
     let seconds = u64::try_from(since_start.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(since_start.tv_nsec).unwrap_or(0);
-    Time::from_millis(seconds * 1_000 + nanos / 1_000_000)
+    Time::from_millis((BEGINNING_SECONDS + seconds) * 1_000 + nanos / 1_000_000)
 }
 
 /// The time of day; before 1970 it is taken to be 1970, since no service was there before.

@@ -168,6 +168,24 @@ impl Keeping {
         }
     }
 
+    /// What the store is to have is on its way to it.
+    fn begin(
+        &mut self,
+        call: Call,
+        now: Time,
+        experiments: &BTreeMap<ExperimentName, Experiment>,
+    ) -> UnderWay {
+        let changed = core::mem::take(&mut self.changed);
+        let names: Vec<ExperimentName> =
+            if self.anew { experiments.keys().cloned().collect() } else { changed.into_iter().collect() };
+        self.manifest_changed = false;
+        self.retry_at = None;
+        if now >= self.prune_at {
+            self.prune_at = now.plus(PRUNE_EVERY);
+        }
+        UnderWay { call, since: now, experiments: names, events: self.events, gone: self.gone.len() }
+    }
+
     fn is_slow(&self, now: Time) -> bool {
         self.under_way.as_ref().is_some_and(|under_way| now.since(under_way.since) > PATIENCE)
     }
@@ -232,28 +250,15 @@ impl Monitor {
         }
         *calls += 1;
         let call = Call(*calls);
-        let names: Vec<ExperimentName> =
-            if keeping.anew { experiments.keys().cloned().collect() } else { Vec::new() };
-        let names = names.into_iter().chain(core::mem::take(&mut keeping.changed));
-        keeping.under_way = Some(UnderWay {
-            call,
-            since: now.time,
-            experiments: names.collect(),
-            events: keeping.events,
-            gone: keeping.gone.len(),
-        });
-        for name in keeping.under_way.iter().flat_map(|under_way| &under_way.experiments) {
+        let under_way = keeping.begin(call, now.time, experiments);
+        for name in &under_way.experiments {
             if let Some(experiment) = experiments.get_mut(name) {
                 experiment.written.at = Some(now.time);
             }
         }
-        keeping.manifest_changed = false;
+        keeping.under_way = Some(under_way);
         alerts.changed = false;
         outbox.being_written(call);
-        if now.time >= keeping.prune_at {
-            keeping.prune_at = now.time.plus(PRUNE_EVERY);
-        }
-        keeping.retry_at = None;
         actions.push(Action::Save { call, changes });
     }
 
@@ -291,9 +296,9 @@ impl Monitor {
     }
 }
 
-/// Whether an experiment is to be written down again: it has changed, or it was named since and that
-/// was long ago.
 impl Experiment {
+    /// Whether it is to be written down again: it has changed, or it was named since and that was
+    /// long ago.
     fn is_to_be_written(&self, now: Time) -> bool {
         let Some(at) = self.written.at else { return true };
         now.since(at) >= COARSE && (self.last_named > at || !self.resources.is_empty())

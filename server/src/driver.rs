@@ -246,6 +246,13 @@ impl Hands {
     }
 }
 
+/// When the driver ends, however it does, nobody listens to the feeds any more.
+impl Drop for Hands {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
 const BROKEN: &str = "this server broke while it asked; please report what the log says";
 
 fn broken<T>() -> Result<T, Failure> {

@@ -73,7 +73,6 @@ struct Theatre {
 struct Running {
     shared: Shared,
     driver: JoinHandle<()>,
-    stop: CancellationToken,
 }
 
 impl Theatre {
@@ -85,10 +84,11 @@ impl Theatre {
         let saved = self.store.load_now(core.events);
         let monitor = Monitor::resume(core, &store::new_life(), saved, services.clock.now());
         let shared = Shared::new(monitor);
+        // It is never told to stop: it is killed.
         let stop = CancellationToken::new();
         let watcher = self.notebook.clone();
-        let driver = tokio::spawn(driver::run(shared.clone(), services, watcher, stop.clone()));
-        Ok(Running { shared, driver, stop })
+        let driver = tokio::spawn(driver::run(shared.clone(), services, watcher, stop));
+        Ok(Running { shared, driver })
     }
 }
 

@@ -75,8 +75,8 @@ impl Stage {
     /// Ends the server at once.
     pub(super) async fn kill_server(&mut self) {
         if let Some(running) = self.server.take() {
-            running.stop.cancel();
-            // It was told to end; whether it did so well is not the question.
+            // At once: whatever it was about to do is not done.
+            running.driver.abort();
             let _ = running.driver.await;
         }
     }

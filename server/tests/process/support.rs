@@ -22,7 +22,8 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 const LONG_AGO: Duration = Duration::from_secs(3600);
 
 const STATS_EVERY: Duration = Duration::from_millis(100);
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
+    ("STATUS_STORE", ":memory:"),
     ("STATUS_HEALTH_LAST", "2s"),
     ("STATUS_HEALTH_STARTUP", "1500ms"),
     ("STATUS_QUERY_BOOK_EVERY", "1s"),

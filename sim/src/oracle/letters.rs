@@ -19,7 +19,8 @@ const LONGEST_WAIT: Duration = seconds(15 * 60 + 150);
 const SOON: Duration = seconds(30);
 /// How long a mail waits to be written down before it is sent, and then some.
 const STORE_PATIENCE: Duration = seconds(150);
-
+/// The longest that the server waits until it tries to write again, and then some.
+const STORE_RETRY: Duration = seconds(310);
 /// How old the newest news in a mail is when it is given up.
 const A_DAY: Duration = seconds(24 * 3600);
 
@@ -53,6 +54,7 @@ pub(crate) struct Letters {
     last_arrival: Time,
     well: bool,
     store_is_well: bool,
+    store_excused: Time,
     excused: Time,
 }
 
@@ -145,7 +147,20 @@ impl Letters {
         self.store_is_well = fault == Fault::None;
         if self.store_is_well {
             self.excused = self.excused.max(now.plus(STORE_PATIENCE));
+            self.store_excused = now.plus(STORE_RETRY);
         }
+    }
+
+    /// A mail is sent: just so it must be written down, unless the store is broken.
+    pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
+        let excused = !self.store_is_well || now <= self.store_excused;
+        let is_there = model.letters().iter().any(|letter| letter.sealed.as_ref() == Some(mail));
+        (!excused && !is_there).then(|| format!("a mail is sent that is not written down: {}", mail.subject))
+    }
+
+    /// The mails that the mail server has, as it said.
+    pub(crate) fn taken(&self) -> BTreeSet<String> {
+        self.taken.clone()
     }
 
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {

@@ -1,6 +1,6 @@
 //! What must survive a restart: whatever the disk was said to hold, and nothing else counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use status_adapters::store::Model;
 use status_core::{Call, ExperimentName, LetterRecord, Topic};
@@ -15,6 +15,8 @@ const COMPARED_AT_MOST: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     saving: Option<(Call, Digest)>,
+    /// The save that is under way, and the mails that were known to be done when it was asked for.
+    marking: Option<(Call, BTreeSet<String>)>,
 }
 
 /// Of each experiment its streams, and what its last event said of health and jump.
@@ -24,6 +26,24 @@ impl Memory {
     /// The server has something written down, and knows this much.
     pub(super) fn saving(&mut self, call: Call, known: Digest) {
         self.saving = Some((call, known)).filter(|(_, known)| known.len() <= COMPARED_AT_MOST);
+    }
+
+    /// The server has something written down, and knows that these mails are done.
+    pub(super) fn marking(&mut self, call: Call, done: BTreeSet<String>) {
+        self.marking = Some((call, done));
+    }
+
+    /// It is written down: mails that are done wait no more.
+    pub(super) fn marked(&mut self, call: Call, model: &Model) -> Vec<String> {
+        let Some((_, done)) = self.marking.take_if(|(marking, _)| *marking == call) else {
+            return Vec::new();
+        };
+        let waiting = model.letters().iter().filter(|letter| done.contains(letter.id.as_str()));
+        waiting
+            .map(|letter| {
+                format!("the mail server has a mail that is written down as waiting: {}", letter.id)
+            })
+            .collect()
     }
 
     /// It is written down: all that was known then must be there.

@@ -115,6 +115,7 @@ impl Oracle {
 
     /// The server has something written down.
     pub(crate) fn saving(&mut self, call: Call) {
+        self.memory.marking(call, self.letters.taken());
         if !self.beliefs.is_paused() {
             self.memory.saving(call, self.beliefs.digest());
         }
@@ -122,8 +123,18 @@ impl Oracle {
 
     /// It is written down.
     pub(crate) fn written(&mut self, now: Time, call: Call, model: &Model) {
+        for what in self.memory.marked(call, model) {
+            self.complain(now, Promise::Mailed, what);
+        }
         for what in self.memory.written(call, model) {
             self.complain(now, Promise::Remembered, what);
+        }
+    }
+
+    /// The server hands a mail to the mail server.
+    pub(crate) fn sending(&mut self, now: Time, mail: &Mail, model: &Model) {
+        if let Some(what) = self.letters.sending(now, mail, model) {
+            self.complain(now, Promise::Mailed, what);
         }
     }
 

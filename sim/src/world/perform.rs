@@ -37,6 +37,7 @@ impl World<'_> {
                 self.wire(feed).disconnect(connection);
             }
             Action::SendMail { call, mail } => {
+                self.oracle.sending(self.now.time, &mail, self.disk.model());
                 let way = self.way();
                 self.plan_in(way, Event::Post { life, call, mail });
             }
