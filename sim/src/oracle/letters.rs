@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use status_adapters::store::Model;
 use status_core::{
-    Action, ExperimentName, Input, Lasting, LetterRecord, Mail, MailFailure, Note, Now, SystemAlert, Time,
-    Wall,
+    Action, Change, ExperimentName, Input, Lasting, LetterRecord, Mail, MailFailure, Note, Now, SystemAlert,
+    Time, Wall,
 };
 
 use super::beliefs::{Beliefs, Found, seconds};
@@ -44,7 +44,9 @@ pub(crate) struct Letters {
     /// What was wrong when the last event came to be, or those: two may come in one millisecond.
     problems: Option<(Wall, Vec<Vec<String>>)>,
     /// Whether an event came to be just now.
-    fresh: bool,
+    fresh: Option<Wall>,
+    /// The text of each mail as it was last written down, and since when it was so.
+    texts: BTreeMap<String, (Time, Mail)>,
     /// The mail of which the server was told just now that it was not taken, when it was sent, and why not.
     failed: Option<(Time, Mail, MailFailure)>,
     /// How long the server slept, all in all.
@@ -173,7 +175,7 @@ impl Letters {
     /// Takes down what is to be mailed.
     pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
         let Now { time: at, wall } = now;
-        self.fresh = !found.is_empty();
+        self.fresh = (!found.is_empty()).then_some(wall);
         self.unsent.extend(found.iter().map(|found| Unsent { at, wall, line: found.line.clone() }));
         for action in actions {
             let (alert, raised) = match action {
@@ -190,27 +192,31 @@ impl Letters {
                 | Action::LogHealth => continue,
             };
             self.untold.push(Untold { at, alert, raised });
+            self.fresh = Some(wall);
         }
     }
 
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], beliefs: &Beliefs) -> Vec<String> {
         let mut wrong: Vec<String> = self.check_given_up(now, actions).into_iter().collect();
-        if let Some(unsent) = self.unsent.last().filter(|_| self.fresh)
+        if let Some(named) = self.fresh
             && !beliefs.is_paused()
             && beliefs.startup_is_over(now)
         {
-            let before = self.problems.take().filter(|(wall, _)| *wall == unsent.wall);
-            let (wall, mut all) = before.unwrap_or_else(|| (unsent.wall, Vec::new()));
+            let before = self.problems.take().filter(|(wall, _)| *wall == named);
+            let (wall, mut all) = before.unwrap_or_else(|| (named, Vec::new()));
             all.push(beliefs.problems(now));
             self.problems = Some((wall, all));
         }
         for action in actions {
+            self.note_texts(now, action);
             let Action::SendMail { mail, .. } = action else { continue };
             if self.taken.contains(mail.id.as_str()) {
                 wrong.push(format!("a mail is sent again that the mail server has, or refused: {}", mail.id));
             }
-            match self.sent.insert(mail.id.to_string(), (now, mail.clone())) {
+            let texted =
+                self.texts.get(mail.id.as_str()).filter(|(_, text)| text == mail).map_or(now, |(at, _)| *at);
+            match self.sent.insert(mail.id.to_string(), (texted, mail.clone())) {
                 None => wrong.extend(self.check_new(mail)),
                 Some(_) => wrong.extend(self.check_again(now, mail)),
             }
@@ -223,6 +229,18 @@ impl Letters {
             wrong.push(format!("no mail in time tells of the alert: {}", untold.alert));
         }
         wrong
+    }
+
+    /// A mail gets its text when it is first written down: what comes later is not in it.
+    fn note_texts(&mut self, now: Time, action: &Action) {
+        let Action::Save { changes, .. } = action else { return };
+        for change in changes {
+            if let Change::Letter(LetterRecord { id, sealed: Some(mail), .. }) = change
+                && self.texts.get(id.as_str()).is_none_or(|(_, text)| text != mail)
+            {
+                self.texts.insert(id.to_string(), (now, mail.clone()));
+            }
+        }
     }
 
     /// A new mail lists all that was wrong at the time that it names.
