@@ -140,6 +140,11 @@ impl Letters {
         }
     }
 
+    /// The server could do nothing for a while, and has a while to send what waits.
+    pub(crate) fn server_is_late(&mut self, now: Time) {
+        self.excused = self.excused.max(now.plus(SOON));
+    }
+
     /// The server has slept for so long, in which it could try nothing.
     pub(crate) fn server_slept(&mut self, span: Duration) {
         self.slept += span;

@@ -165,6 +165,9 @@ impl Oracle {
             // It was not to be called before, so it would have missed this.
             self.complain(now, Promise::Health, what);
         }
+        if now.since(due) > beliefs::seconds(1) {
+            self.letters.server_is_late(now);
+        }
         if let Some(slept) = self.beliefs.told(now, due, input) {
             self.letters.server_slept(slept);
         }
