@@ -24,6 +24,8 @@ pub(crate) struct Beliefs {
     last_snapshot: [Option<Time>; 2],
     /// Counts snapshots: what one lists twice is twins, what the next lists again is not.
     snapshots: u64,
+    /// Counts manifests.
+    manifests: u64,
     empty: bool,
     pause: Option<Pause>,
     /// When the next verdict can change although nothing is said.
@@ -90,6 +92,7 @@ impl Beliefs {
             connections: BTreeSet::new(),
             last_snapshot: [None; 2],
             snapshots: 0,
+            manifests: 0,
             empty: false,
             pause: None,
             due: Time::from_millis(u64::MAX),
@@ -150,6 +153,11 @@ impl Beliefs {
         self.empty
     }
 
+    /// Another number whenever there may be other resources.
+    pub(crate) const fn manifests(&self) -> u64 {
+        self.manifests
+    }
+
     /// How long ago a feed last sent a snapshot.
     pub(crate) fn quiet_for(&self, feed: Feed, now: Time) -> Duration {
         now.since(self.last_snapshot[index(feed)].unwrap_or(self.started))
@@ -165,8 +173,11 @@ impl Beliefs {
         let paused = self.is_paused();
         self.experiments.values().flat_map(move |known| {
             let decided = !paused && self.is_decided(known, now);
+            // Mostly all is well, and to see that is cheaper than to look each topic up.
+            let all_ok = decided && known.streams.values().all(|stream| self.is_well(stream, now));
             known.resources.iter().map(move |(name, topics)| {
-                (name, decided.then(|| topics.iter().all(|topic| self.is_ok(known, topic, now))))
+                let are_ok = || all_ok || topics.iter().all(|topic| self.is_ok(known, topic, now));
+                (name, decided.then(are_ok))
             })
         })
     }
@@ -316,6 +327,7 @@ impl Beliefs {
         if self.empty {
             return;
         }
+        self.manifests += 1;
         for known in self.experiments.values_mut() {
             if !known.resources.is_empty() {
                 known.last_named = now;
@@ -371,14 +383,17 @@ impl Beliefs {
     }
 
     fn is_ok(&self, known: &Known, topic: &Topic, now: Time) -> bool {
-        known.streams.get(topic).is_some_and(|stream| stream.active && self.is_fresh(stream.seen, now))
+        known.streams.get(topic).is_some_and(|stream| self.is_well(stream, now))
+    }
+
+    fn is_well(&self, stream: &Stream, now: Time) -> bool {
+        stream.active && self.is_fresh(stream.seen, now)
     }
 
     /// Whether all of it is well, and whether jump is.
     fn stands(&self, known: &Known, now: Time) -> (bool, bool) {
         let jump_ok = self.is_fresh(known.jump, now);
-        let is_ok = |stream: &Stream| stream.active && self.is_fresh(stream.seen, now);
-        (jump_ok && known.streams.values().all(is_ok), jump_ok)
+        (jump_ok && known.streams.values().all(|stream| self.is_well(stream, now)), jump_ok)
     }
 
     fn judge(&self, known: &Known, now: Time) -> Verdict {

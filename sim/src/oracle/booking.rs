@@ -28,12 +28,22 @@ pub(crate) struct Booking {
     /// Until when nothing is asked of any resource.
     excused: Time,
     resources: BTreeMap<ResourceName, Resource>,
-    /// Counts checks.
+    /// Counts how often something was new.
     turn: u64,
+    /// What was last compared.
+    compared: Option<Compared>,
     /// The changes that are under way.
     changing: BTreeMap<Call, ResourceName>,
     /// Resources of which a change failed, and about which nothing was asked since, with when that was.
     failed: BTreeMap<ResourceName, Time>,
+}
+
+/// What a comparison of book with the streams depends on.
+#[derive(Debug, PartialEq, Eq)]
+struct Compared {
+    wanted: Vec<Option<bool>>,
+    manifests: u64,
+    book: u64,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +51,7 @@ struct Resource {
     wanted: Option<bool>,
     excused: Time,
     disagrees: bool,
-    /// When it was last seen, counted in checks.
+    /// When it was last seen, counted as the turns are.
     turn: u64,
 }
 
@@ -54,6 +64,7 @@ impl Booking {
             excused: Time::default(),
             resources: BTreeMap::new(),
             turn: 0,
+            compared: None,
             changing: BTreeMap::new(),
             failed: BTreeMap::new(),
         }
@@ -61,6 +72,7 @@ impl Booking {
 
     pub(crate) fn server_started(&mut self) {
         self.resources.clear();
+        self.compared = None;
         self.changing.clear();
         self.failed.clear();
     }
@@ -130,7 +142,8 @@ impl Booking {
                 wrong.push((Promise::OnlyStreamsDecide, format!("{resource} gets the reason {reason:?}")));
             }
             // What a person did since book was last asked can't be known.
-            if available && self.is_held(book, resource) && now > self.excused {
+            let held = book.says(resource).is_some_and(|said| is_held(self.policy, said));
+            if available && held && now > self.excused {
                 wrong.push((
                     Promise::PersonRespected,
                     format!("{resource} is put back, and a person took it out"),
@@ -187,18 +200,29 @@ impl Booking {
 
     /// Notices what each resource is to be, and whether book agrees.
     fn follow(&mut self, now: Time, beliefs: &Beliefs, book: &Book) {
+        let compared = Some(Compared {
+            wanted: beliefs.wanted(now).map(|(_, wanted)| wanted).collect(),
+            manifests: beliefs.manifests(),
+            book: book.revision(),
+        });
+        // Mostly nothing is new, and to see that is much cheaper.
+        if self.compared == compared {
+            return;
+        }
+        self.compared = compared;
         let soon = self.soon();
         self.turn += 1;
+        let policy = self.policy;
         for (name, wanted) in beliefs.wanted(now) {
-            if !self.resources.contains_key(name) {
-                self.resources.insert(name.clone(), Resource::default());
-            }
             let disagrees = match (wanted, book.says(name)) {
                 (Some(false), Some(said)) => said.available,
-                (Some(true), Some(said)) => !said.available && !self.is_held(book, name),
+                (Some(true), Some(said)) => !said.available && !is_held(policy, said),
                 (None, _) | (_, None) => false,
             };
-            let Some(resource) = self.resources.get_mut(name) else { continue };
+            let resource = match self.resources.get_mut(name) {
+                Some(resource) => resource,
+                None => self.resources.entry(name.clone()).or_default(),
+            };
             if resource.wanted != wanted {
                 resource.wanted = wanted;
                 resource.excused = now.plus(soon);
@@ -211,15 +235,15 @@ impl Booking {
         }
     }
 
-    /// Whether a person took it out, and that counts.
-    fn is_held(&self, book: &Book, resource: &ResourceName) -> bool {
-        let by_person = |said: &Availability| !said.available && !said.reason.starts_with("status server:");
-        self.policy == BookOverride::Respect && book.says(resource).is_some_and(by_person)
-    }
-
     /// How long it takes to read and to set all resources, eight at a time, when book answers at once.
     fn soon(&self) -> Duration {
         let rounds = u32::try_from(self.resources.len() / 8).unwrap_or(u32::MAX);
         seconds(1) + Duration::from_millis(250).saturating_mul(rounds)
     }
+}
+
+/// Whether a person took out what book says this of, and that counts.
+fn is_held(policy: BookOverride, said: &Availability) -> bool {
+    let by_person = !said.available && !said.reason.starts_with("status server:");
+    policy == BookOverride::Respect && by_person
 }

@@ -15,6 +15,8 @@ pub(crate) struct Book {
     /// The manifest as book has it; empty after a restart.
     loaded: Manifest,
     availability: BTreeMap<ResourceName, Availability>,
+    /// Counts what was done to it.
+    revision: u64,
     pub(crate) fault: Fault,
 }
 
@@ -48,6 +50,7 @@ impl Book {
             file: Manifest::new(),
             loaded: Manifest::new(),
             availability: BTreeMap::new(),
+            revision: 0,
             fault: Fault::None,
         };
         for (name, experiment) in &lab.experiments {
@@ -75,24 +78,32 @@ impl Book {
         let loaded = Availability { available: true, reason: format!("Loaded at {wall}") };
         self.availability = self.file.keys().map(|name| (name.clone(), loaded.clone())).collect();
         self.loaded.clone_from(&self.file);
+        self.revision += 1;
     }
 
     /// It is restarted, and has no manifest.
     pub(crate) fn restart(&mut self) {
         self.loaded.clear();
         self.availability.clear();
+        self.revision += 1;
     }
 
     /// Somebody decides. False if book doesn't know the resource.
     pub(crate) fn set(&mut self, resource: &ResourceName, available: bool, reason: &str) -> bool {
         let Some(known) = self.availability.get_mut(resource) else { return false };
         *known = Availability { available, reason: reason.to_owned() };
+        self.revision += 1;
         true
     }
 
     /// What it says of a resource; `None` if it doesn't know it.
     pub(crate) fn says(&self, resource: &ResourceName) -> Option<&Availability> {
         self.availability.get(resource)
+    }
+
+    /// Another number whenever it may say something else.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The manifest as it has it.

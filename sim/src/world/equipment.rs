@@ -11,6 +11,8 @@ use crate::scenario::{Lab, RelayVersion, Sending};
 #[derive(Debug)]
 pub(crate) struct Equipment {
     rigs: BTreeMap<ExperimentName, Rig>,
+    /// Whose each topic is.
+    owners: BTreeMap<Topic, ExperimentName>,
     relay: RelayVersion,
 }
 
@@ -48,7 +50,7 @@ const FRAME_EVERY: Duration = Duration::from_millis(40);
 
 impl Equipment {
     pub(crate) fn new(lab: &Lab, now: Time) -> Self {
-        let mut equipment = Self { rigs: BTreeMap::new(), relay: lab.relay };
+        let mut equipment = Self { rigs: BTreeMap::new(), owners: BTreeMap::new(), relay: lab.relay };
         for (name, experiment) in &lab.experiments {
             equipment.add(name, &experiment.streams, now);
         }
@@ -61,6 +63,7 @@ impl Equipment {
         for stream in streams {
             let topic = Topic::from(format!("{name}-st-{stream}").as_str());
             if !rig.streams.iter().any(|known| known.topic == topic) {
+                self.owners.insert(topic.clone(), name.into());
                 rig.streams.push(Stream::transmitting(topic, now));
             }
         }
@@ -68,6 +71,7 @@ impl Equipment {
 
     pub(crate) fn remove(&mut self, name: &str) {
         self.rigs.remove(name);
+        self.owners.retain(|_, owner| owner.as_str() != name);
     }
 
     pub(crate) fn plug(&mut self, name: &str, connected: bool, now: Time) {
@@ -110,9 +114,9 @@ impl Equipment {
 
     /// Whether a stream is connected and transmits, now and again.
     pub(crate) fn works(&self, topic: &Topic) -> bool {
-        self.rigs.values().flat_map(|rig| &rig.streams).any(|stream| {
-            stream.topic == *topic && matches!(stream.sending, Sending::Every(_) | Sending::Flapping(_))
-        })
+        let rig = self.owners.get(topic).and_then(|owner| self.rigs.get(owner));
+        let stream = rig.and_then(|rig| rig.streams.iter().find(|stream| stream.topic == *topic));
+        stream.is_some_and(|stream| matches!(stream.sending, Sending::Every(_) | Sending::Flapping(_)))
     }
 
     /// What a feed lists at this moment.
@@ -133,7 +137,8 @@ impl Equipment {
     }
 
     fn stream(&mut self, topic: &str) -> Option<&mut Stream> {
-        self.rigs.values_mut().flat_map(|rig| &mut rig.streams).find(|stream| stream.topic.as_str() == topic)
+        let rig = self.owners.get(topic).and_then(|owner| self.rigs.get_mut(owner))?;
+        rig.streams.iter_mut().find(|stream| stream.topic.as_str() == topic)
     }
 }
 
