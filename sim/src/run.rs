@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use status_core::Change;
+
 use crate::expect::Unmet;
 use crate::measure::Figures;
 use crate::oracle::Violation;
@@ -80,6 +82,17 @@ pub fn run_with_crashes(
     crashes: &[Crash],
 ) -> Result<Outcome, SettingsError> {
     play(scenario, ending, crashes, &mut |_| {})
+}
+
+/// What the server writes to the disk in a run, save by save.
+///
+/// # Errors
+/// A setting that makes no sense.
+pub fn saves(scenario: &Scenario) -> Result<Vec<Vec<Change>>, SettingsError> {
+    let mut world = World::new(scenario, Settings::read(&scenario.settings)?);
+    world.record_saves();
+    world.play_until(scenario.lasts, &mut |_| {});
+    Ok(world.into_saves())
 }
 
 fn play(

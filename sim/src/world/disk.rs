@@ -20,13 +20,21 @@ pub(super) struct Disk {
     pub(super) fault: Fault,
     /// Whether something was missed, so that the next must be written anew.
     missed: bool,
+    /// Everything that was written, if somebody wants to know.
+    pub(super) record: Option<Vec<Vec<Change>>>,
     /// Its own, so that a store changes nothing else in a run.
     chance: Chance,
 }
 
 impl Disk {
     pub(super) fn new(seed: u64) -> Self {
-        Self { model: Model::default(), fault: Fault::None, missed: false, chance: Chance::new(!seed) }
+        Self {
+            model: Model::default(),
+            fault: Fault::None,
+            missed: false,
+            record: None,
+            chance: Chance::new(!seed),
+        }
     }
 
     /// What is written on it.
@@ -36,6 +44,9 @@ impl Disk {
 
     fn write(&mut self, changes: Vec<Change>) {
         self.missed = false;
+        if let Some(record) = &mut self.record {
+            record.push(changes.clone());
+        }
         changes.into_iter().for_each(|change| self.model.apply(change));
     }
 

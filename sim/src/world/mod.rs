@@ -174,6 +174,16 @@ impl<'a> World<'a> {
         self.pass(end);
     }
 
+    /// What is written to the disk is to be kept.
+    pub(crate) fn record_saves(&mut self) {
+        self.disk.record = Some(Vec::new());
+    }
+
+    /// What was written to the disk, save by save.
+    pub(crate) fn into_saves(self) -> Vec<Vec<Change>> {
+        self.disk.record.unwrap_or_default()
+    }
+
     /// The server is to be killed at these moments.
     pub(crate) fn crash(&mut self, crashes: &[Crash]) {
         self.crashes.extend(crashes);
