@@ -83,12 +83,26 @@ impl Outbox {
         Self { life, letters: Vec::new(), begun: 0 }
     }
 
-    /// The mails that an earlier life of the server could not send, to be tried at once.
-    pub(crate) fn resumed(life: SmolStr, saved: Vec<LetterRecord>, now: Now) -> Self {
-        let letters = saved.into_iter().map(|record| Letter::resumed(record, now)).collect();
-        let mut outbox = Self { letters, ..Self::new(life) };
-        outbox.join_open_letters();
-        outbox
+    /// The mails that an earlier life of the server could not send, to be tried at once. Returns also
+    /// what is no more.
+    ///
+    /// One that the store knows as never tried gets a new identity: while the store was broken it may
+    /// have been sent, and what joins it from now on must not look like the same mail again.
+    pub(crate) fn resumed(life: SmolStr, saved: Vec<LetterRecord>, now: Now) -> (Self, Vec<Change>) {
+        let mut outbox = Self::new(life);
+        let mut gone = Vec::new();
+        for record in saved {
+            let untried = record.sealed.is_none() && record.tries == 0;
+            let mut letter = Letter::resumed(record, now);
+            if untried {
+                let id = outbox.new_id();
+                gone.push(Change::LetterJoined { id: core::mem::replace(&mut letter.id, id) });
+                letter.written = false;
+            }
+            outbox.letters.push(letter);
+        }
+        gone.extend(core::iter::from_fn(|| outbox.join_open_letters()));
+        (outbox, gone)
     }
 
     /// How many mails the mail server does not have yet.
@@ -129,9 +143,8 @@ impl Outbox {
             letter.join(news, now);
             return;
         }
-        self.begun += 1;
         let mut letter = Letter {
-            id: format_smolstr!("{}.{}.status", self.life, self.begun),
+            id: self.new_id(),
             begun: now,
             newest: now,
             tries: 0,
@@ -144,6 +157,11 @@ impl Outbox {
         };
         letter.join(news, now);
         self.letters.push(letter);
+    }
+
+    fn new_id(&mut self) -> SmolStr {
+        self.begun += 1;
+        format_smolstr!("{}.{}.status", self.life, self.begun)
     }
 
     /// Writes the text of what is due, if nothing is under way. From then on it stays as it is.

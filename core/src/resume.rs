@@ -32,8 +32,10 @@ impl Monitor {
         let Saved { experiments, manifest, alerts, letters } = saved;
         let mut monitor = Self::new(config, now);
         let life = SmolStr::new(life);
-        monitor.outbox = Outbox::resumed(life.clone(), letters, now);
+        let (outbox, gone) = Outbox::resumed(life.clone(), letters, now);
+        monitor.outbox = outbox;
         let mut keeping = Keeping::new(life, now.time);
+        gone.into_iter().for_each(|change| keeping.has_gone(change));
         monitor.alerts = Alerts::resumed(alerts);
         // So the store is written once at the start, and it is found out whether it can be.
         monitor.alerts.changed = true;

@@ -197,9 +197,10 @@ impl Monitor {
     ) -> bool {
         let (policy, time) = (self.config.book_override, self.now.time);
         let change = self.new_call();
-        // After a sleep the verdicts are old until the next check: book may be read, but not changed.
+        // After a sleep, and where a check is due, the verdicts are old: book may be read, but not changed.
         let paused = self.pause.is_some();
-        let may_change = !paused && !self.book.is_empty();
+        let outdated = paused || time >= self.check_due.at;
+        let may_change = !outdated && !self.book.is_empty();
         let Some((resource, book)) = self.called(call) else { return false };
         match outcome {
             Ok(said) => resource.was_read(said, policy, time),
@@ -215,8 +216,8 @@ impl Monitor {
         let request = if may_change { resource.begin_change(change, policy) } else { None };
         match request {
             Some(request) => begin(request, change, resource, book, actions),
-            // The check that ends the pause puts it into the queue, where it differs even then.
-            None if paused && !resource.is_stale() => {}
+            // The next check puts it into the queue, where it differs even then.
+            None if outdated && !resource.is_stale() => {}
             None => book.enqueue(resource, policy),
         }
         book.was_asked(resource)

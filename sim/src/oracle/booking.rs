@@ -15,6 +15,8 @@ use crate::world::Book;
 
 /// The longest that the server waits until it tries a failed change or read again, and the longest way.
 const RETRY: Duration = seconds(305);
+/// In so long nothing is asked more often than this, whatever happens.
+const PACE: (Duration, u32) = (seconds(10), 60);
 /// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
 const PATIENCE: Duration = seconds(65);
 
@@ -36,6 +38,8 @@ pub(crate) struct Booking {
     changing: BTreeMap<Call, ResourceName>,
     /// Resources of which a change failed, and about which nothing was asked since, with when that was.
     failed: BTreeMap<ResourceName, Time>,
+    /// Since when calls about each resource are counted, and how many there were.
+    pace: BTreeMap<ResourceName, (Time, u32)>,
 }
 
 /// What a comparison of book with the streams depends on.
@@ -67,6 +71,7 @@ impl Booking {
             compared: None,
             changing: BTreeMap::new(),
             failed: BTreeMap::new(),
+            pace: BTreeMap::new(),
         }
     }
 
@@ -108,14 +113,15 @@ impl Booking {
         beliefs: &Beliefs,
         book: &Book,
     ) -> Vec<(Promise, String)> {
+        let mut wrong = Vec::new();
         let changes = actions.iter().filter_map(|action| match action {
             Action::SetAvailability { call, resource, available, reason } => {
                 self.changing.insert(*call, resource.clone());
-                self.failed.remove(resource);
+                wrong.extend(self.asks(now, resource));
                 Some((resource, *available, reason))
             }
             Action::ReadAvailability { resource, .. } => {
-                self.failed.remove(resource);
+                wrong.extend(self.asks(now, resource));
                 None
             }
             Action::FetchManifest { .. }
@@ -128,10 +134,9 @@ impl Booking {
         });
         let changes: Vec<_> = changes.collect();
         if changes.is_empty() {
-            return Vec::new();
+            return wrong;
         }
         let wanted: BTreeMap<_, _> = beliefs.wanted(now).collect();
-        let mut wrong = Vec::new();
         for (resource, available, reason) in changes {
             let right = wanted.get(resource).copied().flatten();
             if right != Some(available) || beliefs.manifest_is_empty() {
@@ -151,6 +156,18 @@ impl Booking {
             }
         }
         wrong
+    }
+
+    /// The server asks about a resource: what failed is tried again, but not as fast as it fails.
+    fn asks(&mut self, now: Time, resource: &ResourceName) -> Option<(Promise, String)> {
+        self.failed.remove(resource);
+        let (since, count) = self.pace.entry(resource.clone()).or_insert((now, 0));
+        if now.since(*since) > PACE.0 {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        let storm = || (Promise::BookAgrees, format!("book is asked about {resource} without a pause"));
+        (*count > PACE.1).then(storm)
     }
 
     /// Book must agree with what the streams say, after a while.

@@ -43,6 +43,8 @@ pub(crate) struct Letters {
     sent: BTreeMap<String, (Time, Mail)>,
     /// What was wrong when the last event came to be, or those: two may come in one millisecond.
     problems: Option<(Wall, Vec<Vec<String>>)>,
+    /// When there was news, by the time of day as mails tell it.
+    times: BTreeMap<String, Time>,
     /// Whether an event came to be just now.
     fresh: Option<Wall>,
     /// The text of each mail as it was last written down, and since when it was so.
@@ -57,6 +59,10 @@ pub(crate) struct Letters {
     well: bool,
     store_is_well: bool,
     store_excused: Time,
+    /// Whether the store ever failed.
+    store_failed: bool,
+    /// Whether a server was killed after that: nobody can say then what the next one knows to be mailed.
+    blurred: bool,
     excused: Time,
 }
 
@@ -85,8 +91,11 @@ impl Letters {
     /// there with its mail.
     pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
         self.killed = true;
-        let letters = model.letters();
-        let mut told: Vec<String> = letters.iter().flat_map(memory::lines).collect();
+        self.blurred |= self.store_failed;
+        // One that has arrived waits only since the store does not know it.
+        let letters: Vec<&LetterRecord> =
+            model.letters().iter().filter(|letter| !self.arrived.contains_key(letter.id.as_str())).collect();
+        let mut told: Vec<String> = letters.iter().copied().flat_map(memory::lines).collect();
         let mut wrong = Vec::new();
         for unsent in std::mem::take(&mut self.unsent) {
             if let Some(at) = told.iter().position(|line| *line == unsent.line) {
@@ -117,8 +126,13 @@ impl Letters {
             }
         }
         // Where the mark was lost, the mail may come again.
-        self.taken.retain(|id| !letters.iter().any(|letter| letter.id == id.as_str()));
+        self.taken.retain(|id| !model.letters().iter().any(|letter| letter.id == id.as_str()));
         wrong
+    }
+
+    /// Whether nobody can say what is to be mailed.
+    pub(crate) fn are_blurred(&self) -> bool {
+        self.blurred
     }
 
     /// A server starts: it has a while to send what it knows of.
@@ -143,6 +157,8 @@ impl Letters {
     /// The server could do nothing for a while, and has a while to send what waits.
     pub(crate) fn server_is_late(&mut self, now: Time) {
         self.excused = self.excused.max(now.plus(SOON));
+        // It may have waited for the store long enough.
+        self.store_excused = self.store_excused.max(now.plus(SOON));
     }
 
     /// The server has slept for so long, in which it could try nothing.
@@ -152,6 +168,7 @@ impl Letters {
 
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
         self.store_is_well = fault == Fault::None;
+        self.store_failed |= !self.store_is_well;
         if self.store_is_well {
             self.excused = self.excused.max(now.plus(STORE_PATIENCE));
             self.store_excused = now.plus(STORE_RETRY);
@@ -199,6 +216,9 @@ impl Letters {
             self.untold.push(Untold { at, alert, raised });
             self.fresh = Some(wall);
         }
+        if self.fresh.is_some() {
+            self.times.insert(wall.to_string(), at);
+        }
     }
 
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
@@ -221,6 +241,9 @@ impl Letters {
             }
             let texted =
                 self.texts.get(mail.id.as_str()).filter(|(_, text)| text == mail).map_or(now, |(at, _)| *at);
+            // What is sealed may have waited for the store.
+            let newest = mail.body.lines().take(3).find_map(|line| self.times.get(line));
+            let texted = newest.map_or(texted, |newest| texted.min(*newest));
             match self.sent.insert(mail.id.to_string(), (texted, mail.clone())) {
                 None => wrong.extend(self.check_new(mail)),
                 Some(_) => wrong.extend(self.check_again(now, mail)),
@@ -291,7 +314,7 @@ impl Letters {
             return None;
         }
         let age = self.newest_in(&mail, sent).map(|newest| now.since(newest));
-        self.take_off(&mail, sent);
+        self.take_off(section(&mail, "New health events"), &mail, sent);
         let early = failure.lasting != Lasting::ForGood && !self.killed;
         age.filter(|age| early && *age < A_DAY)
             .map(|age| format!("a mail is given up after {age:?}: {}", failure.detail))
@@ -306,8 +329,8 @@ impl Letters {
     }
 
     /// What a mail tells that was sent then is not to be mailed any more. Returns what had not happened.
-    fn take_off(&mut self, mail: &Mail, sent: Time) -> Option<String> {
-        for line in section(mail, "New health events") {
+    fn take_off(&mut self, lines: Vec<String>, mail: &Mail, sent: Time) -> Option<String> {
+        for line in lines {
             if let Some(at) = self.unsent.iter().position(|unsent| unsent.line == line) {
                 self.unsent.remove(at);
             } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
@@ -324,18 +347,25 @@ impl Letters {
     pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Result<(), String> {
         self.last_arrival = now;
         let sent = self.sent.get(mail.id.as_str()).map_or(now, |(at, _)| *at);
-        if let Some(before) = self.arrived.insert(mail.id.to_string(), mail.clone()) {
-            return if before == *mail {
-                Ok(())
-            } else {
-                Err("the same mail has come with another text".into())
-            };
+        let before = self.arrived.insert(mail.id.to_string(), mail.clone());
+        if before.as_ref() == Some(mail) {
+            return Ok(());
         }
-        let count = section(mail, "New health events").len();
+        // The text is written down before it is sent, so it stays the same, where anything can be written.
+        if before.is_some() && !self.store_failed {
+            return Err("the same mail has come with another text".into());
+        }
+        let mut lines = section(mail, "New health events");
+        let count = lines.len();
         if !mail.subject.ends_with(&format!(" {count} new health events")) {
             return Err(format!("the subject is {:?}, and {count} events are in it", mail.subject));
         }
-        match self.take_off(mail, sent) {
+        for told in before.iter().flat_map(|before| section(before, "New health events")) {
+            if let Some(at) = lines.iter().position(|line| *line == told) {
+                lines.remove(at);
+            }
+        }
+        match self.take_off(lines, mail, sent) {
             None => Ok(()),
             Some(line) => Err(format!("a mail tells what has not happened, or was told before: {line}")),
         }

@@ -165,8 +165,7 @@ fn sending(choices: &mut Choices<'_>) -> Sending {
 }
 
 fn service(choices: &mut Choices<'_>) -> Step {
-    // Whether a mail was written down while the store fails is judged by the tests of restarts.
-    let service = choices.of(&[Service::Relay, Service::Jump, Service::Book, Service::Mail]);
+    let service = choices.of(&Service::ALL);
     let slow = Fault::Slow(Duration::from_millis(choices.span(0, 120) * 100));
     let faults = [
         Fault::Down,

@@ -102,6 +102,7 @@ impl World<'_> {
 
     /// The server ends while something is being written: it is, or it is not.
     pub(super) fn crash_disk(&mut self) {
+        self.disk.missed = false;
         let lives = self.lives;
         let under_way = |event: &Event| matches!(event, Event::Write { life, .. } if *life == lives);
         let key = self.agenda.iter().find(|(_, event)| under_way(event)).map(|(key, _)| *key);
@@ -109,7 +110,7 @@ impl World<'_> {
         if self.disk.chance.below(2) == 0 {
             // Nobody hears what came of it.
             let _ = self.disk.take(changes);
+            self.disk.missed = false;
         }
-        self.disk.missed = false;
     }
 }

@@ -164,7 +164,12 @@ impl<'a> World<'a> {
             self.pass(next);
             match planned.filter(|at| *at <= next).and_then(|_| self.agenda.pop_first()) {
                 Some((_, event)) => self.happen(event),
-                None => self.give(Input::Wake),
+                None => {
+                    self.give(Input::Wake);
+                    if self.running().is_some_and(|monitor| monitor.deadline().at <= self.now.time) {
+                        break; // the oracle has told so, and time would stand still for ever
+                    }
+                }
             }
             if self.now.time.since(told) >= PROGRESS_EVERY {
                 told = self.now.time;

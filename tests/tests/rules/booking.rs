@@ -219,6 +219,28 @@ fn nothing_is_set_once_the_manifest_is_empty_even_if_a_read_was_under_way() {
 }
 
 #[test]
+fn nothing_is_set_on_a_verdict_that_a_check_is_due_to_change() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert!(!world.bookable("r-pend00"));
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.book_waits = true;
+    world.until(65.0); // it is well, and a read is under way
+    world.every.insert(Feed::Relay, None);
+    let changes = world.changes.len();
+    let read = std::mem::take(&mut world.kept_back);
+    assert!(matches!(read[..], [Input::AvailabilityRead { .. }]), "{read:?}");
+    // The answer comes in the instant in which all streams cease to be fresh.
+    world.sleep(10.001);
+    world.book_waits = false;
+    read.into_iter().for_each(|read| world.step(read));
+    assert_eq!(world.changes.len(), changes, "it is not made available");
+    world.until(90.0);
+    assert!(!world.bookable("r-pend00"));
+}
+
+#[test]
 fn only_the_answer_to_the_call_under_way_counts() {
     let mut world = World::lab(1, config());
     world.book_waits = true;

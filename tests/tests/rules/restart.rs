@@ -211,6 +211,31 @@ fn an_undelivered_mail_survives_and_keeps_its_identity() {
 }
 
 #[test]
+fn a_mail_that_was_never_tried_has_a_new_identity_after_a_restart() {
+    let mut world = kept(2, config());
+    world.mail_waits = true;
+    world.hosts.retain(|host| host != "pend00");
+    world.until(40.0); // a mail is under way
+    world.hosts.retain(|host| host != "pend01");
+    world.until(60.0); // and another one collects
+    let before: Vec<_> = world.store.letters().iter().map(|letter| letter.id.clone()).collect();
+    assert_eq!(before.len(), 2, "{before:?}");
+    world.kept_back.clear();
+    world.mail_waits = false;
+    world.restart();
+    world.until(100.0);
+    let after: Vec<_> = world.delivered.iter().rev().take(2).map(|mail| mail.id.clone()).collect();
+    assert!(after.contains(&before[0]), "the one that was tried is the same mail: {after:?}");
+    // While the store is broken it might have been sent, and what joins it must not pass for a copy.
+    assert!(!after.contains(&before[1]), "the other is a new one: {after:?}");
+    assert_eq!(world.store.letters().len(), 0);
+    let mails = world.mails.len();
+    world.restart();
+    world.until(150.0);
+    assert_eq!(world.mails.len(), mails, "neither is sent again");
+}
+
+#[test]
 fn news_that_could_not_be_sent_goes_out_with_later_news() {
     let mut world = kept(2, config());
     world.mail_fails = Some(Lasting::ForNow);
