@@ -118,16 +118,17 @@ impl Book {
             Fault::Down => Reply::now(request.fail(FailureKind::Unreachable, "nothing listens there")),
             Fault::Refuses => Reply::now(request.fail(FailureKind::Refused, "token used before issued")),
             Fault::Garbles => Reply::now(request.fail(FailureKind::Garbled, "a web page")),
-            Fault::LosesAnswers => {
+            Fault::LosesAnswers if request.changes() => {
                 let _ = self.perform(request);
                 Reply::Never
             }
-            Fault::IgnoresChanges if matches!(request, Request::Set { .. }) => {
-                Reply::now(Answer::Set(Ok(())))
-            }
-            Fault::None | Fault::Slow(_) | Fault::Repeats | Fault::IgnoresChanges | Fault::Mute => {
-                Reply::now(self.perform(request))
-            }
+            Fault::IgnoresChanges if request.changes() => Reply::now(Answer::Set(Ok(()))),
+            Fault::None
+            | Fault::Slow(_)
+            | Fault::Repeats
+            | Fault::LosesAnswers
+            | Fault::IgnoresChanges
+            | Fault::Mute => Reply::now(self.perform(request)),
         }
     }
 
@@ -150,6 +151,11 @@ impl Reply {
 }
 
 impl Request {
+    /// Whether it asks for a change.
+    pub(crate) fn changes(&self) -> bool {
+        matches!(self, Self::Set { .. })
+    }
+
     /// The answer that there is none.
     pub(crate) fn fail(&self, kind: FailureKind, detail: &str) -> Answer {
         let failure = failure(kind, detail);

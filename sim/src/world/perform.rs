@@ -55,7 +55,7 @@ impl World<'_> {
     /// A request comes to book.
     pub(super) fn asked(&mut self, life: u64, call: Call, request: &Request) {
         let patience = self.settings.timeout_book;
-        let changes = matches!(request, Request::Set { .. });
+        let changes = request.changes();
         let reply = self.book.asked(request);
         if changes {
             self.note_bookings();
