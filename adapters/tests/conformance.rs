@@ -170,9 +170,14 @@ async fn a_fake_feed_sends_ends_and_refuses() {
 
 #[tokio::test]
 async fn mailers() {
-    let mail = Mail { id: "1".into(), subject: "Störung".to_owned(), body: "pend00\n".to_owned() };
+    let mail = Mail {
+        id: "1".into(),
+        subject: "Störung".to_owned(),
+        body: "pend00\n".to_owned(),
+        settled: Vec::new(),
+    };
     let fake = FakeMailer::default();
-    let later = MailFailure { lasting: Lasting::ForNow, detail: "451 later".to_owned() };
+    let later = MailFailure { lasting: Lasting::ForNow, detail: "451 later".to_owned(), settled: Vec::new() };
     fake.answer(Some(Err(later)));
     assert_eq!(soon(fake.send(&mail)).await.unwrap_err().lasting, Lasting::ForNow);
     fake.answer(None);

@@ -49,12 +49,14 @@ fn experiment(name: &str, healthy: bool) -> Change {
     let stream = StreamRecord {
         topic: format!("{name}-st-video").as_str().into(),
         named: wall(1),
+        seen: healthy.then_some(wall(1)),
         standing: Standing::Ok,
     };
     let record = ExperimentRecord {
         first_named: wall(0),
         last_named: wall(1),
         in_manifest_at: None,
+        jump_seen: Some(wall(1)),
         verdict,
         streams: vec![stream],
     };
@@ -72,6 +74,7 @@ fn letter(id: &str, tries: u32) -> Change {
             id: id.into(),
             subject: "lab 1 new health events".to_owned(),
             body: "text\n".to_owned(),
+            settled: Vec::new(),
         }),
         trouble: None,
     })

@@ -234,7 +234,9 @@ impl Resource {
     /// resource is not well any more ends no decision, so nothing is said then.
     pub(crate) fn note_hold(&mut self, policy: BookOverride) -> Option<Note> {
         let by_person = self.is_by_person();
-        let held = policy == BookOverride::Respect && self.wanted == Some(true) && by_person;
+        // While nothing is decided it may well be well.
+        let may_be_well = self.wanted.unwrap_or(self.failing.is_empty());
+        let held = policy == BookOverride::Respect && may_be_well && by_person;
         if core::mem::replace(&mut self.held, held) == held {
             return None;
         }

@@ -51,9 +51,12 @@ impl Monitor {
         let Self { config, now, started, experiments, book, keeping, crowd, check_due, .. } = self;
         crowd.counted_anew();
         let policy = config.book_override;
+        // What was not named while the server was down may be named now.
+        let heard = self.relay.last_snapshot().is_some() && self.jump.last_snapshot().is_some();
+        let forgets_from = started.plus(if heard { config.startup } else { config.forget_after });
         let mut news = Vec::new();
         experiments.retain(|name, experiment| {
-            if forget(name, experiment, now.time, config, check_due, actions) {
+            if forget(name, experiment, now.time, forgets_from, config, check_due, actions) {
                 if let Some(keeping) = keeping {
                     keeping.forgot(name);
                 }
@@ -70,7 +73,7 @@ impl Monitor {
                 actions.push(Action::Note(Note::Event { experiment, event, available }));
             }
             if let Some(keeping) = keeping {
-                keeping.judged(name, experiment, now.time);
+                keeping.judged(name, experiment, now.time, config);
             }
             crowd.counts(experiment);
             for resource in &mut experiment.resources {
@@ -114,8 +117,11 @@ impl Monitor {
         alerts.set(SystemAlert::ManifestEmpty, book.is_empty().then_some(detail), now.wall, actions);
         let detail = keeping.as_ref().and_then(|keeping| keeping.broken(now.time)).map(|detail| || detail);
         alerts.set(SystemAlert::StoreBroken, detail, now.wall, actions);
-        let detail = crowd.refused(config).map(|detail| || detail);
-        alerts.set(SystemAlert::TooManyNames, detail, now.wall, actions);
+        let refused = crowd.refused(config).map(|detail| || detail);
+        // At first nobody has named anything yet.
+        if refused.is_some() || now.time >= startup_over || !alerts.is_carried(SystemAlert::TooManyNames) {
+            alerts.set(SystemAlert::TooManyNames, refused, now.wall, actions);
+        }
     }
 
     /// Writes the one mail of a check with news.
@@ -148,28 +154,29 @@ impl Monitor {
     }
 }
 
-/// Forgets an experiment, or streams of it, if nothing has named them for long. Returns whether it
-/// is the experiment itself.
+/// Forgets an experiment, or streams of it, if nothing has named them for long, but nothing before
+/// `from`. Returns whether it is the experiment itself.
 fn forget(
     name: &ExperimentName,
     experiment: &mut Experiment,
     now: Time,
+    from: Time,
     config: &Config,
     due: &mut Deadline,
     actions: &mut Vec<Action>,
 ) -> bool {
-    if let Some(at) = experiment.forgotten_at(config) {
+    if let Some(at) = experiment.forgotten_at(config).map(|at| at.max(from)) {
         if now >= at {
             actions.push(Action::Note(Note::ForgotExperiment { experiment: name.clone() }));
             return true;
         }
         due.no_later_than(at, Timer::Forget);
     }
-    if experiment.stream_forgotten_at(config).is_some_and(|at| now >= at) {
+    if now >= from && experiment.stream_forgotten_at(config).is_some_and(|at| now >= at) {
         let forgotten = experiment.forget_streams(now, config);
         actions.extend(forgotten.into_iter().map(|topic| Action::Note(Note::ForgotStream { topic })));
     }
-    if let Some(at) = experiment.stream_forgotten_at(config) {
+    if let Some(at) = experiment.stream_forgotten_at(config).map(|at| at.max(from)) {
         due.no_later_than(at, Timer::Forget);
     }
     false

@@ -25,6 +25,8 @@ pub struct Experiment {
     /// In the order of their topics.
     pub(crate) streams: Vec<Stream>,
     jump: Option<Sighting>,
+    /// When jump last listed it, before the server was restarted.
+    pub(crate) jump_seen_before: Option<Wall>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) verdict: Verdict,
     /// Whether the verdict is the one of the server's last life, until startup is over.
@@ -63,6 +65,8 @@ pub struct Stream {
     /// When a manifest that has been replaced since last required it, or it was first seen.
     pub(crate) named: Time,
     pub(crate) sighting: Option<Sighting>,
+    /// When relay last listed it, before the server was restarted.
+    pub(crate) seen_before: Option<Wall>,
     pub(crate) standing: Standing,
 }
 
@@ -99,6 +103,7 @@ impl Experiment {
             resources: Vec::new(),
             streams: Vec::new(),
             jump: None,
+            jump_seen_before: None,
             events: VecDeque::new(),
             verdict: Verdict::default(),
             carried: false,
@@ -140,6 +145,12 @@ impl Experiment {
     #[must_use]
     pub fn jump(&self) -> Option<&Sighting> {
         self.jump.as_ref()
+    }
+
+    /// When jump last listed it, also in an earlier life of the server; `None` if it never has.
+    #[must_use]
+    pub fn jump_seen(&self, now: Now) -> Option<Wall> {
+        self.jump.as_ref().map(|jump| now.wall_at(jump.seen)).or(self.jump_seen_before)
     }
 
     /// The newest changes in its health, oldest first.
@@ -328,6 +339,7 @@ impl Experiment {
                 required: false,
                 named: now,
                 sighting: None,
+                seen_before: None,
                 standing: Standing::Missing,
             };
             self.streams.insert(at, stream);
@@ -371,6 +383,12 @@ impl Stream {
     #[must_use]
     pub fn sighting(&self) -> Option<&Sighting> {
         self.sighting.as_ref()
+    }
+
+    /// When relay last listed it, also in an earlier life of the server; `None` if it never has.
+    #[must_use]
+    pub fn seen(&self, now: Now) -> Option<Wall> {
+        self.sighting.as_ref().map(|sighting| now.wall_at(sighting.seen)).or(self.seen_before)
     }
 
     fn issue(&self) -> Option<Issue> {

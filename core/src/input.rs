@@ -125,6 +125,9 @@ pub struct MailFailure {
     pub lasting: Lasting,
     /// What the mail server said, or what was the matter with the connection.
     pub detail: String,
+    /// Addresses that have the mail all the same, or never will: the next try leaves them out.
+    #[serde(default)]
+    pub settled: Vec<String>,
 }
 
 /// Whether it helps to try a mail again.

@@ -30,8 +30,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// A save that takes longer keeps no mail back any more.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// When something last named an experiment is written down again after so long.
+/// When something last named an experiment is written down again after so long, or after a part of the
+/// time after which it is forgotten.
 const COARSE: Duration = Duration::from_secs(3600);
+const COARSE_PART: u32 = 10;
 const FIRST_PRUNE: Duration = Duration::from_secs(600);
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// So many names and mails that are no more wait for a store that can't be written.
@@ -120,8 +122,14 @@ impl Keeping {
     }
 
     /// Takes down whether the store has an experiment as it is.
-    pub(crate) fn judged(&mut self, name: &ExperimentName, experiment: &Experiment, now: Time) {
-        if experiment.is_to_be_written(now) && !self.changed.contains(name) {
+    pub(crate) fn judged(
+        &mut self,
+        name: &ExperimentName,
+        experiment: &Experiment,
+        now: Time,
+        config: &Config,
+    ) {
+        if experiment.is_to_be_written(now, config) && !self.changed.contains(name) {
             self.changed.insert(name.clone());
         }
     }
@@ -299,8 +307,9 @@ impl Monitor {
 impl Experiment {
     /// Whether it is to be written down again: it has changed, or it was named since and that was
     /// long ago.
-    fn is_to_be_written(&self, now: Time) -> bool {
+    fn is_to_be_written(&self, now: Time, config: &Config) -> bool {
         let Some(at) = self.written.at else { return true };
-        now.since(at) >= COARSE && (self.last_named > at || !self.resources.is_empty())
+        now.since(at) >= COARSE.min(config.forget_after / COARSE_PART)
+            && (self.last_named > at || !self.resources.is_empty())
     }
 }

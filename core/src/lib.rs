@@ -45,7 +45,7 @@ pub use manifest::{Availability, Manifest, Requirements};
 pub use monitor::Monitor;
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
 pub use note::Note;
-pub use outbox::Outbox;
+pub use outbox::{GivenUp, Outbox};
 pub use report::{Connection, Report, Traffic, Transmitted};
 pub use saved::{
     Change, EventKey, ExperimentRecord, LetterRecord, Saved, SavedAlert, SavedExperiment, SavedManifest,

@@ -1,5 +1,6 @@
 //! Mails on their way: sent one at a time, and tried again until the mail server has them.
 
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -24,6 +25,8 @@ const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 const SEALED_AT_MOST: usize = 4;
 /// A mail that was first sent so long after its news says that it is late.
 const LATE_AFTER: Duration = Duration::from_secs(60);
+/// So many mails that somebody will never get are remembered.
+const GIVEN_UP_AT_MOST: usize = 20;
 
 /// The mails that the mail server does not have yet.
 ///
@@ -45,6 +48,19 @@ pub struct Outbox {
     letters: Vec<Letter>,
     /// How many were begun in this life: part of each one's identity.
     begun: u64,
+    /// The newest mails that somebody will never get.
+    given_up: VecDeque<GivenUp>,
+}
+
+/// A mail that somebody will never get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Since when that is known.
+    pub when: Wall,
+    /// Its subject.
+    pub subject: String,
+    /// Who does not get it, and why.
+    pub why: String,
 }
 
 #[derive(Debug)]
@@ -80,7 +96,7 @@ enum State {
 
 impl Outbox {
     pub(crate) fn new(life: SmolStr) -> Self {
-        Self { life, letters: Vec::new(), begun: 0 }
+        Self { life, letters: Vec::new(), begun: 0, given_up: VecDeque::new() }
     }
 
     /// The mails that an earlier life of the server could not send, to be tried at once. Returns also
@@ -129,6 +145,12 @@ impl Outbox {
         self.letters
             .iter()
             .map(|letter| (letter.id.as_str(), letter.begun.wall, letter.tries, letter.trouble.as_deref()))
+    }
+
+    /// The newest mails that somebody will never get, the oldest first, as far as this life of the
+    /// server knows.
+    pub fn given_up(&self) -> impl Iterator<Item = &GivenUp> {
+        self.given_up.iter()
     }
 
     /// Whether the mail server is being told of one.
@@ -240,6 +262,14 @@ impl Outbox {
         let Letter { id, sent, .. } = self.letters.remove(at);
         let subject = sent.map(|mail| mail.subject).unwrap_or_default();
         if let Some(detail) = detail.clone() {
+            if self.given_up.len() == GIVEN_UP_AT_MOST {
+                self.given_up.pop_front();
+            }
+            self.given_up.push_back(GivenUp {
+                when: now.wall,
+                subject: subject.clone(),
+                why: detail.clone(),
+            });
             actions.push(Action::Note(Note::MailGivenUp { subject: subject.clone(), detail }));
         }
         alloc::vec![Change::LetterDone { id, when: now.wall, subject, trouble: detail }]
@@ -343,7 +373,12 @@ impl Letter {
             );
             body.insert_str(0, &late);
         }
-        self.sent = Some(Mail { id: self.id.clone(), subject: self.summary.subject(text), body });
+        self.sent = Some(Mail {
+            id: self.id.clone(),
+            subject: self.summary.subject(text),
+            body,
+            settled: Vec::new(),
+        });
     }
 
     /// Whether it is tried again after this failure.
@@ -359,6 +394,9 @@ impl Letter {
         // Of its two forms, only the one that it can be sent in again is kept.
         if self.sealed {
             self.summary = Summary::default();
+            if let Some(sent) = &mut self.sent {
+                sent.settled.clone_from(&failure.settled);
+            }
         } else {
             self.sent = None;
         }

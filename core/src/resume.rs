@@ -46,7 +46,7 @@ impl Monitor {
             monitor.resume_manifest(manifest, empty);
         }
         for (name, experiment) in &monitor.experiments {
-            keeping.judged(name, experiment, now.time);
+            keeping.judged(name, experiment, now.time, &monitor.config);
         }
         monitor.keeping = Some(keeping);
         monitor
@@ -83,6 +83,7 @@ impl Experiment {
         let mut experiment = Self::new(now.time_at(record.first_named));
         experiment.last_named = now.time_at(record.last_named);
         experiment.in_manifest_at = record.in_manifest_at;
+        experiment.jump_seen_before = record.jump_seen;
         experiment.streams = streams;
         experiment.events = sharing(events);
         experiment.verdict = record.verdict;
@@ -102,6 +103,7 @@ impl Experiment {
             first_named: now.wall_at(self.first_named),
             last_named: now.wall_at(last_named),
             in_manifest_at: self.in_manifest_at,
+            jump_seen: self.jump_seen(now),
             verdict,
             streams: self.streams.iter().map(|stream| stream.record(now)).collect(),
         }
@@ -123,14 +125,20 @@ impl Experiment {
 
 impl Stream {
     fn resumed(record: StreamRecord, now: Now) -> Self {
-        let StreamRecord { topic, named, standing } = record;
-        Self { topic, required: false, named: now.time_at(named), sighting: None, standing }
+        let StreamRecord { topic, named, seen, standing } = record;
+        let named = now.time_at(named);
+        Self { topic, required: false, named, sighting: None, seen_before: seen, standing }
     }
 
     fn record(&self, now: Now) -> StreamRecord {
         let seen = self.sighting.as_ref().map_or(self.named, |sighting| sighting.seen);
         let named = if self.required { now.time } else { self.named.max(seen) };
-        StreamRecord { topic: self.topic.clone(), named: now.wall_at(named), standing: self.standing }
+        StreamRecord {
+            topic: self.topic.clone(),
+            named: now.wall_at(named),
+            seen: self.seen(now),
+            standing: self.standing,
+        }
     }
 }
 

@@ -96,6 +96,9 @@ pub struct ExperimentRecord {
     pub last_named: Wall,
     /// When a manifest last listed it; `None` if none has.
     pub in_manifest_at: Option<Wall>,
+    /// When jump last listed it, at most an hour out of date; `None` if it never has.
+    #[serde(default)]
+    pub jump_seen: Option<Wall>,
     /// What the last check found that decided anything.
     pub verdict: Verdict,
     /// Its known streams, in the order of their topics.
@@ -109,6 +112,9 @@ pub struct StreamRecord {
     pub topic: Topic,
     /// When something last named it, at most an hour out of date.
     pub named: Wall,
+    /// When relay last listed it, at most an hour out of date; `None` if it never has.
+    #[serde(default)]
+    pub seen: Option<Wall>,
     /// What the last check made of it.
     pub standing: Standing,
 }

@@ -58,7 +58,7 @@ impl Shared {
 /// How many inputs may wait to be taken in; whoever has another one waits, too.
 const WAITING_INPUTS: usize = 64;
 /// How long the end waits for an answer that is still to come.
-const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_millis(1500);
+const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_secs(4);
 /// The driver looks up at least this often, however far off the deadline is.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -214,13 +214,16 @@ impl Hands {
         let sending = async move {
             match mailer {
                 Some(mailer) => mailer.send(&mail).await,
-                None => {
-                    Err(MailFailure { lasting: Lasting::ForGood, detail: "no mail server is set".into() })
-                }
+                None => Err(MailFailure {
+                    lasting: Lasting::ForGood,
+                    detail: "no mail server is set".into(),
+                    settled: Vec::new(),
+                }),
             }
         };
         self.answer(sending, move |outcome| {
-            let broken = || MailFailure { lasting: Lasting::Unclear, detail: BROKEN.into() };
+            let broken =
+                || MailFailure { lasting: Lasting::Unclear, detail: BROKEN.into(), settled: Vec::new() };
             Input::MailSent { call, mail: id, outcome: outcome.unwrap_or_else(|| Err(broken())) }
         });
     }

@@ -25,6 +25,10 @@ pub fn print(args: &HistoryArgs) -> Result<(), String> {
     let since = args.since.map_or(Wall::default(), |since| SystemClock.now().wall.minus(since));
     let name = args.experiment.as_deref().map(ExperimentName::from);
     let events = history.events(name.as_ref(), since).map_err(|failure| failure.detail)?;
+    if let Some(name) = name.filter(|_| events.is_empty()) {
+        // Not a failure: but who mistyped a name is to see why nothing is printed.
+        let _ = writeln!(io::stderr(), "status: no events of {name} in {}", path.display());
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let written = match args.format {
         HistoryFormat::Table => table(&events, &mut out),

@@ -20,7 +20,7 @@ use crate::settings::{Settings, StoreSettings};
 use crate::{api, listener, profile};
 
 /// How long the driver may take to stop.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(4200);
 
 /// A server that has its port and has not begun to work.
 pub struct Server {
@@ -139,12 +139,17 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<Monitor, Strin
     };
     let store =
         SqliteStore::open(path, Arc::clone(&services.clock)).map_err(|refusal| refusal.to_string())?;
-    let saved = store.load_now(core.events.max(1)).unwrap_or_else(|failure| {
-        tracing::error!("{failure}; starting without what was known");
-        Saved::default()
-    });
-    let (experiments, mails) = (saved.experiments.len(), saved.letters.len());
-    tracing::info!(experiments, mails, "going on with the store {}", path.display());
+    let saved = match store.load_now(core.events.max(1)) {
+        Ok(saved) => {
+            let (experiments, mails) = (saved.experiments.len(), saved.letters.len());
+            tracing::info!(experiments, mails, "going on with the store {}", path.display());
+            saved
+        }
+        Err(failure) => {
+            tracing::error!("{failure}; starting without what was known");
+            Saved::default()
+        }
+    };
     for letter in &saved.letters {
         let trouble = letter.trouble.as_deref().unwrap_or("the server ended");
         tracing::warn!(id = %letter.id, "a mail from before the start is not delivered yet: {trouble}");

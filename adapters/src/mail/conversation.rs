@@ -88,7 +88,8 @@ impl Conversation {
         let patience = self.patience.answer;
         let begun = self.connection.command(Mail::new(Some(from.clone()), Vec::new()));
         in_time("answer MAIL FROM", patience, begun).await?.map_err(|error| {
-            answers.by_code(&format!("refused a mail from {from}"), &error, Lasting::ForNow)
+            // It names no address that is to get it, and may be set right.
+            answers.for_now(&format!("refused a mail from {from}"), &error)
         })?;
         for address in delivery.left.clone() {
             let named = self.connection.command(Rcpt::new(address.clone(), Vec::new()));

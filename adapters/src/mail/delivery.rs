@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use lettre::Address;
 use smol_str::SmolStr;
-use status_core::{Delivered, Lasting, MailFailure};
+use status_core::{Delivered, Lasting, Mail, MailFailure};
 
 use super::MailSettings;
 
@@ -17,9 +17,9 @@ pub(super) struct Deliveries(VecDeque<(SmolStr, Delivery)>);
 
 impl Deliveries {
     /// How far this mail has come before; from the beginning if it is new.
-    pub(super) fn take(&mut self, mail: &SmolStr, settings: &MailSettings) -> Delivery {
-        let known = self.0.iter().position(|(id, _)| id == mail).and_then(|at| self.0.remove(at));
-        known.map_or_else(|| Delivery::new(settings), |(_, delivery)| delivery)
+    pub(super) fn take(&mut self, mail: &Mail, settings: &MailSettings) -> Delivery {
+        let known = self.0.iter().position(|(id, _)| *id == mail.id).and_then(|at| self.0.remove(at));
+        known.map_or_else(|| Delivery::new(settings, &mail.settled), |(_, delivery)| delivery)
     }
 
     /// Remembers how far this mail has come. If there are too many, the oldest is forgotten, and
@@ -48,14 +48,23 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    fn new(settings: &MailSettings) -> Self {
-        let mut left: Vec<Address> = Vec::new();
-        for mailbox in settings.to.iter().chain(&settings.cc) {
-            if !left.contains(&mailbox.email) {
-                left.push(mailbox.email.clone());
-            }
+    /// It goes to everybody but those of whom an earlier life of the server knew that it is settled.
+    fn new(settings: &MailSettings, settled: &[String]) -> Self {
+        let mut left = everybody(settings);
+        left.retain(|address| !settled.contains(&address.to_string()));
+        Self {
+            left,
+            begun: !settled.is_empty(),
+            accepted: Vec::new(),
+            put_off: Vec::new(),
+            refused: Vec::new(),
         }
-        Self { left, begun: false, accepted: Vec::new(), put_off: Vec::new(), refused: Vec::new() }
+    }
+
+    /// Who has it, or never will, as soon as anybody has it.
+    pub(super) fn settled(&self, settings: &MailSettings) -> Vec<String> {
+        let settled = everybody(settings).into_iter().filter(|address| !self.left.contains(address));
+        settled.filter(|_| self.begun).map(|address| address.to_string()).collect()
     }
 
     /// The mail is offered anew.
@@ -98,12 +107,27 @@ impl Delivery {
             let others = if self.begun { "the others have got it, but not " } else { "nobody has got it: " };
             // Once somebody has it, it must not change any more for those who are to get it yet.
             let lasting = if self.begun { Lasting::Unclear } else { Lasting::ForNow };
-            return Err(MailFailure { lasting, detail: format!("{others}{}", told(&self.put_off)) });
+            return Err(MailFailure {
+                lasting,
+                detail: format!("{others}{}", told(&self.put_off)),
+                settled: Vec::new(),
+            });
         }
         if !self.begun {
             let detail = format!("every address was refused: {}", told(&self.refused));
-            return Err(MailFailure { lasting: Lasting::ForGood, detail });
+            return Err(MailFailure { lasting: Lasting::ForGood, detail, settled: Vec::new() });
         }
         Ok(Delivered { refused: self.refused.clone() })
     }
+}
+
+/// Every To and Cc address, each once.
+fn everybody(settings: &MailSettings) -> Vec<Address> {
+    let mut all: Vec<Address> = Vec::new();
+    for mailbox in settings.to.iter().chain(&settings.cc) {
+        if !all.contains(&mailbox.email) {
+            all.push(mailbox.email.clone());
+        }
+    }
+    all
 }

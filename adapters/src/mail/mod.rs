@@ -157,7 +157,7 @@ impl SmtpMailer {
 
     fn named(&self, lasting: Lasting, what: &str) -> MailFailure {
         let MailSettings { host, port, .. } = &self.settings;
-        MailFailure { lasting, detail: format!("mail server {host}:{port} {what}") }
+        MailFailure { lasting, detail: format!("mail server {host}:{port} {what}"), settled: Vec::new() }
     }
 
     fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
@@ -169,8 +169,11 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure> {
-        let mut delivery = self.deliveries().take(&mail.id, &self.settings);
-        let outcome = self.deliver(mail, &mut delivery).await;
+        let mut delivery = self.deliveries().take(mail, &self.settings);
+        let mut outcome = self.deliver(mail, &mut delivery).await;
+        if let Err(failure) = &mut outcome {
+            failure.settled = delivery.settled(&self.settings);
+        }
         if outcome.as_ref().is_err_and(|failure| failure.lasting != Lasting::ForGood) {
             self.deliveries().keep(mail.id.clone(), delivery);
         }

@@ -29,17 +29,18 @@ impl History {
             Ok(Found::Nothing) => {
                 return Err(refused(FailureKind::NotFound, "there is no store yet".to_owned()));
             }
-            Ok(Found::Newer(found)) => {
-                let known = schema::version();
-                let what = format!("the store has version {found}, and this program knows up to {known}");
-                return Err(refused(FailureKind::Refused, what));
-            }
+            Ok(Found::Newer(found)) => return Err(refused(FailureKind::Refused, newer(found))),
             Ok(Found::Foreign | Found::Rubbish) => {
                 return Err(refused(FailureKind::Garbled, "this is no store of this program".to_owned()));
             }
             Err(error) => return Err(refused(FailureKind::Refused, error.to_string())),
         }
-        let connection = connect(path).map_err(|error| failure(path, "read", &error))?;
+        let failed = |error| failure(path, "read", &error);
+        let connection = connect(path).map_err(failed)?;
+        let found = schema::version_of(&connection).map_err(failed)?;
+        if found > schema::version() {
+            return Err(refused(FailureKind::Refused, newer(found)));
+        }
         Ok(Self { path: path.to_owned(), connection })
     }
 
@@ -60,6 +61,11 @@ impl History {
     pub(super) fn saved(&self, events: usize) -> Result<Saved, Failure> {
         rows::load(&self.connection, events).map_err(|error| failure(&self.path, "read", &error))
     }
+}
+
+fn newer(found: i32) -> String {
+    let known = schema::version();
+    format!("the store has version {found}, and this program knows up to {known}: run the newer program")
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -35,6 +35,9 @@ fn failure(path: &Path, doing: &str, error: &rusqlite::Error) -> Failure {
     use rusqlite::ErrorCode;
     let hint = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ": make room on the disk",
+        Some(ErrorCode::SystemIoFailure) => {
+            ": make room on the disk, or look at what the system's log says of it"
+        }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             ": the file and its folder must be writable for this user"
         }

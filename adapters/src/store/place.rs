@@ -31,6 +31,10 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(error),
+        Ok(file) if file.metadata()?.is_dir() => {
+            let what = "it is a folder, and STATUS_STORE is to name a file";
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, what));
+        }
         Ok(file) => file.take(HEAD as u64).read_to_end(&mut head)?,
     };
     if head.is_empty() {

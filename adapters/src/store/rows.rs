@@ -66,12 +66,18 @@ fn write_record(to: &Transaction<'_>, name: &str, record: &impl Serialize) -> ru
 
 /// An experiment's newest events stay, so that what the API lists is the same after a restart.
 fn prune(to: &Transaction<'_>, before: Wall, keep: usize) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM events WHERE at < ?1 AND (forgotten OR id <= (
-                   SELECT newer.id FROM events newer
-                   WHERE newer.experiment = events.experiment AND NOT newer.forgotten
-                   ORDER BY newer.id DESC LIMIT 1 OFFSET ?2))";
-    run(to, sql, params![millis(before), i64::try_from(keep).unwrap_or(i64::MAX)])?;
-    run(to, "DELETE FROM mails WHERE at < ?1", [millis(before)])
+    let (before, keep) = (millis(before), i64::try_from(keep).unwrap_or(i64::MAX));
+    run(to, "DELETE FROM events WHERE at < ?1 AND forgotten", [before])?;
+    let mut old = to.prepare_cached("SELECT DISTINCT experiment FROM events WHERE at < ?1")?;
+    let names = old.query_map([before], |row| row.get::<_, String>(0))?;
+    for name in names.collect::<rusqlite::Result<Vec<String>>>()? {
+        // Its newest events are looked at once, however many are too old.
+        let sql = "DELETE FROM events WHERE experiment = ?1 AND at < ?2 AND id <= (
+                       SELECT id FROM events WHERE experiment = ?1 AND NOT forgotten
+                       ORDER BY id DESC LIMIT 1 OFFSET ?3)";
+        run(to, sql, params![name, before, keep])?;
+    }
+    run(to, "DELETE FROM mails WHERE at < ?1", [before])
 }
 
 fn run(to: &Transaction<'_>, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {

@@ -32,12 +32,17 @@ pub(super) fn version() -> i32 {
     i32::try_from(STEPS.len()).expect("there are a few steps")
 }
 
+/// The version of a store that is open.
+pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 /// What is said of a database that is not ours.
 pub(super) const FOREIGN: &str = "it holds tables, and no version";
 
 /// Fails if a file without a version holds tables: another program made them.
 pub(super) fn refuse_foreign(connection: &Connection) -> rusqlite::Result<()> {
-    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = version_of(connection)?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     if version > 0 || tables == 0 {
         return Ok(());
@@ -48,7 +53,7 @@ pub(super) fn refuse_foreign(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Brings a file to the present version. Whatever fails, it stays as it was.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let from: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let from = version_of(connection)?;
     let done = usize::try_from(from).unwrap_or_default();
     if done >= STEPS.len() {
         return Ok(());

@@ -50,6 +50,8 @@ struct Desk {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     open: Option<Open>,
+    /// Whether what it held at the start is known, so that it may be replaced.
+    loaded: bool,
 }
 
 struct Open {
@@ -72,7 +74,7 @@ impl SqliteStore {
     /// # Errors
     /// If it must not be used: the server is not to start.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
-        let mut desk = Desk { path: path.to_owned(), clock, open: None };
+        let mut desk = Desk { path: path.to_owned(), clock, open: None, loaded: false };
         match desk.open() {
             Ok(()) => {}
             Err(Trouble::Refused(refusal)) => return Err(refusal),
@@ -125,10 +127,11 @@ impl Desk {
     fn open(&mut self) -> Result<(), Trouble> {
         self.open = None;
         let io_failed = |error: &io::Error| {
-            let detail = format!(
-                "the store {} cannot be opened: {error}: its folder must be writable for this user",
-                self.path.display()
-            );
+            let hint = match error.kind() {
+                io::ErrorKind::IsADirectory => "",
+                _ => ": its folder must be writable for this user",
+            };
+            let detail = format!("the store {} cannot be opened: {error}{hint}", self.path.display());
             Trouble::Failed(Failure { kind: FailureKind::Refused, detail })
         };
         match place::look(&self.path).map_err(|error| io_failed(&error))? {
@@ -149,6 +152,11 @@ impl Desk {
             other => other,
         };
         let connection = connection.map_err(|error| self.refused_or_failed(&error))?;
+        // The newest version may stand in the log only, and not yet in the head of the file.
+        let found = schema::version_of(&connection).map_err(|error| self.refused_or_failed(&error))?;
+        if found > schema::version() {
+            return Err(Trouble::Refused(Refusal::Newer { path: self.path.clone(), found }));
+        }
         let number = place::number(&self.path).map_err(|error| io_failed(&error))?;
         self.open = Some(Open { connection, number, _lock: lock });
         Ok(())
@@ -205,6 +213,12 @@ impl Desk {
     }
 
     fn load(&mut self, events: usize) -> Result<Saved, Failure> {
+        let saved = self.read(events)?;
+        self.loaded = true;
+        Ok(saved)
+    }
+
+    fn read(&mut self, events: usize) -> Result<Saved, Failure> {
         let Some(open) = &self.open else { return History::open(&self.path)?.saved(events) };
         match rows::load(&open.connection, events) {
             Err(error) if is_damage(&error) => {
@@ -226,6 +240,17 @@ impl Desk {
             }
         }
         let open = self.open.as_mut().expect("it was opened just now, or before");
+        let mut changes = changes;
+        if let [Change::Anew, rest @ ..] = changes
+            && !self.loaded
+        {
+            tracing::warn!(
+                "what the store {} held at the start could not be read then: it stays, and the next start \
+                 goes on with it",
+                self.path.display()
+            );
+            changes = rest;
+        }
         write_all(&mut open.connection, changes).map_err(|error| {
             let failure = failure(&self.path, "written", &error);
             // Whatever the matter is, another try begins with a look at the file.

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::{Serialize, Serializer};
 use status_adapters::wire::duration;
-use status_core::{Connection, Event, Experiment, ExperimentName, Now, Sighting, Stream, Traffic};
+use status_core::{Connection, Event, Experiment, ExperimentName, Now, Sighting, Traffic, Wall};
 use utoipa::ToSchema;
 
 use super::pieces::Pieces;
@@ -108,9 +108,8 @@ impl<'a> ExperimentView<'a> {
     pub(super) fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
         let verdict = experiment.verdict();
         let streams = || experiment.streams().iter();
-        let seen =
-            |sighting: Option<&Sighting>| sighting.map_or_else(never, |s| now.wall_at(s.seen).to_string());
-        let newest = streams().filter_map(Stream::sighting).max_by_key(|sighting| sighting.seen);
+        let seen = |wall: Option<Wall>| wall.map_or_else(never, |wall| wall.to_string());
+        let newest = streams().filter_map(|stream| stream.seen(now)).max();
         let resources = experiment.resources();
         Self {
             available: verdict.available,
@@ -120,7 +119,7 @@ impl<'a> ExperimentView<'a> {
             held: resources.iter().filter_map(|r| Some((r.name().as_str(), r.held()?))).collect(),
             jump_ok: verdict.jump_ok,
             jump_report: ReportView::new(name.as_str(), experiment.jump()),
-            last_checked_jump: seen(experiment.jump()),
+            last_checked_jump: seen(experiment.jump_seen(now)),
             last_checked_streams: seen(newest),
             last_found_in_manifest: experiment.in_manifest_at().map_or_else(never, |wall| wall.to_string()),
             resource_name: resources.first().map_or("", |resource| resource.name().as_str()),

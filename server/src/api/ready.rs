@@ -51,6 +51,8 @@ pub(super) struct Readiness {
     undelivered_mails: usize,
     /// Each of them, the oldest first.
     undelivered: Vec<Undelivered>,
+    /// The newest mails that somebody will never get, the oldest first, since the server started.
+    given_up: Vec<Lost>,
     /// Why what a restart must not lose cannot be written down; null while it can.
     store_trouble: Option<String>,
 }
@@ -66,6 +68,17 @@ pub(super) struct Undelivered {
     tries: u32,
     /// Why that was in vain the last time; null if it was not tried yet.
     trouble: Option<String>,
+}
+
+/// A mail that somebody will never get.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Lost {
+    /// Since when that is known.
+    when: String,
+    /// Its subject.
+    subject: String,
+    /// Who does not get it, and why.
+    why: String,
 }
 
 impl Readiness {
@@ -85,12 +98,18 @@ impl Readiness {
             tries,
             trouble: trouble.map(str::to_owned),
         });
+        let given_up = monitor.outbox().given_up().map(|lost| Lost {
+            when: lost.when.to_string(),
+            subject: lost.subject.clone(),
+            why: lost.why.clone(),
+        });
         let store_trouble = monitor.keeping().and_then(Keeping::trouble);
         Self {
             ready: missing.is_empty(),
             missing,
             undelivered_mails: monitor.outbox().len(),
             undelivered: waiting.collect(),
+            given_up: given_up.collect(),
             store_trouble: store_trouble.map(ToString::to_string),
         }
     }

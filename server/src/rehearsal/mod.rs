@@ -193,8 +193,12 @@ async fn watch_mails(mut seen: tokio::sync::watch::Receiver<status_sim::mock::Sm
             let again = ids.contains_key(&id);
             let next = ids.len() + 1;
             let number = *ids.entry(id.clone()).or_insert(next);
-            let mail =
-                Mail { id: id.as_str().into(), subject: mail.subject().into(), body: mail.body.clone() };
+            let mail = Mail {
+                id: id.as_str().into(),
+                subject: mail.subject().into(),
+                body: mail.body.clone(),
+                settled: Vec::new(),
+            };
             notebook.tell(What::Mailed { number, mail, again });
         }
         told = kept;

@@ -359,6 +359,11 @@ impl Beliefs {
 
     fn forget(&mut self, now: Time) {
         let limit = self.config.forget_after;
+        // Who was not heard since the server started may name what the server had not heard of before.
+        let heard = self.last_snapshot.iter().all(Option::is_some);
+        if now < self.started.plus(if heard { self.config.startup } else { limit }) {
+            return;
+        }
         let keeps_stream = |stream: &Stream| {
             stream.required || now.since(stream.seen.unwrap_or_default().max(stream.named)) <= limit
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Action, Change, Config, Feed, Lasting, SystemAlert, Transmitted};
+use status_core::{Action, Change, Config, Feed, Input, Lasting, MailFailure, SystemAlert, Transmitted};
 use status_tests::{World, config};
 
 use crate::{DATA, VIDEO, alerts, available, healthy};
@@ -208,6 +208,24 @@ fn an_undelivered_mail_survives_and_keeps_its_identity() {
     world.restart();
     world.until(200.0);
     assert_eq!(world.mails.len(), mails, "and not once more");
+}
+
+#[test]
+fn who_has_a_mail_is_known_after_a_restart() {
+    let mut world = kept(1, config());
+    world.mail_waits = true;
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(45.0);
+    let Some(Input::MailSent { call, mail, .. }) = world.kept_back.pop() else { panic!("none was sent") };
+    let settled = vec!["alpha@a.org".to_owned()];
+    let detail = "450 busy".into();
+    let failure = MailFailure { lasting: Lasting::Unclear, detail, settled: settled.clone() };
+    world.step(Input::MailSent { call, mail, outcome: Err(failure) });
+    world.mail_waits = false;
+    world.restart();
+    world.until(60.0);
+    assert_eq!(world.mails.last().map(|mail| &mail.settled), Some(&settled));
+    assert_eq!(world.mails.len(), 2);
 }
 
 #[test]
