@@ -63,7 +63,8 @@ impl Meter {
             (true, _) | (false, false) => {}
         }
         match before.broke {
-            Some(since) if !available => self.detected.push(now.since(since)),
+            // That a person took it out is no detection.
+            Some(since) if !available && !held => self.detected.push(now.since(since)),
             Some(_) if works => self.figures.unnoticed += 1,
             Some(_) | None => {}
         }

@@ -22,6 +22,9 @@ pub struct Outcome {
     pub unmet: Vec<Unmet>,
     /// What it comes to, in numbers.
     pub figures: Figures,
+    /// Of a run over real sockets, where it came to something else than the virtual run. Then nothing
+    /// judged whether the promises were kept.
+    pub differences: Option<Vec<String>>,
     /// How often the core was called.
     pub inputs: u64,
     /// How much time passed in it.

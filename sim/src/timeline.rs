@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use status_core::{Mail, Note, Wall};
+use status_core::{Experiment, Mail, Note, Wall};
 
 /// Everything that happened, and what was decided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -137,6 +137,21 @@ pub enum State {
     Unavailable,
     /// No server watches.
     Unwatched,
+}
+
+impl State {
+    /// How the server sees an experiment.
+    #[must_use]
+    pub fn of(experiment: &Experiment) -> Self {
+        let verdict = experiment.verdict();
+        let bookable = verdict.available || experiment.resources().is_empty();
+        match (verdict.decided, bookable, verdict.healthy) {
+            (false, ..) => Self::Startup,
+            (true, false, _) => Self::Unavailable,
+            (true, true, true) => Self::Healthy,
+            (true, true, false) => Self::Unhealthy,
+        }
+    }
 }
 
 impl State {

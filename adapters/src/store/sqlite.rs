@@ -127,10 +127,8 @@ impl Desk {
     fn open(&mut self) -> Result<(), Trouble> {
         self.open = None;
         let io_failed = |error: &io::Error| {
-            let hint = match error.kind() {
-                io::ErrorKind::IsADirectory => "",
-                _ => ": its folder must be writable for this user",
-            };
+            let is_folder = error.kind() == io::ErrorKind::IsADirectory;
+            let hint = if is_folder { "" } else { ": its folder must be writable for this user" };
             let detail = format!("the store {} cannot be opened: {error}{hint}", self.path.display());
             Trouble::Failed(Failure { kind: FailureKind::Refused, detail })
         };

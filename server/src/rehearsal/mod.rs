@@ -86,23 +86,32 @@ impl Theatre {
         let shared = Shared::new(monitor);
         // It is never told to stop: it is killed.
         let stop = CancellationToken::new();
-        let watcher = self.notebook.clone();
+        let watcher = Observer { notebook: self.notebook.clone(), shared: shared.clone() };
         let driver = tokio::spawn(driver::run(shared.clone(), services, watcher, stop));
         Ok(Running { shared, driver })
     }
 }
 
-impl Watcher for Notebook {
-    fn input(&mut self, _: Now, _: &Input) {}
+/// Writes down what the server decides.
+struct Observer {
+    notebook: Notebook,
+    shared: Shared,
+}
+
+impl Watcher for Observer {
+    /// How experiments stand since the input before this one.
+    fn input(&mut self, _: Now, _: &Input) {
+        self.notebook.note_states(&self.shared.monitor());
+    }
 
     fn action(&mut self, _: Now, action: &Action) {
         match action {
-            Action::SetAvailability { resource, available, reason, .. } => self.tell(What::Asked {
+            Action::SetAvailability { resource, available, reason, .. } => self.notebook.tell(What::Asked {
                 resource: resource.to_string(),
                 available: *available,
                 reason: reason.clone(),
             }),
-            Action::Note(note) => self.tell(What::from(note)),
+            Action::Note(note) => self.notebook.tell(What::from(note)),
             Action::FetchManifest { .. }
             | Action::ReadAvailability { .. }
             | Action::OpenFeed { .. }

@@ -1,15 +1,15 @@
 //! The scenario's steps, done to mock servers.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use status_adapters::clock::Clock;
-use status_core::{Failure, FailureKind, Feed};
+use status_core::{Failure, FailureKind, Feed, Monitor};
 use status_sim::describe;
 use status_sim::mock::{self, BookFault, FeedFault, Lab, Services, SmtpFault};
 use status_sim::scenario::{Fault, Scenario, Sending, Service, Step};
-use status_sim::timeline::{Entry, Timeline, What};
+use status_sim::timeline::{Entry, State, Timeline, What};
 use tokio::task::JoinHandle;
 
 use super::clock::FastClock;
@@ -20,11 +20,13 @@ use super::{Running, Theatre};
 pub(super) struct Notebook {
     clock: Arc<FastClock>,
     timeline: Arc<Mutex<Timeline>>,
+    /// How each experiment stands, as far as it is written down.
+    states: Arc<Mutex<BTreeMap<String, State>>>,
 }
 
 impl Notebook {
     pub(super) fn new(clock: Arc<FastClock>) -> Self {
-        Self { clock, timeline: Arc::default() }
+        Self { clock, timeline: Arc::default(), states: Arc::default() }
     }
 
     /// Writes down what happens now.
@@ -32,6 +34,32 @@ impl Notebook {
         let millis = u64::try_from(self.clock.passed().as_millis()).unwrap_or(u64::MAX);
         let entry = Entry { millis, wall: self.clock.now().wall, what };
         self.timeline.lock().unwrap_or_else(PoisonError::into_inner).entries.push(entry);
+    }
+
+    /// Writes down how experiments stand that did not stand so before.
+    pub(super) fn note_states(&self, monitor: &Monitor) {
+        let now = monitor.experiments().map(|(name, experiment)| (name.as_str(), State::of(experiment)));
+        self.note(now);
+    }
+
+    /// Nobody watches any more.
+    pub(super) fn note_end(&self) {
+        let known: Vec<String> = self.states().keys().cloned().collect();
+        self.note(known.iter().map(|name| (name.as_str(), State::Unwatched)));
+    }
+
+    fn note<'a>(&self, now: impl Iterator<Item = (&'a str, State)>) {
+        for (experiment, state) in now {
+            let mut states = self.states();
+            if states.get(experiment) != Some(&state) {
+                states.insert(experiment.to_owned(), state);
+                self.tell(What::Stands { experiment: experiment.to_owned(), state });
+            }
+        }
+    }
+
+    fn states(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn into_timeline(self) -> Timeline {
@@ -89,6 +117,9 @@ impl Stage {
             self.take(&timed.step).await?;
         }
         self.wait_until(scenario.lasts).await;
+        if let Some(running) = &self.server {
+            self.theatre.notebook.note_states(&running.shared.monitor());
+        }
         Ok(())
     }
 
@@ -128,7 +159,10 @@ impl Stage {
             }
             Step::SetClock { millis } => self.theatre.clock.set_by(*millis),
             Step::Suspend { lasts } => self.suspend(*lasts),
-            Step::Kill => self.kill_server().await,
+            Step::Kill => {
+                self.kill_server().await;
+                self.theatre.notebook.note_end();
+            }
             Step::Start => self.start_server()?,
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use status_sim::scenario::{Scenario, Settings};
 
+use super::complain;
 use crate::cli::{Set, SimulateArgs};
 
 /// One scenario, played once.
@@ -37,7 +38,12 @@ pub(super) fn runs(args: &SimulateArgs) -> Result<Vec<Run>, Vec<String>> {
     let mut problems = Vec::new();
     for file in &args.files {
         match read(file) {
-            Ok(scenario) => of_file(args, file, &scenario, &mut runs, &mut problems),
+            Ok(scenario) => {
+                for unknown in scenario.unknown_names() {
+                    complain(&format!("{}: warning: {unknown}", file.display()));
+                }
+                of_file(args, file, &scenario, &mut runs, &mut problems);
+            }
             Err(problem) => problems.push(problem),
         }
     }

@@ -3,6 +3,7 @@
 use status_sim::expect::unmet;
 use status_sim::report;
 use status_sim::run::{Ending, Outcome, run};
+use status_sim::timeline::What;
 use status_sim::{Decisions, Figures};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,10 @@ use crate::rehearsal::rehearse;
 
 /// Plays all that is asked for, one after another, until `stop`. Returns the exit code.
 pub(super) async fn play_all(args: &SimulateArgs, stop: CancellationToken) -> u8 {
+    if args.sets.len() > 1 {
+        complain("--wire plays one run of each file: give --set once, or leave --wire out to compare");
+        return WRONG;
+    }
     let runs = match plan::runs(args) {
         Ok(runs) => runs,
         Err(problems) => {
@@ -49,12 +54,15 @@ async fn play(planned: &Run, args: &SimulateArgs, stop: CancellationToken) -> Re
     }
     let differences = Decisions::of(&imagined.timeline).differences(&Decisions::of(&timeline));
     let mails = timeline.mails().count();
+    let asked = timeline.entries.iter().filter(|entry| matches!(entry.what, What::Asked { .. }));
+    let changes = asked.count();
     let outcome = Outcome {
         unmet: unmet(scenario, &timeline),
         timeline,
-        violations: Vec::new(),
+        violations: imagined.violations,
         // How long anything took is only known in virtual time.
-        figures: Figures { mails, ..imagined.figures },
+        figures: Figures { mails, changes, ..imagined.figures },
+        differences: Some(differences.clone()),
         inputs: 0,
         played: scenario.lasts,
     };

@@ -15,7 +15,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use status_adapters::store::Model;
-use status_core::{Action, Call, Config, Feed, Input, Mail, Monitor, Note, Now, Saved, SystemAlert, Time};
+use status_core::{
+    Action, Call, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, Saved, SystemAlert, Time,
+    Verdict,
+};
 
 use crate::scenario::Fault;
 use crate::world::Book;
@@ -242,6 +245,14 @@ impl Oracle {
         // The others are compared at each check.
         if self.alerts.contains(&SystemAlert::BookUnreachable) {
             self.complain(now.time, Promise::Health, "the alert about book still stands".into());
+        }
+    }
+
+    /// In the end the verdict on an experiment must be the truth.
+    pub(crate) fn judge_truth(&mut self, now: Time, name: &ExperimentName, verdict: Verdict, well: bool) {
+        if verdict.decided && verdict.healthy != well && !self.beliefs.is_paused() {
+            let is = if well { "is well" } else { "is not well" };
+            self.complain(now, Promise::Health, format!("{name} {is}, and is not said to be so"));
         }
     }
 

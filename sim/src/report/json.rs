@@ -19,6 +19,7 @@ use crate::timeline::Entry;
 /// | `figures` | `mails`, `changes`, `time_to_detect_millis` (or null), `unnoticed`, `wrongly_bookable_millis`, `wrongly_unavailable_millis` |
 /// | `violations` | broken promises: `millis`, `promise`, `text` |
 /// | `unmet` | expectations not met: `millis`, `text` |
+/// | `differences` | of a run over real sockets, where it came to something else than the virtual run; else null. `violations`, and the spans in `figures`, are those of the virtual run then |
 /// | `ok` | whether there are none of these |
 ///
 /// `what` is one of `happened` (`text`), `stands` (`experiment`, `state`), `event` (`experiment`, `healthy`,
@@ -32,10 +33,13 @@ pub fn json(scenario: &Scenario, outcome: &Outcome) -> String {
         seed: scenario.seed,
         settings: &scenario.settings,
         lasts_millis: millis(scenario.lasts),
-        ok: outcome.violations.is_empty() && outcome.unmet.is_empty(),
+        ok: outcome.violations.is_empty()
+            && outcome.unmet.is_empty()
+            && outcome.differences.as_ref().is_none_or(Vec::is_empty),
         figures: figures(outcome),
         violations: outcome.violations.iter().map(Failure::broken).collect(),
         unmet: outcome.unmet.iter().map(Failure::unmet).collect(),
+        differences: outcome.differences.as_deref(),
         timeline: &outcome.timeline.entries,
     };
     serde_json::to_string(&document).expect("texts, numbers and lists can be written")
@@ -51,6 +55,7 @@ struct Document<'a> {
     figures: Figures,
     violations: Vec<Failure<'a>>,
     unmet: Vec<Failure<'a>>,
+    differences: Option<&'a [String]>,
     timeline: &'a [Entry],
 }
 

@@ -56,7 +56,7 @@ pub(super) fn begin(outcome: &Outcome) -> Option<Wall> {
 
 /// When it ended, after the start: what was healed goes on after the script's end.
 pub(super) fn end(scenario: &Scenario, outcome: &Outcome) -> Duration {
-    outcome.timeline.entries.last().map_or(scenario.lasts, |entry| scenario.lasts.max(entry.at()))
+    scenario.lasts.max(outcome.played)
 }
 
 /// What was played, in a line: how many experiments, for how long, and what was chosen.

@@ -22,6 +22,7 @@
 //! assert_eq!(Scenario::read(&scenario.to_toml()).unwrap(), scenario);
 //! ```
 
+mod names;
 mod random;
 mod raw;
 mod read;

@@ -54,7 +54,7 @@ pub(super) struct Experiment {
 
 /// A setting's value: durations are texts, and a number need not be.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a setting is a text, such as \"10s\", or a whole number")]
 pub(super) enum Scalar {
     Text(String),
     Number(i64),
@@ -80,7 +80,7 @@ pub(super) struct Step {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "what: expected a name, or a list of names")]
 pub(super) enum OneOrMore {
     One(String),
     More(Vec<String>),

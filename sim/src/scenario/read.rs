@@ -98,6 +98,7 @@ impl Reader<'_> {
 
     fn settings(&self, raw: BTreeMap<Text, Spanned<raw::Scalar>>) -> Read<BTreeMap<String, String>> {
         let mut settings = BTreeMap::new();
+        let mut places = BTreeMap::new();
         for (name, value) in raw {
             let (at, name) = (name.span().start, name.into_inner());
             let value = match value.into_inner() {
@@ -105,10 +106,13 @@ impl Reader<'_> {
                 raw::Scalar::Number(number) => number.to_string(),
                 raw::Scalar::Boolean(yes) => yes.to_string(),
             };
+            places.insert(name.clone(), at);
             settings.insert(name, value);
-            // One by one, so that the line is the one that is wrong. A limit may depend on another setting.
-            Settings::read(&settings).map_err(|error| self.bad(at, format!("settings: {error}")))?;
         }
+        // All together, since the limit of one may depend on another.
+        let place = |name: &str| places.get(name).or_else(|| places.values().min()).copied().unwrap_or(0);
+        Settings::read(&settings)
+            .map_err(|error| self.bad(place(&error.name), format!("settings: {error}")))?;
         Ok(settings)
     }
 

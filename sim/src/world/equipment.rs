@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Connection, ExperimentName, Feed, Report, Time, Topic, Transmitted};
+use status_core::{Connection, Experiment, ExperimentName, Feed, Report, Time, Topic, Transmitted};
 
 use crate::scenario::{Lab, RelayVersion, Sending};
 
@@ -117,6 +117,20 @@ impl Equipment {
         let rig = self.owners.get(topic).and_then(|owner| self.rigs.get(owner));
         let stream = rig.and_then(|rig| rig.streams.iter().find(|stream| stream.topic == *topic));
         stream.is_some_and(|stream| matches!(stream.sending, Sending::Every(_) | Sending::Flapping(_)))
+    }
+
+    /// Everything that is there is connected, and transmits.
+    pub(crate) fn repair(&mut self, now: Time) {
+        for rig in self.rigs.values_mut() {
+            rig.on_jump = true;
+            rig.streams.iter_mut().for_each(|stream| stream.become_(Sending::Every(FRAME_EVERY), now));
+        }
+    }
+
+    /// Whether all that is known of an experiment works in truth.
+    pub(crate) fn is_well(&self, name: &ExperimentName, known: &Experiment) -> bool {
+        let on_jump = self.rigs.get(name).is_some_and(|rig| rig.on_jump);
+        on_jump && known.streams().iter().all(|stream| self.works(stream.topic()))
     }
 
     /// What a feed lists at this moment.

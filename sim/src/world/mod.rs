@@ -15,9 +15,7 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use status_core::{
-    Action, Call, Change, Experiment, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall,
-};
+use status_core::{Action, Call, Change, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall};
 
 use crate::Chance;
 use crate::expect;
@@ -75,7 +73,8 @@ pub(crate) struct World<'a> {
 /// The server: the core, and whether its machine runs.
 struct Server {
     monitor: Monitor,
-    suspended: bool,
+    /// Until when its machine is suspended, if it is.
+    suspended: Option<Time>,
     /// What came while it was suspended.
     backlog: Vec<Input>,
     /// How many experiments it knew when it was last told how each stands.
@@ -204,6 +203,14 @@ impl<'a> World<'a> {
         self.set_every(Feed::Relay, self.scenario.lab.relay_every);
         self.set_every(Feed::Jump, self.scenario.lab.jump_every);
         self.post.refuse(&[]);
+        self.equipment.repair(self.now.time);
+        if self.book.manifest().is_empty() {
+            self.load_manifest();
+        }
+        if let Some(server) = &mut self.server {
+            server.suspended = server.suspended.map(|_| self.now.time);
+        }
+        self.resume(self.lives);
         self.start();
     }
 
@@ -212,6 +219,13 @@ impl<'a> World<'a> {
         let Some(server) = &self.server else { return };
         let every = [(Feed::Relay, self.relay.every), (Feed::Jump, self.jump.every)];
         self.oracle.judge_end(self.now, &server.monitor, every);
+        // A feed that reports too rarely for the limit shows nothing well for long.
+        if every.iter().all(|(_, every)| *every < self.settings.core.last_checked) {
+            for (name, experiment) in server.monitor.experiments() {
+                let truth = self.equipment.is_well(name, experiment);
+                self.oracle.judge_truth(self.now.time, name, experiment.verdict(), truth);
+            }
+        }
     }
 
     pub(crate) fn into_outcome(mut self) -> Outcome {
@@ -221,11 +235,19 @@ impl<'a> World<'a> {
         let mut violations = self.oracle.into_violations();
         violations.iter_mut().for_each(|violation| violation.after = violation.at.since(BEGINNING));
         let played = self.now.time.since(BEGINNING);
-        Outcome { timeline: self.timeline, violations, unmet, figures, inputs: self.inputs, played }
+        Outcome {
+            timeline: self.timeline,
+            violations,
+            unmet,
+            figures,
+            differences: None,
+            inputs: self.inputs,
+            played,
+        }
     }
 
     fn running(&self) -> Option<&Monitor> {
-        self.server.as_ref().filter(|server| !server.suspended).map(|server| &server.monitor)
+        self.server.as_ref().filter(|server| server.suspended.is_none()).map(|server| &server.monitor)
     }
 
     fn pass(&mut self, to: Time) {
@@ -268,7 +290,7 @@ impl<'a> World<'a> {
         self.oracle.server_started(self.now, &saved);
         let life = format!("life{}", self.lives);
         let monitor = Monitor::resume(self.settings.core.clone(), &life, saved, self.now);
-        self.server = Some(Server { monitor, suspended: false, backlog: Vec::new(), known: 0 });
+        self.server = Some(Server { monitor, suspended: None, backlog: Vec::new(), known: 0 });
         self.give(Input::Wake);
     }
 
@@ -289,7 +311,7 @@ impl<'a> World<'a> {
             return;
         }
         match &mut self.server {
-            Some(server) if server.suspended => server.backlog.push(input),
+            Some(server) if server.suspended.is_some() => server.backlog.push(input),
             Some(_) => self.give(input),
             None => {}
         }
@@ -336,7 +358,7 @@ impl<'a> World<'a> {
         match &self.server {
             Some(server) => {
                 for (name, experiment) in server.monitor.experiments() {
-                    let state = state(experiment);
+                    let state = State::of(experiment);
                     if self.states.get(name.as_str()) != Some(&state) {
                         changed.push((name.to_string(), state));
                     }
@@ -390,16 +412,5 @@ impl<'a> World<'a> {
             Feed::Relay => &mut self.relay,
             Feed::Jump => &mut self.jump,
         }
-    }
-}
-
-fn state(experiment: &Experiment) -> State {
-    let verdict = experiment.verdict();
-    let bookable = verdict.available || experiment.resources().is_empty();
-    match (verdict.decided, bookable, verdict.healthy) {
-        (false, ..) => State::Startup,
-        (true, false, _) => State::Unavailable,
-        (true, true, true) => State::Healthy,
-        (true, true, false) => State::Unhealthy,
     }
 }

@@ -145,7 +145,7 @@ impl World<'_> {
         self.plan_in(every, Event::Snapshot { feed, rhythm });
     }
 
-    fn load_manifest(&mut self) {
+    pub(super) fn load_manifest(&mut self) {
         self.book.load(self.now.wall);
         self.oracle.book_changed(self.now.time);
         self.note_bookings();
@@ -167,17 +167,24 @@ impl World<'_> {
 
     fn suspend(&mut self, lasts: Duration) {
         let life = self.lives;
-        if let Some(server) = self.server.as_mut().filter(|server| !server.suspended) {
-            server.suspended = true;
-            self.plan_in(lasts, Event::Resume { life });
+        let until = self.now.time.plus(lasts);
+        if let Some(server) = &mut self.server {
+            // Of two suspensions the one that ends later counts.
+            let longer = server.suspended.is_none_or(|until_then| until > until_then);
+            if longer {
+                server.suspended = Some(until);
+                self.plan_at(until, Event::Resume { life });
+            }
         }
     }
 
     /// The machine goes on: what came meanwhile comes now, and feeds have ended what was not read.
-    fn resume(&mut self, life: u64) {
+    pub(super) fn resume(&mut self, life: u64) {
         let due = match &mut self.server {
-            Some(server) if life == self.lives && server.suspended => {
-                server.suspended = false;
+            Some(server)
+                if life == self.lives && server.suspended.is_some_and(|until| self.now.time >= until) =>
+            {
+                server.suspended = None;
                 server.monitor.deadline().at
             }
             Some(_) | None => return,

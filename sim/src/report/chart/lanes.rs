@@ -116,14 +116,25 @@ pub(super) fn experiments(scenario: &Scenario, outcome: &Outcome, scale: Scale) 
 
 /// A row for each service that system alerts are about, as the server sees it.
 pub(super) fn services(scenario: &Scenario, outcome: &Outcome, scale: Scale) -> Vec<Lane> {
-    ["relay", "jump", "book"].into_iter().map(|name| service(name, scenario, outcome, scale)).collect()
+    let told = |name: &str| {
+        let mut entries = outcome.timeline.entries.iter();
+        entries.any(|entry| matches!(&entry.what, What::AlertRaised { alert, .. } if is_about(alert, name)))
+    };
+    let store = ["store"].into_iter().filter(|name| told(name));
+    let names = ["relay", "jump", "book"].into_iter().chain(store);
+    names.map(|name| service(name, scenario, outcome, scale)).collect()
+}
+
+/// Whether a system alert is about this service.
+fn is_about(alert: &str, name: &str) -> bool {
+    alert.trim_start_matches("the ").split(' ').next() == Some(name)
 }
 
 fn service(name: &str, scenario: &Scenario, outcome: &Outcome, scale: Scale) -> Lane {
     let mut lane = Lane::new(name, scale);
     let mut standing: u32 = 0;
     let mut turns: Vec<(u64, Turn)> = scenario.steps.iter().filter_map(turn_of_step).collect();
-    let about = |alert: &str| alert.split(' ').next() == Some(name);
+    let about = |alert: &str| is_about(alert, name);
     turns.extend(outcome.timeline.entries.iter().filter_map(|entry| match &entry.what {
         What::AlertRaised { alert, .. } if about(alert) => Some((entry.millis, Turn::Raised)),
         What::AlertCleared { alert } if about(alert) => Some((entry.millis, Turn::Cleared)),
@@ -145,8 +156,8 @@ fn service(name: &str, scenario: &Scenario, outcome: &Outcome, scale: Scale) -> 
         match turn {
             Turn::Raised => standing += 1,
             Turn::Cleared => standing = standing.saturating_sub(1),
-            // Whoever is started again knows of no alert.
-            Turn::Killed => (watched, standing) = (false, 0),
+            // Whoever is started again knows which alerts stood.
+            Turn::Killed => watched = false,
             Turn::Started => watched = true,
         }
         let paint = match (watched, standing) {
