@@ -205,6 +205,43 @@ async fn a_newer_store_is_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_newer_version_that_stands_in_the_log_only_is_seen() {
+    let (_folder, path) = place();
+    open(&path).save(vec![experiment("pend00", true)]).await.unwrap();
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
+    newer.pragma_update(None, "user_version", 77).unwrap();
+    // As a kill would leave it: nobody has closed it.
+    let other = tempfile::tempdir().unwrap();
+    let copy = other.path().join("status.db");
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+    let refusal = SqliteStore::open(&copy, Arc::new(SystemClock)).err();
+    assert_eq!(refusal, Some(Refusal::Newer { path: copy, found: 77 }));
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_at_the_start_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("store");
+    let path = place.join("status.db");
+    open(&path).save(vec![experiment("pend00", true), letter("a.1", 1)]).await.unwrap();
+    // Something else is where the folder was, until after the start.
+    let away = folder.path().join("away");
+    fs::rename(&place, &away).unwrap();
+    fs::write(&place, "no folder").unwrap();
+    let store = open(&path);
+    assert!(store.load(ALL).await.is_err());
+    fs::remove_file(&place).unwrap();
+    fs::rename(&away, &place).unwrap();
+    store.save(vec![Change::Anew, experiment("pend01", true), letter("b.1", 1)]).await.unwrap();
+    drop(store);
+    let saved = open(&path).load(ALL).await.unwrap();
+    assert_eq!(saved.experiments.len(), 2, "what was there, and what has come");
+    assert_eq!(saved.letters.len(), 2);
+}
+
+#[tokio::test]
 async fn the_database_of_another_program_is_left_as_it_is() {
     let (_folder, path) = place();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE cats (name TEXT)").unwrap();

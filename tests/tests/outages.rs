@@ -3,7 +3,7 @@
 //! What fails is made as short as it can be, and written to `target/found`.
 
 use proptest::prelude::*;
-use proptest::test_runner::{TestError, TestRunner};
+use proptest::test_runner::{RngSeed, TestError, TestRunner};
 use status_sim::run::{Ending, run};
 use status_sim::scenario::Scenario;
 use status_tests::found;
@@ -13,9 +13,16 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..300)
 }
 
-/// What fails leaves a file that plays again, so nothing else is kept of it.
+/// What fails leaves a file that plays again, so nothing else is kept of it. Each time the cases are the
+/// same: new ones are what the soak plays for as long as one likes (`--for`).
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        rng_seed: RngSeed::Fixed(2026),
+        ..ProptestConfig::default()
+    }
 }
 
 #[test]

@@ -105,6 +105,11 @@ impl Booking {
         self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
     }
 
+    /// The server could do nothing for a while: it asks book as soon as it can.
+    pub(crate) fn server_is_late(&mut self, now: Time) {
+        self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
+    }
+
     /// What the server asks of book must be what the streams say.
     pub(crate) fn asked(
         &mut self,

@@ -170,6 +170,7 @@ impl Oracle {
         }
         if now.since(due) > beliefs::seconds(1) {
             self.letters.server_is_late(now);
+            self.booking.server_is_late(now);
         }
         if let Some(slept) = self.beliefs.told(now, due, input) {
             self.letters.server_slept(slept);

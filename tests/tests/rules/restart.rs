@@ -316,6 +316,53 @@ fn beyond_the_limit_new_names_are_refused() {
 }
 
 #[test]
+fn at_a_restart_too_many_names_are_no_news() {
+    let mut world = kept(2, Config { max_experiments: 3, ..config() });
+    world.hosts.extend(["a", "b", "c"].map(str::to_owned));
+    world.until(40.0);
+    assert_eq!(alerts(&world), [SystemAlert::TooManyNames]);
+    let mails = world.mails.len();
+    world.restart();
+    world.until(100.0);
+    assert_eq!(alerts(&world), [SystemAlert::TooManyNames]);
+    assert!(world.mails[mails..].iter().all(|mail| !mail.body.contains("No longer a system alert")));
+}
+
+#[test]
+fn nothing_is_forgotten_before_the_feeds_have_had_the_time_to_name_it() {
+    let mut world = kept(1, Config { forget_after: Duration::from_secs(60), ..config() });
+    world.hosts.push("host9".to_owned());
+    world.until(60.0);
+    assert!(world.monitor.experiment("host9").is_some());
+    world.sleep(3_600.0); // the machine is off meanwhile
+    world.restart();
+    world.until(3_730.0);
+    let forgot = world.notes().any(|note| format!("{note:?}").contains("Forgot"));
+    assert!(!forgot && world.monitor.experiment("host9").is_some());
+}
+
+#[test]
+fn what_is_held_and_when_things_were_seen_is_known_at_once_after_a_restart() {
+    let mut world = kept(2, Config { query_book_every: Duration::from_secs(30), ..config() });
+    world.person_sets("r-pend01", false, "out for repair");
+    world.hosts.retain(|host| host != "pend00");
+    world.unplug(VIDEO);
+    world.until(100.0);
+    let seen = |world: &World| {
+        let experiment = world.monitor.experiment("pend00").expect("it is known");
+        let video = experiment.streams().iter().find(|stream| stream.topic().as_str() == VIDEO);
+        (experiment.jump_seen(world.now()), video.and_then(|stream| stream.seen(world.now())))
+    };
+    let before = seen(&world);
+    assert!(before.0.is_some() && before.1.is_some());
+    world.restart();
+    world.until(102.0);
+    assert_eq!(seen(&world), before);
+    let held = world.monitor.experiment("pend01").expect("it is known").resources()[0].held();
+    assert_eq!(held, Some("out for repair"), "nothing is decided yet");
+}
+
+#[test]
 fn streams_are_limited_too() {
     let mut world = kept(1, Config { max_experiments: 2, ..config() });
     world.streams.extend((0..1_000).map(|n| (format!("pend00-st-x{n}"), Transmitted::Unknown)));
