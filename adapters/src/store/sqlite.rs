@@ -50,8 +50,8 @@ struct Desk {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     open: Option<Open>,
-    /// Whether what it held at the start is known, so that it may be replaced.
-    loaded: bool,
+    /// Whether what it held at the start could not be read, so that it must not be replaced.
+    unread: bool,
 }
 
 struct Open {
@@ -74,7 +74,7 @@ impl SqliteStore {
     /// # Errors
     /// If it must not be used: the server is not to start.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
-        let mut desk = Desk { path: path.to_owned(), clock, open: None, loaded: false };
+        let mut desk = Desk { path: path.to_owned(), clock, open: None, unread: false };
         match desk.open() {
             Ok(()) => {}
             Err(Trouble::Refused(refusal)) => return Err(refusal),
@@ -211,9 +211,9 @@ impl Desk {
     }
 
     fn load(&mut self, events: usize) -> Result<Saved, Failure> {
-        let saved = self.read(events)?;
-        self.loaded = true;
-        Ok(saved)
+        let saved = self.read(events);
+        self.unread = saved.is_err();
+        saved
     }
 
     fn read(&mut self, events: usize) -> Result<Saved, Failure> {
@@ -240,7 +240,7 @@ impl Desk {
         let open = self.open.as_mut().expect("it was opened just now, or before");
         let mut changes = changes;
         if let [Change::Anew, rest @ ..] = changes
-            && !self.loaded
+            && self.unread
         {
             tracing::warn!(
                 "what the store {} held at the start could not be read then: it stays, and the next start \
