@@ -268,7 +268,7 @@ fn set_fault(services: &Services, service: Service, fault: Fault, speed: u32) {
         Service::Relay => services.relay.set_fault(feed_fault(fault, speed)),
         Service::Jump => services.jump.set_fault(feed_fault(fault, speed)),
         Service::Book => services.book.set_fault(book_fault(fault, speed)),
-        Service::Mail => services.smtp.set_fault(smtp_fault(fault)),
+        Service::Mail => services.smtp.set_fault(smtp_fault(fault, speed)),
         // It is no service of the network.
         Service::Store => {}
     }
@@ -286,7 +286,7 @@ fn feed_fault(fault: Fault, speed: u32) -> FeedFault {
         Fault::Slow(by) => FeedFault::Slow(by / speed),
         Fault::Hangs => FeedFault::Hang,
         Fault::Refuses => FeedFault::RefuseTokens,
-        Fault::Mute => FeedFault::Silent,
+        Fault::Mute => FeedFault::Mute,
         Fault::Garbles => FeedFault::Frame("rubbish".to_owned()),
         Fault::Repeats => FeedFault::Merged,
         Fault::None | Fault::LosesAnswers | Fault::IgnoresChanges => FeedFault::None,
@@ -306,17 +306,15 @@ fn book_fault(fault: Fault, speed: u32) -> BookFault {
     }
 }
 
-fn smtp_fault(fault: Fault) -> SmtpFault {
+fn smtp_fault(fault: Fault, speed: u32) -> SmtpFault {
     match fault {
+        Fault::Slow(by) => SmtpFault::Slow(by / speed),
         Fault::Down => SmtpFault::Down,
         Fault::Hangs => SmtpFault::HangsAtGreeting,
         Fault::Refuses => SmtpFault::TextLater,
         Fault::LosesAnswers => SmtpFault::CutsAfterText,
-        Fault::None
-        | Fault::Slow(_)
-        | Fault::Mute
-        | Fault::Garbles
-        | Fault::IgnoresChanges
-        | Fault::Repeats => SmtpFault::None,
+        Fault::None | Fault::Mute | Fault::Garbles | Fault::IgnoresChanges | Fault::Repeats => {
+            SmtpFault::None
+        }
     }
 }

@@ -331,6 +331,36 @@ async fn some_faults_are_only_the_access_points() {
 }
 
 #[tokio::test]
+async fn who_connects_to_a_mute_feed_gets_no_snapshot_and_the_others_do() {
+    let relay = feed(Dialect::RelayV07, &Lab::new()).await;
+    let mut before = listen(&relay).await;
+    relay.set_fault(FeedFault::Mute);
+    let mut meanwhile = listen(&relay).await;
+    relay.send_snapshot();
+    assert!(frame(&mut before).await.starts_with("[{"));
+    relay.set_fault(FeedFault::None);
+    relay.send_snapshot();
+    relay.send_raw("the first thing to come");
+    assert_eq!(frame(&mut meanwhile).await, "the first thing to come");
+}
+
+#[tokio::test]
+async fn snapshots_that_are_late_are_no_rarer() {
+    let options =
+        FeedOptions { stats_every: Duration::from_millis(20), ..FeedOptions::new(Dialect::RelayV07) };
+    let relay = Feed::start(Lab::new(), options).await.unwrap();
+    let mut socket = listen(&relay).await;
+    relay.set_fault(FeedFault::Slow(Duration::from_millis(400)));
+    // If each were taken only after the one before has gone, this would take four seconds.
+    let ten = async {
+        for _ in 0..10 {
+            frame(&mut socket).await;
+        }
+    };
+    timeout(Duration::from_secs(3), ten).await.expect("they come as often as before");
+}
+
+#[tokio::test]
 async fn frames_can_be_silent_garbage_and_merged() {
     let jump = feed(Dialect::Jump, &Lab::new()).await;
     let mut socket = listen(&jump).await;

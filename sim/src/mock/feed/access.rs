@@ -29,7 +29,7 @@ pub(super) fn answer(shared: &Shared, request: &Request) -> Answer {
         Fault::Slow(delay) => ask(shared, request).map(|reply| reply.after(delay)),
         Fault::RefuseTokens => Some(refused(shared.dialect, &Refusal::Signature)),
         Fault::AccessAnswers { status, body } => Some(Reply::html(status, &body)),
-        Fault::None | Fault::Silent | Fault::Frame(_) | Fault::Merged => ask(shared, request),
+        Fault::None | Fault::Silent | Fault::Mute | Fault::Frame(_) | Fault::Merged => ask(shared, request),
     };
     reply.map_or(Answer::Cut, Answer::Reply)
 }

@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::http::HttpServer;
@@ -70,6 +71,9 @@ pub enum FeedFault {
     Hang,
     /// Access and handshake are well, and no snapshot ever comes.
     Silent,
+    /// Access and handshake are well, and who connects meanwhile never gets a snapshot. Who was connected
+    /// before goes on to get them.
+    Mute,
     /// Access says that the token is no good. Websockets go on.
     RefuseTokens,
     /// Access answers this to everything. Websockets go on.
@@ -114,7 +118,7 @@ pub struct Feed {
     shared: Arc<Shared>,
     access: HttpServer,
     _websockets: Server,
-    _snapshots: Task,
+    _snapshots: [Task; 2],
 }
 
 impl Feed {
@@ -129,12 +133,17 @@ impl Feed {
         let shared = Arc::new(shared);
         let for_access = Arc::clone(&shared);
         let for_websockets = Arc::clone(&shared);
+        let (queue, frames) = mpsc::unbounded_channel();
+        let snapshots = [
+            Task::spawn(report(Arc::clone(&shared), queue)),
+            Task::spawn(hand_out(Arc::clone(&shared), frames)),
+        ];
         Ok(Self {
             access: HttpServer::start(access, move |request| access::answer(&for_access, request)).await,
             _websockets: Server::start(websockets, move |stream, peer| {
                 socket::serve(Arc::clone(&for_websockets), stream, peer)
             })?,
-            _snapshots: Task::spawn(report(Arc::clone(&shared))),
+            _snapshots: snapshots,
             shared,
         })
     }
@@ -226,24 +235,34 @@ impl Feed {
     }
 }
 
-/// Sends a snapshot each `stats_every`, for ever.
-async fn report(shared: Arc<Shared>) {
+/// A snapshot, and when it is to go out.
+type Due = (Instant, Utf8Bytes);
+
+/// Takes a snapshot each `stats_every`, for ever.
+async fn report(shared: Arc<Shared>, queue: mpsc::UnboundedSender<Due>) {
     let mut every = shared.stats_every.subscribe();
     loop {
         // Never without a pause: it would be all that this thread does.
         let period = (*every.borrow_and_update()).max(Duration::from_millis(1));
         tokio::select! {
             () = tokio::time::sleep(period) => {
-                let frame = shared.frame();
-                if let Fault::Slow(delay) = shared.fault() {
-                    tokio::time::sleep(delay).await;
-                }
-                if let Some(frame) = frame {
-                    shared.broadcast_snapshot(&frame);
+                let late = if let Fault::Slow(late) = shared.fault() { late } else { Duration::ZERO };
+                if let Some(frame) = shared.frame() {
+                    // Nobody takes them any more only when this is to end, too.
+                    let _ = queue.send((Instant::now() + late, frame));
                 }
             }
             // Begins to wait anew, with the new period.
             _ = every.changed() => {}
         }
+    }
+}
+
+/// Sends each snapshot when it is due, and none before one that was taken earlier: being late makes
+/// them no rarer.
+async fn hand_out(shared: Arc<Shared>, mut frames: mpsc::UnboundedReceiver<Due>) {
+    while let Some((due, frame)) = frames.recv().await {
+        tokio::time::sleep_until(due).await;
+        shared.broadcast_snapshot(&frame);
     }
 }

@@ -122,7 +122,8 @@ async fn listen(
 ) {
     let can_write = grant.can_write;
     let (sender, mut frames) = mpsc::channel(256);
-    let listener = Listener::new(grant, agent, peer, sender, shared.time_of_day());
+    let mute = shared.fault() == Fault::Mute;
+    let listener = Listener::new(grant, agent, peer, sender, shared.time_of_day(), mute);
     let registered = Registered { shared, number: shared.register(listener) };
     loop {
         tokio::select! {

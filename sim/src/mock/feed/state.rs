@@ -59,6 +59,8 @@ pub(super) struct Listener {
     last: Option<Instant>,
     frames: u32,
     bytes: usize,
+    /// Whether it never gets a snapshot.
+    mute: bool,
 }
 
 impl Listener {
@@ -68,6 +70,7 @@ impl Listener {
         peer: SocketAddr,
         queue: mpsc::Sender<Utf8Bytes>,
         connected: Duration,
+        mute: bool,
     ) -> Self {
         let connection = Connection {
             topic: "stats".to_owned(),
@@ -80,7 +83,7 @@ impl Listener {
             tx: Traffic::default(),
             rx: Traffic::default(),
         };
-        Self { queue, connection, opened: Instant::now(), last: None, frames: 0, bytes: 0 }
+        Self { queue, connection, opened: Instant::now(), last: None, frames: 0, bytes: 0, mute }
     }
 
     fn connection(&self) -> Connection {
@@ -226,6 +229,7 @@ impl Shared {
                 Some(format!(r#"{{"cmd":"update"}}{}{}"#, self.snapshot(), self.snapshot()).into())
             }
             Fault::None
+            | Fault::Mute
             | Fault::Stopping
             | Fault::Cut
             | Fault::RefuseTokens
@@ -248,7 +252,7 @@ impl Shared {
     }
 
     pub(super) fn broadcast_snapshot(&self, frame: &Utf8Bytes) {
-        if self.broadcast(frame, None) {
+        if self.send(frame, |_, listener| !listener.mute) {
             self.seen.send_modify(|seen| seen.snapshots += 1);
         }
     }
@@ -256,10 +260,14 @@ impl Shared {
     /// Queues a frame for all listeners but one. One whose queue is full is let go. False if there
     /// was nobody.
     pub(super) fn broadcast(&self, frame: &Utf8Bytes, but: Option<u64>) -> bool {
+        self.send(frame, |number, _| Some(number) != but)
+    }
+
+    fn send(&self, frame: &Utf8Bytes, is_for: impl Fn(u64, &Listener) -> bool) -> bool {
         let mut private = self.private();
         let mut sent = false;
         private.listeners.retain(|number, listener| {
-            if Some(*number) == but {
+            if !is_for(*number, listener) {
                 return true;
             }
             listener.last = Some(Instant::now());

@@ -64,6 +64,8 @@ pub enum SmtpFault {
     TextLater,
     /// It answers 554 to the text of a mail.
     RefusesText,
+    /// It takes the text, keeps the mail, and says so so much late.
+    Slow(Duration),
     /// It takes the text, keeps the mail, and never says so.
     HangsAfterText,
     /// It takes the text, keeps the mail, and closes the connection without saying so.

@@ -227,6 +227,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 self.shared.keep(mail);
                 std::future::pending::<()>().await;
             }
+            SmtpFault::Slow(late) => {
+                self.shared.keep(mail);
+                tokio::time::sleep(late).await;
+                self.say("250 2.0.0 kept").await?;
+            }
             SmtpFault::None
             | SmtpFault::Unavailable
             | SmtpFault::Down
