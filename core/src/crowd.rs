@@ -10,6 +10,8 @@ use crate::name::Feed;
 
 /// So many streams may an experiment have, on average.
 const STREAMS_EACH: usize = 10;
+/// So many may one have. Each of its events names them all.
+const STREAMS_OF_ONE: usize = 1_000;
 
 /// What was refused because there is too much already.
 #[derive(Debug, Default)]
@@ -46,6 +48,11 @@ impl Crowd {
         self.streams < config.max_experiments.saturating_mul(STREAMS_EACH)
     }
 
+    /// Whether an experiment may have one more stream.
+    pub(crate) fn has_room_in(experiment: &Experiment) -> bool {
+        experiment.streams().len() < STREAMS_OF_ONE
+    }
+
     /// So many streams have come.
     pub(crate) fn came(&mut self, streams: usize) {
         self.streams += streams;
@@ -66,7 +73,8 @@ impl Crowd {
         let first = &self.refused.iter().find(|refused| refused.count > 0)?.first;
         let most = config.max_experiments;
         Some(alloc::format!(
-            "{count} new names are refused, such as {}: STATUS_MAX_EXPERIMENTS is {most}",
+            "{count} new names are refused, such as {}: STATUS_MAX_EXPERIMENTS is {most}, and an experiment has \
+             {STREAMS_OF_ONE} streams at most",
             first.chars().take(60).collect::<String>()
         ))
     }

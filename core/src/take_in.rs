@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::action::Action;
 use crate::book::Book;
 use crate::booking::Resource;
-use crate::crowd::Source;
+use crate::crowd::{Crowd, Source};
 use crate::experiment::Experiment;
 use crate::input::{Call, Failure, Input};
 use crate::manifest::{Availability, Manifest, Requirements};
@@ -69,7 +69,8 @@ impl Monitor {
             let room = feed == Feed::Jump || self.crowd.has_room(&self.config);
             let more = self.experiments.len() < self.config.max_experiments;
             let experiment = match self.experiments.get_mut(name) {
-                Some(known) if room || known.knows(&report.topic) => known,
+                Some(known) if room && (feed == Feed::Jump || Crowd::has_room_in(known)) => known,
+                Some(known) if known.knows(&report.topic) => known,
                 None if room && more => {
                     self.experiments.entry(name.into()).or_insert_with(|| Experiment::new(now.time))
                 }

@@ -302,7 +302,10 @@ fn beyond_the_limit_new_names_are_refused() {
     assert_eq!(world.monitor.experiments().len(), 3);
     assert_eq!(alerts(&world), [SystemAlert::TooManyNames]);
     let (_, detail, _) = world.monitor.alerts().iter().next().expect("it stands");
-    assert_eq!(detail, "2 new names are refused, such as b: STATUS_MAX_EXPERIMENTS is 3");
+    assert_eq!(
+        detail,
+        "2 new names are refused, such as b: STATUS_MAX_EXPERIMENTS is 3, and an experiment has 1000 streams at most"
+    );
     assert!(healthy(&world, "pend00") && healthy(&world, "pend01"));
     world.add_resource("r-d", "d", &["st-data"]);
     world.until(1_000.0);
@@ -360,6 +363,16 @@ fn what_is_held_and_when_things_were_seen_is_known_at_once_after_a_restart() {
     assert_eq!(seen(&world), before);
     let held = world.monitor.experiment("pend01").expect("it is known").resources()[0].held();
     assert_eq!(held, Some("out for repair"), "nothing is decided yet");
+}
+
+#[test]
+fn one_experiment_cannot_take_all_the_room_for_streams() {
+    let mut world = kept(1, config());
+    world.streams.extend((0..3_000).map(|n| (format!("pend00-st-x{n}"), Transmitted::Unknown)));
+    world.until(60.0);
+    assert_eq!(world.monitor.experiment("pend00").expect("it is known").streams().len(), 1_000);
+    assert!(available(&world, "pend00"), "what was known before is not touched");
+    assert_eq!(alerts(&world), [SystemAlert::TooManyNames]);
 }
 
 #[test]
