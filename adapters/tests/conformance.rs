@@ -177,7 +177,7 @@ async fn mailers() {
         settled: Vec::new(),
     };
     let fake = FakeMailer::default();
-    let later = MailFailure { lasting: Lasting::ForNow, detail: "451 later".to_owned(), settled: Vec::new() };
+    let later = MailFailure::new(Lasting::ForNow, "451 later");
     fake.answer(Some(Err(later)));
     assert_eq!(soon(fake.send(&mail)).await.unwrap_err().lasting, Lasting::ForNow);
     fake.answer(None);

@@ -73,7 +73,7 @@ impl Monitor {
                 actions.push(Action::Note(Note::Event { experiment, event, available }));
             }
             if let Some(keeping) = keeping {
-                keeping.judged(name, experiment, now.time, config);
+                keeping.judged(name, experiment, now.time);
             }
             crowd.counts(experiment);
             for resource in &mut experiment.resources {

@@ -130,6 +130,14 @@ pub struct MailFailure {
     pub settled: Vec<String>,
 }
 
+impl MailFailure {
+    /// A failure that settles it for nobody.
+    #[must_use]
+    pub fn new(lasting: Lasting, detail: impl Into<String>) -> Self {
+        Self { lasting, detail: detail.into(), settled: Vec::new() }
+    }
+}
+
 /// Whether it helps to try a mail again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lasting {

@@ -58,6 +58,8 @@ pub struct Keeping {
     trouble: Option<Failure>,
     retry_at: Option<Time>,
     prune_at: Time,
+    /// When something last named an experiment is written down again after so long.
+    coarse: Duration,
 }
 
 /// A save that is not answered yet.
@@ -74,7 +76,7 @@ struct UnderWay {
 }
 
 impl Keeping {
-    pub(crate) fn new(life: SmolStr, now: Time) -> Self {
+    pub(crate) fn new(life: SmolStr, now: Time, config: &Config) -> Self {
         Self {
             life,
             events: 0,
@@ -87,6 +89,7 @@ impl Keeping {
             trouble: None,
             retry_at: None,
             prune_at: now.plus(FIRST_PRUNE),
+            coarse: COARSE.min(config.forget_after / COARSE_PART),
         }
     }
 
@@ -122,14 +125,8 @@ impl Keeping {
     }
 
     /// Takes down whether the store has an experiment as it is.
-    pub(crate) fn judged(
-        &mut self,
-        name: &ExperimentName,
-        experiment: &Experiment,
-        now: Time,
-        config: &Config,
-    ) {
-        if experiment.is_to_be_written(now, config) && !self.changed.contains(name) {
+    pub(crate) fn judged(&mut self, name: &ExperimentName, experiment: &Experiment, now: Time) {
+        if experiment.is_to_be_written(now, self.coarse) && !self.changed.contains(name) {
             self.changed.insert(name.clone());
         }
     }
@@ -307,9 +304,8 @@ impl Monitor {
 impl Experiment {
     /// Whether it is to be written down again: it has changed, or it was named since and that was
     /// long ago.
-    fn is_to_be_written(&self, now: Time, config: &Config) -> bool {
+    fn is_to_be_written(&self, now: Time, coarse: Duration) -> bool {
         let Some(at) = self.written.at else { return true };
-        now.since(at) >= COARSE.min(config.forget_after / COARSE_PART)
-            && (self.last_named > at || !self.resources.is_empty())
+        now.since(at) >= coarse && (self.last_named > at || !self.resources.is_empty())
     }
 }

@@ -34,7 +34,7 @@ impl Monitor {
         let life = SmolStr::new(life);
         let (outbox, gone) = Outbox::resumed(life.clone(), letters, now);
         monitor.outbox = outbox;
-        let mut keeping = Keeping::new(life, now.time);
+        let mut keeping = Keeping::new(life, now.time, &monitor.config);
         gone.into_iter().for_each(|change| keeping.has_gone(change));
         monitor.alerts = Alerts::resumed(alerts);
         // So the store is written once at the start, and it is found out whether it can be.
@@ -46,7 +46,7 @@ impl Monitor {
             monitor.resume_manifest(manifest, empty);
         }
         for (name, experiment) in &monitor.experiments {
-            keeping.judged(name, experiment, now.time, &monitor.config);
+            keeping.judged(name, experiment, now.time);
         }
         monitor.keeping = Some(keeping);
         monitor

@@ -214,16 +214,11 @@ impl Hands {
         let sending = async move {
             match mailer {
                 Some(mailer) => mailer.send(&mail).await,
-                None => Err(MailFailure {
-                    lasting: Lasting::ForGood,
-                    detail: "no mail server is set".into(),
-                    settled: Vec::new(),
-                }),
+                None => Err(MailFailure::new(Lasting::ForGood, "no mail server is set")),
             }
         };
         self.answer(sending, move |outcome| {
-            let broken =
-                || MailFailure { lasting: Lasting::Unclear, detail: BROKEN.into(), settled: Vec::new() };
+            let broken = || MailFailure::new(Lasting::Unclear, BROKEN);
             Input::MailSent { call, mail: id, outcome: outcome.unwrap_or_else(|| Err(broken())) }
         });
     }

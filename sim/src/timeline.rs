@@ -152,9 +152,7 @@ impl State {
             (true, true, false) => Self::Unhealthy,
         }
     }
-}
 
-impl State {
     /// All of them, in the order of a legend.
     pub const ALL: [Self; 5] =
         [Self::Healthy, Self::Unhealthy, Self::Unavailable, Self::Startup, Self::Unwatched];

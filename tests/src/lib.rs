@@ -364,8 +364,7 @@ impl World {
                 None
             }
             Action::SendMail { call, mail } => {
-                let failed =
-                    |lasting| Err(MailFailure { lasting, detail: "451 later".into(), settled: Vec::new() });
+                let failed = |lasting| Err(MailFailure::new(lasting, "451 later"));
                 let outcome = self.mail_fails.map_or(Ok(Delivered::default()), failed);
                 self.mails.push(mail.clone());
                 if matches!(self.mail_fails, None | Some(Lasting::Unclear)) {

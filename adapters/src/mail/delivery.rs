@@ -107,15 +107,11 @@ impl Delivery {
             let others = if self.begun { "the others have got it, but not " } else { "nobody has got it: " };
             // Once somebody has it, it must not change any more for those who are to get it yet.
             let lasting = if self.begun { Lasting::Unclear } else { Lasting::ForNow };
-            return Err(MailFailure {
-                lasting,
-                detail: format!("{others}{}", told(&self.put_off)),
-                settled: Vec::new(),
-            });
+            return Err(MailFailure::new(lasting, format!("{others}{}", told(&self.put_off))));
         }
         if !self.begun {
             let detail = format!("every address was refused: {}", told(&self.refused));
-            return Err(MailFailure { lasting: Lasting::ForGood, detail, settled: Vec::new() });
+            return Err(MailFailure::new(Lasting::ForGood, detail));
         }
         Ok(Delivered { refused: self.refused.clone() })
     }

@@ -31,12 +31,9 @@ pub(super) fn write(settings: &MailSettings, mail: &Mail, now: Wall) -> Result<V
     for cc in &settings.cc {
         message = message.cc(cc.clone());
     }
-    let message =
-        message.singlepart(SinglePart::plain(mail.body.clone())).map_err(|problem| MailFailure {
-            lasting: Lasting::ForGood,
-            detail: format!("the mail can't be written: {problem}"),
-            settled: Vec::new(),
-        })?;
+    let message = message.singlepart(SinglePart::plain(mail.body.clone())).map_err(|problem| {
+        MailFailure::new(Lasting::ForGood, format!("the mail can't be written: {problem}"))
+    })?;
     let mut text = message.formatted();
     // The line end that closes the text comes with the mark of its end.
     while text.ends_with(b"\r\n") {

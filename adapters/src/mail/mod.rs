@@ -157,7 +157,7 @@ impl SmtpMailer {
 
     fn named(&self, lasting: Lasting, what: &str) -> MailFailure {
         let MailSettings { host, port, .. } = &self.settings;
-        MailFailure { lasting, detail: format!("mail server {host}:{port} {what}"), settled: Vec::new() }
+        MailFailure::new(lasting, format!("mail server {host}:{port} {what}"))
     }
 
     fn deliveries(&self) -> MutexGuard<'_, Deliveries> {

@@ -37,8 +37,7 @@ impl History {
         }
         let failed = |error| failure(path, "read", &error);
         let connection = connect(path).map_err(failed)?;
-        let found = schema::version_of(&connection).map_err(failed)?;
-        if found > schema::version() {
+        if let Some(found) = schema::newer(&connection).map_err(failed)? {
             return Err(refused(FailureKind::Refused, newer(found)));
         }
         Ok(Self { path: path.to_owned(), connection })

@@ -33,8 +33,13 @@ pub(super) fn version() -> i32 {
 }
 
 /// The version of a store that is open.
-pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<i32> {
+fn version_of(connection: &Connection) -> rusqlite::Result<i32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// The version of a store that is open, if a newer program wrote it.
+pub(super) fn newer(connection: &Connection) -> rusqlite::Result<Option<i32>> {
+    Ok(Some(version_of(connection)?).filter(|found| *found > version()))
 }
 
 /// What is said of a database that is not ours.

@@ -151,8 +151,8 @@ impl Desk {
         };
         let connection = connection.map_err(|error| self.refused_or_failed(&error))?;
         // The newest version may stand in the log only, and not yet in the head of the file.
-        let found = schema::version_of(&connection).map_err(|error| self.refused_or_failed(&error))?;
-        if found > schema::version() {
+        let newer = schema::newer(&connection).map_err(|error| self.refused_or_failed(&error))?;
+        if let Some(found) = newer {
             return Err(Trouble::Refused(Refusal::Newer { path: self.path.clone(), found }));
         }
         let number = place::number(&self.path).map_err(|error| io_failed(&error))?;

@@ -49,8 +49,8 @@ impl Notebook {
     }
 
     fn note<'a>(&self, now: impl Iterator<Item = (&'a str, State)>) {
+        let mut states = self.states();
         for (experiment, state) in now {
-            let mut states = self.states();
             if states.get(experiment) != Some(&state) {
                 states.insert(experiment.to_owned(), state);
                 self.tell(What::Stands { experiment: experiment.to_owned(), state });

@@ -100,13 +100,9 @@ impl Booking {
         }
     }
 
-    /// Somebody else has changed what book says: the next query finds it.
-    pub(crate) fn changed_by_others(&mut self, now: Time) {
-        self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
-    }
-
-    /// The server could do nothing for a while: it asks book as soon as it can.
-    pub(crate) fn server_is_late(&mut self, now: Time) {
+    /// The next query is to find what is wrong: somebody else has changed what book says, or the server
+    /// could do nothing for a while.
+    pub(crate) fn waits_for_query(&mut self, now: Time) {
         self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
     }
 

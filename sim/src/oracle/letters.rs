@@ -314,7 +314,7 @@ impl Letters {
             return None;
         }
         let age = self.newest_in(&mail, sent).map(|newest| now.since(newest));
-        self.take_off(section(&mail, "New health events"), &mail, sent);
+        self.take_off(&mail, sent);
         let early = failure.lasting != Lasting::ForGood && !self.killed;
         age.filter(|age| early && *age < A_DAY)
             .map(|age| format!("a mail is given up after {age:?}: {}", failure.detail))
@@ -329,8 +329,8 @@ impl Letters {
     }
 
     /// What a mail tells that was sent then is not to be mailed any more. Returns what had not happened.
-    fn take_off(&mut self, lines: Vec<String>, mail: &Mail, sent: Time) -> Option<String> {
-        for line in lines {
+    fn take_off(&mut self, mail: &Mail, sent: Time) -> Option<String> {
+        for line in section(mail, "New health events") {
             if let Some(at) = self.unsent.iter().position(|unsent| unsent.line == line) {
                 self.unsent.remove(at);
             } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
@@ -347,25 +347,18 @@ impl Letters {
     pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Result<(), String> {
         self.last_arrival = now;
         let sent = self.sent.get(mail.id.as_str()).map_or(now, |(at, _)| *at);
-        let before = self.arrived.insert(mail.id.to_string(), mail.clone());
-        if before.as_ref() == Some(mail) {
-            return Ok(());
+        if let Some(before) = self.arrived.insert(mail.id.to_string(), mail.clone()) {
+            return if before == *mail {
+                Ok(())
+            } else {
+                Err("the same mail has come with another text".into())
+            };
         }
-        // The text is written down before it is sent, so it stays the same, where anything can be written.
-        if before.is_some() && !self.store_failed {
-            return Err("the same mail has come with another text".into());
-        }
-        let mut lines = section(mail, "New health events");
-        let count = lines.len();
+        let count = section(mail, "New health events").len();
         if !mail.subject.ends_with(&format!(" {count} new health events")) {
             return Err(format!("the subject is {:?}, and {count} events are in it", mail.subject));
         }
-        for told in before.iter().flat_map(|before| section(before, "New health events")) {
-            if let Some(at) = lines.iter().position(|line| *line == told) {
-                lines.remove(at);
-            }
-        }
-        match self.take_off(lines, mail, sent) {
+        match self.take_off(mail, sent) {
             None => Ok(()),
             Some(line) => Err(format!("a mail tells what has not happened, or was told before: {line}")),
         }

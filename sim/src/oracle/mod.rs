@@ -158,7 +158,7 @@ impl Oracle {
 
     /// Somebody other than the server has changed what book says.
     pub(crate) fn book_changed(&mut self, now: Time) {
-        self.booking.changed_by_others(now);
+        self.booking.waits_for_query(now);
     }
 
     /// The server is about to hear this. It had asked to be called at `due`.
@@ -170,7 +170,7 @@ impl Oracle {
         }
         if now.since(due) > beliefs::seconds(1) {
             self.letters.server_is_late(now);
-            self.booking.server_is_late(now);
+            self.booking.waits_for_query(now);
         }
         if let Some(slept) = self.beliefs.told(now, due, input) {
             self.letters.server_slept(slept);

@@ -48,7 +48,7 @@ impl Post {
             Fault::LosesAnswers => {
                 self.delivered.push((now, mail.clone()));
                 let detail = "it did not say whether it took the mail".to_owned();
-                Receipt::Late(MailFailure { lasting: Lasting::Unclear, detail, settled: Vec::new() })
+                Receipt::Late(MailFailure::new(Lasting::Unclear, detail))
             }
             Fault::None
             | Fault::Slow(_)
@@ -62,7 +62,7 @@ impl Post {
     fn deliver(&mut self, mail: &Mail, now: Time) -> Result<Delivered, MailFailure> {
         if self.refused.contains(RECIPIENT) {
             let detail = format!("550 no such user: {RECIPIENT}");
-            return Err(MailFailure { lasting: Lasting::ForGood, detail, settled: Vec::new() });
+            return Err(MailFailure::new(Lasting::ForGood, detail));
         }
         self.delivered.push((now, mail.clone()));
         let no = |address: &String| (address.clone(), "550 no such user".to_owned());
@@ -71,7 +71,7 @@ impl Post {
 }
 
 fn later(detail: &str) -> MailFailure {
-    MailFailure { lasting: Lasting::ForNow, detail: detail.to_owned(), settled: Vec::new() }
+    MailFailure::new(Lasting::ForNow, detail)
 }
 
 pub(crate) fn failure(kind: FailureKind, detail: &str) -> Failure {

@@ -281,7 +281,7 @@ fn failures(world: &mut World, lasting: Lasting) -> Vec<Input> {
     let mut failures = Vec::new();
     for input in world.kept_back.drain(..) {
         if let Input::MailSent { call, mail, .. } = input {
-            let failure = MailFailure { lasting, detail: "451 later".into(), settled: Vec::new() };
+            let failure = MailFailure::new(lasting, "451 later");
             failures.push(Input::MailSent { call, mail, outcome: Err(failure) });
         }
     }
