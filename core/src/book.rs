@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::backoff::backoff;
 use crate::booking::{Resource, Urgency};
-use crate::config::{BookOverride, Config};
+use crate::config::{Config, Policy};
 use crate::deadline::{Deadline, Timer};
 use crate::input::{Call, Failure, FailureKind};
 use crate::name::{ExperimentName, ResourceName, Topic};
@@ -172,7 +172,7 @@ impl Book {
     }
 
     /// Puts a resource where it belongs in the queue, if a call about it is due now or later.
-    pub(crate) fn enqueue(&mut self, resource: &Resource, policy: BookOverride) {
+    pub(crate) fn enqueue(&mut self, resource: &Resource, policy: Policy) {
         match resource.due(policy) {
             None => {}
             Some((urgency, None)) => {

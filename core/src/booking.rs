@@ -8,12 +8,13 @@ use core::time::Duration;
 use smol_str::SmolStr;
 
 use crate::backoff::backoff;
-use crate::config::BookOverride;
+use crate::config::{BookOverride, Mode, Policy};
 use crate::input::{Call, Failure, FailureKind};
 use crate::manifest::Availability;
 use crate::name::{ExperimentName, ResourceName, Topic};
 use crate::note::Note;
 use crate::time::Time;
+use crate::withheld::Withheld;
 
 /// What is known of one bookable resource.
 ///
@@ -43,13 +44,30 @@ pub struct Resource {
     trouble: Option<Failure>,
     retry_at: Option<Time>,
     held: bool,
+    /// What was last told to be withheld, while only observing.
+    withheld: Option<bool>,
 }
 
 /// What to ask of book.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Read,
-    Set { available: bool, reason: String },
+    Set(Change),
+}
+
+/// What a resource is to be, and why, in words for students.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) available: bool,
+    pub(crate) reason: String,
+}
+
+impl Change {
+    /// As what is not done.
+    pub(crate) fn withheld(self, resource: &ResourceName) -> Withheld {
+        let Self { available, reason } = self;
+        Withheld::Availability { resource: resource.clone(), available, reason }
+    }
 }
 
 /// How soon a call to book is due: the most urgent sorts first.
@@ -86,6 +104,7 @@ impl Resource {
             trouble: None,
             retry_at: None,
             held: false,
+            withheld: None,
         }
     }
 
@@ -133,11 +152,13 @@ impl Resource {
     }
 
     /// Takes the check's decision, or that there is none. A new one is tried at once.
-    pub(crate) fn decide(&mut self, decided: bool) {
+    pub(crate) fn decide(&mut self, decided: bool, policy: Policy) {
         let wanted = decided.then_some(self.failing.is_empty());
         if wanted != self.wanted {
             self.wanted = wanted;
             self.try_at_once();
+            // Whoever only observes looks, too, before saying what should be changed.
+            self.stale |= policy.mode == Mode::Observe && self.differs(policy.person);
         }
     }
 
@@ -164,8 +185,8 @@ impl Resource {
     }
 
     /// Whether a call is due, and how soon: now, or at a later time.
-    pub(crate) fn due(&self, policy: BookOverride) -> Option<(Urgency, Option<Time>)> {
-        if self.calling.is_some() || !(self.stale || self.differs(policy)) {
+    pub(crate) fn due(&self, policy: Policy) -> Option<(Urgency, Option<Time>)> {
+        if self.calling.is_some() || !(self.stale || self.is_to_be_changed(policy)) {
             return None;
         }
         let says = self.said.as_ref().map(|said| said.available);
@@ -187,12 +208,12 @@ impl Resource {
     }
 
     /// Begins a change, if what book said just now is not what it should be.
-    pub(crate) fn begin_change(&mut self, call: Call, policy: BookOverride) -> Option<Request> {
-        let available =
-            self.wanted.filter(|_| !self.stale && self.differs(policy) && self.retry_at.is_none())?;
+    pub(crate) fn begin_change(&mut self, call: Call, policy: Policy) -> Option<Request> {
+        let now = !self.stale && self.is_to_be_changed(policy) && self.retry_at.is_none();
+        let available = self.wanted.filter(|_| now)?;
         self.calling = Some(call);
         self.told = Some(available);
-        Some(Request::Set { available, reason: self.reason() })
+        Some(Request::Set(Change { available, reason: self.reason() }))
     }
 
     /// Whether this is the answer to the call under way. If so, none is any more.
@@ -201,15 +222,16 @@ impl Resource {
     }
 
     /// Book said whether it can be booked.
-    pub(crate) fn was_read(&mut self, said: Availability, policy: BookOverride, now: Time) {
+    pub(crate) fn was_read(&mut self, said: Availability, policy: Policy, now: Time) {
         let told = self.told.take();
         self.said = Some(said);
         if self.stale {
             return; // something has happened while it was asked
         }
-        if told.is_some() && self.differs(policy) && told == self.wanted {
+        let is_to_be_changed = self.is_to_be_changed(policy);
+        if told.is_some() && is_to_be_changed && told == self.wanted {
             self.wait(now); // it was told so just now, and did not keep it
-        } else if !self.differs(policy) {
+        } else if !is_to_be_changed {
             self.try_at_once(); // it is as it should be: the next trouble is a new one
             self.forget_trouble();
         }
@@ -247,9 +269,25 @@ impl Resource {
         }
     }
 
+    /// The change that book would be told of now, if this server did more than observe: once for each.
+    pub(crate) fn withholds(&mut self, policy: Policy) -> Option<Change> {
+        if self.stale || policy.mode == Mode::Act {
+            return None;
+        }
+        let wanted = self.wanted.filter(|_| self.differs(policy.person));
+        let before = core::mem::replace(&mut self.withheld, wanted);
+        let available = wanted.filter(|_| before != wanted)?;
+        Some(Change { available, reason: self.reason() })
+    }
+
     fn wait(&mut self, now: Time) {
         self.tries = self.tries.saturating_add(1);
         self.retry_at = Some(now.plus(backoff(self.tries, FIRST_RETRY, LONGEST_RETRY)));
+    }
+
+    /// Whether book is to be told something else than what it said.
+    fn is_to_be_changed(&self, policy: Policy) -> bool {
+        policy.mode == Mode::Act && self.differs(policy.person)
     }
 
     /// Whether book said something else than what it should, and may be told so.

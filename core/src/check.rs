@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::action::Action;
 use crate::alert::SystemAlert;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
 use crate::mail::{Line, Summary};
@@ -13,6 +13,7 @@ use crate::monitor::Monitor;
 use crate::name::ExperimentName;
 use crate::note::Note;
 use crate::time::{Time, Wall};
+use crate::withheld::Withheld;
 
 impl Monitor {
     /// Evaluates everything.
@@ -26,7 +27,7 @@ impl Monitor {
         }
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {
-            self.write_mail(events, cleared);
+            self.write_mail(events, cleared, actions);
         }
         self.log_health(actions);
     }
@@ -48,9 +49,9 @@ impl Monitor {
     /// Judges every experiment, keeps what is new in its history, and returns it. What nothing has
     /// named for long is forgotten in the same pass, so that each experiment is touched once.
     fn judge(&mut self, actions: &mut Vec<Action>) -> Vec<Line> {
-        let Self { config, now, started, experiments, book, keeping, crowd, check_due, .. } = self;
+        let Self { config, now, started, experiments, book, keeping, crowd, check_due, withheld, .. } = self;
         crowd.counted_anew();
-        let policy = config.book_override;
+        let policy = config.policy();
         // What was not named while the server was down may be named now.
         let heard = self.relay.last_snapshot().is_some() && self.jump.last_snapshot().is_some();
         let forgets_from = started.plus(if heard { config.startup } else { config.forget_after });
@@ -77,8 +78,13 @@ impl Monitor {
             }
             crowd.counts(experiment);
             for resource in &mut experiment.resources {
-                resource.decide(verdict.decided);
-                actions.extend(resource.note_hold(policy).map(Action::Note));
+                resource.decide(verdict.decided, policy);
+                actions.extend(resource.note_hold(policy.person).map(Action::Note));
+                if !book.is_empty()
+                    && let Some(change) = resource.withholds(policy)
+                {
+                    withheld.put(now.wall, change.withheld(resource.name()), actions);
+                }
                 book.enqueue(resource, policy);
             }
             true
@@ -125,10 +131,13 @@ impl Monitor {
     }
 
     /// Writes the one mail of a check with news.
-    fn write_mail(&mut self, events: Vec<Line>, cleared: Vec<(SystemAlert, Wall)>) {
-        if self.config.mail.is_none() {
-            return;
-        }
+    fn write_mail(
+        &mut self,
+        events: Vec<Line>,
+        cleared: Vec<(SystemAlert, Wall)>,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(text) = &self.config.mail else { return };
         let ill = |(_, experiment): &(&ExperimentName, &Experiment)| experiment.is_ill();
         let problems = self.experiments.iter().filter(ill);
         let summary = Summary {
@@ -142,7 +151,13 @@ impl Monitor {
                 .map(|(name, experiment)| Line::new(name, experiment, experiment.issues()))
                 .collect(),
         };
-        self.outbox.add(summary, self.now);
+        match self.config.mode {
+            Mode::Act => self.outbox.add(summary, self.now),
+            Mode::Observe => {
+                let mail = Withheld::Mail { subject: summary.subject(text), body: summary.body(text) };
+                self.withheld.put(self.now.wall, mail, actions);
+            }
+        }
     }
 
     fn log_health(&mut self, actions: &mut Vec<Action>) {

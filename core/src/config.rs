@@ -33,6 +33,9 @@ pub struct Config {
     pub reconnect_jump_every: Duration,
     /// `STATUS_BOOK_OVERRIDE`: what happens to a person's decision.
     pub book_override: BookOverride,
+    /// `STATUS_MODE`: whether anything is done about what is decided.
+    #[serde(default)]
+    pub mode: Mode,
     /// What goes into every mail; `None` if no mail is sent.
     pub mail: Option<MailText>,
 }
@@ -46,6 +49,30 @@ pub enum BookOverride {
     Respect,
     /// It is made available.
     Enforce,
+}
+
+/// Whether anything is done about what is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Book is told, and mails are sent.
+    #[default]
+    Act,
+    /// Neither: what would have been done is only told. So the server can be tried beside another.
+    Observe,
+}
+
+/// What may be done to book.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) person: BookOverride,
+    pub(crate) mode: Mode,
+}
+
+impl Config {
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { person: self.book_override, mode: self.mode }
+    }
 }
 
 /// The words that the operator puts into every mail.
@@ -74,6 +101,7 @@ impl Default for Config {
             reconnect_relay_every: DAY,
             reconnect_jump_every: DAY,
             book_override: BookOverride::Respect,
+            mode: Mode::Act,
             mail: None,
         }
     }

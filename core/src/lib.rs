@@ -28,12 +28,13 @@ mod resume;
 mod saved;
 mod take_in;
 mod time;
+mod withheld;
 
 pub use action::{Action, Mail};
 pub use alert::{Alerts, SystemAlert};
 pub use book::Book;
 pub use booking::Resource;
-pub use config::{BookOverride, Config, MailText};
+pub use config::{BookOverride, Config, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub use event::{Event, Issue};
 pub use experiment::{Experiment, Sighting, Standing, Stream, Verdict};
@@ -52,3 +53,4 @@ pub use saved::{
     StreamRecord,
 };
 pub use time::{Now, Time, Wall};
+pub use withheld::Withheld;

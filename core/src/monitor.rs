@@ -8,8 +8,8 @@ use smol_str::format_smolstr;
 use crate::action::Action;
 use crate::alert::Alerts;
 use crate::book::Book;
-use crate::booking::{Request, Resource};
-use crate::config::Config;
+use crate::booking::{Change, Request, Resource};
+use crate::config::{Config, Mode};
 use crate::crowd::Crowd;
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
@@ -19,7 +19,8 @@ use crate::link::Link;
 use crate::name::{ExperimentName, Feed, ResourceName};
 use crate::note::Note;
 use crate::outbox::Outbox;
-use crate::time::{Now, Time};
+use crate::time::{Now, Time, Wall};
+use crate::withheld::{Shelf, Withheld};
 
 /// Everything that is known, and everything that follows from it.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Monitor {
     /// What the store has; `None` if there is no store.
     pub(crate) keeping: Option<Keeping>,
     pub(crate) crowd: Crowd,
+    pub(crate) withheld: Shelf,
     pub(crate) pause: Option<Pause>,
     pub(crate) log_due: Time,
     pub(crate) calls: u64,
@@ -69,6 +71,7 @@ impl Monitor {
             outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis())),
             keeping: None,
             crowd: Crowd::default(),
+            withheld: Shelf::default(),
             pause: None,
             log_due: started.plus(config.log_every),
             calls: 0,
@@ -159,6 +162,11 @@ impl Monitor {
         self.keeping.as_ref()
     }
 
+    /// What was decided lately and not done, since this server only observes, the oldest first.
+    pub fn withheld(&self) -> impl ExactSizeIterator<Item = &(Wall, Withheld)> + DoubleEndedIterator {
+        self.withheld.iter()
+    }
+
     /// Whether nothing is judged, since the server slept and does not know what happened.
     #[must_use]
     pub fn is_paused(&self) -> bool {
@@ -210,9 +218,9 @@ impl Monitor {
         }
         while let Some(name) = book.next_due(now.time) {
             let Some(resource) = find_resource(experiments, book, &name) else { continue };
-            match resource.due(config.book_override) {
+            match resource.due(config.policy()) {
                 None => {}
-                Some((_, Some(at))) if now.time < at => book.enqueue(resource, config.book_override),
+                Some((_, Some(at))) if now.time < at => book.enqueue(resource, config.policy()),
                 Some(_) => {
                     let call = new_call();
                     begin(resource.begin(call), call, resource, book, actions);
@@ -224,10 +232,14 @@ impl Monitor {
 
     /// A mail is written down before it is sent, and what else has changed with it.
     fn pursue_mail(&mut self, actions: &mut Vec<Action>) {
-        if let Some(text) = &self.config.mail {
+        let acts = self.config.mode == Mode::Act;
+        if let Some(text) = self.config.mail.as_ref().filter(|_| acts) {
             self.outbox.prepare(self.now, text);
         }
         self.save(actions);
+        if !acts {
+            return;
+        }
         let Self { now, calls, keeping, outbox, .. } = self;
         let unwritten_too = keeping.as_ref().is_none_or(|keeping| keeping.lets_mails_through(now.time));
         let new_call = || {
@@ -242,7 +254,7 @@ impl Monitor {
         self.relay.deadline(&mut deadline);
         self.jump.deadline(&mut deadline);
         self.book.deadline(&mut deadline);
-        if self.config.mail.is_some() {
+        if self.config.mail.is_some() && self.config.mode == Mode::Act {
             self.outbox.deadline(&mut deadline);
         }
         if let Some(keeping) = &self.keeping {
@@ -274,7 +286,7 @@ pub(crate) fn begin(
     book.calls(call, name.clone());
     actions.push(match request {
         Request::Read => Action::ReadAvailability { call, resource: name },
-        Request::Set { available, reason } => {
+        Request::Set(Change { available, reason }) => {
             Action::SetAvailability { call, resource: name, available, reason }
         }
     });

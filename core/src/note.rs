@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::SystemAlert;
 use crate::event::Event;
 use crate::name::{ExperimentName, Feed, ResourceName, Topic};
+use crate::withheld::Withheld;
 
 /// Something that was decided or found out, and that an operator may want to read about.
 /// What is asked of a service is not here: the [`Action`](crate::Action) says it.
@@ -80,6 +81,8 @@ pub enum Note {
         /// The topic that no connection can have.
         topic: Topic,
     },
+    /// Something was decided and not done, since this server only observes.
+    Withheld(Withheld),
     /// A mail was given up. Its events are in the history, but some addresses were never told.
     MailGivenUp {
         /// Its subject.
@@ -130,6 +133,7 @@ impl fmt::Display for Note {
                 "{resource} requires {topic}, which is no topic of a stream, so it can never be \
                  available: correct the resource's topic_stub or streams in book's manifest"
             ),
+            Self::Withheld(withheld) => withheld.fmt(f),
             Self::MailGivenUp { subject, detail } => write!(f, "gave up mail \"{subject}\": {detail}"),
         }
     }

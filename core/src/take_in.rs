@@ -196,7 +196,7 @@ impl Monitor {
         outcome: Result<Availability, Failure>,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let (policy, time) = (self.config.book_override, self.now.time);
+        let (policy, time) = (self.config.policy(), self.now.time);
         let change = self.new_call();
         // After a sleep, and where a check is due, the verdicts are old: book may be read, but not changed.
         let paused = self.pause.is_some();
@@ -211,8 +211,13 @@ impl Monitor {
             }
         }
         if !paused {
-            actions.extend(resource.note_hold(policy).map(Action::Note));
+            actions.extend(resource.note_hold(policy.person).map(Action::Note));
         }
+        let withheld = if may_change {
+            resource.withholds(policy).map(|change| change.withheld(resource.name()))
+        } else {
+            None
+        };
         // To begin a change is to promise that it is asked for: it is not begun to be dropped.
         let request = if may_change { resource.begin_change(change, policy) } else { None };
         match request {
@@ -221,11 +226,15 @@ impl Monitor {
             None if outdated && !resource.is_stale() => {}
             None => book.enqueue(resource, policy),
         }
-        book.was_asked(resource)
+        let news = book.was_asked(resource);
+        if let Some(withheld) = withheld {
+            self.withheld.put(self.now.wall, withheld, actions);
+        }
+        news
     }
 
     fn availability_set(&mut self, call: Call, outcome: Result<(), Failure>) -> bool {
-        let (policy, time) = (self.config.book_override, self.now.time);
+        let (policy, time) = (self.config.policy(), self.now.time);
         let Some((resource, book)) = self.called(call) else { return false };
         match outcome {
             Ok(()) => resource.was_set(),

@@ -168,6 +168,7 @@ fn write_note(note: &Note) {
         | Note::SlowFeed { .. }
         | Note::Slept { .. }
         | Note::UnmatchedRequirement { .. }
+        | Note::Withheld(_)
         | Note::MailGivenUp { .. } => tracing::warn!("{note}"),
         Note::Judging | Note::Released { .. } | Note::ForgotExperiment { .. } | Note::ForgotStream { .. } => {
             tracing::info!("{note}");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use status_core::Mode;
 use status_server::cli::{Cli, Command};
 use status_server::serve::Server;
 use status_server::settings::Settings;
@@ -61,7 +62,11 @@ async fn serve(stop: CancellationToken) -> ExitCode {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    if settings.mail.is_none() {
+    if settings.core.mode == Mode::Observe {
+        tracing::warn!(
+            "only observing: STATUS_MODE is observe, so nothing is set in book and no mail is sent"
+        );
+    } else if settings.mail.is_none() {
         tracing::warn!(
             "no mail will be sent: set STATUS_EMAIL_HOST, STATUS_EMAIL_FROM and STATUS_EMAIL_TO for mail"
         );

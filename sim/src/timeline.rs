@@ -118,6 +118,7 @@ impl From<&Note> for What {
             | Note::ForgotExperiment { .. }
             | Note::ForgotStream { .. }
             | Note::UnmatchedRequirement { .. }
+            | Note::Withheld(_)
             | Note::MailGivenUp { .. } => Self::Noted { text: note.to_string() },
         }
     }

@@ -87,6 +87,7 @@ fn core(v: &Variables, found: &mut Found) -> Config {
         reconnect_relay_every: found.span(&v.reconnect_relay_every, reconnect_relay_every, SECOND),
         reconnect_jump_every: found.span(&v.reconnect_jump_every, reconnect_jump_every, SECOND),
         book_override: found.read(&v.book_override, default.book_override, parse::book_override),
+        mode: found.read(&v.mode, default.mode, parse::mode),
         mail: None,
     };
     if config.forget_after < config.last_checked {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use status_adapters::wire::duration;
-use status_core::BookOverride;
+use status_core::{BookOverride, Mode};
 use tracing::Level;
 use url::Url;
 
@@ -213,6 +213,15 @@ pub(super) fn book_override(text: &str) -> Result<BookOverride, Expected> {
         "respect" => Ok(BookOverride::Respect),
         "enforce" => Ok(BookOverride::Enforce),
         _ => Err("respect or enforce".to_owned()),
+    }
+}
+
+/// Whether anything is done about what is decided.
+pub(super) fn mode(text: &str) -> Result<Mode, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "act" => Ok(Mode::Act),
+        "observe" => Ok(Mode::Observe),
+        _ => Err("act or observe".to_owned()),
     }
 }
 

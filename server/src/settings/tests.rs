@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use status_adapters::mail::MailAuth;
-use status_core::BookOverride;
+use status_core::{BookOverride, Mode};
 
 use super::*;
 
@@ -123,6 +123,8 @@ fn a_good_value_takes_effect() {
             s.core.reconnect_jump_every.as_secs() == 36_600 * 86_400
         }),
         ("STATUS_TIMEOUT_BOOK", "250ms", |s| s.timeout_book.as_millis() == 250),
+        ("STATUS_MODE", "observe", |s| s.core.mode == Mode::Observe),
+        ("STATUS_MODE", "Act", |s| s.core.mode == Mode::Act),
         ("STATUS_BOOK_OVERRIDE", "enforce", |s| s.core.book_override == BookOverride::Enforce),
         ("STATUS_BOOK_OVERRIDE", "Respect", |s| s.core.book_override == BookOverride::Respect),
         ("STATUS_PORT_SERVE", "0", |s| s.serve_port == 0),

@@ -56,6 +56,7 @@ variables! {
     host_book host_jump host_relay
     log_file log_format log_keep log_level log_max_size
     max_experiments
+    mode
     port_profile port_serve
     profile
     query_book_every

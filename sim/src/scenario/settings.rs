@@ -73,6 +73,7 @@ impl Settings {
             reconnect_relay_every: span(words, "reconnect_relay_every", day, SECOND)?,
             reconnect_jump_every: span(words, "reconnect_jump_every", day, SECOND)?,
             book_override: book_override(words)?,
+            mode: default.mode,
             mail: Some(MailText {
                 subject: text(words, "email_subject", "lab"),
                 link: text(words, "email_link", ""),

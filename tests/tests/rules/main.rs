@@ -6,6 +6,7 @@ mod booking;
 mod feeds;
 mod known;
 mod mail;
+mod observe;
 mod restart;
 mod time;
 mod verdicts;

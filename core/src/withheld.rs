@@ -1,0 +1,77 @@
+//! What would have been done, if this server did more than observe.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Action;
+use crate::name::ResourceName;
+use crate::note::Note;
+use crate::time::Wall;
+
+/// So many things are remembered of each kind, the newest: a mail may be long.
+const KEPT: usize = 50;
+
+/// Something that was decided and not done, in `STATUS_MODE=observe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Withheld {
+    /// Book would have been told whether a resource can be booked.
+    Availability {
+        /// Which resource.
+        resource: ResourceName,
+        /// Whether it could be booked.
+        available: bool,
+        /// Why, in words for students.
+        reason: String,
+    },
+    /// A mail would have been sent.
+    Mail {
+        /// Its subject.
+        subject: String,
+        /// Its text.
+        body: String,
+    },
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Availability { resource, available: true, reason } => {
+                write!(f, "only observing: {resource} would be put back into booking: {reason}")
+            }
+            Self::Availability { resource, available: false, reason } => {
+                write!(f, "only observing: {resource} would be taken out of booking: {reason}")
+            }
+            Self::Mail { subject, body: _ } => {
+                write!(f, "only observing: mail \"{subject}\" would be sent")
+            }
+        }
+    }
+}
+
+/// The newest things that were decided and not done, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf(VecDeque<(Wall, Withheld)>);
+
+impl Shelf {
+    pub(crate) fn put(&mut self, when: Wall, withheld: Withheld, actions: &mut Vec<Action>) {
+        let same_kind = |(_, other): &(Wall, Withheld)| {
+            core::mem::discriminant(other) == core::mem::discriminant(&withheld)
+        };
+        if self.0.iter().filter(|entry| same_kind(entry)).count() >= KEPT
+            && let Some(oldest) = self.0.iter().position(same_kind)
+        {
+            self.0.remove(oldest);
+        }
+        actions.push(Action::Note(Note::Withheld(withheld.clone())));
+        self.0.push_back((when, withheld));
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &(Wall, Withheld)> + DoubleEndedIterator {
+        self.0.iter()
+    }
+}
