@@ -49,6 +49,25 @@ fn time_of_day() -> Wall {
     Wall::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Measures how long something takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins to measure.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where the clocks are read")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// How long it has taken so far.
+    #[must_use]
+    pub fn read(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use status_core::{
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::store::Model;
+use crate::store::{Model, Past};
 use crate::{Book, FeedSource, Mailer, Store};
 
 /// A clock that goes on when it is told to.
@@ -218,6 +218,7 @@ pub struct FakeStore(Mutex<Shelves>);
 #[derive(Debug, Default)]
 struct Shelves {
     model: Model,
+    watched: BTreeMap<Wall, Wall>,
     trouble: Option<Failure>,
     /// Whether something may have been missed, so that all is to be written anew.
     missed: bool,
@@ -265,10 +266,36 @@ impl Store for FakeStore {
         &self,
         experiment: Option<&ExperimentName>,
         since: Wall,
+        newest: usize,
     ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
         let shelves = locked(&self.0);
-        let found = shelves.model.history(experiment, since);
-        Ok(found.map(|(name, event)| (name.clone(), event.clone())).collect())
+        let found: Vec<_> = shelves.model.history(experiment, since).collect();
+        let newest = found.iter().skip(found.len().saturating_sub(newest));
+        Ok(newest.map(|(name, event)| ((*name).clone(), (*event).clone())).collect())
+    }
+
+    async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
+        let mut shelves = locked(&self.0);
+        if let Some(trouble) = &shelves.trouble {
+            return Err(trouble.clone());
+        }
+        let known = shelves.watched.entry(from).or_insert(until);
+        *known = until.max(*known);
+        Ok(())
+    }
+
+    async fn past(&self, since: Wall) -> Result<Past, Failure> {
+        let shelves = locked(&self.0);
+        let watched = shelves.watched.iter().filter(|(_, until)| **until >= since);
+        let mut changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>> = BTreeMap::new();
+        for (name, event) in shelves.model.history(None, Wall::default()) {
+            let changes = changes.entry(name.clone()).or_default();
+            if event.when < since {
+                changes.clear();
+            }
+            changes.push((event.when, event.healthy));
+        }
+        Ok(Past { watched: watched.map(|(from, until)| (*from, *until)).collect(), changes })
     }
 }
 

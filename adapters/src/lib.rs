@@ -32,6 +32,8 @@ use status_core::{
 };
 use tokio::sync::mpsc;
 
+use crate::store::Past;
+
 /// Book: which resources there are, and whether they can be booked.
 #[async_trait]
 pub trait Book: Send + Sync {
@@ -66,6 +68,11 @@ pub trait FeedSource: Send + Sync {
     /// Connects with a token that lives for `expires`, hands over every snapshot as it comes, and
     /// returns when the connection could not be made or has ended. To end it, drop the future.
     async fn listen(&self, expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure;
+
+    /// How many reports, and frames as a whole, made no sense so far.
+    fn bad_reports(&self) -> u64 {
+        0
+    }
 }
 
 /// The mail server.
@@ -94,7 +101,8 @@ pub trait Store: Send + Sync {
     /// [`Change::Anew`], since the file may be another one then.
     async fn save(&self, changes: Vec<Change>) -> Result<(), Failure>;
 
-    /// Reads every event from a time on, of one experiment or all, in the order in which they happened.
+    /// Reads the events from a time on, of one experiment or all, in the order in which they happened: of
+    /// too many, the `newest`.
     ///
     /// # Errors
     /// Why it can't be read.
@@ -102,5 +110,19 @@ pub trait Store: Send + Sync {
         &self,
         experiment: Option<&ExperimentName>,
         since: Wall,
+        newest: usize,
     ) -> Result<Vec<(ExperimentName, Event)>, Failure>;
+
+    /// Takes down that the server was watching from `from` to `until`: a stretch that was taken down
+    /// before, with the same beginning, only becomes longer.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure>;
+
+    /// Reads since when each experiment was how, and when anybody was watching, from a time on.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    async fn past(&self, since: Wall) -> Result<Past, Failure>;
 }

@@ -120,8 +120,8 @@ async fn the_real_store_does_what_the_fake_one_does() {
         drop(real);
         assert_eq!(open(&path).load(ALL).await, fake.load(ALL).await, "after {changes:?}");
         for name in [None, Some(ExperimentName::from("pend00"))] {
-            let expected = fake.history(name.as_ref(), wall(2)).await;
-            assert_eq!(open(&path).history(name.as_ref(), wall(2)).await, expected, "after {changes:?}");
+            let expected = fake.history(name.as_ref(), wall(2), ALL).await;
+            assert_eq!(open(&path).history(name.as_ref(), wall(2), ALL).await, expected, "after {changes:?}");
         }
     }
     let saved = open(&path).load(ALL).await.unwrap();
@@ -184,11 +184,11 @@ async fn a_second_server_is_refused_and_a_reader_is_not() {
     first.save(vec![event(1, "pend00", true)]).await.unwrap();
     let second = SqliteStore::open(&path, Arc::new(SystemClock)).err();
     assert_eq!(second, Some(Refusal::InUse(path.clone())));
-    assert_eq!(History::open(&path).unwrap().events(None, wall(0)).unwrap().len(), 1);
+    assert_eq!(History::open(&path).unwrap().events(None, wall(0), ALL).unwrap().len(), 1);
     drop(first);
     open(&path);
     // Also when the last writer has left nothing but the file.
-    assert_eq!(History::open(&path).unwrap().events(None, wall(0)).unwrap().len(), 1);
+    assert_eq!(History::open(&path).unwrap().events(None, wall(0), ALL).unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn an_older_store_is_brought_up_to_date() {
     drop(store);
     let version: i32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
 }
 
 fn damaged_in(folder: &Path) -> Vec<String> {
@@ -340,4 +340,33 @@ fn a_history_that_is_not_there_is_told_so() {
     let (folder, path) = place();
     assert!(History::open(&path).err().unwrap().detail.ends_with("there is no store yet"));
     assert!(History::open(folder.path()).is_err());
+}
+
+#[tokio::test]
+async fn the_past_is_the_same_in_a_file_and_in_memory() {
+    let (_folder, path) = place();
+    let (file, memory) = (open(&path), FakeStore::default());
+    let stores: [&dyn Store; 2] = [&file, &memory];
+    for store in stores {
+        let changes = [
+            (1, "a", true),
+            (2, "b", true),
+            (3, "a", false),
+            (20, "a", true),
+            (21, "c", false),
+            (30, "a", false),
+        ];
+        store.save(changes.map(|(at, name, healthy)| event(at, name, healthy)).into()).await.unwrap();
+        for (from, until) in [(1, 5), (18, 22), (18, 30), (18, 29)] {
+            store.watched(wall(from), wall(until)).await.unwrap();
+        }
+    }
+    let past = file.past(wall(10)).await.unwrap();
+    assert_eq!(past.watched, [(wall(18), wall(30))], "the longer one counts, and the first is over");
+    let of = |name: &str| past.changes[&ExperimentName::from(name)].clone();
+    assert_eq!(of("a"), [(wall(3), false), (wall(20), true), (wall(30), false)]);
+    assert_eq!((of("b"), of("c")), (vec![(wall(2), true)], vec![(wall(21), false)]));
+    for since in [0, 3, 4, 20, 25, 99] {
+        assert_eq!(file.past(wall(since)).await.unwrap(), memory.past(wall(since)).await.unwrap(), "{since}");
+    }
 }

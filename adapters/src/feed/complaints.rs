@@ -19,16 +19,26 @@ pub(super) struct Complaints {
     unusable: Repeated,
     /// Single reports in snapshots that are good otherwise.
     refused: Repeated,
+    /// How many reports, and frames as a whole, made no sense.
+    bad: u64,
 }
 
 impl Complaints {
     pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, junk: Repeated::default(), unusable: Repeated::default(), refused: Repeated::default() }
+        let never = Repeated::default;
+        Self { feed, junk: never(), unusable: never(), refused: never(), bad: 0 }
+    }
+
+    /// How many reports, and frames as a whole, made no sense so far.
+    pub(super) fn bad(&self) -> u64 {
+        self.bad
     }
 
     /// Complains about a frame, or notes that there is nothing to complain about any more.
     pub(super) fn look_at(&mut self, frame: &Frame, now: Time) {
         let feed = self.feed;
+        let refused = frame.snapshot.as_ref().map_or(frame.unusable.count, |snapshot| snapshot.refused.count);
+        self.bad += refused as u64 + u64::from(frame.not_json.is_some());
         if let Some(problem) = &frame.not_json {
             // Whatever it is that somebody wrote, it is the same that is wrong with it.
             let what = format!("{feed} sent a frame that is not JSON");

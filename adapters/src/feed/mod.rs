@@ -155,4 +155,8 @@ impl FeedSource for WsFeed {
             Err(failure) => failure,
         }
     }
+
+    fn bad_reports(&self) -> u64 {
+        self.complaints(|complaints, _| complaints.bad())
+    }
 }

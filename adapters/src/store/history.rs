@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use status_core::{Event, ExperimentName, Failure, FailureKind, Saved, Wall};
 
+use super::past::{self, Past};
 use super::place::{self, Found};
 use super::{failure, rows, schema};
 
@@ -43,7 +44,8 @@ impl History {
         Ok(Self { path: path.to_owned(), connection })
     }
 
-    /// Every event from a time on, of one experiment or all, in the order in which they happened.
+    /// The events from a time on, of one experiment or all, in the order in which they happened: of too
+    /// many, the `newest`.
     ///
     /// # Errors
     /// Why it can't be read.
@@ -51,9 +53,15 @@ impl History {
         &self,
         experiment: Option<&ExperimentName>,
         since: Wall,
+        newest: usize,
     ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
-        rows::history(&self.connection, experiment, since)
+        rows::history(&self.connection, experiment, since, newest)
             .map_err(|error| failure(&self.path, "read", &error))
+    }
+
+    /// Since when each experiment was how, and when anybody was watching, from a time on.
+    pub(super) fn past(&self, since: Wall) -> Result<Past, Failure> {
+        past::read(&self.connection, since).map_err(|error| failure(&self.path, "read", &error))
     }
 
     /// All that the next life of the server needs.

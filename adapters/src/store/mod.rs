@@ -5,6 +5,7 @@
 
 mod history;
 mod model;
+mod past;
 mod place;
 mod rows;
 mod schema;
@@ -12,6 +13,7 @@ mod sqlite;
 
 pub use history::History;
 pub use model::Model;
+pub use past::Past;
 pub use sqlite::{Refusal, SqliteStore};
 
 use std::path::Path;

@@ -77,6 +77,7 @@ fn prune(to: &Transaction<'_>, before: Wall, keep: usize) -> rusqlite::Result<()
                        ORDER BY id DESC LIMIT 1 OFFSET ?3)";
         run(to, sql, params![name, before, keep])?;
     }
+    run(to, "DELETE FROM watched WHERE until < ?1", [before])?;
     run(to, "DELETE FROM mails WHERE at < ?1", [before])
 }
 
@@ -125,16 +126,20 @@ fn read_record<T: DeserializeOwned>(from: &Connection, name: &str) -> rusqlite::
     Ok(found.and_then(|text| value(&text, name)))
 }
 
-/// Every event from a time on, in the order in which they happened.
+/// The newest events from a time on, in the order in which they happened.
 pub(super) fn history(
     from: &Connection,
     experiment: Option<&ExperimentName>,
     since: Wall,
+    newest: usize,
 ) -> rusqlite::Result<Vec<(ExperimentName, Event)>> {
-    let sql = "SELECT experiment, event FROM events
-               WHERE at >= ?1 AND (?2 IS NULL OR experiment = ?2) ORDER BY id";
+    let sql = "SELECT experiment, event FROM
+                   (SELECT id, experiment, event FROM events
+                    WHERE at >= ?1 AND (?2 IS NULL OR experiment = ?2) ORDER BY id DESC LIMIT ?3)
+               ORDER BY id";
     let mut rows = from.prepare(sql)?;
-    let mut rows = rows.query(params![millis(since), experiment.map(ExperimentName::as_str)])?;
+    let newest = i64::try_from(newest).unwrap_or(i64::MAX);
+    let mut rows = rows.query(params![millis(since), experiment.map(ExperimentName::as_str), newest])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let name = ExperimentName::from(row.get_ref(0)?.as_str()?);
@@ -154,6 +159,6 @@ fn value<T: DeserializeOwned>(text: &str, what: &str) -> Option<T> {
         .ok()
 }
 
-fn millis(wall: Wall) -> i64 {
+pub(super) fn millis(wall: Wall) -> i64 {
     i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)
 }

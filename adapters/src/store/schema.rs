@@ -22,6 +22,8 @@ const STEPS: &[&str] = &[
     // What was mailed, and who did not get it.
     "CREATE TABLE mails (id TEXT PRIMARY KEY, at INTEGER NOT NULL, subject TEXT NOT NULL, trouble TEXT);
     CREATE INDEX mails_by_time ON mails (at);",
+    // When the server was watching.
+    "CREATE TABLE watched (since INTEGER PRIMARY KEY, until INTEGER NOT NULL);",
 ];
 
 /// Marks a file as ours.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Saved, Wall};
 
 use super::place::{self, Found};
-use super::{History, failure, is_damage, rows, schema};
+use super::{History, Past, failure, is_damage, past, rows, schema};
 use crate::Store;
 use crate::clock::Clock;
 
@@ -19,7 +19,10 @@ use crate::clock::Clock;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The store in a file that this process alone writes to.
-pub struct SqliteStore(Arc<Mutex<Desk>>);
+pub struct SqliteStore {
+    path: PathBuf,
+    desk: Arc<Mutex<Desk>>,
+}
 
 /// Why a server must not start with this store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +83,7 @@ impl SqliteStore {
             Err(Trouble::Refused(refusal)) => return Err(refusal),
             Err(Trouble::Failed(failure)) => tracing::error!("{failure}; going on in memory"),
         }
-        Ok(Self(Arc::new(Mutex::new(desk))))
+        Ok(Self { path: path.to_owned(), desk: Arc::new(Mutex::new(desk)) })
     }
 
     /// What [`load`](Store::load) gives, at once: for the start, when there is nothing else to do.
@@ -88,19 +91,37 @@ impl SqliteStore {
     /// # Errors
     /// Why it can't be read.
     pub fn load_now(&self, events: usize) -> Result<Saved, Failure> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).load(events)
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner).load(events)
+    }
+
+    /// What [`past`](Store::past) gives, at once: for the start.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub fn past_now(&self, since: Wall) -> Result<Past, Failure> {
+        History::open(&self.path)?.past(since)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.path.clone()
     }
 
     async fn on_desk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Desk) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let desk = Arc::clone(&self.0);
-        let work = move || work(&mut desk.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-            Err(Failure { kind: FailureKind::Garbled, detail: format!("the store broke: {error}") })
-        })
+        let desk = Arc::clone(&self.desk);
+        off_desk(move || work(&mut desk.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
+}
+
+/// Runs what takes time where it holds nothing up. Reading needs no desk: so it delays no writing.
+async fn off_desk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Failure { kind: FailureKind::Garbled, detail: format!("the store broke: {error}") })
+    })
 }
 
 #[async_trait]
@@ -117,9 +138,20 @@ impl Store for SqliteStore {
         &self,
         experiment: Option<&ExperimentName>,
         since: Wall,
+        newest: usize,
     ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
         let experiment = experiment.cloned();
-        self.on_desk(move |desk| History::open(&desk.path)?.events(experiment.as_ref(), since)).await
+        let path = self.path();
+        off_desk(move || History::open(&path)?.events(experiment.as_ref(), since, newest)).await
+    }
+
+    async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
+        self.on_desk(move |desk| desk.watched(from, until)).await
+    }
+
+    async fn past(&self, since: Wall) -> Result<Past, Failure> {
+        let path = self.path();
+        off_desk(move || History::open(&path)?.past(since)).await
     }
 }
 
@@ -208,6 +240,15 @@ impl Desk {
         } else {
             Trouble::Failed(failure(&self.path, "opened", error))
         }
+    }
+
+    /// It is no reason to open the store: what was not taken down now is, with the next.
+    fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
+        let Some(open) = &self.open else {
+            let detail = format!("the store {} is not open", self.path.display());
+            return Err(Failure { kind: FailureKind::Refused, detail });
+        };
+        past::watched(&open.connection, from, until).map_err(|error| failure(&self.path, "written", &error))
     }
 
     fn load(&mut self, events: usize) -> Result<Saved, Failure> {

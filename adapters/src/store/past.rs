@@ -1,0 +1,55 @@
+//! Since when an experiment was how, and when anybody was watching: for figures over weeks.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use status_core::{ExperimentName, Wall};
+
+use super::rows::millis;
+
+/// What is known of the past.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// When the server was watching: from when to when, in order.
+    pub watched: Vec<(Wall, Wall)>,
+    /// Each experiment's changes, in order: since when it was healthy, or not. The first may be from
+    /// before the time that was asked for.
+    pub changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>>,
+}
+
+/// Takes down that the server was watching. Of two stretches that begin at once, the longer counts.
+pub(super) fn watched(to: &Connection, from: Wall, until: Wall) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO watched (since, until) VALUES (?1, ?2)
+               ON CONFLICT (since) DO UPDATE SET until = max(until, excluded.until)";
+    to.prepare_cached(sql)?.execute(params![millis(from), millis(until)]).map(drop)
+}
+
+/// Reads what happened from a time on, and how each experiment was then.
+pub(super) fn read(from: &Connection, since: Wall) -> rusqlite::Result<Past> {
+    let mut past = Past::default();
+    let mut rows = from.prepare("SELECT since, until FROM watched WHERE until >= ?1 ORDER BY since")?;
+    let mut rows = rows.query([millis(since)])?;
+    while let Some(row) = rows.next()? {
+        past.watched.push((wall(row.get(0)?), wall(row.get(1)?)));
+    }
+    let sql = "SELECT experiment, at, json_extract(event, '$.healthy') FROM events
+               WHERE at >= ?1 OR id IN (SELECT max(id) FROM events WHERE at < ?1 GROUP BY experiment)
+               ORDER BY id";
+    let mut rows = from.prepare(sql)?;
+    let mut rows = rows.query([millis(since)])?;
+    while let Some(row) = rows.next()? {
+        let name = row.get_ref(0)?.as_str()?;
+        let change = (wall(row.get(1)?), row.get::<_, Option<bool>>(2)?.unwrap_or(false));
+        match past.changes.get_mut(name) {
+            Some(changes) => changes.push(change),
+            None => {
+                past.changes.insert(name.into(), vec![change]);
+            }
+        }
+    }
+    Ok(past)
+}
+
+fn wall(millis: i64) -> Wall {
+    Wall::from_millis(u64::try_from(millis).unwrap_or(0))
+}
