@@ -8,18 +8,19 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use status_adapters::clock::Clock;
+use status_adapters::clock::{Clock, Stopwatch};
 use status_adapters::{Book, FeedSource, Mailer, Store};
 use status_core::{
     Action, Call, Change, Deadline, Failure, FailureKind, Feed, Input, Keeping, Lasting, Mail, MailFailure,
     Monitor, Now,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::write_health;
 use crate::state::state_json;
+use crate::systemd::Watchdog;
 
 /// The services, real or fake.
 #[derive(Clone)]
@@ -40,18 +41,34 @@ pub struct Services {
 
 /// The core, which the driver feeds and the API reads. It is locked only to compute.
 #[derive(Clone)]
-pub struct Shared(Arc<Mutex<Monitor>>);
+pub struct Shared {
+    monitor: Arc<Mutex<Monitor>>,
+    /// How many inputs were taken in.
+    version: watch::Sender<u64>,
+}
 
 impl Shared {
     /// Wraps a monitor.
     #[must_use]
     pub fn new(monitor: Monitor) -> Self {
-        Self(Arc::new(Mutex::new(monitor)))
+        Self { monitor: Arc::new(Mutex::new(monitor)), version: watch::Sender::new(0) }
     }
 
     /// The monitor, for as long as the guard lives: not across an `await`.
     pub fn monitor(&self) -> MutexGuard<'_, Monitor> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what was taken in: while it stays the same, so does everything that is known.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        *self.version.borrow()
+    }
+
+    /// Tells when that changes.
+    #[must_use]
+    pub fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
     }
 }
 
@@ -68,6 +85,26 @@ pub trait Watcher: Send {
     fn input(&mut self, now: Now, input: &Input);
     /// The core asks for this.
     fn action(&mut self, now: Now, action: &Action);
+    /// The core is done with the input, and it took so long.
+    fn handled(&mut self, _took: Duration) {}
+}
+
+/// Two who watch.
+impl<A: Watcher, B: Watcher> Watcher for (A, B) {
+    fn input(&mut self, now: Now, input: &Input) {
+        self.0.input(now, input);
+        self.1.input(now, input);
+    }
+
+    fn action(&mut self, now: Now, action: &Action) {
+        self.0.action(now, action);
+        self.1.action(now, action);
+    }
+
+    fn handled(&mut self, took: Duration) {
+        self.0.handled(took);
+        self.1.handled(took);
+    }
 }
 
 /// Drives the core until `stop`.
@@ -76,28 +113,37 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
     let clock = Arc::clone(&services.clock);
     let mut hands = Hands { services, sender, feeds: BTreeMap::new() };
     let mut input = Input::Wake;
-    loop {
+    let mut watchdog = Watchdog::of_systemd();
+    'driving: loop {
         let now = clock.now();
         watcher.input(now, &input);
-        let (actions, deadline, state) = {
+        let (actions, deadline, state, took) = {
             let mut monitor = shared.monitor();
+            let stopwatch = Stopwatch::start();
             let actions = monitor.handle(now, input);
+            let took = stopwatch.read();
             let state = actions.contains(&Action::LogHealth).then(|| state_json(&monitor));
-            (actions, monitor.deadline(), state)
+            (actions, monitor.deadline(), state, took)
         };
+        shared.version.send_modify(|version| *version += 1);
         // The log may be slow: it is written without the lock.
         actions.iter().for_each(|action| watcher.action(now, action));
+        watcher.handled(took);
         if let Some(state) = state {
             write_health(state);
         }
         for action in actions {
             hands.perform(action);
         }
-        input = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            Some(input) = inputs.recv() => input,
-            () = tokio::time::sleep(clock.wait_for(time_left(clock.now(), deadline))) => Input::Wake,
+        input = loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break 'driving,
+                // Only who still comes by here is alive.
+                () = watchdog.due() => watchdog.feed(),
+                Some(input) = inputs.recv() => break input,
+                () = tokio::time::sleep(clock.wait_for(time_left(clock.now(), deadline))) => break Input::Wake,
+            }
         };
     }
     hands.let_go();

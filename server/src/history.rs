@@ -24,7 +24,7 @@ pub fn print(args: &HistoryArgs) -> Result<(), String> {
     let history = History::open(&path).map_err(|failure| failure.detail)?;
     let since = args.since.map_or(Wall::default(), |since| SystemClock.now().wall.minus(since));
     let name = args.experiment.as_deref().map(ExperimentName::from);
-    let events = history.events(name.as_ref(), since).map_err(|failure| failure.detail)?;
+    let events = history.events(name.as_ref(), since, usize::MAX).map_err(|failure| failure.detail)?;
     if let Some(name) = name.filter(|_| events.is_empty()) {
         // Not a failure: but who mistyped a name is to see why nothing is printed.
         let _ = writeln!(io::stderr(), "status: no events of {name} in {}", path.display());

@@ -10,13 +10,13 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio_util::sync::CancellationToken;
 
-use crate::listener;
+use crate::listener::{self, Limits};
 
 /// Shows the figures as text at `http://127.0.0.1:port/`, to this machine alone, until `stop`.
 /// If the port is taken, that is logged, and they are shown nowhere.
 pub async fn serve(port: u16, stop: CancellationToken) {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-        Ok(listener) => listener::serve(listener, router(), stop).await,
+        Ok(listener) => listener::serve(Limits::of_this_process(), listener, router(), stop).await,
         Err(error) => tracing::warn!(
             "no figures at port {port}: {error}; choose another STATUS_PORT_PROFILE, or set STATUS_PROFILE=false"
         ),
@@ -62,21 +62,21 @@ fn line(out: &mut String, name: &str, value: Option<impl fmt::Display>) -> fmt::
 
 /// What Linux tells about this process. Other systems tell nothing here.
 #[derive(Debug, Default)]
-struct Process {
+pub(crate) struct Process {
     /// `/proc/self/status`: a name and a value a line.
     status: String,
     /// `/proc/self/stat`: figures in a row.
     stat: String,
     /// `/proc/uptime`: how many seconds the machine has been running.
     uptime: String,
-    open_files: Option<usize>,
+    pub(crate) open_files: Option<usize>,
 }
 
 impl Process {
     /// Linux counts times in hundredths of a second here, on every machine.
     const TICKS_PER_SECOND: f64 = 100.0;
 
-    fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let text = |path| fs::read_to_string(path).unwrap_or_default();
         Self {
             status: text("/proc/self/status"),
@@ -100,12 +100,19 @@ impl Process {
         Some(figure / Self::TICKS_PER_SECOND)
     }
 
-    fn processor_seconds(&self) -> Option<f64> {
+    pub(crate) fn processor_seconds(&self) -> Option<f64> {
         let (user, system) = (self.stat(14)?, self.stat(15)?);
         Some(user + system)
     }
 
-    fn seconds(&self) -> Option<f64> {
+    /// How much memory it holds, in bytes.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let kilobytes = self.status("VmRSS")?.strip_suffix(" kB")?;
+        kilobytes.trim().parse::<u64>().ok()?.checked_mul(1024)
+    }
+
+    /// How long it has been running.
+    pub(crate) fn seconds(&self) -> Option<f64> {
         let machine: f64 = self.uptime.split(' ').next()?.parse().ok()?;
         Some((machine - self.stat(22)?).max(0.0))
     }

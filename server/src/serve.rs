@@ -1,6 +1,7 @@
 //! The server put together: services, core, driver and API.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +9,21 @@ use status_adapters::book::HttpBook;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::feed::WsFeed;
 use status_adapters::mail::SmtpMailer;
-use status_adapters::store::{SqliteStore, new_life};
+use status_adapters::store::{Past, SqliteStore, new_life};
 use status_adapters::{FeedSource, Mailer};
 use status_core::{Feed, Monitor, Saved};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::live::{self, Live};
+use crate::api::{App, Parts, router};
 use crate::driver::{self, Services, Shared};
 use crate::journal::Journal;
+use crate::listener::Limits;
+use crate::metrics::Metrics;
 use crate::settings::{Settings, StoreSettings};
-use crate::{api, listener, profile};
+use crate::uptime::{self, Uptime};
+use crate::{listener, profile, systemd};
 
 /// How long the driver may take to stop.
 const PATIENCE: Duration = Duration::from_millis(4200);
@@ -27,6 +33,8 @@ pub struct Server {
     listener: TcpListener,
     shared: Shared,
     services: Services,
+    uptime: Uptime,
+    store_path: Option<PathBuf>,
     profile: Option<u16>,
 }
 
@@ -50,8 +58,18 @@ impl Server {
     /// What is wrong, and what to do about it.
     pub fn on(listener: TcpListener, settings: &Settings) -> Result<Self, String> {
         let mut services = services(settings)?;
-        let monitor = resume(settings, &mut services)?;
-        Ok(Self { listener, shared: Shared::new(monitor), services, profile: settings.profile })
+        let (monitor, uptime) = resume(settings, &mut services)?;
+        Ok(Self {
+            listener,
+            uptime,
+            shared: Shared::new(monitor),
+            services,
+            store_path: match &settings.store {
+                StoreSettings::File(path) => Some(path.clone()),
+                StoreSettings::Memory | StoreSettings::Nowhere => None,
+            },
+            profile: settings.profile,
+        })
     }
 
     /// Where the API is.
@@ -78,10 +96,26 @@ impl Server {
         if let Some(port) = self.profile {
             tokio::spawn(profile::serve(port, stop.clone()));
         }
-        let app = api::router(self.shared.clone());
-        let answering = tokio::spawn(listener::serve(self.listener, app, stop.clone()));
-        let mut driving =
-            tokio::spawn(driver::run(self.shared, self.services, Journal::default(), stop.clone()));
+        let limits = Limits::of_this_process();
+        let live = Live::new(limits.streams(), stop.clone());
+        let Services { relay, jump, store, clock, .. } = self.services.clone();
+        let metrics = Metrics::new(relay, jump);
+        let app = App::new(Parts {
+            shared: self.shared.clone(),
+            clock,
+            metrics: metrics.clone(),
+            uptime: self.uptime.clone(),
+            live: live.clone(),
+            store: store.clone(),
+            store_path: self.store_path,
+            life: new_life(),
+        });
+        tokio::spawn(live::tell(app.clone()));
+        let keeping = tokio::spawn(self.uptime.clone().keep(store, stop.clone()));
+        let answering = tokio::spawn(listener::serve(limits, self.listener, router(app), stop.clone()));
+        let watchers = ((Journal::default(), metrics), (self.uptime, live));
+        let mut driving = tokio::spawn(driver::run(self.shared, self.services, watchers, stop.clone()));
+        systemd::ready("watching");
         let broken = tokio::select! {
             // At the stop the driver ends, too, and may be the first to be noticed.
             biased;
@@ -89,8 +123,10 @@ impl Server {
             ended = &mut driving => Some(ended),
         };
         stop.cancel();
+        systemd::stopping();
         // It is bounded in itself, and what it answers now matters to nobody.
         let _ = answering.await;
+        let _ = tokio::time::timeout(PATIENCE, keeping).await;
         match broken {
             None => {
                 let _ = tokio::time::timeout(PATIENCE, driving).await;
@@ -125,16 +161,18 @@ pub(crate) fn services(settings: &Settings) -> Result<Services, String> {
 }
 
 /// Opens the store, and goes on where the last life of the server ended.
-fn resume(settings: &Settings, services: &mut Services) -> Result<Monitor, String> {
+fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
     let core = settings.core.clone();
+    let now = services.clock.now();
+    let afresh = |core| (Monitor::new(core, now), Uptime::resumed(Past::default(), now.wall));
     let path = match &settings.store {
         StoreSettings::File(path) => path,
-        StoreSettings::Memory => return Ok(Monitor::new(core, services.clock.now())),
+        StoreSettings::Memory => return Ok(afresh(core)),
         StoreSettings::Nowhere => {
             tracing::warn!(
                 "nothing is kept across a restart: set STATUS_STORE to a file, or to :memory: if that is meant"
             );
-            return Ok(Monitor::new(core, services.clock.now()));
+            return Ok(afresh(core));
         }
     };
     let store =
@@ -154,8 +192,13 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<Monitor, Strin
         let trouble = letter.trouble.as_deref().unwrap_or("the server ended");
         tracing::warn!(id = %letter.id, "a mail from before the start is not delivered yet: {trouble}");
     }
+    let mut past = store.past_now(now.wall.minus(uptime::REMEMBERED)).unwrap_or_else(|failure| {
+        tracing::error!("{failure}; starting without figures of the past");
+        Past::default()
+    });
+    past.changes.retain(|name, _| saved.experiments.contains_key(name));
     services.store = Some(Arc::new(store));
-    Ok(Monitor::resume(core, &new_life(), saved, services.clock.now()))
+    Ok((Monitor::resume(core, &new_life(), saved, now), Uptime::resumed(past, now.wall)))
 }
 
 /// Listens on every address, of both kinds where the machine has both.

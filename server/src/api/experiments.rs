@@ -6,17 +6,19 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::Response;
 use futures_util::stream;
 use serde::{Serialize, Serializer};
 use status_adapters::wire::duration;
-use status_core::{Connection, Event, Experiment, ExperimentName, Now, Sighting, Traffic, Wall};
+use status_core::{Connection, Experiment, ExperimentName, Now, Sighting, Traffic, Wall};
 use utoipa::ToSchema;
 
+use super::etag::{self, Tag};
 use super::pieces::Pieces;
 use super::{Problem, no_such_path};
 use crate::driver::Shared;
+use crate::view::event::EventView;
 
 /// All experiments, sorted by name.
 #[utoipa::path(
@@ -24,12 +26,16 @@ use crate::driver::Shared;
     path = "/api/v1/experiments",
     responses(
         (status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
     )
 )]
-pub(super) async fn list(State(shared): State<Shared>) -> Response {
+pub(super) async fn list(State(shared): State<Shared>, tag: Tag, headers: HeaderMap) -> Response {
+    if let Some(answer) = tag.unchanged(&headers) {
+        return answer;
+    }
     let body = Body::from_stream(stream::iter(Pieces::of(shared)));
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    tag.on(([(header::CONTENT_TYPE, "application/json")], body))
 }
 
 /// One experiment's newest changes in health, oldest first.
@@ -39,6 +45,7 @@ pub(super) async fn list(State(shared): State<Shared>) -> Response {
     params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
     responses(
         (status = 200, description = "Its newest changes in health, oldest first", body = [EventView]),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 404, description = "No experiment of that name is known", body = Problem),
         (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
     )
@@ -47,6 +54,7 @@ pub(super) async fn events(
     State(shared): State<Shared>,
     name: Result<Path<String>, PathRejection>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Response {
     // Every name is text, so what is none, as `%FF`, names nobody.
     let Ok(Path(topic_name)) = name else { return no_such_path(uri).await };
@@ -58,7 +66,7 @@ pub(super) async fn events(
         serde_json::to_vec(&History(experiment))
     };
     match body {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Ok(body) => etag::json(&headers, body),
         Err(error) => {
             Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
         }
@@ -227,34 +235,6 @@ struct History<'a>(&'a Experiment);
 impl Serialize for History<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.events().map(EventView::new))
-    }
-}
-
-/// A change in an experiment's health.
-#[derive(Serialize, ToSchema)]
-pub(super) struct EventView<'a> {
-    /// Whether it was healthy from then on.
-    healthy: bool,
-    /// What was wrong, in order; empty when healthy.
-    issues: Vec<String>,
-    /// Whether jump had its connection.
-    jump_ok: bool,
-    /// Whether each stream that was known then worked, by topic.
-    stream_ok: BTreeMap<&'a str, bool>,
-    /// When the check found it.
-    #[schema(format = DateTime)]
-    when: String,
-}
-
-impl<'a> EventView<'a> {
-    fn new(event: &'a Event) -> Self {
-        Self {
-            healthy: event.healthy,
-            issues: event.issues.iter().map(ToString::to_string).collect(),
-            jump_ok: event.jump_ok,
-            stream_ok: event.streams().map(|(topic, ok)| (topic.as_str(), ok)).collect(),
-            when: event.when.to_string(),
-        }
     }
 }
 

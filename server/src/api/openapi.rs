@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{Problem, experiments, ready};
+use super::{Problem, badge, detail, events, experiments, live, metrics, ready, system};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,7 +12,19 @@ use super::{Problem, experiments, ready};
         description = "Which experiments of a remote laboratory work, and which can be booked.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    paths(experiments::list, experiments::events, document, ready::alive, ready::ready)
+    paths(
+        experiments::list,
+        experiments::events,
+        detail::show,
+        events::all,
+        live::listen,
+        system::show,
+        badge::show,
+        document,
+        metrics::show,
+        ready::alive,
+        ready::ready
+    )
 )]
 struct Document;
 

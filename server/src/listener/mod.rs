@@ -14,6 +14,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::repeated::Repeated;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +26,7 @@ use stall::Impatient;
 
 /// How far a client may go.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+pub struct Limits {
     /// How many connections there are at once. Further ones wait until one ends.
     connections: usize,
     /// How long a connection may be idle, and how long a request's head may take to arrive: hyper
@@ -38,9 +39,7 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    // A process may have 1024 files open as a rule. Idle clients must leave enough of them for feeds,
-    // book, mail and the log.
-    connections: 256,
+    connections: MOST_CONNECTIONS,
     // Proxies keep idle connections for a minute or so; who closes one first must be the proxy, or
     // it sends a request into a connection that is just being closed. A shorter limit for half-sent
     // heads would keep nobody out, since whoever sends nothing at all may stay as long.
@@ -48,6 +47,29 @@ const LIMITS: Limits = Limits {
     stall: Duration::from_secs(20),
     drain: Duration::from_secs(2),
 };
+
+/// More clients at once than this are no lab's: the rest waits for its turn.
+const MOST_CONNECTIONS: usize = 4096;
+
+impl Limits {
+    /// Idle clients must leave enough files for feeds, book, mail, the store and the log: so they get a
+    /// quarter of what this process may have open.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        Self::with_files(usize::try_from(files).unwrap_or(usize::MAX))
+    }
+
+    fn with_files(files: usize) -> Self {
+        Self { connections: (files / 4).clamp(16, MOST_CONNECTIONS), ..LIMITS }
+    }
+
+    /// How many of them may be streams, which stay open for hours: others must be answered, too.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.connections / 2
+    }
+}
 
 /// How many bytes a request's head may have, and more or less how many are held for a connection.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -58,11 +80,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers with `app` until `stop`, and then for at most two seconds more. HTTP/1 only: HTTP/2 is
 /// a matter for the proxy in front.
-pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
-    serve_within(LIMITS, listener, app, stop).await;
-}
-
-async fn serve_within(limits: Limits, listener: TcpListener, app: Router, stop: CancellationToken) {
+pub async fn serve(limits: Limits, listener: TcpListener, app: Router, stop: CancellationToken) {
     let connections = TaskTracker::new();
     let free = Arc::new(Semaphore::new(limits.connections));
     let mut failing = Repeated::default();
@@ -176,7 +194,7 @@ mod tests {
             .route("/", get(|| async { "hello" }))
             .route("/large", get(|| async { vec![b'x'; 50_000_000] }))
             .route("/never", get(std::future::pending::<&str>));
-        let task = tokio::spawn(serve_within(limits, listener, app, stop.clone()));
+        let task = tokio::spawn(serve(limits, listener, app, stop.clone()));
         Server { address, stop, task }
     }
 
@@ -275,7 +293,9 @@ mod tests {
 
     #[test]
     fn limits_suit_proxies_and_the_usual_number_of_files() {
-        const { assert!(LIMITS.connections <= 1024 / 4) };
+        assert_eq!(Limits::with_files(1024).connections, 256);
+        assert_eq!(Limits::with_files(usize::MAX).connections, MOST_CONNECTIONS);
+        assert!(Limits::with_files(20_000).streams() > 1_000);
         assert!(LIMITS.head > Duration::from_secs(60), "as long as proxies keep idle connections");
     }
 

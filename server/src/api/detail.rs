@@ -1,0 +1,72 @@
+//! One experiment, and why it is as it is.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use status_core::{ExperimentName, Wall};
+
+use super::etag::Tag;
+use super::{App, Problem, events, no_such_path};
+use crate::uptime::{DAYS, Day, REMEMBERED};
+use crate::view::experiment::DetailView;
+use crate::view::uptime::UptimeView;
+
+/// So many changes are looked at, the newest: one in two minutes for a month.
+const MOST_CHANGES: usize = 20_000;
+
+/// One experiment: each fact with its age, each verdict, what book says and what it should say.
+#[utoipa::path(
+    get,
+    path = "/api/v1/experiments/{topic_name}",
+    params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
+    responses(
+        (status = 200, description = "What is known of it, and what follows", body = DetailView),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 404, description = "No experiment of that name is known", body = Problem),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
+)]
+pub(super) async fn show(
+    State(app): State<App>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    tag: Tag,
+    headers: HeaderMap,
+) -> Response {
+    // Every name is text, so what is none, as `%FF`, names nobody.
+    let Ok(Path(name)) = name else { return no_such_path(uri).await };
+    if app.shared().monitor().experiment(&name).is_none() {
+        return no_such_experiment(&name);
+    }
+    if let Some(answer) = tag.unchanged(&headers) {
+        return answer;
+    }
+    match view(&app, &name).await {
+        Some(view) => tag.on(Json(view)),
+        None => no_such_experiment(&name),
+    }
+}
+
+pub(super) fn no_such_experiment(name: &str) -> Response {
+    Problem::answer(StatusCode::NOT_FOUND, format!("experiment {name} was not found"))
+}
+
+/// An experiment as it is now; `None` if it is not known.
+pub(crate) async fn view(app: &App, name: &str) -> Option<DetailView> {
+    let name = ExperimentName::from(name);
+    let now = app.now();
+    // An event from before the time that is shown says how the experiment was when it began.
+    let begin = now.wall.minus(REMEMBERED);
+    let changes: Vec<(Wall, bool)> = events::of(app, Some(&name), begin, MOST_CHANGES)
+        .await
+        .iter()
+        .map(|(_, event)| (event.when, event.healthy))
+        .collect();
+    let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
+    let uptime = UptimeView::of(&changes, &app.uptime().watched(now.wall), days, now.wall);
+    let monitor = app.shared().monitor();
+    let known = monitor.experiment(name.as_str())?;
+    Some(DetailView::of(&monitor, &name, known, now, Some(uptime)))
+}

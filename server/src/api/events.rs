@@ -1,0 +1,126 @@
+//! Changes in health, of all experiments.
+
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use status_adapters::wire::duration;
+use status_core::{Event, ExperimentName, Wall};
+
+use super::{App, Problem, etag};
+use crate::view::event::NamedEventView;
+
+/// How many events are told if nobody says how many.
+const USUAL: usize = 100;
+/// How many are told at most.
+const MOST: usize = 10_000;
+
+/// Which events are wanted.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    since: Option<String>,
+    limit: Option<String>,
+}
+
+/// The newest changes in health of all experiments, oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    params(
+        ("since" = Option<String>, Query, description = "Only from then on: a time as in `when`, or how long ago, such as 12h or 7d"),
+        ("limit" = Option<u32>, Query, description = "At most so many, the newest: from 1 to 10000, 100 by default")
+    ),
+    responses(
+        (status = 200, description = "The newest changes in health of all experiments, oldest first", body = [NamedEventView]),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 400, description = "since or limit makes no sense", body = Problem),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
+)]
+pub(super) async fn all(
+    State(app): State<App>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let now = app.now().wall;
+    let read = wanted.map_err(|error| error.body_text()).and_then(|Query(wanted)| wanted.read(now));
+    let (since, limit) = match read {
+        Ok(read) => read,
+        Err(problem) => return Problem::answer(StatusCode::BAD_REQUEST, problem),
+    };
+    let events = of(&app, None, since, limit).await;
+    let views: Vec<NamedEventView<'_>> =
+        events.iter().map(|(name, event)| NamedEventView::new(name, event)).collect();
+    match serde_json::to_vec(&views) {
+        Ok(body) => etag::json(&headers, body),
+        Err(error) => {
+            Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
+        }
+    }
+}
+
+impl Wanted {
+    fn read(self, now: Wall) -> Result<(Wall, usize), String> {
+        let since = self.since.map_or(Ok(Wall::default()), |text| since(&text, now))?;
+        let limit = match self.limit {
+            None => USUAL,
+            Some(text) => {
+                text.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
+                    format!("limit is {text:?}: a whole number from 1 to {MOST} was expected")
+                })?
+            }
+        };
+        Ok((since, limit))
+    }
+}
+
+/// A time, or how long ago it was.
+fn since(text: &str, now: Wall) -> Result<Wall, String> {
+    // A plus that was not encoded is a blank.
+    let stamp: Option<jiff::Timestamp> = text.replace(' ', "+").parse().ok();
+    let time = stamp.map(|stamp| Wall::from_millis(u64::try_from(stamp.as_millisecond()).unwrap_or(0)));
+    let ago = || duration::parse_setting(text).ok().map(|ago: Duration| now.minus(ago));
+    time.or_else(ago).ok_or_else(|| {
+        format!("since is {text:?}: a time such as 2026-11-24T00:28:13.792Z was expected, or a span such as 12h or 7d")
+    })
+}
+
+/// The newest `limit` events from a time on, of one experiment or all, oldest first: what the store has,
+/// and what is known.
+pub(crate) async fn of(
+    app: &App,
+    experiment: Option<&ExperimentName>,
+    since: Wall,
+    limit: usize,
+) -> Vec<(ExperimentName, Event)> {
+    let mut events = match app.store() {
+        // Why it cannot be read, the log says; what is known is told all the same.
+        Some(store) => store.history(experiment, since, limit).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    // The store may have missed something, or not have it yet.
+    events.extend(known(app, experiment, since));
+    let order =
+        |(name, event): &(ExperimentName, Event)| (event.when, name.clone(), event.healthy, event.jump_ok);
+    events.sort_by_cached_key(order);
+    events.dedup_by_key(|entry| order(entry));
+    let surplus = events.len().saturating_sub(limit);
+    events.drain(..surplus);
+    events
+}
+
+/// Likewise, as far as it is in memory. Of one experiment, the last event before is told, too.
+fn known(app: &App, experiment: Option<&ExperimentName>, since: Wall) -> Vec<(ExperimentName, Event)> {
+    let monitor = app.shared().monitor();
+    let mut events = Vec::new();
+    let is_wanted = |name: &ExperimentName| experiment.is_none_or(|wanted| wanted == name);
+    for (name, known) in monitor.experiments().filter(|(name, _)| is_wanted(name)) {
+        let newer = known.events().rev().take_while(|event| event.when >= since).count();
+        let told = newer + usize::from(experiment.is_some());
+        events.extend(known.events().rev().take(told).map(|event| (name.clone(), event.clone())));
+    }
+    events
+}

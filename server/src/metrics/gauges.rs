@@ -1,0 +1,165 @@
+//! How things stand when somebody asks.
+
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use status_core::{Feed, Monitor, Now, SystemAlert};
+
+use super::Label;
+use crate::journal::alert_name;
+use crate::profile::Process;
+
+/// What is looked at.
+pub struct Scene<'a> {
+    /// What is known.
+    pub monitor: &'a Monitor,
+    /// The present instant.
+    pub now: Now,
+    /// Where the store is; `None` if there is none.
+    pub store: Option<&'a Path>,
+    /// How many clients follow the stream of changes.
+    pub stream_clients: usize,
+}
+
+type Figures = Family<Label, Gauge<f64, AtomicU64>>;
+
+pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
+    let version: Figures = Family::default();
+    version.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
+    to.register("status_build_info", "The version of this program; always 1", version);
+    to.register("status_experiments", "Experiments by their health", experiments(scene.monitor));
+    to.register("status_resources", "What people book, by what it should be", resources(scene.monitor));
+    feeds(to, scene);
+    outbox(to, scene);
+    let alerts: Figures = Family::default();
+    for alert in ALERTS {
+        let stands = scene.monitor.alerts().iter().any(|(standing, ..)| standing == alert);
+        alerts.get_or_create(&[("alert", alert_name(alert))]).set(f64::from(u8::from(stands)));
+    }
+    to.register("status_system_alert", "Whether something is wrong with a service itself", alerts);
+    one(
+        to,
+        "status_stream_clients",
+        "Clients that follow the stream of changes",
+        count(scene.stream_clients),
+    );
+    if let Some(bytes) = scene.store.and_then(store_size) {
+        one(to, "status_store_size_bytes", "Size of the store, with its log", whole(bytes));
+    }
+    process(to, scene.now);
+}
+
+const ALERTS: [SystemAlert; 6] = [
+    SystemAlert::Silent(Feed::Relay),
+    SystemAlert::Silent(Feed::Jump),
+    SystemAlert::BookUnreachable,
+    SystemAlert::ManifestEmpty,
+    SystemAlert::StoreBroken,
+    SystemAlert::TooManyNames,
+];
+
+fn experiments(monitor: &Monitor) -> Figures {
+    let (mut healthy, mut unhealthy, mut undecided) = (0, 0, 0);
+    for (_, experiment) in monitor.experiments() {
+        *match experiment.verdict() {
+            verdict if !verdict.decided => &mut undecided,
+            verdict if verdict.healthy => &mut healthy,
+            _ => &mut unhealthy,
+        } += 1;
+    }
+    by_state([("healthy", healthy), ("unhealthy", unhealthy), ("undecided", undecided)])
+}
+
+fn resources(monitor: &Monitor) -> Figures {
+    let (mut available, mut unavailable, mut held, mut undecided) = (0, 0, 0, 0);
+    for resource in monitor.experiments().flat_map(|(_, experiment)| experiment.resources()) {
+        *match (resource.held(), resource.wanted()) {
+            (Some(_), _) => &mut held,
+            (None, None) => &mut undecided,
+            (None, Some(true)) => &mut available,
+            (None, Some(false)) => &mut unavailable,
+        } += 1;
+    }
+    by_state([
+        ("available", available),
+        ("unavailable", unavailable),
+        ("held", held),
+        ("undecided", undecided),
+    ])
+}
+
+fn by_state<const N: usize>(counts: [(&'static str, usize); N]) -> Figures {
+    let figures: Figures = Family::default();
+    for (state, number) in counts {
+        figures.get_or_create(&[("state", state)]).set(count(number));
+    }
+    figures
+}
+
+fn feeds(to: &mut Registry, scene: &Scene<'_>) {
+    let ages: Figures = Family::default();
+    let snapshots: Family<Label, Counter> = Family::default();
+    for feed in Feed::BOTH {
+        let (link, label) = (scene.monitor.link(feed), [("feed", feed.as_str())]);
+        snapshots.get_or_create(&label).inc_by(link.snapshots());
+        if let Some((time, _)) = link.last_snapshot() {
+            ages.get_or_create(&label).set(scene.now.time.since(time).as_secs_f64());
+        }
+    }
+    to.register("status_feed_age_seconds", "Age of the newest snapshot", ages);
+    to.register("status_feed_snapshots", "Snapshots that have come", snapshots);
+}
+
+fn outbox(to: &mut Registry, scene: &Scene<'_>) {
+    let outbox = scene.monitor.outbox();
+    one(to, "status_outbox_mails", "Mails that the mail server does not have yet", count(outbox.len()));
+    let age = outbox.oldest().map_or(0.0, |(since, _)| scene.now.wall.since(since).as_secs_f64());
+    one(to, "status_outbox_oldest_age_seconds", "Since when the oldest of them waits; 0 if none does", age);
+}
+
+/// The file and its log, which may be the larger one.
+fn store_size(path: &Path) -> Option<u64> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let file = std::fs::metadata(path).ok()?.len();
+    Some(file + std::fs::metadata(log).map_or(0, |log| log.len()))
+}
+
+/// What Prometheus's own libraries tell of a process, under their names.
+fn process(to: &mut Registry, now: Now) {
+    let process = Process::read();
+    if let Some(bytes) = process.resident_bytes() {
+        one(to, "process_resident_memory_bytes", "Memory that this process holds", whole(bytes));
+    }
+    if let Some(files) = process.open_files {
+        one(to, "process_open_fds", "Files and connections that are open", count(files));
+    }
+    if let Some(seconds) = process.seconds() {
+        let started = whole(now.wall.as_millis()) / 1_000.0 - seconds;
+        one(to, "process_start_time_seconds", "When it was started, in seconds since 1970", started);
+    }
+    if let Some(seconds) = process.processor_seconds() {
+        let counter: Counter<f64, AtomicU64> = Counter::default();
+        counter.inc_by(seconds);
+        to.register("process_cpu_seconds", "Processor time that it has taken", counter);
+    }
+}
+
+fn one(to: &mut Registry, name: &str, help: &str, value: f64) {
+    let gauge: Gauge<f64, AtomicU64> = Gauge::default();
+    gauge.set(value);
+    to.register(name, help, gauge);
+}
+
+fn count(number: usize) -> f64 {
+    whole(number as u64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures have no other type, and 2^53 is enough")]
+fn whole(number: u64) -> f64 {
+    number as f64
+}

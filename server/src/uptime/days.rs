@@ -1,0 +1,102 @@
+//! How each of the last days went, in little room.
+
+use status_core::Wall;
+
+use super::known::Span;
+
+/// How many days are remembered, today included.
+pub const DAYS: usize = 30;
+/// A day of UTC, in milliseconds.
+const DAY: u64 = 24 * 3600 * 1000;
+
+/// How a day went, in milliseconds. What is neither is unknown, or yet to come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// For how long it was healthy.
+    pub healthy: u32,
+    /// For how long it was not.
+    pub unhealthy: u32,
+}
+
+/// The last days, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Days {
+    /// The number of the last one, counted from 1970.
+    last: u64,
+    cells: [Day; DAYS],
+}
+
+impl Days {
+    /// Adds a stretch, which may go over midnight. What is too old is left out.
+    pub(super) fn add(&mut self, span: Span, healthy: bool) {
+        let (mut from, to) = (span.from.as_millis(), span.to.as_millis());
+        from = from.max((to / DAY).saturating_sub(DAYS as u64) * DAY);
+        while from < to {
+            let day = from / DAY;
+            let end = to.min((day + 1) * DAY);
+            self.go_on_to(day);
+            if let Some(cell) = self.cell(day) {
+                let part = if healthy { &mut cell.healthy } else { &mut cell.unhealthy };
+                *part = part.saturating_add(u32::try_from(end - from).unwrap_or(u32::MAX));
+            }
+            from = end;
+        }
+    }
+
+    /// The days as they are seen at `now`.
+    pub(super) fn until(mut self, now: Wall) -> [Day; DAYS] {
+        self.go_on_to(now.as_millis() / DAY);
+        self.cells
+    }
+
+    /// Makes `day` the last one, if it is later.
+    fn go_on_to(&mut self, day: u64) {
+        let by = usize::try_from(day.saturating_sub(self.last)).map_or(DAYS, |by| by.min(DAYS));
+        self.cells.rotate_left(by);
+        self.cells[DAYS - by..].fill(Day::default());
+        self.last = self.last.max(day);
+    }
+
+    fn cell(&mut self, day: u64) -> Option<&mut Day> {
+        let back = usize::try_from(self.last - day.min(self.last)).ok()?;
+        self.cells.get_mut((DAYS - 1).checked_sub(back)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 3600 * 1000;
+
+    fn span(from: u64, to: u64) -> Span {
+        Span { from: Wall::from_millis(from), to: Wall::from_millis(to) }
+    }
+
+    fn day(healthy: u64, unhealthy: u64) -> Day {
+        Day { healthy: u32::try_from(healthy).unwrap(), unhealthy: u32::try_from(unhealthy).unwrap() }
+    }
+
+    #[test]
+    fn a_stretch_is_shared_out_at_midnight() {
+        let mut days = Days::default();
+        days.add(span(100 * DAY + 22 * HOUR, 102 * DAY + HOUR), true);
+        days.add(span(102 * DAY + HOUR, 102 * DAY + 3 * HOUR), false);
+        let seen = days.clone().until(Wall::from_millis(102 * DAY + 3 * HOUR));
+        assert_eq!(seen[DAYS - 3..], [day(2 * HOUR, 0), day(DAY, 0), day(HOUR, 2 * HOUR)]);
+        assert_eq!(seen[..DAYS - 3], [Day::default(); DAYS - 3]);
+        let later = days.until(Wall::from_millis(104 * DAY));
+        assert_eq!(later[DAYS - 5..DAYS - 2], seen[DAYS - 3..]);
+        assert_eq!(later[DAYS - 2..], [Day::default(); 2]);
+    }
+
+    #[test]
+    fn what_is_too_old_is_left_out() {
+        let mut days = Days::default();
+        days.add(span(10 * DAY, 200 * DAY), true);
+        days.add(span(50 * DAY, 51 * DAY), false);
+        let seen = days.clone().until(Wall::from_millis(200 * DAY - 1));
+        assert_eq!(seen, [day(DAY, 0); DAYS]);
+        assert_eq!(days.until(Wall::from_millis(1_000 * DAY)), [Day::default(); DAYS]);
+    }
+}

@@ -1,0 +1,310 @@
+//! How the lab as a whole and the services stand.
+
+use serde::Serialize;
+use status_core::{Feed, Keeping, Link, Mode, Monitor, Now, SystemAlert, Withheld};
+use utoipa::ToSchema;
+
+use super::{seconds, trouble};
+use crate::journal::alert_name;
+
+/// The lab as a whole, and the services.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SystemView {
+    /// The version of this program.
+    pub version: &'static str,
+    /// Changes whenever anything that is known has changed.
+    pub state: String,
+    /// When this was told.
+    #[schema(format = DateTime)]
+    pub time: String,
+    /// `act`, or `observe`: then nothing is set in book and no mail is sent.
+    pub mode: &'static str,
+    /// Whether both feeds have sent a snapshot and book has answered.
+    pub ready: bool,
+    /// Whether verdicts are made: not just after the machine was suspended.
+    pub judging: bool,
+    /// Experiments by their health, and resources by what they should be.
+    pub counts: Counts,
+    /// The video and data streams.
+    pub relay: FeedView,
+    /// The maintainers' connections.
+    pub jump: FeedView,
+    /// The bookings.
+    pub book: BookView,
+    /// The mails.
+    pub mail: MailView,
+    /// What a restart must not lose.
+    pub store: StoreView,
+    /// What is wrong with the services themselves.
+    pub alerts: Vec<AlertView>,
+    /// What was decided lately and not done, in `STATUS_MODE=observe`, the newest first.
+    pub withheld: Vec<WithheldView>,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Counts {
+    /// All experiments.
+    pub experiments: usize,
+    /// Of these: jump and every stream work.
+    pub healthy: usize,
+    /// Something does not.
+    pub unhealthy: usize,
+    /// Startup is not over.
+    pub undecided: usize,
+    /// All resources that can be booked, or could.
+    pub resources: usize,
+    /// Of these: everything that they require works, and nobody took them out.
+    pub available: usize,
+    /// Something that they require does not.
+    pub unavailable: usize,
+    /// They work, and a person took them out.
+    pub held: usize,
+}
+
+/// How a feed stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FeedView {
+    /// `ok`, `silent` (no snapshot for `STATUS_HEALTH_LAST_CHECKED`), or `waiting` (none yet, at the start).
+    pub state: &'static str,
+    /// When the newest snapshot came.
+    #[schema(format = DateTime)]
+    pub last_snapshot: Option<String>,
+    /// How long ago that was.
+    pub age_seconds: Option<f64>,
+    /// How many have come.
+    pub snapshots: u64,
+    /// How far apart they come, if that is too far for `STATUS_HEALTH_LAST_CHECKED`, so that verdicts flap.
+    pub too_slow_seconds: Option<f64>,
+    /// What went wrong since; the log has the details.
+    pub trouble: Option<&'static str>,
+}
+
+/// How book stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BookView {
+    /// `ok`, `trouble` (it cannot be asked), `empty` (it has no manifest), or `waiting` (it was not asked yet).
+    pub state: &'static str,
+    /// When it last gave its manifest.
+    #[schema(format = DateTime)]
+    pub manifest_at: Option<String>,
+    /// How long ago that was.
+    pub age_seconds: Option<f64>,
+    /// What went wrong since; the log has the details.
+    pub trouble: Option<&'static str>,
+}
+
+/// How the mails stand.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MailView {
+    /// `ok`, `waiting` (the mail server did not take some yet), `off` (none are sent).
+    pub state: &'static str,
+    /// How many the mail server does not have yet.
+    pub undelivered: usize,
+    /// Since when the oldest of them waits.
+    #[schema(format = DateTime)]
+    pub oldest: Option<String>,
+    /// How many of the newest were given up, for somebody or all, since the start.
+    pub given_up: usize,
+}
+
+/// How the store stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StoreView {
+    /// `ok`, `trouble` (it cannot be written; the log says why), or `off` (nothing is kept).
+    pub state: &'static str,
+}
+
+/// Something that is wrong with a service.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AlertView {
+    /// Its name for programs, such as `relay_silent`.
+    pub alert: &'static str,
+    /// What is wrong.
+    pub text: String,
+    /// What to do.
+    pub advice: &'static str,
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub since: String,
+}
+
+/// Something that was decided and not done.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WithheldView {
+    /// When.
+    #[schema(format = DateTime)]
+    pub when: String,
+    /// `availability` or `mail`.
+    pub kind: &'static str,
+    /// In a sentence.
+    pub text: String,
+    /// A mail's text, from the events on.
+    pub mail: Option<String>,
+}
+
+impl SystemView {
+    /// The system as it is shown at `now`.
+    #[must_use]
+    pub fn of(monitor: &Monitor, now: Now, state: String) -> Self {
+        let alerts = monitor.alerts().iter().map(|(alert, _, since)| AlertView {
+            alert: alert_name(alert),
+            text: alert.to_string(),
+            advice: advice(alert),
+            since: since.to_string(),
+        });
+        let heard = Feed::BOTH.iter().all(|feed| monitor.link(*feed).last_snapshot().is_some());
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            state,
+            time: now.wall.to_string(),
+            mode: match monitor.config().mode {
+                Mode::Act => "act",
+                Mode::Observe => "observe",
+            },
+            ready: heard && monitor.book().manifest_at().is_some(),
+            judging: !monitor.is_paused(),
+            counts: Counts::of(monitor),
+            relay: FeedView::of(monitor, monitor.link(Feed::Relay), now),
+            jump: FeedView::of(monitor, monitor.link(Feed::Jump), now),
+            book: BookView::of(monitor, now),
+            mail: MailView::of(monitor),
+            store: StoreView::of(monitor),
+            alerts: alerts.collect(),
+            withheld: monitor
+                .withheld()
+                .rev()
+                .map(|(when, what)| WithheldView::of(&when.to_string(), what))
+                .collect(),
+        }
+    }
+}
+
+/// What to do about an alert.
+fn advice(alert: SystemAlert) -> &'static str {
+    match alert {
+        SystemAlert::Silent(Feed::Relay) => {
+            "see whether relay runs, and what the log of this server says of it"
+        }
+        SystemAlert::Silent(Feed::Jump) => {
+            "see whether jump runs, and what the log of this server says of it"
+        }
+        SystemAlert::BookUnreachable => "see whether book runs, and what the log of this server says of it",
+        SystemAlert::ManifestEmpty => "upload book's manifest again; until then nothing is set in book",
+        SystemAlert::StoreBroken => "make room on the disk; the log of this server says what is wrong",
+        SystemAlert::TooManyNames => {
+            "find out who makes names up, or raise STATUS_MAX_EXPERIMENTS; the log has the names"
+        }
+    }
+}
+
+impl Counts {
+    fn of(monitor: &Monitor) -> Self {
+        let mut counts = Self::default();
+        for (_, experiment) in monitor.experiments() {
+            let verdict = experiment.verdict();
+            counts.experiments += 1;
+            *match (verdict.decided, verdict.healthy) {
+                (false, _) => &mut counts.undecided,
+                (true, true) => &mut counts.healthy,
+                (true, false) => &mut counts.unhealthy,
+            } += 1;
+            for resource in experiment.resources() {
+                counts.resources += 1;
+                match (resource.held(), resource.wanted()) {
+                    (Some(_), _) => counts.held += 1,
+                    (None, Some(true)) => counts.available += 1,
+                    (None, Some(false)) => counts.unavailable += 1,
+                    (None, None) => {}
+                }
+            }
+        }
+        counts
+    }
+}
+
+impl FeedView {
+    fn of(monitor: &Monitor, link: &Link, now: Now) -> Self {
+        let age = link.last_snapshot().map(|(time, _)| now.time.since(time));
+        let alert = SystemAlert::Silent(link.feed());
+        let state = match age {
+            Some(age) if age <= monitor.config().last_checked => "ok",
+            None if monitor.alerts().iter().all(|(standing, ..)| standing != alert) => "waiting",
+            Some(_) | None => "silent",
+        };
+        Self {
+            state,
+            last_snapshot: link.last_snapshot().map(|(_, wall)| wall.to_string()),
+            age_seconds: age.map(seconds),
+            snapshots: link.snapshots(),
+            too_slow_seconds: link.slow().map(seconds),
+            trouble: link.trouble().map(|failure| trouble(failure.kind)),
+        }
+    }
+}
+
+impl BookView {
+    fn of(monitor: &Monitor, now: Now) -> Self {
+        let book = monitor.book();
+        let stands = |alert| monitor.alerts().iter().any(|(standing, ..)| standing == alert);
+        let state = if stands(SystemAlert::BookUnreachable) {
+            "trouble"
+        } else if book.is_empty() {
+            "empty"
+        } else if book.manifest_at().is_some() {
+            "ok"
+        } else {
+            "waiting"
+        };
+        Self {
+            state,
+            manifest_at: book.manifest_at().map(|at| at.to_string()),
+            age_seconds: book.manifest_at().map(|at| seconds(now.wall.since(at))),
+            trouble: book.trouble().map(|failure| trouble(failure.kind)),
+        }
+    }
+}
+
+impl MailView {
+    fn of(monitor: &Monitor) -> Self {
+        let outbox = monitor.outbox();
+        let acts = monitor.config().mode == Mode::Act;
+        let state = match monitor.config().mail {
+            Some(_) if acts && outbox.waiting().any(|(_, _, tries, _)| tries > 0) => "waiting",
+            Some(_) if acts => "ok",
+            Some(_) | None => "off",
+        };
+        Self {
+            state,
+            undelivered: outbox.len(),
+            oldest: outbox.oldest().map(|(since, _)| since.to_string()),
+            given_up: outbox.given_up().count(),
+        }
+    }
+}
+
+impl StoreView {
+    fn of(monitor: &Monitor) -> Self {
+        let state = match monitor.keeping() {
+            None => "off",
+            Some(keeping) if Keeping::trouble(keeping).is_some() => "trouble",
+            Some(_) => "ok",
+        };
+        Self { state }
+    }
+}
+
+impl WithheldView {
+    fn of(when: &str, what: &Withheld) -> Self {
+        let (kind, mail) = match what {
+            Withheld::Availability { .. } => ("availability", None),
+            // What stands before the events may say what services answered.
+            Withheld::Mail { subject: _, body } => {
+                ("mail", body.find("New health events").map(|at| body[at..].to_owned()))
+            }
+        };
+        let text = what.to_string();
+        let text = text.strip_prefix("only observing: ").unwrap_or(&text).to_owned();
+        Self { when: when.to_owned(), kind, text, mail }
+    }
+}

@@ -1,0 +1,132 @@
+//! How the last days went.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use status_core::Wall;
+use utoipa::ToSchema;
+
+use super::seconds;
+use crate::uptime::{DAYS, Day, Span, known, tally};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How well an experiment did: time is weighed, and what nobody knows is not counted.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct UptimeView {
+    /// The last 24 hours.
+    pub last_24h: WindowView,
+    /// The last 7 days.
+    pub last_7d: WindowView,
+    /// The last 30 days.
+    pub last_30d: WindowView,
+    /// The last 30 days of UTC one by one, the oldest first.
+    pub days: Vec<DayView>,
+    /// When it was not healthy within the last 30 days, the newest first.
+    pub outages: Vec<OutageView>,
+}
+
+/// How a stretch of time went.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct WindowView {
+    /// The healthy part of what is known, from 0 to 1; null if nothing is.
+    pub healthy_share: Option<f64>,
+    /// For how long it was healthy.
+    pub healthy_seconds: f64,
+    /// For how long it was not.
+    pub unhealthy_seconds: f64,
+    /// For how long nobody knows: the server did not run, or did not know the experiment.
+    pub unknown_seconds: f64,
+}
+
+/// How a day went.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DayView {
+    /// Which day of UTC.
+    #[schema(format = Date)]
+    pub date: String,
+    /// For how long it was healthy.
+    pub healthy_seconds: f64,
+    /// For how long it was not.
+    pub unhealthy_seconds: f64,
+}
+
+/// A time in which it was not healthy, as far as somebody was watching.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OutageView {
+    /// Since when it was known.
+    #[schema(format = DateTime)]
+    pub from: String,
+    /// Until when; null while it lasts.
+    #[schema(format = DateTime)]
+    pub to: Option<String>,
+    /// How long.
+    pub seconds: f64,
+}
+
+impl UptimeView {
+    /// What follows from an experiment's changes, in order.
+    #[must_use]
+    pub fn of(changes: &[(Wall, bool)], watched: &[Span], days: [Day; DAYS], now: Wall) -> Self {
+        let window = |length| WindowView::of(changes, watched, Span { from: now.minus(length), to: now });
+        Self {
+            last_24h: window(24 * HOUR),
+            last_7d: window(7 * 24 * HOUR),
+            last_30d: window(30 * 24 * HOUR),
+            days: days.iter().zip((0..DAYS).rev()).map(|(day, back)| DayView::of(*day, back, now)).collect(),
+            outages: outages(changes, watched, now),
+        }
+    }
+}
+
+impl WindowView {
+    fn of(changes: &[(Wall, bool)], watched: &[Span], window: Span) -> Self {
+        let tally = tally(changes, watched, window);
+        Self {
+            healthy_share: tally.share(),
+            healthy_seconds: seconds(tally.healthy),
+            unhealthy_seconds: seconds(tally.unhealthy),
+            unknown_seconds: seconds(window.length().saturating_sub(tally.known())),
+        }
+    }
+}
+
+impl DayView {
+    fn of(day: Day, back: usize, now: Wall) -> Self {
+        let part = |millis: u32| seconds(Duration::from_millis(u64::from(millis)));
+        Self {
+            date: date(back, now),
+            healthy_seconds: part(day.healthy),
+            unhealthy_seconds: part(day.unhealthy),
+        }
+    }
+}
+
+/// The day of UTC so many days ago.
+#[must_use]
+pub fn date(days_ago: usize, now: Wall) -> String {
+    let ago = u32::try_from(days_ago).unwrap_or(u32::MAX);
+    let mut text = now.minus(24 * HOUR * ago).to_string();
+    text.truncate("2026-11-25".len());
+    text
+}
+
+/// Stretches in which it was not healthy. Where nobody watched for a while, one may go on or another
+/// begin: it is told as two.
+fn outages(changes: &[(Wall, bool)], watched: &[Span], now: Wall) -> Vec<OutageView> {
+    let begin = now.minus(30 * 24 * HOUR);
+    let mut outages: Vec<Span> = Vec::new();
+    for (span, _) in known(changes, watched, now).filter(|(span, healthy)| !healthy && span.to > begin) {
+        match outages.last_mut() {
+            // Another issue, such as jump's, is no other outage.
+            Some(last) if last.to == span.from => last.to = span.to,
+            Some(_) | None => outages.push(span),
+        }
+    }
+    let view = |span: &Span| OutageView {
+        from: span.from.to_string(),
+        to: (span.to < now).then(|| span.to.to_string()),
+        seconds: seconds(span.length()),
+    };
+    outages.iter().rev().map(view).collect()
+}
