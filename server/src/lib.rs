@@ -9,6 +9,7 @@ pub mod journal;
 pub mod listener;
 pub mod log;
 pub mod metrics;
+mod page;
 pub mod profile;
 pub mod rehearsal;
 pub mod serve;

@@ -24,6 +24,8 @@ use utoipa::ToSchema;
 
 pub use app::{App, Parts};
 
+use crate::page;
+
 /// Every route, over the state that the driver keeps.
 pub fn router(app: App) -> Router {
     let open_to_all =
@@ -38,6 +40,7 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(openapi::document));
     Router::new()
         .nest("/api/v1", api)
+        .merge(page::routes())
         .route("/healthz", get(ready::alive))
         .route("/readyz", get(ready::ready))
         .route("/metrics", get(metrics::show))

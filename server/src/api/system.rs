@@ -28,7 +28,6 @@ pub(super) async fn show(State(app): State<App>, tag: Tag, headers: HeaderMap) -
 
 /// The system as it is now.
 pub(crate) fn view(app: &App) -> SystemView {
-    // Read before the monitor: what is newer then is told again, and nothing is missed.
-    let state = app.state();
-    SystemView::of(&app.shared().monitor(), app.now(), state)
+    let monitor = app.shared().monitor();
+    SystemView::of(&monitor, app.now())
 }

@@ -1,7 +1,9 @@
 //! How the lab as a whole and the services stand.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::Serialize;
-use status_core::{Feed, Keeping, Link, Mode, Monitor, Now, SystemAlert, Withheld};
+use status_core::{Feed, Keeping, Link, Mode, Monitor, Now, SystemAlert, Verdict, Withheld};
 use utoipa::ToSchema;
 
 use super::{seconds, trouble};
@@ -12,8 +14,8 @@ use crate::journal::alert_name;
 pub struct SystemView {
     /// The version of this program.
     pub version: &'static str,
-    /// Changes whenever anything that is known has changed.
-    pub state: String,
+    /// Changes whenever something is other than it was, but for times and ages.
+    pub revision: String,
     /// When this was told.
     #[schema(format = DateTime)]
     pub time: String,
@@ -146,7 +148,7 @@ pub struct WithheldView {
 impl SystemView {
     /// The system as it is shown at `now`.
     #[must_use]
-    pub fn of(monitor: &Monitor, now: Now, state: String) -> Self {
+    pub fn of(monitor: &Monitor, now: Now) -> Self {
         let alerts = monitor.alerts().iter().map(|(alert, _, since)| AlertView {
             alert: alert_name(alert),
             text: alert.to_string(),
@@ -156,7 +158,7 @@ impl SystemView {
         let heard = Feed::BOTH.iter().all(|feed| monitor.link(*feed).last_snapshot().is_some());
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            state,
+            revision: revision(monitor),
             time: now.wall.to_string(),
             mode: match monitor.config().mode {
                 Mode::Act => "act",
@@ -178,6 +180,45 @@ impl SystemView {
                 .collect(),
         }
     }
+}
+
+impl SystemView {
+    /// Both feeds, with their names.
+    #[must_use]
+    pub fn feeds(&self) -> [(&'static str, &FeedView); 2] {
+        [("relay", &self.relay), ("jump", &self.jump)]
+    }
+}
+
+/// A text that is the same as long as nothing but times has changed.
+fn revision(monitor: &Monitor) -> String {
+    let mut hash = DefaultHasher::new();
+    for (name, known) in monitor.experiments() {
+        let Verdict { decided, healthy, jump_ok, available } = known.verdict();
+        (name, decided, healthy, jump_ok, available).hash(&mut hash);
+        known.events().next_back().map(|event| event.when.as_millis()).hash(&mut hash);
+        for stream in known.streams() {
+            (stream.topic(), stream.is_required(), stream.standing() as u8).hash(&mut hash);
+        }
+        for resource in known.resources() {
+            let said = resource.said().map(|said| (said.available, said.reason.as_str()));
+            (resource.name(), resource.wanted(), said, resource.held()).hash(&mut hash);
+        }
+    }
+    for feed in Feed::BOTH {
+        let link = monitor.link(feed);
+        (link.trouble().is_some(), link.slow().is_some(), link.last_snapshot().is_some()).hash(&mut hash);
+    }
+    for (alert, _, since) in monitor.alerts().iter() {
+        (alert_name(alert), since.as_millis()).hash(&mut hash);
+    }
+    let book = monitor.book();
+    (book.is_empty(), book.trouble().is_some(), book.manifest_at().is_some()).hash(&mut hash);
+    let outbox = monitor.outbox();
+    let tried = outbox.waiting().any(|(_, _, tries, _)| tries > 0);
+    (tried, outbox.given_up().count(), monitor.withheld().len(), monitor.is_paused()).hash(&mut hash);
+    monitor.withheld().next_back().map(|(when, _)| when.as_millis()).hash(&mut hash);
+    format!("{:016x}", hash.finish())
 }
 
 /// What to do about an alert.

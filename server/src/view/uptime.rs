@@ -49,6 +49,8 @@ pub struct DayView {
     pub healthy_seconds: f64,
     /// For how long it was not.
     pub unhealthy_seconds: f64,
+    /// For how long nobody knows; what is yet to come of today is not among it.
+    pub unknown_seconds: f64,
 }
 
 /// A time in which it was not healthy, as far as somebody was watching.
@@ -93,11 +95,15 @@ impl WindowView {
 
 impl DayView {
     fn of(day: Day, back: usize, now: Wall) -> Self {
-        let part = |millis: u32| seconds(Duration::from_millis(u64::from(millis)));
+        let span = |millis: u32| Duration::from_millis(u64::from(millis));
+        let (healthy, unhealthy) = (span(day.healthy), span(day.unhealthy));
+        let today = Duration::from_millis(now.as_millis() % (24 * 3600 * 1000));
+        let whole = if back == 0 { today } else { 24 * HOUR };
         Self {
             date: date(back, now),
-            healthy_seconds: part(day.healthy),
-            unhealthy_seconds: part(day.unhealthy),
+            healthy_seconds: seconds(healthy),
+            unhealthy_seconds: seconds(unhealthy),
+            unknown_seconds: seconds(whole.saturating_sub(healthy + unhealthy)),
         }
     }
 }

@@ -1,0 +1,131 @@
+// Fetches the page again when the server says that something has changed, and counts ages on.
+// Everything that is shown is rendered by the server: there is one place that knows how.
+'use strict';
+(() => {
+  const SILENCE = 15000; // the server speaks every 5 s, whatever happens
+  const PAUSE = 1000; // not more often than this is the page fetched
+  const connection = document.getElementById('connection');
+  const form = document.getElementById('filter');
+  document.documentElement.classList.add('script');
+  let ahead = 0; // by how much the server's clock is ahead of this one
+  let heard = Date.now();
+  let fetching = false;
+  let wanted = false;
+  let timer = 0;
+
+  function span(seconds) {
+    const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
+    let first = units.findIndex(([, size]) => seconds >= size);
+    if (first < 0) first = units.length - 1;
+    const [unit, size] = units[first];
+    const whole = `${Math.floor(seconds / size)} ${unit}`;
+    const next = units[first + 1];
+    if (!next || next[1] === 1 || seconds % size < next[1]) return whole;
+    return `${whole} ${Math.floor((seconds % size) / next[1])} ${next[0]}`;
+  }
+
+  function tick() {
+    const now = Date.now() + ahead;
+    for (const time of document.querySelectorAll('time')) {
+      const text = span(Math.max(0, Math.floor((now - Date.parse(time.dateTime)) / 1000)));
+      if (time.textContent !== text) time.textContent = text;
+    }
+    const silent = Date.now() - heard > SILENCE;
+    say(silent ? `✕ Not connected since ${clock(heard + ahead)}: what you see may be old` : '✓ live', silent);
+  }
+
+  function clock(millis) {
+    return `${new Date(millis).toISOString().slice(11, 19)} UTC`;
+  }
+
+  function say(text, lost) {
+    if (connection.textContent !== text) connection.textContent = text;
+    connection.classList.toggle('lost', lost);
+  }
+
+  function told(message) {
+    heard = Date.now();
+    const system = JSON.parse(message.data);
+    ahead = Date.parse(system.time) - Date.now();
+    age('relay-age', system.relay.last_snapshot);
+    age('jump-age', system.jump.last_snapshot);
+    age('book-age', system.book.manifest_at);
+    if (system.revision !== document.body.dataset.revision) refresh();
+  }
+
+  function age(id, at) {
+    const time = document.getElementById(id);
+    if (time && at) time.dateTime = at;
+  }
+
+  function refresh() {
+    wanted = true;
+    if (!fetching && !timer) timer = setTimeout(fetchPage, document.hidden ? 5 * PAUSE : PAUSE / 4);
+  }
+
+  async function fetchPage() {
+    timer = 0;
+    wanted = false;
+    fetching = true;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      if (page.body.dataset.revision) show(page);
+    } catch {
+      // The server is gone, which the stream finds out, too.
+    }
+    fetching = false;
+    if (wanted) timer = setTimeout(fetchPage, PAUSE);
+  }
+
+  // Takes over what has changed, and leaves alone what somebody uses.
+  function show(page) {
+    document.title = page.title;
+    document.body.dataset.revision = page.body.dataset.revision;
+    const open = new Set([...document.querySelectorAll('details[open]')].map((one) => one.id));
+    const focus = document.activeElement;
+    const place = focus && focus.closest('#live, #main') && focus.getAttribute('href');
+    for (const id of ['live', 'main']) {
+      const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
+      if (old && fresh && old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.childNodes);
+    }
+    for (const one of document.querySelectorAll('details')) one.open = open.has(one.id);
+    if (place) {
+      const again = [...document.querySelectorAll('#live a, #main a')].find((a) => a.getAttribute('href') === place);
+      if (again) again.focus({ preventScroll: true });
+    }
+    tick();
+  }
+
+  function search() {
+    const query = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (value) query.set(name, value);
+    history.replaceState(null, '', `?${query}`);
+    refresh();
+  }
+
+  function listen() {
+    const stream = new EventSource('api/v1/stream');
+    stream.addEventListener('system', told);
+    // A browser gives up where the server refuses, as it does when too many listen.
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 10000 + Math.random() * 10000);
+    };
+  }
+
+  if (form) {
+    form.addEventListener('input', search);
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      search();
+    });
+    document.addEventListener('keydown', (event) => {
+      if (event.key !== '/' || event.target.matches('input, select, textarea')) return;
+      event.preventDefault();
+      form.elements.q.focus();
+    });
+  }
+  listen();
+  tick();
+  setInterval(tick, 1000);
+})();

@@ -1,0 +1,100 @@
+//! The last 30 days as a bar, in as few characters as it takes: 500 of them are on one page.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use crate::uptime::{DAYS, Day};
+
+/// How a day is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nobody knows.
+    Unknown,
+    /// Healthy, but for a minute perhaps.
+    Healthy,
+    /// Not healthy for a while.
+    Partly,
+    /// Not healthy for most of what is known.
+    Mostly,
+}
+
+impl Look {
+    pub(super) fn of(healthy: Duration, unhealthy: Duration) -> Self {
+        if healthy + unhealthy < Duration::from_secs(1) {
+            Self::Unknown
+        } else if unhealthy <= Duration::from_secs(60) && unhealthy < healthy {
+            Self::Healthy
+        } else if unhealthy < healthy {
+            Self::Partly
+        } else {
+            Self::Mostly
+        }
+    }
+
+    /// The name of its style.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Unknown => "k",
+            Self::Healthy => "h",
+            Self::Partly => "p",
+            Self::Mostly => "m",
+        }
+    }
+}
+
+/// A bar of days. Days that look alike are one piece.
+pub(super) struct Bar(pub(super) Option<[Day; DAYS]>);
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(days) = &self.0 else { return Ok(()) };
+        let millis = |part: u32| Duration::from_millis(u64::from(part));
+        let looks = days.map(|day| Look::of(millis(day.healthy), millis(day.unhealthy)));
+        write!(f, "<b role=img aria-label=\"{}\">", told(days))?;
+        for piece in looks.chunk_by(|one, other| one == other) {
+            f.write_str("<i class=")?;
+            match piece.len() {
+                1 => f.write_str(piece[0].class())?,
+                many => write!(f, "\"{} w{many}\"", piece[0].class())?,
+            }
+            f.write_str("></i>")?;
+        }
+        f.write_str("</b>")
+    }
+}
+
+/// What the bar shows, for who does not see it.
+fn told(days: &[Day; DAYS]) -> String {
+    let sum = |part: fn(&Day) -> u32| days.iter().map(|day| u64::from(part(day))).sum::<u64>();
+    let (healthy, unhealthy) = (sum(|day| day.healthy), sum(|day| day.unhealthy));
+    let known = Duration::from_millis(healthy + unhealthy);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = match healthy.saturating_mul(1000).checked_div(healthy + unhealthy) {
+        None => write!(text, "nothing known"),
+        Some(1000) => write!(text, "100% of {}", super::words::span(known)),
+        Some(share) => write!(text, "{}.{}% of {}", share / 10, share % 10, super::words::span(known)),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_that_look_alike_are_one_piece() {
+        const HOUR: u32 = 3_600_000;
+        let mut days = [Day { healthy: 24 * HOUR, unhealthy: 0 }; DAYS];
+        days[..20].fill(Day::default());
+        days[28] = Day { healthy: 20 * HOUR, unhealthy: 4 * HOUR };
+        days[29] = Day { healthy: 0, unhealthy: HOUR };
+        let bar = Bar(Some(days)).to_string();
+        assert_eq!(
+            bar,
+            "<b role=img aria-label=\"97.5% of 8 d 9 h\"><i class=\"k w20\"></i><i class=\"h w8\"></i>\
+             <i class=p></i><i class=m></i></b>"
+        );
+        assert_eq!(Bar(None).to_string(), "");
+    }
+}

@@ -1,0 +1,113 @@
+//! The page of one experiment.
+
+use std::time::Duration;
+
+use askama::Template;
+
+use super::bar::Look;
+use super::filters;
+use super::words::{percent, span};
+use crate::api::{self, App};
+use crate::view::experiment::DetailView;
+use crate::view::system::SystemView;
+use crate::view::uptime::{DayView, OutageView, WindowView};
+
+#[derive(Template)]
+#[template(path = "detail.html")]
+struct Detail<'a> {
+    system: &'a SystemView,
+    view: &'a DetailView,
+    windows: Vec<(&'static str, WindowView)>,
+    days: &'a [DayView],
+    outages: &'a [OutageView],
+    history: Vec<Entry>,
+}
+
+/// One entry of the history.
+struct Entry {
+    when: String,
+    healthy: bool,
+    jump_ok: bool,
+    issues: String,
+    lasted: String,
+}
+
+#[derive(Template)]
+#[template(path = "unknown.html")]
+struct Unknown<'a> {
+    system: &'a SystemView,
+    name: &'a str,
+}
+
+pub(super) fn render(app: &App, view: &DetailView) -> askama::Result<String> {
+    let system = api::system::view(app);
+    let windows = view.uptime.as_ref().map(|uptime| {
+        vec![("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)]
+    });
+    let page = Detail {
+        system: &system,
+        view,
+        windows: windows.unwrap_or_default(),
+        days: view.uptime.as_ref().map_or(&[], |uptime| &uptime.days),
+        outages: view.uptime.as_ref().map_or(&[], |uptime| &uptime.outages),
+        history: history(app, &view.topic_name),
+    };
+    page.render()
+}
+
+pub(super) fn render_unknown(app: &App, name: &str) -> askama::Result<String> {
+    Unknown { system: &api::system::view(app), name }.render()
+}
+
+/// The changes in health that are in memory, the newest first, each with how long it was so.
+fn history(app: &App, name: &str) -> Vec<Entry> {
+    let now = app.now().wall;
+    let monitor = app.shared().monitor();
+    let Some(known) = monitor.experiment(name) else { return Vec::new() };
+    let mut until = now;
+    let entry = |event: &status_core::Event| {
+        let entry = Entry {
+            when: event.when.to_string(),
+            healthy: event.healthy,
+            jump_ok: event.jump_ok,
+            issues: event.issues.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            lasted: span(until.since(event.when)),
+        };
+        until = event.when;
+        entry
+    };
+    known.events().rev().map(entry).collect()
+}
+
+impl WindowView {
+    fn percent(&self) -> String {
+        percent(self.healthy_share)
+    }
+
+    fn told(&self) -> String {
+        let mut text = span(seconds(self.unhealthy_seconds)) + " unhealthy";
+        if self.unknown_seconds >= 60.0 {
+            text = format!("{text}, {} unknown", span(seconds(self.unknown_seconds)));
+        }
+        text
+    }
+}
+
+impl DayView {
+    fn class(&self) -> &'static str {
+        Look::of(seconds(self.healthy_seconds), seconds(self.unhealthy_seconds)).class()
+    }
+
+    fn told(&self) -> String {
+        if self.healthy_seconds + self.unhealthy_seconds < 1.0 {
+            return format!("{}: unknown", self.date);
+        }
+        let known = self.healthy_seconds + self.unhealthy_seconds;
+        format!("{}: {} healthy", self.date, percent(Some(self.healthy_seconds / known)))
+    }
+}
+
+/// Seconds that came from a span.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
