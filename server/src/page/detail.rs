@@ -27,7 +27,6 @@ struct Detail<'a> {
 struct Entry {
     when: String,
     healthy: bool,
-    jump_ok: bool,
     issues: String,
     lasted: String,
 }
@@ -69,7 +68,6 @@ fn history(app: &App, name: &str) -> Vec<Entry> {
         let entry = Entry {
             when: event.when.to_string(),
             healthy: event.healthy,
-            jump_ok: event.jump_ok,
             issues: event.issues.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             lasted: span(until.since(event.when)),
         };

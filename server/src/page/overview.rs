@@ -126,7 +126,7 @@ fn streams(known: &Experiment) -> String {
             Standing::Missing => words.push(format!("{name} missing")),
         }
     }
-    if words.is_empty() { format!("{} ok", known.streams().len()) } else { words.join(", ") }
+    if words.is_empty() { format!("{} streams ok", known.streams().len()) } else { words.join(", ") }
 }
 
 /// Whether it can be booked, and who has decided that.
