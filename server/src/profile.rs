@@ -112,7 +112,7 @@ impl Process {
     }
 
     /// How long it has been running.
-    pub(crate) fn seconds(&self) -> Option<f64> {
+    fn seconds(&self) -> Option<f64> {
         let machine: f64 = self.uptime.split(' ').next()?.parse().ok()?;
         Some((machine - self.stat(22)?).max(0.0))
     }

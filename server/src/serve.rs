@@ -102,6 +102,7 @@ impl Server {
         let metrics = Metrics::new(relay, jump);
         let app = App::new(Parts {
             shared: self.shared.clone(),
+            started: clock.now().wall,
             clock,
             metrics: metrics.clone(),
             uptime: self.uptime.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use status_adapters::Store;
 use status_adapters::clock::Clock;
-use status_core::Now;
+use status_core::{Now, Wall};
 
 use super::live::Live;
 use crate::driver::Shared;
@@ -33,6 +33,8 @@ pub struct Parts {
     pub store: Option<Arc<dyn Store>>,
     /// The store's file.
     pub store_path: Option<PathBuf>,
+    /// When this process was started.
+    pub started: Wall,
     /// Tells this life of the server from others.
     pub life: String,
 }
@@ -64,6 +66,10 @@ impl App {
 
     pub(crate) fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    pub(super) fn started(&self) -> Wall {
+        self.0.started
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

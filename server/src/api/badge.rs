@@ -15,6 +15,7 @@ const CHARACTER: usize = 7;
 #[utoipa::path(
     get,
     path = "/badge/{name}.svg",
+    operation_id = "badge",
     params(("name" = String, Path, description = "The experiment's topic stub, such as pend00")),
     responses(
         (status = 200, description = "A picture that says how it is", body = str, content_type = "image/svg+xml"),

@@ -20,6 +20,7 @@ const MOST_CHANGES: usize = 20_000;
 #[utoipa::path(
     get,
     path = "/api/v1/experiments/{topic_name}",
+    operation_id = "experiment",
     params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
     responses(
         (status = 200, description = "What is known of it, and what follows", body = DetailView),

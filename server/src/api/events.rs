@@ -29,6 +29,7 @@ pub(super) struct Wanted {
 #[utoipa::path(
     get,
     path = "/api/v1/events",
+    operation_id = "events",
     params(
         ("since" = Option<String>, Query, description = "Only from then on: a time as in `when`, or how long ago, such as 12h or 7d"),
         ("limit" = Option<u32>, Query, description = "At most so many, the newest: from 1 to 10000, 100 by default")

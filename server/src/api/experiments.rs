@@ -24,6 +24,7 @@ use crate::view::event::EventView;
 #[utoipa::path(
     get,
     path = "/api/v1/experiments",
+    operation_id = "experiments",
     responses(
         (status = 200, description = "Every known experiment, sorted by name", body = [ExperimentView]),
         (status = 304, description = "Nothing has changed since the answer with this ETag"),
@@ -42,6 +43,7 @@ pub(super) async fn list(State(shared): State<Shared>, tag: Tag, headers: Header
 #[utoipa::path(
     get,
     path = "/api/v1/experiments/events/{topic_name}",
+    operation_id = "events_of_experiment",
     params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
     responses(
         (status = 200, description = "Its newest changes in health, oldest first", body = [EventView]),

@@ -94,6 +94,7 @@ fn message(name: &str, data: &impl Serialize) -> Bytes {
 #[utoipa::path(
     get,
     path = "/api/v1/stream",
+    operation_id = "stream",
     responses(
         (
             status = 200,

@@ -11,6 +11,7 @@ use crate::metrics::{Dialect, Scene};
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "metrics",
     responses(
         (
             status = 200,
@@ -29,6 +30,7 @@ pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Response
         let scene = Scene {
             monitor: &monitor,
             now: app.now(),
+            started: app.started(),
             store: app.store_path(),
             stream_clients: app.live().clients(),
         };

@@ -13,6 +13,7 @@ use crate::view::system::SystemView;
 #[utoipa::path(
     get,
     path = "/api/v1/system",
+    operation_id = "system",
     responses(
         (status = 200, description = "Counts, feeds, book, mail, the store, and system alerts", body = SystemView),
         (status = 304, description = "Nothing has changed since the answer with this ETag"),

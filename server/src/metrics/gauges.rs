@@ -7,7 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use status_core::{Feed, Monitor, Now, SystemAlert};
+use status_core::{Feed, Monitor, Now, SystemAlert, Wall};
 
 use super::Label;
 use crate::journal::alert_name;
@@ -19,6 +19,8 @@ pub struct Scene<'a> {
     pub monitor: &'a Monitor,
     /// The present instant.
     pub now: Now,
+    /// When this process was started.
+    pub started: Wall,
     /// Where the store is; `None` if there is none.
     pub store: Option<&'a Path>,
     /// How many clients follow the stream of changes.
@@ -50,7 +52,7 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     if let Some(bytes) = scene.store.and_then(store_size) {
         one(to, "status_store_size_bytes", "Size of the store, with its log", whole(bytes));
     }
-    process(to, scene.now);
+    process(to, scene.started);
 }
 
 const ALERTS: [SystemAlert; 6] = [
@@ -130,7 +132,7 @@ fn store_size(path: &Path) -> Option<u64> {
 }
 
 /// What Prometheus's own libraries tell of a process, under their names.
-fn process(to: &mut Registry, now: Now) {
+fn process(to: &mut Registry, started: Wall) {
     let process = Process::read();
     if let Some(bytes) = process.resident_bytes() {
         one(to, "process_resident_memory_bytes", "Memory that this process holds", whole(bytes));
@@ -138,10 +140,9 @@ fn process(to: &mut Registry, now: Now) {
     if let Some(files) = process.open_files {
         one(to, "process_open_fds", "Files and connections that are open", count(files));
     }
-    if let Some(seconds) = process.seconds() {
-        let started = whole(now.wall.as_millis()) / 1_000.0 - seconds;
-        one(to, "process_start_time_seconds", "When it was started, in seconds since 1970", started);
-    }
+    // Not from the machine's files: hardened units do not let the process see them.
+    let started = whole(started.as_millis()) / 1_000.0;
+    one(to, "process_start_time_seconds", "When it was started, in seconds since 1970", started);
     if let Some(seconds) = process.processor_seconds() {
         let counter: Counter<f64, AtomicU64> = Counter::default();
         counter.inc_by(seconds);

@@ -4,18 +4,18 @@ use super::words;
 
 /// A time as it is read.
 #[askama::filter_fn]
-pub(crate) fn stamp(at: &str, _: &dyn askama::Values) -> askama::Result<String> {
+pub(super) fn stamp(at: &str, _: &dyn askama::Values) -> askama::Result<String> {
     Ok(words::stamp(at))
 }
 
 /// How long before another time something was.
 #[askama::filter_fn]
-pub(crate) fn ago(then: &str, _: &dyn askama::Values, now: &str) -> askama::Result<String> {
+pub(super) fn ago(then: &str, _: &dyn askama::Values, now: &str) -> askama::Result<String> {
     Ok(words::ago(then, now))
 }
 
 /// How long something lasts, in seconds.
 #[askama::filter_fn]
-pub(crate) fn lasting(seconds: &f64, _: &dyn askama::Values) -> askama::Result<String> {
+pub(super) fn lasting(seconds: &f64, _: &dyn askama::Values) -> askama::Result<String> {
     Ok(words::lasting(*seconds))
 }

@@ -56,7 +56,7 @@ pub(super) fn stamp(rfc3339: &str) -> String {
 
 /// How long before `now` something was, both as they stand in an answer.
 pub(super) fn ago(then: &str, now: &str) -> String {
-    let millis = |text: &str| text.parse::<jiff::Timestamp>().map_or(0, |stamp| stamp.as_millisecond());
+    let millis = |text: &str| text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
     span(Duration::from_millis(u64::try_from(millis(now) - millis(then)).unwrap_or(0)))
 }
 

@@ -1,5 +1,7 @@
 //! What the API answers: every field, every time, in the right type.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use status_sim::mock::{BookFault, Dialect, FeedFault, Lab, Services, ServicesOptions};
@@ -196,7 +198,7 @@ async fn errors_are_a_code_and_a_message_and_pages_from_elsewhere_may_read() {
         (Method::GET, "/api/v1/experiments/events/%00%2e%2e%2f", 404),
         (Method::GET, "/api/v1/experiments/events/%FF", 404),
         (Method::GET, "/api/v1/nothing", 404),
-        (Method::GET, "/", 404),
+        (Method::GET, "/none", 404),
         (Method::POST, "/api/v1/experiments", 405),
         (Method::DELETE, "/api/v1/experiments/events/pend00", 405),
         (Method::PUT, "/healthz", 405),
@@ -244,20 +246,29 @@ async fn the_description_of_the_api_lists_every_route() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3."), "{document}");
     let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
     let expected = [
+        "/api/v1/events",
         "/api/v1/experiments",
         "/api/v1/experiments/events/{topic_name}",
+        "/api/v1/experiments/{topic_name}",
         "/api/v1/openapi.json",
+        "/api/v1/stream",
+        "/api/v1/system",
+        "/badge/{name}.svg",
         "/healthz",
+        "/metrics",
         "/readyz",
     ];
     assert_eq!(paths, expected);
     for path in paths {
-        let path = path.replace("{topic_name}", "pend00");
+        let path = path.replace("{topic_name}", "pend00").replace("{name}", "pend00");
         assert_eq!(running.request(Method::GET, &path).await.status().as_u16(), 200, "{path}");
     }
     for path in document["paths"].as_object().unwrap().values() {
         assert!(path["get"]["responses"]["405"]["description"].is_string(), "{path}");
     }
+    let operations = document["paths"].as_object().unwrap().values();
+    let names: BTreeSet<&str> = operations.map(|path| path["get"]["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), document["paths"].as_object().unwrap().len(), "each has a name of its own");
     let alive = &document["paths"]["/healthz"]["get"]["responses"]["200"]["content"];
     assert!(alive["text/plain"].is_object(), "{alive}");
     let schemas = &document["components"]["schemas"];
