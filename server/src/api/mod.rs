@@ -6,6 +6,7 @@ pub(crate) mod detail;
 pub(crate) mod etag;
 pub(crate) mod events;
 mod experiments;
+mod heavy;
 pub mod live;
 mod metrics;
 mod openapi;
@@ -15,6 +16,7 @@ pub(crate) mod system;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, http};
@@ -24,23 +26,25 @@ use utoipa::ToSchema;
 
 pub use app::{App, Parts};
 
+use heavy::{Turns, take_turns};
+
 use crate::page;
 
 /// Every route, over the state that the driver keeps.
 pub fn router(app: App) -> Router {
     let open_to_all =
         CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::HEAD]).allow_headers(Any);
-    let api = Router::new()
-        .route("/experiments", get(experiments::list))
-        .route("/experiments/{topic_name}", get(detail::show))
-        .route("/experiments/events/{topic_name}", get(experiments::events))
-        .route("/events", get(events::all))
-        .route("/stream", get(live::listen))
-        .route("/system", get(system::show))
-        .route("/openapi.json", get(openapi::document));
-    Router::new()
-        .nest("/api/v1", api)
+    let made_whole = Router::new()
+        .route("/api/v1/experiments/{topic_name}", get(detail::show))
+        .route("/api/v1/experiments/events/{topic_name}", get(experiments::events))
+        .route("/api/v1/events", get(events::all))
         .merge(page::routes())
+        .route_layer(from_fn_with_state(Turns::new(), take_turns));
+    made_whole
+        .route("/api/v1/experiments", get(experiments::list))
+        .route("/api/v1/stream", get(live::listen))
+        .route("/api/v1/system", get(system::show))
+        .route("/api/v1/openapi.json", get(openapi::document))
         .route("/healthz", get(ready::alive))
         .route("/readyz", get(ready::ready))
         .route("/metrics", get(metrics::show))

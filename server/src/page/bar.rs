@@ -92,7 +92,7 @@ mod tests {
         let bar = Bar(Some(days)).to_string();
         assert_eq!(
             bar,
-            "<b role=img aria-label=\"97.5% of 8 d 9 h\"><i class=\"k w20\"></i><i class=\"h w8\"></i>\
+            "<b role=img aria-label=\"97.6% of 9 d 1 h\"><i class=\"k w20\"></i><i class=\"h w8\"></i>\
              <i class=p></i><i class=m></i></b>"
         );
         assert_eq!(Bar(None).to_string(), "");

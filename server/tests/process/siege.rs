@@ -1,0 +1,112 @@
+//! Clients that do all that they should not, and more of them than there should be: the server watches
+//! all the same, and answers others.
+
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{LONG, Status, get, lab_services, mail, silence};
+
+const STREAMS: usize = 1_000;
+const HALF_SENT: usize = 500;
+
+async fn connect(port: u16, sent: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    // It may hang up before it has read it all.
+    let _ = stream.write_all(sent).await;
+    stream
+}
+
+/// Reads until this has come.
+async fn until(stream: &mut TcpStream, text: &str) -> String {
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains(text) {
+        let count = timeout(LONG, stream.read_buf(&mut read)).await.expect("it comes").unwrap();
+        assert_ne!(count, 0, "it ended with {}", String::from_utf8_lossy(&read));
+    }
+    String::from_utf8(read).unwrap()
+}
+
+/// This process needs a file for each of its clients.
+fn allow_many_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let needed = u64::try_from(2 * (STREAMS + HALF_SENT)).unwrap();
+    assert!(
+        maximum.is_none_or(|most| most >= needed),
+        "the limit of open files (ulimit -Hn) must be {needed}"
+    );
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_listeners_and_half_sent_requests_leave_it_watching() {
+    allow_many_files();
+    let services = lab_services(3).await;
+    let mut status = Status::serve(&services, &[]);
+    let port = status.port().await;
+    mail(&services, 1).await;
+
+    let mut listeners = Vec::new();
+    for _ in 0..STREAMS {
+        listeners.push(connect(port, b"GET /api/v1/stream HTTP/1.1\r\nHost: a\r\n\r\n").await);
+    }
+    for listener in &mut listeners {
+        until(listener, "event: system").await;
+    }
+    let mut half_sent = Vec::new();
+    for number in 0..HALF_SENT {
+        let sent: &[u8] = if number % 2 == 0 { b"GET / HTTP/1.1\r\nHost: a\r\nX: " } else { b"" };
+        half_sent.push(connect(port, sent).await);
+    }
+
+    silence(&services, "pend01-st-video");
+    assert!(mail(&services, 2).await.body.contains("pend01 ><   U [unhealthy pend01-st-video]"));
+    for listener in &mut listeners {
+        until(listener, "event: health").await;
+    }
+    assert!(get(port, "/").await.contains("1 unhealthy"), "others are answered");
+    let figures = get(port, "/metrics").await;
+    assert!(figures.contains("status_stream_clients 1000.0"), "{figures}");
+    println!(
+        "with {STREAMS} listeners and {HALF_SENT} half-sent requests it held {} kB",
+        status.most_kilobytes()
+    );
+
+    drop(listeners);
+    drop(half_sent);
+    let gone = async {
+        while !get(port, "/metrics").await.contains("status_stream_clients 0.0") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LONG, gone).await.expect("who has gone is not counted");
+    status.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_and_who_comes_after_is_answered() {
+    let services = lab_services(1).await;
+    let mut status = Status::serve(&services, &[]);
+    let port = status.port().await;
+    let long = "x".repeat(100_000);
+    for request in [
+        format!("GET /?q={long} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: a\r\nCookie: {long}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(5_000)),
+        format!("{long}\r\n\r\n"),
+    ] {
+        let mut stream = connect(port, request.as_bytes()).await;
+        let mut answer = Vec::new();
+        // It may be reset, since the server does not read the rest.
+        let _ = timeout(LONG, stream.read_to_end(&mut answer)).await.expect("it ends");
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        assert!(get(port, "/healthz").await.starts_with("HTTP/1.1 200"));
+    }
+    // A query that is long and not too long is only one that finds nothing.
+    let answer = get(port, &format!("/?q={}", &long[..4_000])).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("No experiment fits"));
+    status.stop().await;
+}
