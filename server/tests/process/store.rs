@@ -254,3 +254,26 @@ async fn the_history_is_printed_also_while_the_server_runs() {
     let (code, _, err) = history(":memory:", &[]).await;
     assert!(code == Some(1) && err.contains(":memory:"), "{err}");
 }
+
+/// For how many seconds an experiment was healthy in the last 24 hours, and by the days one by one.
+fn healthy_seconds(detail: &Value) -> (f64, f64) {
+    let uptime = &detail["uptime"];
+    let days = uptime["days"].as_array().unwrap().iter().map(|day| day["healthy_seconds"].as_f64().unwrap());
+    (uptime["last_24h"]["healthy_seconds"].as_f64().unwrap(), days.sum())
+}
+
+#[tokio::test]
+async fn uptime_goes_on_after_a_restart() {
+    const PATH: &str = "/api/v1/experiments/pend00";
+    let services = lab_services(1).await;
+    let (_folder, path) = place();
+    let mut status = serve(&services, &path);
+    let before = api(&status, PATH, |detail| healthy_seconds(detail).0 > 0.3).await;
+    let before = healthy_seconds(&before);
+    assert!((before.0 - before.1).abs() < 0.2, "the days and the window tell the same: {before:?}");
+    status.stop().await;
+    let mut status = serve(&services, &path);
+    let after = healthy_seconds(&api(&status, PATH, |_| true).await);
+    assert!(after.0 >= before.0 && after.1 >= before.1, "{before:?} {after:?}");
+    status.stop().await;
+}
