@@ -98,21 +98,11 @@ impl Server {
         }
         let limits = Limits::of_this_process();
         let live = Live::new(limits.streams(), stop.clone());
-        let Services { relay, jump, store, clock, .. } = self.services.clone();
-        let metrics = Metrics::new(relay, jump);
-        let app = App::new(Parts {
-            shared: self.shared.clone(),
-            started: clock.now().wall,
-            clock,
-            metrics: metrics.clone(),
-            uptime: self.uptime.clone(),
-            live: live.clone(),
-            store: store.clone(),
-            store_path: self.store_path,
-            life: new_life(),
-        });
+        let metrics = Metrics::new(Arc::clone(&self.services.relay), Arc::clone(&self.services.jump));
+        let app = self.app(metrics.clone(), live.clone());
         tokio::spawn(live::tell(app.clone()));
-        let keeping = tokio::spawn(self.uptime.clone().keep(store, stop.clone()));
+        let keeping = self.uptime.clone().keep(self.services.store.clone(), stop.clone());
+        let keeping = tokio::spawn(keeping);
         let answering = tokio::spawn(listener::serve(limits, self.listener, router(app), stop.clone()));
         let watchers = ((Journal::default(), metrics), (self.uptime, live));
         let mut driving = tokio::spawn(driver::run(self.shared, self.services, watchers, stop.clone()));
@@ -127,14 +117,30 @@ impl Server {
         systemd::stopping();
         // It is bounded in itself, and what it answers now matters to nobody.
         let _ = answering.await;
-        let _ = tokio::time::timeout(PATIENCE, keeping).await;
         match broken {
             None => {
-                let _ = tokio::time::timeout(PATIENCE, driving).await;
+                let last_words = async { tokio::join!(driving, keeping) };
+                let _ = tokio::time::timeout(PATIENCE, last_words).await;
                 Ok(())
             }
             Some(ended) => Err(format!("the driver ended by itself: {ended:?}")),
         }
+    }
+
+    /// What answers are made from.
+    fn app(&self, metrics: Metrics, live: Live) -> App {
+        let Services { store, clock, .. } = self.services.clone();
+        App::new(Parts {
+            shared: self.shared.clone(),
+            started: clock.now().wall,
+            clock,
+            metrics,
+            uptime: self.uptime.clone(),
+            live,
+            store,
+            store_path: self.store_path.clone(),
+            life: new_life(),
+        })
     }
 }
 
