@@ -162,8 +162,12 @@ impl Found {
 
     /// Adds a problem with the variable as it is.
     pub(super) fn problem(&mut self, variable: &Variable, expected: Expected) {
-        // One that could not be read at all has been told of, and looks missing only because of that.
-        if self.problems.iter().any(|problem| problem.variable == variable.name()) {
+        // One that could not be read at all, or from its file, has been told of, and looks missing only
+        // because of that.
+        let name = variable.name();
+        let told =
+            |problem: &Problem| problem.variable.strip_suffix("_FILE").unwrap_or(&problem.variable) == name;
+        if self.problems.iter().any(told) {
             return;
         }
         let fault = match variable.text() {
@@ -171,7 +175,7 @@ impl Found {
             Some(_) if variable.is_secret() => Fault::BadSecret,
             Some(text) => Fault::bad(text),
         };
-        self.problems.push(Problem { variable: variable.name(), fault, expected });
+        self.problems.push(Problem { variable: name, fault, expected });
     }
 
     /// A secret, if there is one.

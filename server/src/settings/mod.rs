@@ -7,6 +7,7 @@ mod check;
 mod mail;
 mod parse;
 mod problem;
+mod secret_files;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -115,17 +116,20 @@ impl Settings {
     }
 
     /// Reads the settings from variables: names and values. Those whose name doesn't begin with
-    /// `STATUS_` don't matter.
+    /// `STATUS_` don't matter, but for the folders that systemd and the user's session name. Files
+    /// are read only where the variables put a secret there.
     ///
     /// # Errors
-    /// Everything that is wrong, at once: required variables that are missing, and values that make
-    /// no sense. No secret is in it.
+    /// Everything that is wrong, at once: required variables that are missing, values that make no
+    /// sense, and files with secrets that can't be read. No secret is in it.
     pub fn from_vars(
         vars: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<(Self, Vec<Warning>), Problems> {
         let vars: Vec<(OsString, OsString)> = vars.into_iter().collect();
         let place = store::default_place(&vars);
-        let (variables, found) = variables::Variables::sort(vars);
+        let credentials = secret_files::credentials(&vars);
+        let (mut variables, mut found) = variables::Variables::sort(vars);
+        secret_files::read(&mut variables, credentials.as_deref(), &mut found);
         check::settings(&variables, place, found)
     }
 

@@ -1,6 +1,7 @@
 //! What is wrong with a setting, in words that help to correct it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Longer values are cut when they are shown.
 const SHOWN_CHARS: usize = 80;
@@ -25,6 +26,15 @@ pub enum Fault {
     Bad(String),
     /// It has a value that must not be shown.
     BadSecret,
+    /// Its value is to come from this file, and can't.
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not: `is empty`, for instance.
+        why: String,
+    },
+    /// It is set, and so is its variable with `_FILE` at the end.
+    Both,
 }
 
 /// Something that doesn't stop the start but that the operator should know.
@@ -65,6 +75,11 @@ impl fmt::Display for Problem {
             Fault::Missing => write!(f, "{variable} is not set: expected {expected}"),
             Fault::Bad(value) => write!(f, "{variable} is {}: expected {expected}", Shown(value)),
             Fault::BadSecret => write!(f, "{variable} has a value that can't be used: expected {expected}"),
+            Fault::File { path, why } => {
+                let path = path.to_string_lossy();
+                write!(f, "{variable}: the file {} {why}: expected {expected}", Shown(&path))
+            }
+            Fault::Both => write!(f, "{variable} and {variable}_FILE are both set: expected {expected}"),
         }
     }
 }

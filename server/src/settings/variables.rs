@@ -21,6 +21,8 @@ pub(super) struct Found {
 pub(super) struct Variable {
     field: &'static str,
     value: Option<String>,
+    /// Whether the value is the content of a file, where quotes are part of it.
+    from_file: bool,
 }
 
 /// Declares each variable once: as a text that envy fills in, and as a [`Variable`] that knows its name.
@@ -38,7 +40,11 @@ macro_rules! variables {
 
         impl From<Texts> for Variables {
             fn from(texts: Texts) -> Self {
-                Self { $($field: Variable { field: stringify!($field), value: texts.$field },)* }
+                Self { $($field: Variable {
+                    field: stringify!($field),
+                    value: texts.$field,
+                    from_file: false,
+                },)* }
             }
         }
 
@@ -49,7 +55,8 @@ macro_rules! variables {
 variables! {
     basepath_book basepath_jump basepath_relay
     book_override
-    email_auth_type email_cc email_from email_host email_link email_password email_port email_subject email_to
+    email_auth_type email_cc email_from email_host email_link email_password email_password_file email_port
+    email_subject email_to
     forget_after
     health_events health_last health_last_active health_last_checked health_log_every health_startup
     history_keep
@@ -62,7 +69,7 @@ variables! {
     query_book_every
     reconnect_jump_every reconnect_relay_every
     scheme_book scheme_jump scheme_relay
-    secret_book secret_jump secret_relay
+    secret_book secret_book_file secret_jump secret_jump_file secret_relay secret_relay_file
     store
     timeout_book
 }
@@ -121,8 +128,15 @@ impl Variable {
     pub(super) fn secret(&self) -> Option<&str> {
         let value = self.value.as_deref()?;
         let inner = unquoted(value.trim());
-        let secret = if inner.len() < value.trim().len() { inner } else { value };
+        let is_quoted = inner.len() < value.trim().len() && !self.from_file;
+        let secret = if is_quoted { inner } else { value };
         (!secret.trim().is_empty()).then_some(secret)
+    }
+
+    /// Gives it what a file holds, to the letter.
+    pub(super) fn fill(&mut self, content: String) {
+        self.value = Some(content);
+        self.from_file = true;
     }
 
     /// Whether its value must never be shown.
@@ -132,6 +146,8 @@ impl Variable {
 }
 
 fn holds_secret(upper: &str) -> bool {
+    // Where a path belongs, somebody may have written the secret.
+    let upper = upper.strip_suffix("_FILE").unwrap_or(upper);
     upper.starts_with("SECRET_") || upper.ends_with("_PASSWORD")
 }
 

@@ -4,7 +4,7 @@ use status_sim::mock::{
     BookFault, FeedFault, Lab, Services, ServicesOptions, SmtpFault, SmtpOptions, SmtpTls,
 };
 
-use crate::support::{LONG, Status, mail, services, silence};
+use crate::support::{LONG, Status, environment, mail, services, silence};
 
 const PASSWORD: &str = "Mail-Password-4711";
 /// What must not be found: the password, also as it goes over the wire, the three secrets, and how
@@ -55,6 +55,35 @@ async fn nothing_hidden_is_written_as(format: &str) {
     // It is no wonder if nothing is found in a log that says nothing.
     for spoken_of in ["relay refused", "jump refused", "book refused", "451", "connecting to relay"] {
         assert!(log.contains(spoken_of), "{spoken_of} is not in {log}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_read_from_files_and_credentials() {
+    let lab = Lab::with_experiments(1, &["video"]);
+    let services = services(&lab, guarded()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("roots.pem");
+    std::fs::write(&trusted, services.smtp.certificate_pem()).unwrap();
+    let chosen = [("STATUS_LOG_LEVEL", "trace"), ("SSL_CERT_FILE", trusted.to_str().unwrap())];
+    let mut variables = environment(&services, &chosen);
+    let names: [String; 4] =
+        ["SECRET_BOOK", "SECRET_RELAY", "SECRET_JUMP", "EMAIL_PASSWORD"].map(|name| format!("STATUS_{name}"));
+    let mut files = Vec::new();
+    for name in names {
+        let secret = variables.remove(&name).unwrap();
+        let path = folder.path().join(name.to_lowercase());
+        std::fs::write(&path, format!("{secret}\n")).unwrap();
+        files.push((format!("{name}_FILE"), path.to_str().unwrap().to_owned()));
+    }
+    let credentials = ("CREDENTIALS_DIRECTORY".to_owned(), folder.path().to_str().unwrap().to_owned());
+    for (number, secrets) in [files, vec![credentials]].into_iter().enumerate() {
+        let mut status = Status::run(&["serve"], variables.clone().into_iter().chain(secrets));
+        let told = mail(&services, number + 1).await;
+        assert_eq!(told.user.as_deref(), Some("status@lab.example.org"));
+        assert!(told.body.contains("pend00 ok A"), "{}", told.body);
+        status.stop().await;
+        status.out.all().iter().chain(&status.err.all()).for_each(|line| assert_nothing_hidden(line));
     }
 }
 
