@@ -20,6 +20,7 @@ pub mod store;
 mod tls;
 pub mod token;
 pub mod wire;
+pub mod writable;
 
 pub use crypto::install_crypto;
 

@@ -96,6 +96,16 @@ async fn a_mail_is_a_proper_message() {
 }
 
 #[tokio::test]
+async fn a_probe_says_all_that_comes_before_a_mail_and_no_more() {
+    let (port, heard) = smtp::start(&[], None, |_| Do::Well).await;
+    assert_eq!(soon(mailer(settings(port)).probe()).await, Ok(false));
+    let lines = heard.lines();
+    assert!(lines.len() == 2 && lines[0].starts_with("EHLO ") && lines[1] == "QUIT", "{lines:?}");
+    let failure = soon(mailer(with_password(port)).probe()).await.unwrap_err();
+    assert!(failure.detail.contains("offers no TLS, and the password is not sent without"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn copies_alone_are_sent_too() {
     let (port, heard) = smtp::start(&[], None, |_| Do::Well).await;
     let copies = MailSettings { to: Vec::new(), ..settings(port) };

@@ -75,6 +75,11 @@ impl Conversation {
         })
     }
 
+    /// Whether nobody on the way can read what is said.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.connection.is_encrypted()
+    }
+
     /// Offers a mail from `settings.from` to everybody who is left. When this returns well, the mail server either
     /// waits for the text or wants it for nobody.
     pub(super) async fn offer(

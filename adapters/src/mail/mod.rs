@@ -125,6 +125,19 @@ impl SmtpMailer {
         Self { implicit_tls: true, ..self }
     }
 
+    /// Does all that comes before a mail: connects, begins TLS, logs in. Then it takes its leave without having
+    /// sent any. Returns whether it was over TLS.
+    ///
+    /// # Errors
+    /// Why a mail could not be sent.
+    pub async fn probe(&self) -> Result<bool, MailFailure> {
+        let begun = Conversation::begin(&self.settings, &self.tls, self.implicit_tls, self.patience);
+        let conversation = begun.await.map_err(|problem| self.named(problem.lasting, &problem.what))?;
+        let encrypted = conversation.is_encrypted();
+        conversation.end().await;
+        Ok(encrypted)
+    }
+
     fn build(settings: MailSettings, clock: Arc<dyn Clock>, root: Option<&[u8]>) -> Result<Self, String> {
         install_crypto();
         if settings.to.is_empty() && settings.cc.is_empty() {

@@ -83,14 +83,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         Ok(connection)
     };
     let first = Connection::open_with_flags(path, flags).and_then(works);
-    let newest_in_file = std::fs::metadata(place::beside(path, "-wal")).map_or(0, |data| data.len()) == 0;
     match first {
         // In a folder that can't be written to, SQLite needs to be told that nobody else writes either.
-        Err(_) if newest_in_file => {
-            Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI).and_then(works)
-        }
+        Err(_) if place::is_complete(path) => connect_unchanging(path).and_then(works),
         other => other,
     }
+}
+
+/// Opens a file that nobody writes to, and that has nothing in its log: then SQLite makes no files beside it.
+pub(super) fn connect_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)
 }
 
 /// The file as an address that SQLite understands.

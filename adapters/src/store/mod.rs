@@ -7,6 +7,7 @@ mod history;
 mod model;
 mod past;
 mod place;
+mod preview;
 mod rows;
 mod schema;
 mod sqlite;
@@ -14,6 +15,7 @@ mod sqlite;
 pub use history::History;
 pub use model::Model;
 pub use past::Past;
+pub use preview::{Preview, preview};
 pub use sqlite::{Refusal, SqliteStore};
 
 use std::path::Path;

@@ -77,6 +77,20 @@ pub(super) fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// Whether another process uses the store. Nothing is made: where there is no lock, nobody does.
+pub(super) fn is_locked(path: &Path) -> io::Result<bool> {
+    let file = match File::open(beside(path, ".lock")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        other => other?,
+    };
+    // Held for no longer than this takes, and shared, so that two who look don't see each other.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Puts a broken file aside, with those that belong to it. Returns where it is now.
 pub(super) fn set_aside(path: &Path, now: Wall) -> io::Result<PathBuf> {
     let stamp: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
@@ -89,6 +103,11 @@ pub(super) fn set_aside(path: &Path, now: Wall) -> io::Result<PathBuf> {
     }
     fs::rename(path, aside(""))?;
     Ok(aside(""))
+}
+
+/// Whether all that was saved is in the file itself, and nothing in the log beside it.
+pub(super) fn is_complete(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).map_or(0, |data| data.len()) == 0
 }
 
 /// Which file it is: a file that takes its place has another number.

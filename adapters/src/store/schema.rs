@@ -35,7 +35,7 @@ pub(super) fn version() -> i32 {
 }
 
 /// The version of a store that is open.
-fn version_of(connection: &Connection) -> rusqlite::Result<i32> {
+pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<i32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
