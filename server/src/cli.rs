@@ -33,6 +33,16 @@ STATUS_SECRET_RELAY, STATUS_SECRET_JUMP.
 
 Exit codes: 0 stopped by a signal, 1 something failed, 2 the settings or the command line are wrong.")]
     Serve,
+    /// Try the settings and every service, and change nothing
+    ///
+    /// Reads the settings from the environment as serve does, asks book, relay, jump and the mail server, looks
+    /// at the store, the log file and the port, and prints a line for each: ok, or what is wrong and what to
+    /// change. Run it as the user, and with the environment, that serve has; it may run beside serve.
+    #[command(after_help = "\
+Each service gets 75 s, since some feeds report only once a minute.
+
+Exit codes: 0 all is well, 1 something is wrong or it was interrupted, 2 the command line is wrong.")]
+    Check(CheckArgs),
     /// Show what it does, on this machine alone
     ///
     /// Runs the server with a small lab, services that are imitated, and an outage that repeats.
@@ -59,6 +69,14 @@ else failed), 2 a file, a setting or the command line is wrong, 130 it was inter
     #[command(after_help = "\
 Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command line is wrong.")]
     History(HistoryArgs),
+}
+
+/// What `status check` is to do besides looking.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct CheckArgs {
+    /// Also send one real mail, which says that it is a test, to everybody in STATUS_EMAIL_TO and STATUS_EMAIL_CC
+    #[arg(long)]
+    pub send_test_mail: bool,
 }
 
 /// What `status simulate` is to do.
@@ -172,6 +190,9 @@ mod tests {
     #[test]
     fn commands_are_understood() {
         assert_eq!(read("status serve"), Ok(Command::Serve));
+        assert_eq!(read("status check"), Ok(Command::Check(CheckArgs { send_test_mail: false })));
+        let test_mail = Ok(Command::Check(CheckArgs { send_test_mail: true }));
+        assert_eq!(read("status check --send-test-mail"), test_mail);
         assert_eq!(read("status demo"), Ok(Command::Demo { port: 0 }));
         assert_eq!(read("status demo --port 8080"), Ok(Command::Demo { port: 8080 }));
         assert_eq!(read("status --version"), Err(ErrorKind::DisplayVersion));

@@ -1,6 +1,7 @@
 //! The server behind the binary `status`.
 
 pub mod api;
+pub mod check;
 pub mod cli;
 pub mod demo;
 pub mod driver;

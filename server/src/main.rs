@@ -6,9 +6,9 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_core::Mode;
 use status_server::cli::{Cli, Command};
-use status_server::serve::Server;
+use status_server::serve::{NO_MAIL, Server};
 use status_server::settings::Settings;
-use status_server::{demo, history, log, simulate, stop};
+use status_server::{check, demo, history, log, simulate, stop};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a start that the settings don't allow.
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Serve => serve(stop).await,
+            Command::Check(args) => check::run(&args, stop).await,
             Command::History(args) => match history::print(&args) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(problem) => {
@@ -67,9 +68,7 @@ async fn serve(stop: CancellationToken) -> ExitCode {
             "only observing: STATUS_MODE is observe, so nothing is set in book and no mail is sent"
         );
     } else if settings.mail.is_none() {
-        tracing::warn!(
-            "no mail will be sent: set STATUS_EMAIL_HOST, STATUS_EMAIL_FROM and STATUS_EMAIL_TO for mail"
-        );
+        tracing::warn!("{NO_MAIL}");
     }
     let server = match Server::bind(&settings).await {
         Ok(server) => server,

@@ -28,6 +28,14 @@ use crate::{listener, profile, systemd};
 /// How long the driver may take to stop.
 const PATIENCE: Duration = Duration::from_millis(4200);
 
+/// What to say of settings without a mail server.
+pub const NO_MAIL: &str =
+    "no mail will be sent: set STATUS_EMAIL_HOST, STATUS_EMAIL_FROM and STATUS_EMAIL_TO for mail";
+
+/// What to say of settings without a store.
+pub(crate) const NO_STORE: &str =
+    "nothing is kept across a restart: set STATUS_STORE to a file, or to :memory: if that is meant";
+
 /// A server that has its port and has not begun to work.
 pub struct Server {
     listener: TcpListener,
@@ -46,9 +54,7 @@ impl Server {
     /// What is wrong, and what to do about it.
     pub async fn bind(settings: &Settings) -> Result<Self, String> {
         let port = settings.serve_port;
-        let listener = bind(port).await.map_err(|error| {
-            format!("cannot listen on port {port}: {error}; choose another STATUS_PORT_SERVE")
-        })?;
+        let listener = bind(port).await.map_err(|error| no_port(port, &error))?;
         Self::on(listener, settings)
     }
 
@@ -176,9 +182,7 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
         StoreSettings::File(path) => path,
         StoreSettings::Memory => return Ok(afresh(core)),
         StoreSettings::Nowhere => {
-            tracing::warn!(
-                "nothing is kept across a restart: set STATUS_STORE to a file, or to :memory: if that is meant"
-            );
+            tracing::warn!("{NO_STORE}");
             return Ok(afresh(core));
         }
     };
@@ -208,8 +212,13 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     Ok((Monitor::resume(core, &new_life(), saved, now), Uptime::resumed(past, now.wall)))
 }
 
+/// What to say where a port can't be had.
+pub(crate) fn no_port(port: u16, error: &std::io::Error) -> String {
+    format!("cannot listen on port {port}: {error}; choose another STATUS_PORT_SERVE")
+}
+
 /// Listens on every address, of both kinds where the machine has both.
-async fn bind(port: u16) -> std::io::Result<TcpListener> {
+pub(crate) async fn bind(port: u16) -> std::io::Result<TcpListener> {
     match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
         Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await

@@ -77,10 +77,7 @@ impl LogFile {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        // A pipe would hold the server up until somebody reads it.
-        if fs::metadata(&self.path).is_ok_and(|there| !there.is_file() && !is_device(&there)) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
-        }
+        refuse_pipes(&self.path)?;
         let file = OpenOptions::new().append(true).create(true).open(&self.path)?;
         let size = size_of(&file.metadata()?);
         self.file = Some(file);
@@ -117,6 +114,15 @@ impl LogFile {
         name.push(format!(".{number}"));
         name.into()
     }
+}
+
+/// Fails where there is something else than a file or a device: a pipe would hold the server up until
+/// somebody reads it.
+pub(crate) fn refuse_pipes(path: &Path) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !is_device(&there)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    Ok(())
 }
 
 /// Only a file can be full: a device is not, whatever went into it.

@@ -27,7 +27,7 @@ use file::LogFile;
 use line::Line;
 use writer::Writer;
 
-pub(crate) use file::MOST_KEPT;
+pub(crate) use file::{MOST_KEPT, refuse_pipes};
 
 /// How long to wait at the end for what is not written yet.
 const LAST_WORDS: Duration = Duration::from_millis(500);

@@ -1,0 +1,94 @@
+//! What is on this machine: the store, the log file and the port.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use status_adapters::store::{Preview, preview};
+use status_adapters::writable;
+
+use super::finding::{Finding, count};
+use crate::log;
+use crate::serve;
+use crate::settings::{LogTarget, StoreSettings};
+
+/// Whether what a restart must not lose can be kept.
+pub(super) fn store(store: &StoreSettings) -> Finding {
+    const NAME: &str = "store";
+    let path = match store {
+        StoreSettings::File(path) => path,
+        StoreSettings::Memory => {
+            return Finding::note(NAME, "nothing is kept across a restart, as STATUS_STORE=:memory: says");
+        }
+        StoreSettings::Nowhere => return Finding::note(NAME, serve::NO_STORE),
+    };
+    let shown = path.display();
+    match preview(path) {
+        Ok(Preview::New) => Finding::ok(NAME, format!("{shown}: there is none yet, and it can be made")),
+        Ok(Preview::Whole { events }) => Finding::ok(
+            NAME,
+            format!("{shown}: whole, with {}", count(events as usize, "change") + " in health"),
+        ),
+        Ok(Preview::Older { found }) => Finding::ok(
+            NAME,
+            format!("{shown}: whole, of the older version {found}; a start brings it up to date"),
+        ),
+        Ok(Preview::Unfinished) => Finding::ok(
+            NAME,
+            format!(
+                "{shown}: its last server was killed or another program reads it; a start goes on with it"
+            ),
+        ),
+        Ok(Preview::InUse) => Finding::ok(NAME, format!("{shown}: in use by a server that runs")),
+        Ok(Preview::Damaged(how)) => Finding::wrong(
+            NAME,
+            format!(
+                "{shown} is damaged: {how}\n\
+                 a start would set it aside and begin a new one: put a copy of the store there before, or if this is \
+                 another file, set STATUS_STORE"
+            ),
+        ),
+        Err(problem) => Finding::wrong(NAME, problem),
+    }
+}
+
+/// Whether the log can be written.
+pub(super) fn log_file(target: &LogTarget) -> Finding {
+    const NAME: &str = "log";
+    let path = match target {
+        LogTarget::Stdout => return Finding::ok(NAME, "to the standard output"),
+        LogTarget::Stderr => return Finding::ok(NAME, "to the standard error"),
+        LogTarget::File(path) => path,
+    };
+    let shown = path.display();
+    match look_at_log(path) {
+        Ok(true) => Finding::ok(NAME, format!("{shown}: can be written")),
+        Ok(false) => Finding::ok(NAME, format!("{shown}: there is none yet, and it can be made")),
+        Err(problem) => Finding::wrong(
+            NAME,
+            format!(
+                "{shown} cannot be written by this user: {problem}\n\
+                 make its folder and let the user that status runs as write there, or set STATUS_LOG_FILE=stdout"
+            ),
+        ),
+    }
+}
+
+fn look_at_log(path: &Path) -> Result<bool, String> {
+    let there = writable::look(path)?;
+    log::refuse_pipes(path).map_err(|error| error.to_string())?;
+    Ok(there)
+}
+
+/// Whether the API can be where it is to be. The port is taken for a moment, and given back.
+pub(super) async fn port(port: u16) -> Finding {
+    const NAME: &str = "port";
+    match serve::bind(port).await {
+        Ok(_) if port == 0 => Finding::ok(NAME, "any that is free"),
+        Ok(_) => Finding::ok(NAME, format!("{port} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Finding::note(
+            NAME,
+            format!("{port} is in use: by status itself if it runs, else choose another STATUS_PORT_SERVE"),
+        ),
+        Err(error) => Finding::wrong(NAME, serve::no_port(port, &error)),
+    }
+}
