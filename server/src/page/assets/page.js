@@ -87,14 +87,29 @@
     const place = focus && focus.closest('#live, #main') && focus.getAttribute('href');
     for (const id of ['live', 'main']) {
       const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
-      if (old && fresh && old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.childNodes);
+      if (old && fresh) take(old, fresh);
     }
     for (const one of document.querySelectorAll('details')) one.open = open.has(one.id);
-    if (place) {
+    if (place && document.activeElement.getAttribute('href') !== place) {
       const again = [...document.querySelectorAll('#live a, #main a')].find((a) => a.getAttribute('href') === place);
       if (again) again.focus({ preventScroll: true });
     }
     tick();
+  }
+
+  // Changes as little as it can, so that what is selected, scrolled or read aloud stays so.
+  function take(old, fresh) {
+    if (old.isEqualNode(fresh)) return;
+    if (old.nodeType === Node.TEXT_NODE) {
+      old.data = fresh.data;
+      return;
+    }
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    const [had, has] = [[...old.childNodes], [...fresh.childNodes]];
+    const isAlike = had.length === has.length && had.every((one, at) => one.nodeName === has[at].nodeName);
+    if (isAlike) had.forEach((one, at) => take(one, has[at]));
+    else old.replaceChildren(...has);
   }
 
   function search() {
