@@ -51,6 +51,7 @@
     age('jump-age', system.jump.last_snapshot);
     age('book-age', system.book.manifest_at);
     if (system.revision !== document.body.dataset.revision) refresh();
+    else if (form === null && document.querySelector('main time')) refresh(PAUSE);
   }
 
   function age(id, at) {
@@ -58,9 +59,9 @@
     if (time && at) time.dateTime = at;
   }
 
-  function refresh() {
+  function refresh(pause = PAUSE / 4) {
     wanted = true;
-    if (!fetching && !timer) timer = setTimeout(fetchPage, document.hidden ? 5 * PAUSE : PAUSE / 4);
+    if (!fetching && !timer) timer = setTimeout(fetchPage, document.hidden ? 5 * PAUSE : pause);
   }
 
   async function fetchPage() {
