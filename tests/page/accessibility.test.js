@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import axe from 'axe-core';
+
+import { startBrowser, Visit } from './support/browser.js';
+import { Lab } from './support/lab.js';
+import { until } from './support/processes.js';
+
+let browser;
+let lab;
+before(async () => {
+  browser = await startBrowser();
+  lab = await Lab.start();
+  await lab.decided();
+});
+after(async () => {
+  await browser?.close();
+  await lab?.stop();
+});
+
+/** What axe finds in a page, the worst first. */
+async function violations(page) {
+  await page.evaluate(axe.source);
+  const { violations: found, passes } = await page.evaluate(() => window.axe.run({ preload: false }));
+  assert.ok(passes.length > 10, 'axe has looked at the page');
+  return found.map(({ impact, id, help, nodes }) => ({ impact, text: `${impact}: ${id}: ${help}: ${nodes.map((node) => node.html).join(' | ')}` }));
+}
+
+test('axe finds nothing serious in any page, in light or dark, wide or narrow', async (t) => {
+  const dark = { colorScheme: 'dark' };
+  const phone = { viewport: { width: 390, height: 844 } };
+  // What each shows in the outage.
+  const views = [
+    ['overview', '', {}, /pend01.*video silent/s],
+    ['overview, dark', '', dark, /pend01.*video silent/s],
+    ['overview, phone', '', phone, /pend01.*video silent/s],
+    ['nothing found', '?q=nothing', {}, /No experiment fits/],
+    ['experiment', '?experiment=pend01', {}, /✕ silent.*Outages.*until now/s],
+    ['experiment, dark', '?experiment=pend01', dark, /✕ silent.*Outages.*until now/s],
+    ['experiment, phone', '?experiment=pend01', phone, /✕ silent.*Outages.*until now/s],
+    ['unknown experiment', '?experiment=nobody', {}, /No experiment is called/],
+  ];
+  const visits = [];
+  for (const [name, path, options, shown] of views) {
+    const visit = await Visit.start(browser, lab, { ...options, expected: [/404.*experiment=nobody/] });
+    visits.push([name, visit, await visit.open(path), shown]);
+  }
+  for (const [name, , page, shown] of visits) {
+    await until(`${name} shows it`, async () => shown.test(await page.locator('main').innerText()));
+  }
+  lab.hold();
+
+  const serious = [];
+  for (const [name, visit, page, shown] of visits) {
+    await page.bringToFront();
+    for (const { impact, text } of await violations(page)) {
+      t.diagnostic(`${name}: ${text}`);
+      if (['serious', 'critical'].includes(impact)) serious.push(`${name}: ${text}`);
+    }
+    assert.match(await page.locator('main').innerText(), shown, name);
+    await visit.end();
+  }
+  assert.deepEqual(serious, []);
+});

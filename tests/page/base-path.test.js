@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { names, startBrowser, Visit } from './support/browser.js';
+import { Lab } from './support/lab.js';
+
+let browser;
+before(async () => { browser = await startBrowser(); });
+after(() => browser?.close());
+
+for (const [where, proxy] of [['below a path of nginx', true], ['at the root of the server itself', false]]) {
+  test(`the page is whole ${where}, and all that it asks for is there`, async (t) => {
+    const lab = await Lab.start({ proxy });
+    t.after(() => lab.stop());
+    await lab.decided();
+    const visit = await Visit.start(browser, lab);
+    const page = await visit.open();
+
+    const system = await page.locator('#system').innerText();
+    assert.match(system, /all healthy\s+6 of 6 healthy/);
+    assert.match(system, /none out\s+6 of 6 bookable/);
+    for (const feed of ['relay', 'jump']) {
+      assert.match(system, new RegExp(`${feed}\\s+✓ reports\\s+\\d+ s ago`));
+    }
+    assert.match(system, /book\s+✓ answers\s+read \d+ s ago/);
+    assert.deepEqual(await names(page), ['pend00', 'pend01', 'pend02', 'pend03', 'pend04', 'pend05']);
+    assert.equal(await page.title(), '✓ status');
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.tiles')).display), 'grid');
+
+    for (const path of ['', '?experiment=pend00']) {
+      await page.goto(lab.url(path));
+      for (const address of await addresses(page)) {
+        assert.ok(address.startsWith(lab.address), `${address} is not below ${lab.address}`);
+        assert.equal((await fetch(address)).status, 200, address);
+      }
+    }
+    await visit.end();
+  });
+}
+
+test('the path without its slash leads to the page', async (t) => {
+  const lab = await Lab.start();
+  t.after(() => lab.stop());
+  const answer = await fetch(lab.address.slice(0, -1), { redirect: 'manual' });
+  assert.equal(answer.status, 301);
+  assert.equal(answer.headers.get('location'), lab.address);
+});
+
+/** Every address in a page, as the browser understands it. */
+function addresses(page) {
+  return page.evaluate(() => [
+    ...new Set([...document.querySelectorAll('[href], [src], [action]')].map((one) => one.href ?? one.src ?? one.action)),
+  ]);
+}
