@@ -279,16 +279,15 @@ impl Store for FakeStore {
         if let Some(trouble) = &shelves.trouble {
             return Err(trouble.clone());
         }
-        let known = shelves.watched.entry(from).or_insert(until);
-        *known = until.max(*known);
+        shelves.watched.insert(from, until);
         Ok(())
     }
 
-    async fn past(&self, since: Wall) -> Result<Past, Failure> {
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure> {
         let shelves = locked(&self.0);
         let watched = shelves.watched.iter().filter(|(_, until)| **until >= since);
         let mut changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>> = BTreeMap::new();
-        for (name, event) in shelves.model.history(None, Wall::default()) {
+        for (name, event) in shelves.model.remembered(experiment) {
             let changes = changes.entry(name.clone()).or_default();
             if event.when < since {
                 changes.clear();

@@ -114,16 +114,16 @@ pub trait Store: Send + Sync {
         newest: usize,
     ) -> Result<Vec<(ExperimentName, Event)>, Failure>;
 
-    /// Takes down that the server was watching from `from` to `until`: a stretch that was taken down
-    /// before, with the same beginning, only becomes longer.
+    /// Takes down that the server was watching from `from` to `until`, in place of a stretch with the same
+    /// beginning that was taken down before.
     ///
     /// # Errors
     /// Why it could not be written.
     async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure>;
 
-    /// Reads since when each experiment was how, and when anybody was watching, from a time on.
+    /// Reads since when one experiment or each was how, and when anybody was watching, from a time on.
     ///
     /// # Errors
     /// Why it can't be read.
-    async fn past(&self, since: Wall) -> Result<Past, Failure>;
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure>;
 }

@@ -357,16 +357,24 @@ async fn the_past_is_the_same_in_a_file_and_in_memory() {
             (30, "a", false),
         ];
         store.save(changes.map(|(at, name, healthy)| event(at, name, healthy)).into()).await.unwrap();
-        for (from, until) in [(1, 5), (18, 22), (18, 30), (18, 29)] {
+        for (from, until) in [(1, 5), (18, 22), (18, 31), (18, 30)] {
             store.watched(wall(from), wall(until)).await.unwrap();
         }
     }
-    let past = file.past(wall(10)).await.unwrap();
-    assert_eq!(past.watched, [(wall(18), wall(30))], "the longer one counts, and the first is over");
+    let past = file.past(None, wall(10)).await.unwrap();
+    assert_eq!(past.watched, [(wall(18), wall(30))], "the later one counts, and the first is over");
     let of = |name: &str| past.changes[&ExperimentName::from(name)].clone();
     assert_eq!(of("a"), [(wall(3), false), (wall(20), true), (wall(30), false)]);
     assert_eq!((of("b"), of("c")), (vec![(wall(2), true)], vec![(wall(21), false)]));
+    for store in stores {
+        store.save(vec![Change::Forgotten { name: "b".into() }, event(40, "b", false)]).await.unwrap();
+    }
+    let past = file.past(None, wall(10)).await.unwrap();
+    assert_eq!(past.changes[&ExperimentName::from("b")], [(wall(40), false)], "what was before is forgotten");
     for since in [0, 3, 4, 20, 25, 99] {
-        assert_eq!(file.past(wall(since)).await.unwrap(), memory.past(wall(since)).await.unwrap(), "{since}");
+        for name in [None, Some(ExperimentName::from("a"))] {
+            let past = memory.past(name.as_ref(), wall(since)).await.unwrap();
+            assert_eq!(file.past(name.as_ref(), wall(since)).await.unwrap(), past, "{name:?} {since}");
+        }
     }
 }

@@ -177,7 +177,10 @@ pub(crate) fn services(settings: &Settings) -> Result<Services, String> {
 fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
     let core = settings.core.clone();
     let now = services.clock.now();
-    let afresh = |core| (Monitor::new(core, now), Uptime::resumed(Past::default(), now.wall));
+    let afresh = |core| {
+        let uptime = Uptime::resumed(Past::default(), settings.core.startup, now);
+        (Monitor::new(core, now), uptime)
+    };
     let path = match &settings.store {
         StoreSettings::File(path) => path,
         StoreSettings::Memory => return Ok(afresh(core)),
@@ -209,7 +212,8 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     });
     past.changes.retain(|name, _| saved.experiments.contains_key(name));
     services.store = Some(Arc::new(store));
-    Ok((Monitor::resume(core, &new_life(), saved, now), Uptime::resumed(past, now.wall)))
+    let uptime = Uptime::resumed(past, settings.core.startup, now);
+    Ok((Monitor::resume(core, &new_life(), saved, now), uptime))
 }
 
 /// What to say where a port can't be had.

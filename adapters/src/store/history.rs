@@ -59,9 +59,9 @@ impl History {
             .map_err(|error| failure(&self.path, "read", &error))
     }
 
-    /// Since when each experiment was how, and when anybody was watching, from a time on.
-    pub(super) fn past(&self, since: Wall) -> Result<Past, Failure> {
-        past::read(&self.connection, since).map_err(|error| failure(&self.path, "read", &error))
+    /// Since when one experiment or each was how, and when anybody was watching, from a time on.
+    pub(super) fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure> {
+        past::read(&self.connection, experiment, since).map_err(|error| failure(&self.path, "read", &error))
     }
 
     /// All that the next life of the server needs.

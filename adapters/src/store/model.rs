@@ -110,6 +110,16 @@ impl Model {
         self.events.values().filter(wanted).map(|entry| (&entry.experiment, &entry.event))
     }
 
+    /// The events of one experiment or all that are not forgotten, in the order in which they happened.
+    pub fn remembered(
+        &self,
+        experiment: Option<&ExperimentName>,
+    ) -> impl Iterator<Item = (&ExperimentName, &Event)> {
+        let wanted =
+            move |entry: &&Entry| !entry.forgotten && experiment.is_none_or(|name| *name == entry.experiment);
+        self.events.values().filter(wanted).map(|entry| (&entry.experiment, &entry.event))
+    }
+
     fn prune(&mut self, before: Wall, keep: usize) {
         let mut newer: BTreeMap<ExperimentName, usize> = BTreeMap::new();
         let mut old = Vec::new();

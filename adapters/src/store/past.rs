@@ -17,15 +17,20 @@ pub struct Past {
     pub changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>>,
 }
 
-/// Takes down that the server was watching. Of two stretches that begin at once, the longer counts.
+/// Takes down that the server was watching. Of two stretches that begin at once, the later one counts.
 pub(super) fn watched(to: &Connection, from: Wall, until: Wall) -> rusqlite::Result<()> {
     let sql = "INSERT INTO watched (since, until) VALUES (?1, ?2)
-               ON CONFLICT (since) DO UPDATE SET until = max(until, excluded.until)";
+               ON CONFLICT (since) DO UPDATE SET until = excluded.until";
     to.prepare_cached(sql)?.execute(params![millis(from), millis(until)]).map(drop)
 }
 
-/// Reads what happened from a time on, and how each experiment was then.
-pub(super) fn read(from: &Connection, since: Wall) -> rusqlite::Result<Past> {
+/// Reads what happened to one experiment or all from a time on, and how each was then. What was forgotten
+/// since is not known any more.
+pub(super) fn read(
+    from: &Connection,
+    experiment: Option<&ExperimentName>,
+    since: Wall,
+) -> rusqlite::Result<Past> {
     let mut past = Past::default();
     let mut rows = from.prepare("SELECT since, until FROM watched WHERE until >= ?1 ORDER BY since")?;
     let mut rows = rows.query([millis(since)])?;
@@ -33,10 +38,13 @@ pub(super) fn read(from: &Connection, since: Wall) -> rusqlite::Result<Past> {
         past.watched.push((wall(row.get(0)?), wall(row.get(1)?)));
     }
     let sql = "SELECT experiment, at, json_extract(event, '$.healthy') FROM events
-               WHERE at >= ?1 OR id IN (SELECT max(id) FROM events WHERE at < ?1 GROUP BY experiment)
+               WHERE NOT forgotten AND (?2 IS NULL OR experiment = ?2) AND
+                   (at >= ?1 OR id IN (SELECT max(id) FROM events
+                                       WHERE at < ?1 AND NOT forgotten AND (?2 IS NULL OR experiment = ?2)
+                                       GROUP BY experiment))
                ORDER BY id";
     let mut rows = from.prepare(sql)?;
-    let mut rows = rows.query([millis(since)])?;
+    let mut rows = rows.query(params![millis(since), experiment.map(ExperimentName::as_str)])?;
     while let Some(row) = rows.next()? {
         let name = row.get_ref(0)?.as_str()?;
         let change = (wall(row.get(1)?), row.get::<_, Option<bool>>(2)?.unwrap_or(false));

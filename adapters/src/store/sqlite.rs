@@ -9,18 +9,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
 use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Saved, Wall};
+use tokio::sync::Semaphore;
 
 use super::place::{self, Found};
 use super::{History, Past, failure, is_damage, past, rows, schema};
 use crate::Store;
 use crate::clock::Clock;
 
+/// How many may read the history at once.
+const READS_AT_ONCE: usize = 4;
 /// How long to wait for another program that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The store in a file that this process alone writes to.
 pub struct SqliteStore {
     path: PathBuf,
+    reads: Arc<Semaphore>,
     desk: Arc<Mutex<Desk>>,
 }
 
@@ -83,7 +87,8 @@ impl SqliteStore {
             Err(Trouble::Refused(refusal)) => return Err(refusal),
             Err(Trouble::Failed(failure)) => tracing::error!("{failure}; going on in memory"),
         }
-        Ok(Self { path: path.to_owned(), desk: Arc::new(Mutex::new(desk)) })
+        let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
+        Ok(Self { path: path.to_owned(), reads, desk: Arc::new(Mutex::new(desk)) })
     }
 
     /// What [`load`](Store::load) gives, at once: for the start, when there is nothing else to do.
@@ -99,11 +104,22 @@ impl SqliteStore {
     /// # Errors
     /// Why it can't be read.
     pub fn past_now(&self, since: Wall) -> Result<Past, Failure> {
-        History::open(&self.path)?.past(since)
+        History::open(&self.path)?.past(None, since)
     }
 
-    fn path(&self) -> PathBuf {
-        self.path.clone()
+    /// Reads the file beside whoever writes. Where the disk hangs, so do only so many threads.
+    async fn reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&History) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let turn = Arc::clone(&self.reads).acquire_owned().await;
+        let path = self.path.clone();
+        off_desk(move || {
+            // Until it is read, not until somebody has lost patience.
+            let _turn = turn;
+            work(&History::open(&path)?)
+        })
+        .await
     }
 
     async fn on_desk<T: Send + 'static>(
@@ -115,7 +131,7 @@ impl SqliteStore {
     }
 }
 
-/// Runs what takes time where it holds nothing up. Reading needs no desk: so it delays no writing.
+/// Runs what takes time where it holds nothing up.
 async fn off_desk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -141,17 +157,16 @@ impl Store for SqliteStore {
         newest: usize,
     ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
         let experiment = experiment.cloned();
-        let path = self.path();
-        off_desk(move || History::open(&path)?.events(experiment.as_ref(), since, newest)).await
+        self.reading(move |history| history.events(experiment.as_ref(), since, newest)).await
     }
 
     async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
         self.on_desk(move |desk| desk.watched(from, until)).await
     }
 
-    async fn past(&self, since: Wall) -> Result<Past, Failure> {
-        let path = self.path();
-        off_desk(move || History::open(&path)?.past(since)).await
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure> {
+        let experiment = experiment.cloned();
+        self.reading(move |history| history.past(experiment.as_ref(), since)).await
     }
 }
 

@@ -8,13 +8,10 @@ use axum::response::Response;
 use status_core::{ExperimentName, Wall};
 
 use super::etag::Tag;
-use super::{App, Problem, events, no_such_path};
+use super::{App, PATIENCE_WITH_STORE, Problem, no_such_path};
 use crate::uptime::{DAYS, Day, REMEMBERED};
 use crate::view::experiment::DetailView;
 use crate::view::uptime::UptimeView;
-
-/// So many changes are looked at, the newest: one in two minutes for a month.
-const MOST_CHANGES: usize = 20_000;
 
 /// One experiment: each fact with its age, each verdict, what book says and what it should say.
 #[utoipa::path(
@@ -58,16 +55,31 @@ pub(super) fn no_such_experiment(name: &str) -> Response {
 pub(crate) async fn view(app: &App, name: &str) -> Option<DetailView> {
     let name = ExperimentName::from(name);
     let now = app.now();
-    // An event from before the time that is shown says how the experiment was when it began.
-    let begin = now.wall.minus(REMEMBERED);
-    let changes: Vec<(Wall, bool)> = events::of(app, Some(&name), begin, MOST_CHANGES)
-        .await
-        .iter()
-        .map(|(_, event)| (event.when, event.healthy))
-        .collect();
+    let changes = changes(app, &name, now.wall.minus(REMEMBERED)).await;
     let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
-    let uptime = UptimeView::of(&changes, &app.uptime().watched(now.wall), days, now.wall);
+    let uptime = UptimeView::of(&changes, &app.uptime().watched(), days, now.wall);
     let monitor = app.shared().monitor();
     let known = monitor.experiment(name.as_str())?;
     Some(DetailView::of(&monitor, &name, known, now, Some(uptime)))
+}
+
+/// An experiment's changes from a time on, and how it was then: what the store has, and what is known
+/// beyond that.
+async fn changes(app: &App, name: &ExperimentName, since: Wall) -> Vec<(Wall, bool)> {
+    let stored = match app.store() {
+        None => None,
+        Some(store) => tokio::time::timeout(PATIENCE_WITH_STORE, store.past(Some(name), since)).await.ok(),
+    };
+    let stored = stored.and_then(Result::ok).and_then(|mut past| past.changes.remove(name.as_str()));
+    let mut changes = stored.unwrap_or_default();
+    let monitor = app.shared().monitor();
+    let known: Vec<(Wall, bool)> = monitor
+        .experiment(name.as_str())
+        .into_iter()
+        .flat_map(status_core::Experiment::events)
+        .map(|event| (event.when, event.healthy))
+        .collect();
+    let newest = changes.last().and_then(|last| known.iter().rposition(|change| change == last));
+    changes.extend(&known[newest.map_or(0, |at| at + 1)..]);
+    changes
 }

@@ -1,5 +1,6 @@
 //! Changes in health, of all experiments.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
@@ -8,9 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use status_adapters::wire::duration;
-use status_core::{Event, ExperimentName, Wall};
+use status_core::{Event, Experiment, ExperimentName, Wall};
 
-use super::{App, Problem, etag};
+use super::{App, PATIENCE_WITH_STORE, Problem, etag};
 use crate::view::event::NamedEventView;
 
 /// How many events are told if nobody says how many.
@@ -52,7 +53,7 @@ pub(super) async fn all(
         Ok(read) => read,
         Err(problem) => return Problem::answer(StatusCode::BAD_REQUEST, problem),
     };
-    let events = of(&app, None, since, limit).await;
+    let events = of(&app, since, limit).await;
     let views: Vec<NamedEventView<'_>> =
         events.iter().map(|(name, event)| NamedEventView::new(name, event)).collect();
     match serde_json::to_vec(&views) {
@@ -89,39 +90,39 @@ fn since(text: &str, now: Wall) -> Result<Wall, String> {
     })
 }
 
-/// The newest `limit` events from a time on, of one experiment or all, oldest first: what the store has,
-/// and what is known.
-pub(crate) async fn of(
-    app: &App,
-    experiment: Option<&ExperimentName>,
-    since: Wall,
-    limit: usize,
-) -> Vec<(ExperimentName, Event)> {
-    let mut events = match app.store() {
-        // Why it cannot be read, the log says; what is known is told all the same.
-        Some(store) => store.history(experiment, since, limit).await.unwrap_or_default(),
-        None => Vec::new(),
+/// The newest `limit` events from a time on, oldest first: what the store has, and what is known beyond
+/// that.
+async fn of(app: &App, since: Wall, limit: usize) -> Vec<(ExperimentName, Event)> {
+    let stored = match app.store() {
+        None => None,
+        Some(store) => {
+            tokio::time::timeout(PATIENCE_WITH_STORE, store.history(None, since, limit)).await.ok()
+        }
     };
+    let mut events = stored.and_then(Result::ok).unwrap_or_default();
+    let known = known(app, since);
     // The store may have missed something, or not have it yet.
-    events.extend(known(app, experiment, since));
-    let order =
-        |(name, event): &(ExperimentName, Event)| (event.when, name.clone(), event.healthy, event.jump_ok);
-    events.sort_by_cached_key(order);
-    events.dedup_by_key(|entry| order(entry));
+    let is_told =
+        |(name, event): &(ExperimentName, Event)| (name.clone(), event.when, event.healthy, event.jump_ok);
+    let told: BTreeSet<_> = events.iter().map(is_told).collect();
+    events.extend(known.into_iter().filter(|event| !told.contains(&is_told(event))));
+    // It is in order but for those: where the clock was set back, the order is that of the clock.
+    events.sort_by_key(|(_, event)| event.when);
     let surplus = events.len().saturating_sub(limit);
     events.drain(..surplus);
     events
 }
 
-/// Likewise, as far as it is in memory. Of one experiment, the last event before is told, too.
-fn known(app: &App, experiment: Option<&ExperimentName>, since: Wall) -> Vec<(ExperimentName, Event)> {
+/// Likewise, as far as it is in memory.
+fn known(app: &App, since: Wall) -> Vec<(ExperimentName, Event)> {
     let monitor = app.shared().monitor();
-    let mut events = Vec::new();
-    let is_wanted = |name: &ExperimentName| experiment.is_none_or(|wanted| wanted == name);
-    for (name, known) in monitor.experiments().filter(|(name, _)| is_wanted(name)) {
-        let newer = known.events().rev().take_while(|event| event.when >= since).count();
-        let told = newer + usize::from(experiment.is_some());
-        events.extend(known.events().rev().take(told).map(|event| (name.clone(), event.clone())));
-    }
-    events
+    let newer = |(name, known): (&ExperimentName, &Experiment)| {
+        let events: Vec<(ExperimentName, Event)> = known
+            .events()
+            .filter(|event| event.when >= since)
+            .map(|event| (name.clone(), event.clone()))
+            .collect();
+        events
+    };
+    monitor.experiments().flat_map(newer).collect()
 }

@@ -4,7 +4,7 @@ mod app;
 mod badge;
 pub(crate) mod detail;
 pub(crate) mod etag;
-pub(crate) mod events;
+mod events;
 mod experiments;
 mod heavy;
 pub mod live;
@@ -13,6 +13,8 @@ mod openapi;
 mod pieces;
 mod ready;
 pub(crate) mod system;
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
@@ -29,6 +31,9 @@ pub use app::{App, Parts};
 use heavy::{Turns, take_turns};
 
 use crate::page;
+
+/// How long an answer waits for the store, and then does without it.
+const PATIENCE_WITH_STORE: Duration = Duration::from_secs(2);
 
 /// Every route, over the state that the driver keeps.
 pub fn router(app: App) -> Router {

@@ -49,6 +49,16 @@ impl Days {
         self.cells
     }
 
+    /// It is not as late as was thought: somebody has set the clock back. What was counted of days that
+    /// are yet to come does not count.
+    pub(super) fn come_back_to(&mut self, now: Wall) {
+        let today = now.as_millis() / DAY;
+        let by = usize::try_from(self.last.saturating_sub(today)).map_or(DAYS, |by| by.min(DAYS));
+        self.cells.rotate_right(by);
+        self.cells[..by].fill(Day::default());
+        self.last = self.last.min(today);
+    }
+
     /// Makes `day` the last one, if it is later.
     fn go_on_to(&mut self, day: u64) {
         let by = usize::try_from(day.saturating_sub(self.last)).map_or(DAYS, |by| by.min(DAYS));
@@ -88,6 +98,16 @@ mod tests {
         let later = days.until(Wall::from_millis(104 * DAY));
         assert_eq!(later[DAYS - 5..DAYS - 2], seen[DAYS - 3..]);
         assert_eq!(later[DAYS - 2..], [Day::default(); 2]);
+    }
+
+    #[test]
+    fn a_day_that_is_yet_to_come_does_not_count() {
+        let mut days = Days::default();
+        days.add(span(100 * DAY, 101 * DAY), true);
+        days.add(span(900 * DAY, 900 * DAY + HOUR), true);
+        days.come_back_to(Wall::from_millis(102 * DAY));
+        days.add(span(102 * DAY, 102 * DAY + HOUR), false);
+        assert_eq!(days.until(Wall::from_millis(102 * DAY + HOUR))[DAYS - 1], day(0, HOUR));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use status_adapters::Store;
 use status_adapters::store::Past;
-use status_core::{Action, ExperimentName, Input, Note, Now, Wall};
+use status_core::{Action, ExperimentName, Input, Note, Now, Time, Wall};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::Watcher;
@@ -26,20 +26,32 @@ const BEAT: Duration = Duration::from_secs(60);
 /// For how long it is remembered when the server was watching: a day more than is shown.
 pub const REMEMBERED: Duration = Duration::from_secs(31 * 24 * 3600);
 /// How many stretches of watching are remembered, the newest.
-const MOST_STRETCHES: usize = 10_000;
+const MOST_STRETCHES: usize = 5_000;
+/// By how much the time of day may differ from what has passed until somebody has set it.
+const STEP: Duration = Duration::from_secs(5);
 
 /// What is known of the last days. It is cheap to clone, and all clones are one.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Uptime(Arc<Mutex<Ledger>>);
 
-#[derive(Default)]
 struct Ledger {
-    /// When the server was watching, in order; the last one goes on while `watching`.
-    watched: Vec<Span>,
+    /// When the server was watching, in order, none overlapping another; the last goes on while `watching`.
+    watched: Vec<Stretch>,
     watching: bool,
-    /// How many of them the store has for good.
-    written: usize,
+    /// Whether the server slept, and does not judge yet.
+    paused: bool,
+    /// Before this it does not judge yet, since it was just started.
+    begins: Time,
+    /// The instant of the last input.
+    now: Now,
     tracks: BTreeMap<ExperimentName, Track>,
+}
+
+#[derive(Clone, Copy)]
+struct Stretch {
+    span: Span,
+    /// Whether the store has it as it is.
+    written: bool,
 }
 
 /// How one experiment did.
@@ -51,22 +63,24 @@ struct Track {
 }
 
 impl Uptime {
-    /// Begins to watch, with what a store knows of the past.
+    /// Begins to watch once startup is over, with what a store knows of the past.
     #[must_use]
-    pub fn resumed(past: Past, now: Wall) -> Self {
-        let watched: Vec<Span> = past.watched.into_iter().map(|(from, to)| Span { from, to }).collect();
-        let mut ledger = Ledger { written: watched.len(), watched, ..Ledger::default() };
-        for (name, changes) in past.changes {
-            let Some((_, healthy)) = changes.last() else { continue };
+    pub fn resumed(past: Past, startup: Duration, now: Now) -> Self {
+        let watched = in_order(past.watched, now.wall);
+        let spans: Vec<Span> = watched.iter().map(|stretch| stretch.span).collect();
+        let track = |(name, changes): (ExperimentName, Vec<(Wall, bool)>)| {
+            let (_, healthy) = *changes.last()?;
             let mut days = days::Days::default();
-            known(&changes, &ledger.watched, now).for_each(|(span, healthy)| days.add(span, healthy));
-            ledger.tracks.insert(name, Track { healthy: *healthy, counted: now, days });
-        }
-        ledger.begin(now);
+            known(&changes, &spans, now.wall).into_iter().for_each(|(span, healthy)| days.add(span, healthy));
+            Some((name, Track { healthy, counted: now.wall, days }))
+        };
+        let tracks = past.changes.into_iter().filter_map(track).collect();
+        let begins = now.time.plus(startup);
+        let ledger = Ledger { watched, watching: false, paused: false, begins, now, tracks };
         Self(Arc::new(Mutex::new(ledger)))
     }
 
-    /// How an experiment's last days went, the oldest first; nothing if it is not known.
+    /// How an experiment's last days went, the oldest first; `None` if it is not known.
     #[must_use]
     pub fn days(&self, name: &ExperimentName, now: Wall) -> Option<[Day; DAYS]> {
         self.ledger().days(name, now)
@@ -82,12 +96,10 @@ impl Uptime {
         names.map(|name| ledger.days(name, now)).collect()
     }
 
-    /// When the server was watching, in order, up to now.
+    /// When the server was watching, in order, up to the last time that something happened.
     #[must_use]
-    pub fn watched(&self, now: Wall) -> Vec<Span> {
-        let mut ledger = self.ledger();
-        ledger.go_on(now);
-        ledger.watched.clone()
+    pub fn watched(&self) -> Vec<Span> {
+        self.ledger().watched.iter().map(|stretch| stretch.span).collect()
     }
 
     /// Writes down when the server was watching, each minute, and for the last time at the stop.
@@ -103,15 +115,18 @@ impl Uptime {
     }
 
     async fn write(&self, store: &dyn Store) {
-        let (from, spans) = self.ledger().unwritten();
-        for (at, span) in spans.iter().enumerate() {
+        let unwritten: Vec<Span> = {
+            let ledger = self.ledger();
+            ledger.watched.iter().filter(|stretch| !stretch.written).map(|stretch| stretch.span).collect()
+        };
+        for span in unwritten {
             // That the store is broken, others tell; and the next time all is written.
             if store.watched(span.from, span.to).await.is_err() {
                 return;
             }
-            // The last one may still become longer.
-            if at + 1 < spans.len() {
-                self.ledger().written = from + at + 1;
+            let mut ledger = self.ledger();
+            if let Some(stretch) = ledger.watched.iter_mut().rev().find(|stretch| stretch.span == span) {
+                stretch.written = true;
             }
         }
     }
@@ -121,34 +136,75 @@ impl Uptime {
     }
 }
 
-impl Ledger {
-    fn begin(&mut self, now: Wall) {
-        self.watching = true;
-        if self.watched.len() >= MOST_STRETCHES {
-            self.watched.remove(0);
-            self.written = self.written.saturating_sub(1);
+/// What a store tells, as stretches of which none overlaps another or lies in the future: the clock may
+/// have been set back.
+fn in_order(watched: Vec<(Wall, Wall)>, now: Wall) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    let surplus = watched.len().saturating_sub(MOST_STRETCHES);
+    for (from, to) in watched.into_iter().skip(surplus) {
+        let over = stretches.last().map_or(Wall::default(), |last| last.span.to);
+        let span = Span { from: from.max(over), to: to.min(now) };
+        if span.from < span.to {
+            stretches.push(Stretch { span, written: true });
         }
-        self.watched.push(Span { from: now, to: now });
-        let old = self.watched.iter().take_while(|span| now.since(span.to) > REMEMBERED).count();
-        self.watched.drain(..old);
-        self.written = self.written.saturating_sub(old);
     }
+    stretches
+}
 
-    /// The server is still watching. If somebody set the clock back, that is another stretch.
-    fn go_on(&mut self, now: Wall) {
+impl Ledger {
+    /// Something happened: the server is still watching, or again.
+    fn go_on(&mut self, now: Now) {
+        let before = std::mem::replace(&mut self.now, now);
+        let passed = now.time.since(before.time);
+        let by_day = now.wall.since(before.wall);
+        let was_set = now.wall < before.wall || by_day.abs_diff(passed) > STEP;
+        if self.watching && was_set {
+            self.watching = false;
+        }
+        if now.wall < before.wall {
+            self.come_back_to(now.wall);
+        }
         match self.watched.last_mut() {
-            Some(last) if self.watching && now >= last.to => last.to = now,
-            Some(_) if self.watching => self.begin(now),
+            Some(last) if self.watching => {
+                last.written &= last.span.to == now.wall;
+                last.span.to = now.wall;
+            }
+            Some(_) | None if !self.paused && now.time >= self.begins => self.begin(now.wall),
             Some(_) | None => {}
         }
+    }
+
+    fn begin(&mut self, now: Wall) {
+        self.watching = true;
+        let old = self.watched.iter().take_while(|stretch| now.since(stretch.span.to) > REMEMBERED).count();
+        self.watched.drain(..old.max((self.watched.len() + 1).saturating_sub(MOST_STRETCHES)));
+        self.watched.push(Stretch { span: Span { from: now, to: now }, written: false });
+    }
+
+    /// Somebody has set the clock back: what is yet to come has not been watched.
+    fn come_back_to(&mut self, now: Wall) {
+        self.watched.retain(|stretch| stretch.span.from < now);
+        if let Some(last) = self.watched.last_mut().filter(|last| last.span.to > now) {
+            last.span.to = now;
+            last.written = false;
+        }
+        self.tracks.values_mut().for_each(|track| track.days.come_back_to(now));
     }
 
     /// The server was asleep for so long, and has just woken.
     fn slept(&mut self, now: Wall, span: Duration) {
         if let Some(last) = self.watched.last_mut().filter(|_| self.watching) {
-            last.to = now.minus(span).max(last.from).min(last.to);
+            last.span.to = now.minus(span).max(last.span.from).min(last.span.to);
+            last.written = false;
         }
         self.watching = false;
+        self.paused = true;
+    }
+
+    /// It knows again how things are.
+    fn judges(&mut self, now: Now) {
+        self.paused = false;
+        self.go_on(now);
     }
 
     fn changed(&mut self, name: &ExperimentName, when: Wall, healthy: bool) {
@@ -170,29 +226,24 @@ impl Ledger {
         track.count(&self.watched, now);
         Some(track.days.until(now))
     }
-
-    /// What the store does not have for good, and the number of the first.
-    fn unwritten(&self) -> (usize, Vec<Span>) {
-        (self.written, self.watched[self.written.min(self.watched.len())..].to_vec())
-    }
 }
 
 impl Track {
-    /// Counts what was watched since it was last counted.
-    fn count(&mut self, watched: &[Span], now: Wall) {
+    /// Counts what was watched since it was last counted. Where the clock was set back, nothing counts
+    /// until it is as late again.
+    fn count(&mut self, watched: &[Stretch], now: Wall) {
         let rest = Span { from: self.counted, to: now };
-        for span in watched.iter().rev().take_while(|span| span.to > rest.from) {
-            if let Some(span) = span.within(rest) {
-                self.days.add(span, self.healthy);
-            }
+        let seen = watched.iter().rev().take_while(|stretch| stretch.span.to > rest.from);
+        for span in seen.filter_map(|stretch| stretch.span.within(rest)) {
+            self.days.add(span, self.healthy);
         }
-        self.counted = now;
+        self.counted = self.counted.max(now);
     }
 }
 
 impl Watcher for Uptime {
     fn input(&mut self, now: Now, _: &Input) {
-        self.ledger().go_on(now.wall);
+        self.ledger().go_on(now);
     }
 
     fn action(&mut self, now: Now, action: &Action) {
@@ -205,7 +256,7 @@ impl Watcher for Uptime {
                 self.ledger().tracks.remove(experiment);
             }
             Note::Slept { overslept } => self.ledger().slept(now.wall, *overslept),
-            Note::Judging => self.ledger().begin(now.wall),
+            Note::Judging => self.ledger().judges(now),
             Note::AlertRaised { .. }
             | Note::AlertCleared { .. }
             | Note::Held { .. }
@@ -222,11 +273,11 @@ impl Watcher for Uptime {
 #[cfg(test)]
 mod tests {
     use status_adapters::fake::FakeStore;
-    use status_core::Time;
 
     use super::*;
 
     const MINUTE: u64 = 60_000;
+    const STARTUP: Duration = Duration::from_secs(60);
 
     fn at(minutes: u64) -> Now {
         let millis = minutes * MINUTE;
@@ -242,28 +293,39 @@ mod tests {
         Action::Note(Note::Event { experiment: name.into(), event, available: healthy })
     }
 
+    /// Something happens every minute up to this one.
+    fn until(uptime: &mut Uptime, minutes: u64) {
+        let from = uptime.ledger().now.time.as_millis() / MINUTE;
+        (from + 1..=minutes).for_each(|minute| uptime.input(at(minute), &Input::Wake));
+    }
+
     fn today(uptime: &Uptime, name: &str, minutes: u64) -> (u64, u64) {
         let days = uptime.days(&name.into(), at(minutes).wall).unwrap();
         (u64::from(days[DAYS - 1].healthy) / MINUTE, u64::from(days[DAYS - 1].unhealthy) / MINUTE)
     }
 
+    fn minutes(span: Span) -> (u64, u64) {
+        (span.from.as_millis() / MINUTE, span.to.as_millis() / MINUTE)
+    }
+
     #[test]
-    fn events_become_days_and_sleep_does_not_count() {
-        let mut uptime = Uptime::resumed(Past::default(), at(0).wall);
-        for (minutes, action) in [(10, event("a", 10, true)), (30, event("a", 30, false))] {
-            uptime.input(at(minutes), &Input::Wake);
-            uptime.action(at(minutes), &action);
+    fn events_become_days_and_neither_startup_nor_sleep_counts() {
+        let mut uptime = Uptime::resumed(Past::default(), STARTUP, at(0));
+        for (minutes, healthy) in [(10, true), (30, false)] {
+            until(&mut uptime, minutes);
+            uptime.action(at(minutes), &event("a", minutes, healthy));
         }
-        uptime.input(at(40), &Input::Wake);
+        until(&mut uptime, 40);
         assert_eq!(today(&uptime, "a", 40), (20, 10));
         // The machine sleeps from minute 40 to 100, and five minutes later it is known how things are.
         uptime.input(at(100), &Input::Wake);
         uptime.action(at(100), &Action::Note(Note::Slept { overslept: Duration::from_secs(60 * 60) }));
-        uptime.input(at(103), &Input::Wake);
+        until(&mut uptime, 105);
         uptime.action(at(105), &Action::Note(Note::Judging));
-        uptime.input(at(110), &Input::Wake);
+        until(&mut uptime, 110);
         assert_eq!(today(&uptime, "a", 110), (20, 15));
-        assert_eq!(uptime.watched(at(110).wall).len(), 2);
+        let spans: Vec<(u64, u64)> = uptime.watched().into_iter().map(minutes).collect();
+        assert_eq!(spans, [(1, 40), (105, 110)]);
         uptime.action(at(110), &Action::Note(Note::ForgotExperiment { experiment: "a".into() }));
         assert_eq!(uptime.days(&"a".into(), at(110).wall), None);
     }
@@ -271,33 +333,42 @@ mod tests {
     #[tokio::test]
     async fn the_next_life_goes_on_with_what_was_written_down() {
         let store = FakeStore::default();
-        let mut uptime = Uptime::resumed(Past::default(), at(0).wall);
-        let event = event("a", 10, true);
-        uptime.input(at(10), &Input::Wake);
-        uptime.action(at(10), &event);
-        uptime.input(at(20), &Input::Wake);
+        let mut uptime = Uptime::resumed(Past::default(), STARTUP, at(0));
+        until(&mut uptime, 10);
+        uptime.action(at(10), &event("a", 10, true));
+        until(&mut uptime, 20);
         uptime.write(&store).await;
-        let mut past = store.past(Wall::default()).await.unwrap();
-        assert_eq!(past.watched, [(at(0).wall, at(20).wall)]);
-        // It was down for 30 minutes.
+        until(&mut uptime, 25);
+        uptime.write(&store).await;
+        let mut past = store.past(None, Wall::default()).await.unwrap();
+        assert_eq!(past.watched, [(at(1).wall, at(25).wall)]);
+        // It was down for 25 minutes, and does not judge in its first.
         past.changes.insert("a".into(), vec![(at(10).wall, true)]);
-        let mut next = Uptime::resumed(past, at(50).wall);
-        next.input(at(55), &Input::Wake);
-        assert_eq!(today(&next, "a", 55), (15, 0));
+        let mut next = Uptime::resumed(past, STARTUP, at(50));
+        until(&mut next, 55);
+        assert_eq!(today(&next, "a", 55), (15 + 4, 0));
         next.write(&store).await;
-        assert_eq!(store.past(Wall::default()).await.unwrap().watched.len(), 2);
+        assert_eq!(store.past(None, Wall::default()).await.unwrap().watched.len(), 2);
     }
 
     #[test]
-    fn a_clock_that_is_set_back_begins_another_stretch() {
-        let mut uptime = Uptime::resumed(Past::default(), at(100).wall);
-        uptime.input(at(120), &Input::Wake);
-        uptime.input(at(90), &Input::Wake);
-        uptime.input(at(95), &Input::Wake);
-        let spans = uptime.watched(at(95).wall);
-        assert_eq!(
-            spans.iter().map(|span| span.length()).collect::<Vec<_>>(),
-            [Duration::from_secs(20 * 60), Duration::from_secs(5 * 60)]
-        );
+    fn a_clock_that_is_set_counts_nothing_that_has_not_passed_and_nothing_twice() {
+        let mut uptime = Uptime::resumed(Past::default(), Duration::ZERO, at(1_000));
+        until(&mut uptime, 1_001);
+        uptime.action(at(1_001), &event("a", 1_001, true));
+        until(&mut uptime, 1_020);
+        let set = |wall: u64, time: u64| Now { wall: at(wall).wall, ..at(time) };
+        // Somebody sets it two hours ahead, and five minutes later back.
+        (1_021..=1_025).for_each(|time| uptime.input(set(time + 120, time), &Input::Wake));
+        (1_026..=1_040).for_each(|time| uptime.input(set(time, time), &Input::Wake));
+        let spans: Vec<(u64, u64)> = uptime.watched().into_iter().map(minutes).collect();
+        assert_eq!(spans, [(1_001, 1_020), (1_026, 1_040)]);
+        assert!(today(&uptime, "a", 1_040).0 <= 40, "{:?}", today(&uptime, "a", 1_040));
+        // What a store knows of that is put in order.
+        let told = [(1_001, 1_020), (1_026, 1_040), (1_030, 1_035), (1_141, 1_145)];
+        let told = told.map(|(from, to)| (at(from).wall, at(to).wall)).to_vec();
+        let spans: Vec<(u64, u64)> =
+            in_order(told, at(1_050).wall).into_iter().map(|stretch| minutes(stretch.span)).collect();
+        assert_eq!(spans, [(1_001, 1_020), (1_026, 1_040)]);
     }
 }

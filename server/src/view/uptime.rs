@@ -122,7 +122,8 @@ pub fn date(days_ago: usize, now: Wall) -> String {
 fn outages(changes: &[(Wall, bool)], watched: &[Span], now: Wall) -> Vec<OutageView> {
     let begin = now.minus(30 * 24 * HOUR);
     let mut outages: Vec<Span> = Vec::new();
-    for (span, _) in known(changes, watched, now).filter(|(span, healthy)| !healthy && span.to > begin) {
+    let is_outage = |(span, healthy): &(Span, bool)| !healthy && span.to > begin;
+    for (span, _) in known(changes, watched, now).into_iter().filter(is_outage) {
         match outages.last_mut() {
             // Another issue, such as jump's, is no other outage.
             Some(last) if last.to == span.from => last.to = span.to,
