@@ -121,16 +121,12 @@ impl Server {
         };
         stop.cancel();
         systemd::stopping();
-        // It is bounded in itself, and what it answers now matters to nobody.
-        let _ = answering.await;
-        match broken {
-            None => {
-                let last_words = async { tokio::join!(driving, keeping) };
-                let _ = tokio::time::timeout(PATIENCE, last_words).await;
-                Ok(())
-            }
-            Some(ended) => Err(format!("the driver ended by itself: {ended:?}")),
+        if let Some(ended) = broken {
+            return Err(format!("the driver ended by itself: {ended:?}"));
         }
+        let last_words = async { tokio::join!(answering, driving, keeping) };
+        let _ = tokio::time::timeout(PATIENCE, last_words).await;
+        Ok(())
     }
 
     /// What answers are made from.

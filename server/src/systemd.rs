@@ -1,5 +1,6 @@
 //! What systemd is told, where it has started this process with `Type=notify`. Elsewhere nobody is.
 
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -22,7 +23,13 @@ fn tell(states: &[NotifyState<'_>]) {
 }
 
 /// Tells systemd that the driver still drives. If it did not, systemd would start the server anew.
-pub(crate) struct Watchdog(Option<Interval>);
+pub(crate) struct Watchdog(Option<Feeding>);
+
+struct Feeding {
+    interval: Interval,
+    /// To a thread of its own: systemd may be slow to take it, and every other thread may hang on a disk.
+    feeder: SyncSender<()>,
+}
 
 impl Watchdog {
     /// As the unit file asks for it: `WatchdogSec`.
@@ -36,25 +43,38 @@ impl Watchdog {
         Self(pace.map(|pace| {
             let mut interval = interval(pace);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            interval
+            Feeding { interval, feeder: feeder() }
         }))
     }
 
     /// Waits until it is to be fed.
     pub(crate) async fn due(&mut self) {
         match &mut self.0 {
-            Some(interval) => {
-                interval.tick().await;
+            Some(feeding) => {
+                feeding.interval.tick().await;
             }
             None => std::future::pending().await,
         }
     }
 
     /// Feeds it, without waiting until systemd has taken that.
-    #[expect(clippy::unused_self, reason = "who has it is who may feed it")]
     pub(crate) fn feed(&self) {
-        tokio::task::spawn_blocking(|| tell(&[NotifyState::Watchdog]));
+        if let Some(feeding) = &self.0 {
+            // While it still has one to pass on, another says no more.
+            let _ = feeding.feeder.try_send(());
+        }
     }
+}
+
+/// Passes on to systemd what it is sent, until nobody can send any more.
+fn feeder() -> SyncSender<()> {
+    let (sender, coming) = sync_channel(1);
+    let passing = std::thread::Builder::new().name("watchdog".to_owned());
+    let passing = passing.spawn(move || coming.iter().for_each(|()| tell(&[NotifyState::Watchdog])));
+    if let Err(error) = passing {
+        tracing::error!("systemd's watchdog cannot be fed, and will end this server: {error}");
+    }
+    sender
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -15,11 +15,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 
 use super::Problem;
 
 /// How many such answers may be on their way.
 const AT_ONCE: usize = 32;
+/// How long a client may take for its answer: who is slower holds a turn that others wait for.
+const LONGEST: Duration = Duration::from_secs(60);
+/// How much of an answer is handed on at once.
+const PIECE_BYTES: usize = 16 * 1024;
 /// How long a client waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,7 +41,10 @@ impl Turns {
 /// Answers when there is room for one more.
 pub(super) async fn take_turns(State(Turns(free)): State<Turns>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(PATIENCE, free.acquire_owned()).await {
-        Ok(Ok(turn)) => next.run(request).await.map(|answer| Body::new(Held { answer, _turn: turn })),
+        Ok(Ok(turn)) => next.run(request).await.map(|answer| {
+            let over = Box::pin(tokio::time::sleep(LONGEST));
+            Body::new(Held { answer, rest: Bytes::new(), over, _turn: turn })
+        }),
         Ok(Err(_)) | Err(_) => {
             let problem = format!("{AT_ONCE} answers are on their way already: ask again later");
             let answer = Problem::answer(StatusCode::SERVICE_UNAVAILABLE, problem);
@@ -45,9 +53,13 @@ pub(super) async fn take_turns(State(Turns(free)): State<Turns>, request: Reques
     }
 }
 
-/// An answer that holds its turn until it is over.
+/// An answer that holds its turn until the client has taken it, or has had its time.
+///
+/// It is handed on in pieces: as a whole it would be taken from here at once, and wait elsewhere.
 struct Held {
     answer: Body,
+    rest: Bytes,
+    over: Pin<Box<Sleep>>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -59,15 +71,32 @@ impl http_body::Body for Held {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.answer).poll_frame(cx)
+        if self.over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(axum::Error::new(std::io::Error::from(
+                std::io::ErrorKind::TimedOut,
+            )))));
+        }
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.answer).poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                None => return Poll::Ready(None),
+                Some(Err(other)) => return Poll::Ready(Some(Ok(other))),
+                Some(Ok(data)) => self.rest = data,
+            }
+        }
+        let length = self.rest.len().min(PIECE_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.answer.is_end_stream()
+        self.rest.is_empty() && self.answer.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.answer.size_hint()
+        let rest = self.rest.len() as u64;
+        match self.answer.size_hint().exact() {
+            Some(exact) => SizeHint::with_exact(exact + rest),
+            None => SizeHint::default(),
+        }
     }
 }
 
@@ -76,6 +105,7 @@ mod tests {
     use axum::Router;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
+    use futures_util::StreamExt;
 
     use super::*;
 
@@ -98,5 +128,25 @@ mod tests {
         assert_eq!(ask(&app).await.status(), StatusCode::SERVICE_UNAVAILABLE);
         under_way.pop();
         assert_eq!(ask(&app).await.status(), StatusCode::OK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_handed_on_in_pieces_and_has_its_time() {
+        const BYTES: usize = 5 * PIECE_BYTES + 1;
+        let app = Router::new()
+            .route("/", get(|| async { vec![7; BYTES] }))
+            .layer(from_fn_with_state(Turns::new(), take_turns));
+        let mut answer = ask(&app).await.into_body().into_data_stream();
+        let mut read = 0;
+        while let Some(piece) = answer.next().await {
+            let piece = piece.unwrap();
+            assert!(piece.len() <= PIECE_BYTES);
+            read += piece.len();
+        }
+        assert_eq!(read, BYTES);
+        let mut slow = ask(&app).await.into_body().into_data_stream();
+        assert!(slow.next().await.unwrap().is_ok());
+        tokio::time::advance(LONGEST).await;
+        assert!(slow.next().await.unwrap().is_err());
     }
 }

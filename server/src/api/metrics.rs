@@ -1,11 +1,13 @@
 //! Figures for Prometheus.
 
+use std::path::Path;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::{App, Problem};
-use crate::metrics::{Dialect, Scene};
+use super::{App, PATIENCE_WITH_STORE, Problem};
+use crate::metrics::{Dialect, Machine, Scene};
 
 /// Figures for Prometheus.
 #[utoipa::path(
@@ -25,16 +27,22 @@ use crate::metrics::{Dialect, Scene};
 pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let dialect = Dialect::accepted(accept);
-    let text = {
+    let store = app.store_path().map(Path::to_owned);
+    let asking = tokio::task::spawn_blocking(move || Machine::ask(store.as_deref()));
+    // Without what the system does not tell in time.
+    let machine = tokio::time::timeout(PATIENCE_WITH_STORE, asking).await;
+    let machine = machine.ok().and_then(Result::ok).unwrap_or_default();
+    let figures = {
         let monitor = app.shared().monitor();
         let scene = Scene {
             monitor: &monitor,
             now: app.now(),
             started: app.started(),
-            store: app.store_path(),
+            machine: &machine,
             stream_clients: app.live().clients(),
         };
-        app.metrics().text(&scene, dialect)
+        app.metrics().figures(&scene)
     };
+    let text = app.metrics().text(figures, dialect);
     ([(header::CONTENT_TYPE, dialect.content_type())], text).into_response()
 }

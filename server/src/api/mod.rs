@@ -46,6 +46,7 @@ pub fn router(app: App) -> Router {
         .merge(page::routes())
         .route_layer(from_fn_with_state(Turns::new(), take_turns));
     made_whole
+        .merge(page::files())
         .route("/api/v1/experiments", get(experiments::list))
         .route("/api/v1/stream", get(live::listen))
         .route("/api/v1/system", get(system::show))

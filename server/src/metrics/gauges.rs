@@ -21,10 +21,25 @@ pub struct Scene<'a> {
     pub now: Now,
     /// When this process was started.
     pub started: Wall,
-    /// Where the store is; `None` if there is none.
-    pub store: Option<&'a Path>,
+    /// What the system tells.
+    pub machine: &'a Machine,
     /// How many clients follow the stream of changes.
     pub stream_clients: usize,
+}
+
+/// What the system tells of this process and its store.
+#[derive(Debug, Default)]
+pub struct Machine {
+    process: Process,
+    store_bytes: Option<u64>,
+}
+
+impl Machine {
+    /// Asks the system, which may take its time where a disk hangs.
+    #[must_use]
+    pub fn ask(store: Option<&Path>) -> Self {
+        Self { process: Process::read(), store_bytes: store.and_then(store_size) }
+    }
 }
 
 type Figures = Family<Label, Gauge<f64, AtomicU64>>;
@@ -49,10 +64,10 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
         "Clients that follow the stream of changes",
         count(scene.stream_clients),
     );
-    if let Some(bytes) = scene.store.and_then(store_size) {
+    if let Some(bytes) = scene.machine.store_bytes {
         one(to, "status_store_size_bytes", "Size of the store, with its log", whole(bytes));
     }
-    process(to, scene.started);
+    process(to, &scene.machine.process, scene.started);
 }
 
 const ALERTS: [SystemAlert; 6] = [
@@ -132,8 +147,7 @@ fn store_size(path: &Path) -> Option<u64> {
 }
 
 /// What Prometheus's own libraries tell of a process, under their names.
-fn process(to: &mut Registry, started: Wall) {
-    let process = Process::read();
+fn process(to: &mut Registry, process: &Process, started: Wall) {
     if let Some(bytes) = process.resident_bytes() {
         one(to, "process_resident_memory_bytes", "Memory that this process holds", whole(bytes));
     }

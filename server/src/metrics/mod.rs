@@ -16,8 +16,11 @@ use status_core::{Action, Failure, FailureKind, Feed, Input, Note, Now};
 
 use crate::driver::Watcher;
 
-pub use gauges::Scene;
+pub use gauges::{Machine, Scene};
 pub use text::Dialect;
+
+/// How things stood when somebody asked.
+pub struct Figures(Registry);
 
 /// One label, as name and value.
 type Label = [(&'static str, &'static str); 1];
@@ -82,11 +85,17 @@ impl Metrics {
         metrics
     }
 
-    /// All figures as text.
+    /// All figures, as they are now.
     #[must_use]
-    pub fn text(&self, scene: &Scene<'_>, dialect: Dialect) -> String {
+    pub fn figures(&self, scene: &Scene<'_>) -> Figures {
         let mut registry = Registry::default();
         gauges::register(&mut registry, scene);
+        Figures(registry)
+    }
+
+    /// Likewise as text.
+    #[must_use]
+    pub fn text(&self, Figures(mut registry): Figures, dialect: Dialect) -> String {
         self.register(&mut registry);
         text::write(&registry, dialect)
     }

@@ -30,10 +30,14 @@ const ICON: &str = include_str!("assets/icon.svg");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'";
 
-/// The page and what belongs to it.
+/// The page.
 pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/", get(show))
+}
+
+/// What belongs to it.
+pub(crate) fn files() -> Router<App> {
     Router::new()
-        .route("/", get(show))
         .route("/page.css", get(|headers: HeaderMap| file(headers, "text/css", CSS)))
         .route("/page.js", get(|headers: HeaderMap| file(headers, "text/javascript", JS)))
         .route("/icon.svg", get(|headers: HeaderMap| file(headers, "image/svg+xml", ICON)))
