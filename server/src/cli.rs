@@ -11,7 +11,7 @@ use status_adapters::wire::duration;
 #[derive(Debug, Parser)]
 #[command(name = "status", version)]
 #[command(
-    after_help = "Settings come from environment variables that begin with STATUS_; the README lists them."
+    after_help = "Settings come from environment variables that begin with STATUS_; docs/configure.md lists them."
 )]
 pub struct Cli {
     /// What to do.
@@ -27,7 +27,7 @@ pub enum Command {
     /// Watches relay and jump, tells book what can be booked, sends mail, and answers at
     /// STATUS_PORT_SERVE, until SIGTERM or SIGINT.
     #[command(after_help = "\
-Settings come from environment variables that begin with STATUS_; the README lists them.
+Settings come from environment variables that begin with STATUS_; docs/configure.md lists them.
 Needed are STATUS_HOST_BOOK, STATUS_HOST_RELAY, STATUS_HOST_JUMP and STATUS_SECRET_BOOK,
 STATUS_SECRET_RELAY, STATUS_SECRET_JUMP.
 
@@ -55,7 +55,7 @@ Exit codes: 0 all is well, 1 something is wrong or it was interrupted, 2 the com
     /// Play scripted outages, and show what would have happened
     ///
     /// Plays each scenario against the rules of this program in virtual time, and prints what happened, what was
-    /// decided and which mails would have come. A scenario is a text file; the README shows one.
+    /// decided and which mails would have come. A scenario is a text file; docs/simulate.md shows one.
     #[command(after_help = "\
 With --set once, every file is played with these settings. With --set twice or more, every file is played
 once for each, and a table compares the runs.

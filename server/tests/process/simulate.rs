@@ -132,7 +132,7 @@ async fn a_long_run_tells_how_far_it_is_and_is_interrupted_at_once() {
     assert!(status.out.all().is_empty(), "{:?}", status.out.all());
 }
 
-/// The README shows this picture, and says that this command makes it.
+/// docs/simulate.md shows this picture, and says that this command makes it.
 #[tokio::test]
 async fn the_picture_in_the_readme_is_the_one_that_is_made() {
     let directory = tempfile::tempdir().unwrap();
