@@ -48,9 +48,7 @@ pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
     log::start(&settings.log)?;
     let server = Server::on(listener, &settings)?;
     let address = server.address().map_err(|error| error.to_string())?;
-    say(&format!(
-        "a lab of six experiments with mock services; look at http://{address}/api/v1/experiments; end with Ctrl-C"
-    ));
+    say(&format!("a lab of six experiments with mock services; look at http://{address}/ (end with Ctrl-C)"));
     let script = async {
         tokio::join!(outages(&services), show_mails(&services));
     };
