@@ -12,8 +12,10 @@ use crate::name::ResourceName;
 use crate::note::Note;
 use crate::time::Wall;
 
-/// So many things are remembered of each kind, the newest: a mail may be long.
+/// So many things are remembered of each kind, the newest.
 const KEPT: usize = 50;
+/// So much of a mail's text is remembered, in bytes: with thousands of experiments it may be long.
+const LONGEST: usize = 64 * 1024;
 
 /// Something that was decided and not done, in `STATUS_MODE=observe`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +60,13 @@ impl fmt::Display for Withheld {
 pub(crate) struct Shelf(VecDeque<(Wall, Withheld)>);
 
 impl Shelf {
-    pub(crate) fn put(&mut self, when: Wall, withheld: Withheld, actions: &mut Vec<Action>) {
+    pub(crate) fn put(&mut self, when: Wall, mut withheld: Withheld, actions: &mut Vec<Action>) {
+        if let Withheld::Mail { body, .. } = &mut withheld
+            && body.len() > LONGEST
+        {
+            body.truncate(body.floor_char_boundary(LONGEST));
+            body.push_str("\n...\n");
+        }
         let same_kind = |(_, other): &(Wall, Withheld)| {
             core::mem::discriminant(other) == core::mem::discriminant(&withheld)
         };

@@ -1,21 +1,40 @@
 //! What every answer is made from.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRef;
 use status_adapters::Store;
 use status_adapters::clock::Clock;
-use status_core::{Now, Wall};
+use status_core::{Monitor, Now, Wall};
 
 use super::live::Live;
 use crate::driver::Shared;
 use crate::metrics::Metrics;
 use crate::uptime::Uptime;
+use crate::view::system;
+
+/// How long an age in an answer is good for, in milliseconds.
+const AGES_GOOD_FOR: u64 = 5_000;
 
 /// What every answer is made from. It is cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Whole>);
+
+struct Whole {
+    parts: Parts,
+    /// The last one that was found out, and of which version.
+    revision: Mutex<Option<(u64, String)>>,
+}
+
+impl Deref for Whole {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
 
 /// The parts of an [`App`].
 pub struct Parts {
@@ -43,13 +62,30 @@ impl App {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Whole { parts, revision: Mutex::new(None) }))
     }
 
-    /// Changes whenever anything that is known has changed.
+    /// Changes whenever anything that is known has changed, and every few seconds, since ages do.
     #[must_use]
     pub fn state(&self) -> String {
-        format!("{}-{}", self.0.life, self.0.shared.version())
+        let turn = self.now().time.as_millis() / AGES_GOOD_FOR;
+        format!("{}-{}-{turn}", self.0.life, self.0.shared.version())
+    }
+
+    /// Changes whenever something is other than it was, but for times and ages. It is found out once for
+    /// each input, however many ask.
+    #[must_use]
+    pub fn revision(&self, monitor: &Monitor) -> String {
+        let version = self.0.shared.version();
+        let mut known = self.0.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, revision)) if *of == version => revision.clone(),
+            Some(_) | None => {
+                let revision = system::revision(monitor);
+                *known = Some((version, revision.clone()));
+                revision
+            }
+        }
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -23,7 +23,8 @@ use crate::view::uptime::UptimeView;
         (status = 200, description = "What is known of it, and what follows", body = DetailView),
         (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 404, description = "No experiment of that name is known", body = Problem),
-        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
     )
 )]
 pub(super) async fn show(

@@ -39,7 +39,8 @@ pub(super) struct Wanted {
         (status = 200, description = "The newest changes in health of all experiments, oldest first", body = [NamedEventView]),
         (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 400, description = "since or limit makes no sense", body = Problem),
-        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
     )
 )]
 pub(super) async fn all(

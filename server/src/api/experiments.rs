@@ -49,7 +49,8 @@ pub(super) async fn list(State(shared): State<Shared>, tag: Tag, headers: Header
         (status = 200, description = "Its newest changes in health, oldest first", body = [EventView]),
         (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 404, description = "No experiment of that name is known", body = Problem),
-        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
     )
 )]
 pub(super) async fn events(

@@ -43,6 +43,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/experiments/{topic_name}", get(detail::show))
         .route("/api/v1/experiments/events/{topic_name}", get(experiments::events))
         .route("/api/v1/events", get(events::all))
+        .route("/api/v1/withheld", get(system::withheld))
         .merge(page::routes())
         .route_layer(from_fn_with_state(Turns::new(), take_turns));
     made_whole

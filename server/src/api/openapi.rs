@@ -19,6 +19,7 @@ use super::{Problem, badge, detail, events, experiments, live, metrics, ready, s
         events::all,
         live::listen,
         system::show,
+        system::withheld,
         badge::show,
         document,
         metrics::show,

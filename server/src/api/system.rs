@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::etag::Tag;
+use super::etag::{self, Tag};
 use super::{App, Problem};
-use crate::view::system::SystemView;
+use crate::view::system::{SystemView, WithheldView};
 
 /// How the lab as a whole and the services stand.
 #[utoipa::path(
@@ -27,8 +27,30 @@ pub(super) async fn show(State(app): State<App>, tag: Tag, headers: HeaderMap) -
     tag.on(Json(view(&app)))
 }
 
+/// What was decided lately and not done, in `STATUS_MODE=observe`, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/withheld",
+    operation_id = "withheld",
+    responses(
+        (status = 200, description = "Changes of availability, and mails with their texts", body = [WithheldView]),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
+    )
+)]
+pub(super) async fn withheld(State(app): State<App>, headers: HeaderMap) -> Response {
+    let withheld = WithheldView::newest(&app.shared().monitor(), usize::MAX, true);
+    match serde_json::to_vec(&withheld) {
+        Ok(body) => etag::json(&headers, body),
+        Err(error) => {
+            Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
+        }
+    }
+}
+
 /// The system as it is now.
 pub(crate) fn view(app: &App) -> SystemView {
     let monitor = app.shared().monitor();
-    SystemView::of(&monitor, app.now())
+    SystemView::of(&monitor, app.now(), app.revision(&monitor))
 }

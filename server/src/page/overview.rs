@@ -9,7 +9,7 @@ use super::words::Ago;
 use crate::api::{self, App};
 use crate::view::experiment::{since, state};
 use crate::view::set_by;
-use crate::view::system::SystemView;
+use crate::view::system::{SystemView, WithheldView};
 
 /// Which experiments are shown: the name in the address, and what people read.
 const FILTERS: [(&str, &str); 5] = [
@@ -20,6 +20,8 @@ const FILTERS: [(&str, &str); 5] = [
     ("healthy", "healthy"),
 ];
 
+/// How long a mail may be that is shown, in bytes.
+const LONGEST_MAIL: usize = 10_000;
 /// How long a person's reason may be in the table.
 const REASON_CHARACTERS: usize = 60;
 
@@ -38,6 +40,8 @@ struct Row {
     name: String,
     /// Its style, and what a reader reads.
     class: &'static str,
+    /// Whether book says that all that books it can be booked.
+    bookable: bool,
     mark: &'static str,
     state: &'static str,
     since: Option<Ago>,
@@ -47,10 +51,11 @@ struct Row {
 }
 
 pub(super) fn render(app: &App, q: &str, show: &str) -> askama::Result<String> {
-    let system = api::system::view(app);
+    let mut system = api::system::view(app);
     let now = app.now();
     let mut rows = {
         let monitor = app.shared().monitor();
+        show_mail(&mut system, &monitor);
         rows(&monitor, now, q, show)
     };
     let names: Vec<ExperimentName> = rows.iter().map(|row| row.name.as_str().into()).collect();
@@ -59,6 +64,15 @@ pub(super) fn render(app: &App, q: &str, show: &str) -> askama::Result<String> {
     }
     let filters = FILTERS.iter().map(|(value, text)| (*value, *text, *value == show)).collect();
     Overview { system: &system, q, filters, rows }.render()
+}
+
+/// The text of the newest mail that was withheld, if it is not too long for a page.
+fn show_mail(system: &mut SystemView, monitor: &Monitor) {
+    let newest =
+        WithheldView::newest(monitor, system.withheld.len(), true).into_iter().zip(&mut system.withheld);
+    if let Some((with_text, shown)) = newest.into_iter().find(|(one, _)| one.mail.is_some()) {
+        shown.mail = with_text.mail.filter(|text| text.len() <= LONGEST_MAIL);
+    }
 }
 
 /// The experiments that are wanted, problems first, and else by name.
@@ -92,6 +106,11 @@ impl Row {
             rank,
             name: name.to_string(),
             class,
+            bookable: !known.resources().is_empty()
+                && known
+                    .resources()
+                    .iter()
+                    .all(|resource| resource.said().is_some_and(|said| said.available)),
             mark,
             state: state(known),
             since: since(known).map(|event| Ago::new(event.when, now.wall)),
@@ -105,7 +124,7 @@ impl Row {
         match show {
             "problems" => self.rank < 3,
             "unhealthy" => self.class == "u",
-            "unbookable" => self.rank == 0 || self.rank == 2,
+            "unbookable" => !self.bookable,
             "healthy" => self.class == "o",
             _ => true,
         }
@@ -135,7 +154,7 @@ fn booking(known: &Experiment) -> String {
         let Some(said) = resource.said() else { return (1, "book not asked yet".to_owned()) };
         match (said.available, resource.wanted()) {
             (true, Some(false)) => (3, "bookable, to be taken out".to_owned()),
-            (true, _) => (0, "bookable".to_owned()),
+            (true, _) => (0, format!("bookable, by {}", set_by(said))),
             (false, wanted) => match set_by(said) {
                 "status" if wanted == Some(true) => (2, "out, to be put back".to_owned()),
                 "status" => (4, "out, by status".to_owned()),

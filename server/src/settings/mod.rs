@@ -126,7 +126,7 @@ impl Settings {
         vars: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<(Self, Vec<Warning>), Problems> {
         let vars: Vec<(OsString, OsString)> = vars.into_iter().collect();
-        let place = store::default_place(&vars);
+        let place = store::default_place(&vars, rustix::process::geteuid().is_root());
         let credentials = secret_files::credentials(&vars);
         let (mut variables, mut found) = variables::Variables::sort(vars);
         secret_files::read(&mut variables, credentials.as_deref(), &mut found);
@@ -141,7 +141,7 @@ impl Settings {
         vars: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<StoreSettings, Problems> {
         let vars: Vec<(OsString, OsString)> = vars.into_iter().collect();
-        let place = store::default_place(&vars);
+        let place = store::default_place(&vars, rustix::process::geteuid().is_root());
         let only = vars.into_iter().filter(|(name, _)| name == "STATUS_STORE");
         let (variables, found) = variables::Variables::sort(only);
         check::store(&variables, place, found)

@@ -9,7 +9,7 @@ use super::StoreSettings;
 const FILE: &str = "status.db";
 
 /// In the folder that systemd gives this service, else in the user's folder for such things.
-pub(super) fn default_place(vars: &[(OsString, OsString)]) -> StoreSettings {
+pub(super) fn default_place(vars: &[(OsString, OsString)], is_root: bool) -> StoreSettings {
     let folder = |name: &str| {
         let (_, value) = vars.iter().find(|(known, _)| known == name)?;
         // A service can have several, separated by colons.
@@ -20,8 +20,11 @@ pub(super) fn default_place(vars: &[(OsString, OsString)]) -> StoreSettings {
     let state = folder("STATE_DIRECTORY");
     let state = state.or_else(|| folder("XDG_STATE_HOME").map(|path| path.join("status")));
     let home = || folder("HOME").map(|path| path.join(".local/state/status"));
+    // systemd gives a service of root's no home.
+    let root = || is_root.then(|| PathBuf::from("/var/lib/status"));
     state
         .or_else(home)
+        .or_else(root)
         .map_or(StoreSettings::Nowhere, |folder: PathBuf| StoreSettings::File(folder.join(FILE)))
 }
 
@@ -34,7 +37,7 @@ mod tests {
         let place = |vars: &[(&str, &str)]| {
             let vars: Vec<(OsString, OsString)> =
                 vars.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-            default_place(&vars)
+            default_place(&vars, false)
         };
         let file = |path: &str| StoreSettings::File(PathBuf::from(path));
         let home = ("HOME", "/home/a");
@@ -43,6 +46,7 @@ mod tests {
         assert_eq!(place(&[home]), file("/home/a/.local/state/status/status.db"));
         assert_eq!(place(&[home, ("XDG_STATE_HOME", "/x")]), file("/x/status/status.db"));
         assert_eq!(place(&[home, ("XDG_STATE_HOME", "x")]), file("/home/a/.local/state/status/status.db"));
+        assert_eq!(default_place(&[], true), file("/var/lib/status/status.db"));
         let systemd = ("STATE_DIRECTORY", "/var/lib/status:/var/lib/other");
         assert_eq!(place(&[home, systemd]), file("/var/lib/status/status.db"));
     }

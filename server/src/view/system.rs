@@ -3,11 +3,14 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use status_core::{Feed, Keeping, Link, Mode, Monitor, Now, SystemAlert, Verdict, Withheld};
+use status_core::{Feed, Keeping, Link, Mode, Monitor, Now, SystemAlert, Verdict, Wall, Withheld};
 use utoipa::ToSchema;
 
 use super::{seconds, trouble};
 use crate::journal::alert_name;
+
+/// How many withheld things are told with the rest: a stream tells them again and again.
+const WITHHELD: usize = 20;
 
 /// The lab as a whole, and the services.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -39,7 +42,8 @@ pub struct SystemView {
     pub store: StoreView,
     /// What is wrong with the services themselves.
     pub alerts: Vec<AlertView>,
-    /// What was decided lately and not done, in `STATUS_MODE=observe`, the newest first.
+    /// What was decided lately and not done, in `STATUS_MODE=observe`: the newest 20, the newest first. All,
+    /// with the texts of mails, are at `/api/v1/withheld`.
     pub withheld: Vec<WithheldView>,
 }
 
@@ -141,14 +145,15 @@ pub struct WithheldView {
     pub kind: &'static str,
     /// In a sentence.
     pub text: String,
-    /// A mail's text, from the events on.
+    /// A mail's text, from the events on, where it is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<String>,
 }
 
 impl SystemView {
     /// The system as it is shown at `now`.
     #[must_use]
-    pub fn of(monitor: &Monitor, now: Now) -> Self {
+    pub fn of(monitor: &Monitor, now: Now, revision: String) -> Self {
         let alerts = monitor.alerts().iter().map(|(alert, _, since)| AlertView {
             alert: alert_name(alert),
             text: alert.to_string(),
@@ -158,7 +163,7 @@ impl SystemView {
         let heard = Feed::BOTH.iter().all(|feed| monitor.link(*feed).last_snapshot().is_some());
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            revision: revision(monitor),
+            revision,
             time: now.wall.to_string(),
             mode: match monitor.config().mode {
                 Mode::Act => "act",
@@ -173,11 +178,7 @@ impl SystemView {
             mail: MailView::of(monitor),
             store: StoreView::of(monitor),
             alerts: alerts.collect(),
-            withheld: monitor
-                .withheld()
-                .rev()
-                .map(|(when, what)| WithheldView::of(&when.to_string(), what))
-                .collect(),
+            withheld: WithheldView::newest(monitor, WITHHELD, false),
         }
     }
 }
@@ -190,8 +191,9 @@ impl SystemView {
     }
 }
 
-/// A text that is the same as long as nothing but times has changed.
-fn revision(monitor: &Monitor) -> String {
+/// A text that is the same as long as nothing but times and ages has changed.
+#[must_use]
+pub fn revision(monitor: &Monitor) -> String {
     let mut hash = DefaultHasher::new();
     for (name, known) in monitor.experiments() {
         let Verdict { decided, healthy, jump_ok, available } = known.verdict();
@@ -205,19 +207,14 @@ fn revision(monitor: &Monitor) -> String {
             (resource.name(), resource.wanted(), said, resource.held()).hash(&mut hash);
         }
     }
-    for feed in Feed::BOTH {
-        let link = monitor.link(feed);
-        (link.trouble().is_some(), link.slow().is_some(), link.last_snapshot().is_some()).hash(&mut hash);
+    // The rest is all that is shown of the services.
+    let mut view = SystemView::of(monitor, monitor.now(), String::new());
+    view.time.clear();
+    for feed in [&mut view.relay, &mut view.jump] {
+        (feed.last_snapshot, feed.age_seconds, feed.snapshots) = (None, None, 0);
     }
-    for (alert, _, since) in monitor.alerts().iter() {
-        (alert_name(alert), since.as_millis()).hash(&mut hash);
-    }
-    let book = monitor.book();
-    (book.is_empty(), book.trouble().is_some(), book.manifest_at().is_some()).hash(&mut hash);
-    let outbox = monitor.outbox();
-    let tried = outbox.waiting().any(|(_, _, tries, _)| tries > 0);
-    (tried, outbox.given_up().count(), monitor.withheld().len(), monitor.is_paused()).hash(&mut hash);
-    monitor.withheld().next_back().map(|(when, _)| when.as_millis()).hash(&mut hash);
+    (view.book.manifest_at, view.book.age_seconds) = (None, None);
+    format!("{view:?}").hash(&mut hash);
     format!("{:016x}", hash.finish())
 }
 
@@ -336,7 +333,15 @@ impl StoreView {
 }
 
 impl WithheldView {
-    fn of(when: &str, what: &Withheld) -> Self {
+    /// The newest things that were decided and not done, the newest first, with or without the texts of
+    /// mails.
+    #[must_use]
+    pub fn newest(monitor: &Monitor, most: usize, with_texts: bool) -> Vec<Self> {
+        let newest = monitor.withheld().rev().take(most);
+        newest.map(|(when, what)| Self::of(*when, what, with_texts)).collect()
+    }
+
+    fn of(when: Wall, what: &Withheld, with_text: bool) -> Self {
         let (kind, mail) = match what {
             Withheld::Availability { .. } => ("availability", None),
             // What stands before the events may say what services answered.
@@ -346,6 +351,6 @@ impl WithheldView {
         };
         let text = what.to_string();
         let text = text.strip_prefix("only observing: ").unwrap_or(&text).to_owned();
-        Self { when: when.to_owned(), kind, text, mail }
+        Self { when: when.to_string(), kind, text, mail: mail.filter(|_| with_text) }
     }
 }

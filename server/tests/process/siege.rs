@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use status_sim::mock::{Lab, Services, ServicesOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{LONG, Status, get, lab_services, mail, silence};
+use crate::support::{LONG, Status, environment, free_port, get, lab_services, mail, silence};
 
 const STREAMS: usize = 1_000;
 const HALF_SENT: usize = 500;
+/// How many large answers may be on their way at once.
+const TURNS: usize = 32;
 
 async fn connect(port: u16, sent: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -108,5 +111,46 @@ async fn what_is_too_large_is_refused_and_who_comes_after_is_answered() {
     // A query that is long and not too long is only one that finds nothing.
     let answer = get(port, &format!("/?q={}", &long[..4_000])).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("No experiment fits"));
+    status.stop().await;
+}
+
+#[tokio::test]
+async fn who_reads_nothing_of_a_large_page_holds_little_memory() {
+    const EXPERIMENTS: usize = 2_000;
+    const CLIENTS: usize = 300;
+    allow_many_files();
+    let mut options = ServicesOptions::default();
+    options.relay.stats_every = Duration::from_secs(1);
+    options.jump.stats_every = Duration::from_secs(1);
+    let services = Services::start(&Lab::with_experiments(EXPERIMENTS, &["data"]), options).await.unwrap();
+    let chosen =
+        [("STATUS_HEALTH_LAST", "60s"), ("STATUS_QUERY_BOOK_EVERY", "1h"), ("STATUS_LOG_LEVEL", "warn")];
+    let port = free_port();
+    let mut environment = environment(&services, &chosen);
+    environment.insert("STATUS_PORT_SERVE".to_owned(), port.to_string());
+    let mut status = Status::run(&["serve"], environment);
+    mail(&services, 1).await;
+    let page = get(port, "/").await;
+    assert!(page.len() > 400_000, "{} bytes", page.len());
+
+    let before = status.most_kilobytes();
+    let mut readers = Vec::new();
+    for _ in 0..CLIENTS {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut reader = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+        reader.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        readers.push(reader);
+    }
+    // As many as have a turn get the beginning of their page.
+    for reader in &mut readers[..TURNS] {
+        until(reader, "<!doctype html>").await;
+    }
+    let most = status.most_kilobytes() - before;
+    println!("{CLIENTS} readers of {} kB each made it hold {most} kB more", page.len() / 1024);
+    assert!(most < 100_000, "{most} kB");
+    assert!(get(port, "/healthz").await.starts_with("HTTP/1.1 200"), "others are answered");
+    assert!(get(port, "/page.css").await.starts_with("HTTP/1.1 200"));
+    drop(readers);
     status.stop().await;
 }

@@ -253,6 +253,7 @@ async fn the_description_of_the_api_lists_every_route() {
         "/api/v1/openapi.json",
         "/api/v1/stream",
         "/api/v1/system",
+        "/api/v1/withheld",
         "/badge/{name}.svg",
         "/healthz",
         "/metrics",

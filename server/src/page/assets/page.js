@@ -8,7 +8,8 @@
   const form = document.getElementById('filter');
   document.documentElement.classList.add('script');
   let ahead = 0; // by how much the server's clock is ahead of this one
-  let heard = Date.now();
+  let heard = 0; // when the server spoke last
+  const opened = Date.now();
   let fetching = false;
   let wanted = false;
   let timer = 0;
@@ -30,8 +31,9 @@
       const text = span(Math.max(0, Math.floor((now - Date.parse(time.dateTime)) / 1000)));
       if (time.textContent !== text) time.textContent = text;
     }
-    const silent = Date.now() - heard > SILENCE;
-    say(silent ? `✕ Not connected since ${clock(heard + ahead)}: what you see may be old` : '✓ live', silent);
+    const silent = Date.now() - (heard || opened) > SILENCE;
+    const since = clock((heard || opened) + ahead);
+    say(silent ? `✕ Not connected since ${since}: what you see may be old` : heard ? '✓ live' : '… connecting', silent);
   }
 
   function clock(millis) {
@@ -69,14 +71,16 @@
     wanted = false;
     fetching = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
+      const patience = AbortSignal.timeout(SILENCE);
+      const answer = await fetch(location.href, { headers: { accept: 'text/html' }, signal: patience });
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       if (page.body.dataset.revision) show(page);
+      else wanted = true; // too much to do, or the proxy answers: again
     } catch {
       // The server is gone, which the stream finds out, too.
     }
     fetching = false;
-    if (wanted) timer = setTimeout(fetchPage, PAUSE);
+    if (wanted) timer = setTimeout(fetchPage, 2 * PAUSE);
   }
 
   // Takes over what has changed, and leaves alone what somebody uses.
