@@ -58,7 +58,7 @@ pub(crate) async fn view(app: &App, name: &str) -> Option<DetailView> {
     let now = app.now();
     let changes = changes(app, &name, now.wall.minus(REMEMBERED)).await;
     let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
-    let uptime = UptimeView::of(&changes, &app.uptime().watched(), days, now.wall);
+    let uptime = UptimeView::of(&changes, &app.uptime().watched(now.wall), days, now.wall);
     let monitor = app.shared().monitor();
     let known = monitor.experiment(name.as_str())?;
     Some(DetailView::of(&monitor, &name, known, now, Some(uptime)))

@@ -421,3 +421,17 @@ fn what_is_forgotten_must_first_be_missed() {
     assert_eq!(problems[0].variable, "STATUS_FORGET_AFTER");
     assert_eq!(good(&[long, ("STATUS_FORGET_AFTER", "8d")]).core.forget_after, s(8 * 86_400));
 }
+
+#[test]
+fn every_variable_is_in_the_documents() {
+    let documents = include_str!("../../../docs/configure.md");
+    let example = include_str!("../../../deploy/status.env");
+    for name in super::variables::names() {
+        assert!(documents.contains(&format!("`{name}`")), "docs/configure.md lacks {name}");
+    }
+    let known: Vec<String> = super::variables::names().collect();
+    let words = example.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    for name in words.filter(|word| word.starts_with("STATUS_") && word.len() > "STATUS_".len()) {
+        assert!(known.iter().any(|known| known == name), "deploy/status.env has {name}, which there is not");
+    }
+}

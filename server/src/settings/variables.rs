@@ -74,6 +74,12 @@ variables! {
     timeout_book
 }
 
+/// The names of all variables.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = String> {
+    FIELDS.iter().map(|field| format!("{PREFIX}{}", field.to_uppercase()))
+}
+
 impl Variables {
     /// Picks ours out of the environment, and tells of those that can't be read or that nobody reads.
     pub(super) fn sort(vars: impl IntoIterator<Item = (OsString, OsString)>) -> (Self, Found) {

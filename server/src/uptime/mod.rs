@@ -83,7 +83,8 @@ impl Uptime {
     /// How an experiment's last days went, the oldest first; `None` if it is not known.
     #[must_use]
     pub fn days(&self, name: &ExperimentName, now: Wall) -> Option<[Day; DAYS]> {
-        self.ledger().days(name, now)
+        let ledger = self.ledger();
+        ledger.days(name, &ledger.spans(now), now)
     }
 
     /// Likewise for many at once.
@@ -93,13 +94,14 @@ impl Uptime {
         now: Wall,
     ) -> Vec<Option<[Day; DAYS]>> {
         let ledger = self.ledger();
-        names.map(|name| ledger.days(name, now)).collect()
+        let watched = ledger.spans(now);
+        names.map(|name| ledger.days(name, &watched, now)).collect()
     }
 
-    /// When the server was watching, in order, up to the last time that something happened.
+    /// When the server was watching, in order, up to now.
     #[must_use]
-    pub fn watched(&self) -> Vec<Span> {
-        self.ledger().watched.iter().map(|stretch| stretch.span).collect()
+    pub fn watched(&self, now: Wall) -> Vec<Span> {
+        self.ledger().spans(now)
     }
 
     /// Writes down when the server was watching, each minute, and for the last time at the stop.
@@ -207,10 +209,21 @@ impl Ledger {
         self.go_on(now);
     }
 
+    /// When it was watching. That it still is, is known for certain only when something happens, so it is
+    /// told and not kept.
+    fn spans(&self, now: Wall) -> Vec<Span> {
+        let mut spans: Vec<Span> = self.watched.iter().map(|stretch| stretch.span).collect();
+        if let Some(last) = spans.last_mut().filter(|_| self.watching) {
+            last.to = last.to.max(now);
+        }
+        spans
+    }
+
     fn changed(&mut self, name: &ExperimentName, when: Wall, healthy: bool) {
+        let watched = self.spans(when);
         match self.tracks.get_mut(name) {
             Some(track) => {
-                track.count(&self.watched, when);
+                track.count(&watched, when);
                 track.healthy = healthy;
             }
             None => {
@@ -220,10 +233,10 @@ impl Ledger {
         }
     }
 
-    fn days(&self, name: &ExperimentName, now: Wall) -> Option<[Day; DAYS]> {
+    fn days(&self, name: &ExperimentName, watched: &[Span], now: Wall) -> Option<[Day; DAYS]> {
         let track = self.tracks.get(name)?;
         let mut track = Track { days: track.days.clone(), ..*track };
-        track.count(&self.watched, now);
+        track.count(watched, now);
         Some(track.days.until(now))
     }
 }
@@ -231,10 +244,10 @@ impl Ledger {
 impl Track {
     /// Counts what was watched since it was last counted. Where the clock was set back, nothing counts
     /// until it is as late again.
-    fn count(&mut self, watched: &[Stretch], now: Wall) {
+    fn count(&mut self, watched: &[Span], now: Wall) {
         let rest = Span { from: self.counted, to: now };
-        let seen = watched.iter().rev().take_while(|stretch| stretch.span.to > rest.from);
-        for span in seen.filter_map(|stretch| stretch.span.within(rest)) {
+        let seen = watched.iter().rev().take_while(|span| span.to > rest.from);
+        for span in seen.filter_map(|span| span.within(rest)) {
             self.days.add(span, self.healthy);
         }
         self.counted = self.counted.max(now);
@@ -324,7 +337,7 @@ mod tests {
         uptime.action(at(105), &Action::Note(Note::Judging));
         until(&mut uptime, 110);
         assert_eq!(today(&uptime, "a", 110), (20, 15));
-        let spans: Vec<(u64, u64)> = uptime.watched().into_iter().map(minutes).collect();
+        let spans: Vec<(u64, u64)> = uptime.watched(at(110).wall).into_iter().map(minutes).collect();
         assert_eq!(spans, [(1, 40), (105, 110)]);
         uptime.action(at(110), &Action::Note(Note::ForgotExperiment { experiment: "a".into() }));
         assert_eq!(uptime.days(&"a".into(), at(110).wall), None);
@@ -361,7 +374,7 @@ mod tests {
         // Somebody sets it two hours ahead, and five minutes later back.
         (1_021..=1_025).for_each(|time| uptime.input(set(time + 120, time), &Input::Wake));
         (1_026..=1_040).for_each(|time| uptime.input(set(time, time), &Input::Wake));
-        let spans: Vec<(u64, u64)> = uptime.watched().into_iter().map(minutes).collect();
+        let spans: Vec<(u64, u64)> = uptime.watched(at(1_040).wall).into_iter().map(minutes).collect();
         assert_eq!(spans, [(1_001, 1_020), (1_026, 1_040)]);
         assert!(today(&uptime, "a", 1_040).0 <= 40, "{:?}", today(&uptime, "a", 1_040));
         // What a store knows of that is put in order.
