@@ -269,12 +269,13 @@ async fn uptime_goes_on_after_a_restart() {
     let (_folder, path) = place();
     let mut status = serve(&services, &path);
     let is_known = |detail: &Value| detail["uptime"].is_object();
-    let before = api(&status, PATH, |detail| is_known(detail) && healthy_seconds(detail).0 > 0.3).await;
+    let before = api(&status, PATH, |detail| is_known(detail) && healthy_seconds(detail).0 > 2.0).await;
     let before = healthy_seconds(&before);
     assert!((before.0 - before.1).abs() < 0.2, "the days and the window tell the same: {before:?}");
     status.stop().await;
     let mut status = serve(&services, &path);
     let after = healthy_seconds(&api(&status, PATH, is_known).await);
-    assert!(after.0 >= before.0 && after.1 >= before.1, "{before:?} {after:?}");
+    // What was written down last may be a snapshot old.
+    assert!(after.0 > 1.0 && after.1 > 1.0, "{before:?} {after:?}");
     status.stop().await;
 }
