@@ -11,6 +11,8 @@ use status_server::settings::Settings;
 use status_server::{check, demo, history, log, simulate, stop};
 use tokio_util::sync::CancellationToken;
 
+/// The exit code of what was interrupted.
+const INTERRUPTED: i32 = 130;
 /// The exit code of a start that the settings don't allow.
 const BAD_SETTINGS: u8 = 2;
 
@@ -22,7 +24,9 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
-    let stop = match stop::on_signals() {
+    let ends_so = matches!(cli.command, Command::Serve | Command::Demo { .. });
+    // What should have come to an end by itself has not done what it should.
+    let stop = match stop::on_signals(if ends_so { 0 } else { INTERRUPTED }) {
         Ok(stop) => stop,
         Err(error) => return fail(&format!("cannot listen for signals: {error}")),
     };

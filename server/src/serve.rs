@@ -107,7 +107,9 @@ impl Server {
         let metrics = Metrics::new(Arc::clone(&self.services.relay), Arc::clone(&self.services.jump));
         let app = self.app(metrics.clone(), live.clone());
         tokio::spawn(live::tell(app.clone()));
-        let keeping = self.uptime.clone().keep(self.services.store.clone(), stop.clone());
+        let keeping = self.uptime.clone();
+        let Services { store, clock, .. } = self.services.clone();
+        let keeping = keeping.keep(store, clock, stop.clone());
         let keeping = tokio::spawn(keeping);
         let answering = tokio::spawn(listener::serve(limits, self.listener, router(app), stop.clone()));
         let watchers = ((Journal::default(), metrics), (self.uptime, live));

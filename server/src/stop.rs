@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_millis(4500);
 
 /// Cancelled by SIGTERM or SIGINT. If the process has not ended in time after that, it is ended,
-/// with exit code 0.
+/// with this exit code.
 ///
 /// This has a thread and a runtime of its own, so that it works even where every worker of the
 /// server's runtime is stuck.
 ///
 /// # Errors
 /// The system lets nobody listen for signals, or has no thread to give.
-pub fn on_signals() -> io::Result<CancellationToken> {
+pub fn on_signals(code: i32) -> io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let (sender, listening) = mpsc::channel();
@@ -31,7 +31,7 @@ pub fn on_signals() -> io::Result<CancellationToken> {
         }
         stopping.cancel();
         std::thread::sleep(PATIENCE);
-        std::process::exit(0);
+        std::process::exit(code);
     })?;
     listening.recv().map_err(io::Error::other)??;
     Ok(stop)

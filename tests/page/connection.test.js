@@ -24,8 +24,12 @@ test('a server that hangs: the page says that it is not connected, and goes on b
   const visit = await Visit.start(browser, lab);
   const page = await visit.open();
   await mark(page);
+  let asked = 0;
+  page.on('request', (request) => { asked += request.url().endsWith('/api/v1/stream') ? 1 : 0; });
   lab.hold();
   await isLost(page);
+  // The connection may be lost without anybody noticing, so it must not wait for this one.
+  await until('the page asks for another stream', () => asked > 0, 30_000);
   lab.goOn();
   await isLive(page);
   await assertNotReloaded(page);

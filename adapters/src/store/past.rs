@@ -17,6 +17,16 @@ pub struct Past {
     pub changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>>,
 }
 
+/// Both begin with the last event before, which says how things were then.
+const OF_ALL: &str = "SELECT experiment, at, json_extract(event, '$.healthy') FROM events
+    WHERE NOT forgotten AND (at >= ?1 OR id IN
+        (SELECT max(id) FROM events WHERE at < ?1 AND NOT forgotten GROUP BY experiment))
+    ORDER BY id";
+const OF_ONE: &str = "SELECT experiment, at, json_extract(event, '$.healthy') FROM events
+    WHERE experiment = ?2 AND NOT forgotten AND id >= coalesce(
+        (SELECT max(id) FROM events WHERE experiment = ?2 AND at < ?1 AND NOT forgotten), 0)
+    ORDER BY id";
+
 /// Takes down that the server was watching. Of two stretches that begin at once, the later one counts.
 pub(super) fn watched(to: &Connection, from: Wall, until: Wall) -> rusqlite::Result<()> {
     let sql = "INSERT INTO watched (since, until) VALUES (?1, ?2)
@@ -37,14 +47,14 @@ pub(super) fn read(
     while let Some(row) = rows.next()? {
         past.watched.push((wall(row.get(0)?), wall(row.get(1)?)));
     }
-    let sql = "SELECT experiment, at, json_extract(event, '$.healthy') FROM events
-               WHERE NOT forgotten AND (?2 IS NULL OR experiment = ?2) AND
-                   (at >= ?1 OR id IN (SELECT max(id) FROM events
-                                       WHERE at < ?1 AND NOT forgotten AND (?2 IS NULL OR experiment = ?2)
-                                       GROUP BY experiment))
-               ORDER BY id";
-    let mut rows = from.prepare(sql)?;
-    let mut rows = rows.query(params![millis(since), experiment.map(ExperimentName::as_str)])?;
+    let mut rows = from.prepare(match experiment {
+        Some(_) => OF_ONE,
+        None => OF_ALL,
+    })?;
+    let mut rows = match experiment {
+        Some(name) => rows.query(params![millis(since), name.as_str()])?,
+        None => rows.query([millis(since)])?,
+    };
     while let Some(row) = rows.next()? {
         let name = row.get_ref(0)?.as_str()?;
         let change = (wall(row.get(1)?), row.get::<_, Option<bool>>(2)?.unwrap_or(false));

@@ -4,10 +4,15 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use status_core::Wall;
 
 use super::schema;
+
+/// How often, and after how long, a lock is tried again.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What is at the place where the store should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +33,10 @@ pub(super) enum Found {
 pub(super) fn look(path: &Path) -> io::Result<Found> {
     const HEAD: usize = 100;
     let mut head = Vec::new();
+    // To open a pipe takes until somebody opens its other end.
+    if fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir()) {
+        return Err(io::Error::other("it is no regular file"));
+    }
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(error),
@@ -70,11 +79,16 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
 /// Sees to it that no other process uses the store as long as this lives. `None` if one does.
 pub(super) fn lock(path: &Path) -> io::Result<Option<File>> {
     let file = private().create(true).append(true).open(beside(path, ".lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+    for turn in 0.. {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            // Whoever only looks whether it is locked holds it for a moment.
+            Err(TryLockError::WouldBlock) if turn < LOOKS => std::thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
+    Ok(None)
 }
 
 /// Whether another process uses the store. Nothing is made: where there is no lock, nobody does.

@@ -55,6 +55,9 @@ pub fn preview(path: &Path) -> Result<Preview, String> {
         // Whoever reads what stands in the log makes a file.
         _ if !place::is_complete(path) => Ok(Preview::Unfinished),
         Found::Ours | Found::Newer(_) | Found::Foreign => match read(path) {
+            // While it was read, a server has begun to write to it: what was read means nothing.
+            _ if place::is_locked(path).unwrap_or(false) => Ok(Preview::InUse),
+            _ if !place::is_complete(path) => Ok(Preview::Unfinished),
             Err(error) if is_damage(&error) => Ok(Preview::Damaged(error.to_string())),
             Err(rusqlite::Error::SqliteFailure(_, Some(text))) if text == schema::FOREIGN => {
                 refused(Refusal::Foreign(path.to_owned()))

@@ -133,11 +133,14 @@ pub(super) fn history(
     since: Wall,
     newest: usize,
 ) -> rusqlite::Result<Vec<(ExperimentName, Event)>> {
-    let sql = "SELECT experiment, event FROM
-                   (SELECT id, experiment, event FROM events
-                    WHERE at >= ?1 AND (?2 IS NULL OR experiment = ?2) ORDER BY id DESC LIMIT ?3)
-               ORDER BY id";
-    let mut rows = from.prepare(sql)?;
+    // Each with a condition of its own, so that SQLite finds the index for it.
+    let which = if experiment.is_some() { "experiment = ?2" } else { "?2 IS NULL" };
+    let sql = format!(
+        "SELECT experiment, event FROM
+             (SELECT id, experiment, event FROM events WHERE at >= ?1 AND {which} ORDER BY id DESC LIMIT ?3)
+         ORDER BY id"
+    );
+    let mut rows = from.prepare(&sql)?;
     let newest = i64::try_from(newest).unwrap_or(i64::MAX);
     let mut rows = rows.query(params![millis(since), experiment.map(ExperimentName::as_str), newest])?;
     let mut events = Vec::new();

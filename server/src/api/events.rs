@@ -1,6 +1,6 @@
 //! Changes in health, of all experiments.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use status_adapters::wire::duration;
-use status_core::{Event, Experiment, ExperimentName, Wall};
+use status_core::{Event, ExperimentName, Wall};
 
 use super::{App, PATIENCE_WITH_STORE, Problem, etag};
 use crate::view::event::NamedEventView;
@@ -101,7 +101,7 @@ async fn of(app: &App, since: Wall, limit: usize) -> Vec<(ExperimentName, Event)
         }
     };
     let mut events = stored.and_then(Result::ok).unwrap_or_default();
-    let known = known(app, since);
+    let known = known(app, since, limit);
     // The store may have missed something, or not have it yet.
     let is_told =
         |(name, event): &(ExperimentName, Event)| (name.clone(), event.when, event.healthy, event.jump_ok);
@@ -114,16 +114,26 @@ async fn of(app: &App, since: Wall, limit: usize) -> Vec<(ExperimentName, Event)
     events
 }
 
-/// Likewise, as far as it is in memory.
-fn known(app: &App, since: Wall) -> Vec<(ExperimentName, Event)> {
+/// Likewise, as far as it is in memory: only what is told is copied, however much there is.
+fn known(app: &App, since: Wall, limit: usize) -> Vec<(ExperimentName, Event)> {
     let monitor = app.shared().monitor();
-    let newer = |(name, known): (&ExperimentName, &Experiment)| {
-        let events: Vec<(ExperimentName, Event)> = known
-            .events()
-            .filter(|event| event.when >= since)
-            .map(|event| (name.clone(), event.clone()))
-            .collect();
-        events
+    let mut newest: BTreeMap<(Wall, &ExperimentName), Vec<&Event>> = BTreeMap::new();
+    let mut count = 0;
+    for (name, known) in monitor.experiments() {
+        for event in known.events().rev() {
+            let oldest = newest.first_key_value().map(|((when, _), _)| *when);
+            if event.when < since || (count >= limit && oldest.is_some_and(|oldest| event.when < oldest)) {
+                break;
+            }
+            newest.entry((event.when, name)).or_default().push(event);
+            count += 1;
+            while count > limit && newest.len() > 1 {
+                count -= newest.pop_first().map_or(0, |(_, events)| events.len());
+            }
+        }
+    }
+    let copy = |((_, name), events): ((Wall, &ExperimentName), Vec<&Event>)| {
+        events.into_iter().rev().map(|event| (name.clone(), event.clone())).collect::<Vec<_>>()
     };
-    monitor.experiments().flat_map(newer).collect()
+    newest.into_iter().flat_map(copy).collect()
 }

@@ -38,7 +38,10 @@ pub(super) fn store(store: &StoreSettings) -> Finding {
                 "{shown}: its last server was killed or another program reads it; a start goes on with it"
             ),
         ),
-        Ok(Preview::InUse) => Finding::ok(NAME, format!("{shown}: in use by a server that runs")),
+        Ok(Preview::InUse) => Finding::note(
+            NAME,
+            format!("{shown}: in use by a server that runs; only one at a time can use it"),
+        ),
         Ok(Preview::Damaged(how)) => Finding::wrong(
             NAME,
             format!(

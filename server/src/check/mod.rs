@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use status_core::Feed;
+use status_core::{Feed, Mode};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -63,7 +63,13 @@ pub async fn run(args: &CheckArgs, stop: CancellationToken) -> ExitCode {
     };
     let complete = match Settings::from_env() {
         Ok((settings, warnings)) => {
-            show(Finding::ok("settings", "every variable makes sense"));
+            let but = if warnings.is_empty() { "" } else { ", but see below" };
+            show(Finding::ok("settings", format!("every variable makes sense{but}")));
+            if settings.core.mode == Mode::Observe {
+                let text =
+                    "only observing, as STATUS_MODE=observe says: nothing is set in book and no mail is sent";
+                show(Finding::note("settings", text));
+            }
             warnings.iter().for_each(|warning| show(Finding::note("settings", warning.to_string())));
             check(&settings, How::new(args), &stop, &mut show).await
         }

@@ -20,6 +20,7 @@ struct Detail<'a> {
     windows: Vec<(&'static str, WindowView)>,
     days: &'a [DayView],
     outages: &'a [OutageView],
+    more_outages: usize,
     history: Vec<Entry>,
 }
 
@@ -49,6 +50,7 @@ pub(super) fn render(app: &App, view: &DetailView) -> askama::Result<String> {
         windows: windows.unwrap_or_default(),
         days: view.uptime.as_ref().map_or(&[], |uptime| &uptime.days),
         outages: view.uptime.as_ref().map_or(&[], |uptime| &uptime.outages),
+        more_outages: view.uptime.as_ref().map_or(0, |uptime| uptime.more_outages),
         history: history(app, &view.topic_name),
     };
     page.render()

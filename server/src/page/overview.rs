@@ -68,10 +68,11 @@ pub(super) fn render(app: &App, q: &str, show: &str) -> askama::Result<String> {
 
 /// The text of the newest mail that was withheld, if it is not too long for a page.
 fn show_mail(system: &mut SystemView, monitor: &Monitor) {
-    let newest =
-        WithheldView::newest(monitor, system.withheld.len(), true).into_iter().zip(&mut system.withheld);
-    if let Some((with_text, shown)) = newest.into_iter().find(|(one, _)| one.mail.is_some()) {
-        shown.mail = with_text.mail.filter(|text| text.len() <= LONGEST_MAIL);
+    let texts = WithheldView::newest(monitor, usize::MAX, true);
+    let Some(newest) = texts.into_iter().find(|one| one.mail.is_some()) else { return };
+    let is_same = |one: &&mut WithheldView| one.when == newest.when && one.text == newest.text;
+    if let Some(shown) = system.withheld.iter_mut().find(is_same) {
+        shown.mail = newest.mail.filter(|text| text.len() <= LONGEST_MAIL);
     }
 }
 

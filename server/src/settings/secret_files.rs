@@ -57,7 +57,7 @@ fn secret(
         (Some(_), None) => Ok(None),
         (Some(_), Some(_)) => Err(problem(name, Fault::Both, "only one of them")),
         // It may be that somebody wrote the secret itself there, so it is not shown.
-        (None, Some(path)) if !path.starts_with('/') => {
+        (None, Some(path)) if !looks_like_a_path(path) => {
             Err(problem(file.name(), Fault::BadSecret, "the whole path of a file, which begins with /"))
         }
         (None, Some(path)) => read_from(file.name(), Path::new(path)).map(Some),
@@ -67,6 +67,11 @@ fn secret(
             there.map(|path| read_from(name, &path)).transpose()
         }
     }
+}
+
+/// Whether it is the name of a file, and not a secret that begins with a slash by chance.
+fn looks_like_a_path(text: &str) -> bool {
+    text.starts_with('/') && (text[1..].contains('/') || !is_missing(Path::new(text)))
 }
 
 fn is_missing(path: &Path) -> bool {

@@ -60,15 +60,20 @@ impl Tally {
 /// next as far as somebody was watching.
 ///
 /// `changes` are in the order in which they happened, and `watched` holds stretches in order of which none
-/// overlap. Where the clock was set back, a change ends at the time that came later: nothing is counted
-/// twice.
+/// overlap. A change that is later than the next one, or than now, is from before the clock was set back, and
+/// that began another stretch: up to it, what was before the change is known, and nothing is counted twice.
 #[must_use]
 pub fn known(changes: &[(Wall, bool)], watched: &[Span], now: Wall) -> Vec<(Span, bool)> {
     let mut known = Vec::new();
     let mut to = now;
     for (from, healthy) in changes.iter().rev() {
+        if *from > to {
+            let begun = watched.partition_point(|span| span.from <= to);
+            to = begun.checked_sub(1).and_then(|at| watched.get(at)).map_or(to, |span| span.from);
+            continue;
+        }
         let lasts = Span { from: *from, to };
-        to = to.min(*from);
+        to = *from;
         let first = watched.partition_point(|span| span.to <= lasts.from);
         let last = watched.partition_point(|span| span.from < lasts.to);
         let seen = watched.get(first..last).unwrap_or_default();
@@ -78,11 +83,11 @@ pub fn known(changes: &[(Wall, bool)], watched: &[Span], now: Wall) -> Vec<(Span
     known
 }
 
-/// How the stretch `window` went.
+/// How the stretch `window` went, as is known now.
 #[must_use]
-pub fn tally(changes: &[(Wall, bool)], watched: &[Span], window: Span) -> Tally {
+pub fn tally(changes: &[(Wall, bool)], watched: &[Span], window: Span, now: Wall) -> Tally {
     let mut tally = Tally::default();
-    for (span, healthy) in known(changes, watched, window.to) {
+    for (span, healthy) in known(changes, watched, now) {
         if let Some(span) = span.within(window) {
             tally.add(span, healthy);
         }
@@ -110,7 +115,7 @@ mod tests {
     fn time_is_weighed_and_what_nobody_saw_does_not_count() {
         let changes = [(wall(100), true), (wall(200), false), (wall(250), true)];
         let all = [span(0, 1_000)];
-        let of = |from, to, watched: &[Span]| tally(&changes, watched, span(from, to));
+        let of = |from, to, watched: &[Span]| tally(&changes, watched, span(from, to), wall(1_000));
         assert_eq!(of(0, 1_000, &all), Tally { healthy: s(850), unhealthy: s(50) });
         assert_eq!(of(0, 90, &all).share(), None, "before the first verdict nothing is known");
         assert_eq!(of(150, 225, &all), Tally { healthy: s(50), unhealthy: s(25) });
@@ -125,7 +130,14 @@ mod tests {
         // Healthy from 0 on; unhealthy at 500; then it is 300 again, and at 350 it is healthy.
         let changes = [(wall(0), true), (wall(500), false), (wall(350), true)];
         let pieces = known(&changes, &[span(0, 300), span(300, 400)], wall(400));
-        assert_eq!(pieces, [(span(0, 300), true), (span(300, 350), true), (span(350, 400), true)]);
-        assert_eq!(tally(&changes, &[span(0, 300), span(300, 400)], span(0, 400)).known(), s(400));
+        assert_eq!(
+            pieces,
+            [(span(0, 300), true), (span(350, 400), true)],
+            "in between it was not, or was it?"
+        );
+        // It broke while the clock was far ahead, and nobody knows when that was.
+        let pieces =
+            known(&[(wall(0), true), (wall(9_999), false)], &[span(0, 100), span(100, 200)], wall(200));
+        assert_eq!(pieces, [(span(0, 100), true)]);
     }
 }

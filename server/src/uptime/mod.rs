@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use status_adapters::Store;
+use status_adapters::clock::Clock;
 use status_adapters::store::Past;
 use status_core::{Action, ExperimentName, Input, Note, Now, Time, Wall};
 use tokio_util::sync::CancellationToken;
@@ -105,10 +106,13 @@ impl Uptime {
     }
 
     /// Writes down when the server was watching, each minute, and for the last time at the stop.
-    pub async fn keep(self, store: Option<Arc<dyn Store>>, stop: CancellationToken) {
+    pub async fn keep(self, store: Option<Arc<dyn Store>>, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let Some(store) = store else { return };
         loop {
             let stopped = tokio::time::timeout(BEAT, stop.cancelled()).await.is_ok();
+            if stopped {
+                self.ledger().go_on(clock.now());
+            }
             self.write(&*store).await;
             if stopped {
                 return;
@@ -190,7 +194,13 @@ impl Ledger {
             last.span.to = now;
             last.written = false;
         }
-        self.tracks.values_mut().for_each(|track| track.days.come_back_to(now));
+        let day = 24 * 3600 * 1000;
+        let tomorrow = Wall::from_millis((now.as_millis() / day + 1) * day);
+        for track in self.tracks.values_mut() {
+            track.days.come_back_to(now);
+            // What was counted of today is not counted again, and what is after it does not count any more.
+            track.counted = track.counted.min(tomorrow);
+        }
     }
 
     /// The server was asleep for so long, and has just woken.

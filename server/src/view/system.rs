@@ -207,6 +207,8 @@ pub fn revision(monitor: &Monitor) -> String {
             (resource.name(), resource.wanted(), said, resource.held()).hash(&mut hash);
         }
     }
+    // At midnight the bars of days shift.
+    (monitor.now().wall.as_millis() / (24 * 3600 * 1000)).hash(&mut hash);
     // The rest is all that is shown of the services.
     let mut view = SystemView::of(monitor, monitor.now(), String::new());
     view.time.clear();
@@ -346,7 +348,7 @@ impl WithheldView {
             Withheld::Availability { .. } => ("availability", None),
             // What stands before the events may say what services answered.
             Withheld::Mail { subject: _, body } => {
-                ("mail", body.find("New health events").map(|at| body[at..].to_owned()))
+                ("mail", body.rfind("\nNew health events (").map(|at| body[at + 1..].to_owned()))
             }
         };
         let text = what.to_string();

@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 use super::seconds;
 use crate::uptime::{DAYS, Day, Span, known, tally};
 
+/// How many outages are told: one that flaps has thousands.
+const OUTAGES: usize = 100;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How well an experiment did: time is weighed, and what nobody knows is not counted.
@@ -22,8 +24,10 @@ pub struct UptimeView {
     pub last_30d: WindowView,
     /// The last 30 days of UTC one by one, the oldest first.
     pub days: Vec<DayView>,
-    /// When it was not healthy within the last 30 days, the newest first.
+    /// When it was not healthy within the last 30 days: the newest 100, the newest first.
     pub outages: Vec<OutageView>,
+    /// How many there were before those.
+    pub more_outages: usize,
 }
 
 /// How a stretch of time went.
@@ -70,20 +74,22 @@ impl UptimeView {
     /// What follows from an experiment's changes, in order.
     #[must_use]
     pub fn of(changes: &[(Wall, bool)], watched: &[Span], days: [Day; DAYS], now: Wall) -> Self {
+        let outages = outages(changes, watched, now);
         let window = |length| WindowView::of(changes, watched, Span { from: now.minus(length), to: now });
         Self {
             last_24h: window(24 * HOUR),
             last_7d: window(7 * 24 * HOUR),
             last_30d: window(30 * 24 * HOUR),
             days: days.iter().zip((0..DAYS).rev()).map(|(day, back)| DayView::of(*day, back, now)).collect(),
-            outages: outages(changes, watched, now),
+            more_outages: outages.len().saturating_sub(OUTAGES),
+            outages: outages.into_iter().take(OUTAGES).collect(),
         }
     }
 }
 
 impl WindowView {
     fn of(changes: &[(Wall, bool)], watched: &[Span], window: Span) -> Self {
-        let tally = tally(changes, watched, window);
+        let tally = tally(changes, watched, window, window.to);
         Self {
             healthy_share: tally.share(),
             healthy_seconds: seconds(tally.healthy),

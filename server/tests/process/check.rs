@@ -38,7 +38,12 @@ impl Place {
     async fn check(&self, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
         let mut status = Status::run(&[&["check"], arguments].concat(), self.variables.clone());
         let code = status.ended(LONG).await.code();
-        assert_eq!(status.err.all(), Vec::<String>::new());
+        // On a busy machine it may have to say what it waits for.
+        assert!(
+            status.err.all().iter().all(|line| line.starts_with("waiting for")),
+            "{:?}",
+            status.err.all()
+        );
         let lines = status.out.all().into_iter();
         let folder = self.folder.path().to_str().unwrap();
         (code, lines.map(|line| line.replace(folder, "FOLDER")).collect())
@@ -116,7 +121,7 @@ async fn beside_a_server_that_runs_all_is_ok_too() {
     assert_all(
         &lines.join("\n"),
         &[
-            "ok     store     FOLDER/status.db: in use by a server that runs",
+            "note   store     FOLDER/status.db: in use by a server that runs; only one at a time can use it",
             "note   port ",
             "is in use: by status itself",
         ],
@@ -361,4 +366,13 @@ async fn a_signal_ends_it_at_once_with_what_is_known_by_then() {
     assert_eq!(status.ended(LONG).await.code(), Some(1));
     status.err.line(&["interrupted: not everything was tried"]).await;
     assert!(!status.out.all().iter().any(|line| line.contains("jump")));
+}
+
+#[tokio::test]
+async fn who_only_observes_is_told_so() {
+    let services = lab_services(1).await;
+    let place = Place::new(&services, &[("STATUS_MODE", "observe")]);
+    let (code, lines) = place.check(&[]).await;
+    assert_eq!(code, Some(0), "{lines:#?}");
+    assert_all(&lines.join("\n"), &["note   settings  only observing, as STATUS_MODE=observe says"]);
 }

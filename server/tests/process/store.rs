@@ -63,7 +63,16 @@ async fn killed_in_an_outage_it_goes_on_where_it_was() {
     let two = |events: &Value| events.as_array().is_some_and(|events| events.len() == 2);
     let before = api(&status, "/api/v1/experiments/events/pend00", two).await;
     // The mark that a mail was taken is written down a moment after it came.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let none_waits = || {
+        let store = rusqlite::Connection::open(&path).unwrap();
+        store.query_row("SELECT count(*) = 0 FROM letters", [], |row| row.get(0)).unwrap_or(false)
+    };
+    let waiting = async {
+        while !none_waits() {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.unwrap();
     kill(status).await;
 
     // While nobody watches, one recovers and another breaks down.

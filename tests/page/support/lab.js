@@ -1,5 +1,5 @@
 // A running `status demo`, and nginx in front of it with the snippet that people install.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,12 @@ const SNIPPET = join(repository, 'deploy/nginx.conf');
 
 /** What the page is put below: not at the root, and not where the snippet puts it. */
 export const BASE = '/tenant/status/';
+
+/** The newer of two files first: one that was built long ago is another server. */
+function newerFirst(one, other) {
+  const built = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return built(other) - built(one);
+}
 
 export class Lab {
   static async start({ proxy = true } = {}) {
@@ -30,7 +36,7 @@ export class Lab {
 
   async #startDemo(port) {
     const chosen = process.env.STATUS_BIN;
-    const places = ['release', 'debug'].map((profile) => join(repository, 'target', profile, 'status'));
+    const places = ['release', 'debug'].map((profile) => join(repository, 'target', profile, 'status')).sort(newerFirst);
     const file = find(chosen ? [chosen] : places, 'no status: build it with `cargo build`, or set STATUS_BIN');
     this.demo = new Program(file, ['demo', '--port', String(port)]);
     const [, address] = await this.demo.says(/look at (http:\/\/127\.0\.0\.1:\d+\/)/);

@@ -10,6 +10,9 @@
   let ahead = 0; // by how much the server's clock is ahead of this one
   let heard = 0; // when the server spoke last
   const opened = Date.now();
+  const patience = Math.random() * 5000; // not all pages at once
+  let stream = null;
+  let tried = 0; // when it was last asked for
   let fetching = false;
   let wanted = false;
   let timer = 0;
@@ -33,6 +36,7 @@
     }
     const silent = Date.now() - (heard || opened) > SILENCE;
     const since = clock((heard || opened) + ahead);
+    if (silent && Date.now() - tried > SILENCE + patience) listen();
     say(silent ? `✕ Not connected since ${since}: what you see may be old` : heard ? '✓ live' : '… connecting', silent);
   }
 
@@ -71,8 +75,8 @@
     wanted = false;
     fetching = true;
     try {
-      const patience = AbortSignal.timeout(SILENCE);
-      const answer = await fetch(location.href, { headers: { accept: 'text/html' }, signal: patience });
+      const limit = AbortSignal.timeout(SILENCE);
+      const answer = await fetch(location.href, { headers: { accept: 'text/html' }, signal: limit });
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       if (page.body.dataset.revision) show(page);
       else wanted = true; // too much to do, or the proxy answers: again
@@ -124,13 +128,13 @@
     refresh();
   }
 
+  // A browser gives up where the server refuses, as it does when too many listen, and it does not notice a
+  // connection that is lost on the way. So whoever hears nothing for long tries anew.
   function listen() {
-    const stream = new EventSource('api/v1/stream');
+    if (stream) stream.close();
+    tried = Date.now();
+    stream = new EventSource('api/v1/stream');
     stream.addEventListener('system', told);
-    // A browser gives up where the server refuses, as it does when too many listen.
-    stream.onerror = () => {
-      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 10000 + Math.random() * 10000);
-    };
   }
 
   if (form) {
