@@ -94,6 +94,7 @@ async fn what_is_too_large_is_refused_and_who_comes_after_is_answered() {
     let services = lab_services(1).await;
     let mut status = Status::serve(&services, &[]);
     let port = status.port().await;
+    mail(&services, 1).await;
     let long = "x".repeat(100_000);
     for request in [
         format!("GET /?q={long} HTTP/1.1\r\nHost: a\r\n\r\n"),
