@@ -2,6 +2,7 @@
 //! `tests/page`.
 
 use reqwest::Method;
+use status_adapters::clock::Stopwatch;
 use status_sim::mock::Lab;
 
 use crate::support::{Running, services};
@@ -65,7 +66,9 @@ async fn five_hundred_experiments_are_a_small_page() {
         running.silence(&format!("pend{number:02}-st-video"));
     }
     running.mail_about("(72 issues, 0 ok)").await;
+    let stopwatch = Stopwatch::start();
     let page = page(&running, "").await;
+    println!("{} bytes in {:?}", page.len(), stopwatch.read());
     assert_eq!(rows(&page).len(), 500);
     assert!(page.len() < 200_000, "{} bytes", page.len());
     running.stop().await;
