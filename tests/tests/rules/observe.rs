@@ -35,6 +35,7 @@ fn nothing_is_set_and_nothing_mailed_and_both_are_told_once() {
     world.unplug(VIDEO);
     world.until(400.0);
     assert!(world.changes.is_empty() && world.mails.is_empty());
+    assert!(world.monitor.outbox().is_empty(), "nor is it mailed later");
     assert!(world.bookable("r-pend00"));
     assert_eq!(changes(&world), [("r-pend00".to_owned(), false)], "once, however often it is looked at");
     let mails = mails(&world);
