@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     const MINUTE: u64 = 60_000;
-    const STARTUP: Duration = Duration::from_secs(60);
+    const STARTUP: Duration = Duration::from_secs(5 * 60);
 
     fn at(minutes: u64) -> Now {
         let millis = minutes * MINUTE;
@@ -348,7 +348,7 @@ mod tests {
         until(&mut uptime, 110);
         assert_eq!(today(&uptime, "a", 110), (20, 15));
         let spans: Vec<(u64, u64)> = uptime.watched(at(110).wall).into_iter().map(minutes).collect();
-        assert_eq!(spans, [(1, 40), (105, 110)]);
+        assert_eq!(spans, [(5, 40), (105, 110)]);
         uptime.action(at(110), &Action::Note(Note::ForgotExperiment { experiment: "a".into() }));
         assert_eq!(uptime.days(&"a".into(), at(110).wall), None);
     }
@@ -364,12 +364,12 @@ mod tests {
         until(&mut uptime, 25);
         uptime.write(&store).await;
         let mut past = store.past(None, Wall::default()).await.unwrap();
-        assert_eq!(past.watched, [(at(1).wall, at(25).wall)]);
-        // It was down for 25 minutes, and does not judge in its first.
+        assert_eq!(past.watched, [(at(5).wall, at(25).wall)]);
+        // It was down for 25 minutes, and does not judge in its first five.
         past.changes.insert("a".into(), vec![(at(10).wall, true)]);
         let mut next = Uptime::resumed(past, STARTUP, at(50));
-        until(&mut next, 55);
-        assert_eq!(today(&next, "a", 55), (15 + 4, 0));
+        until(&mut next, 60);
+        assert_eq!(today(&next, "a", 60), (15 + 5, 0));
         next.write(&store).await;
         assert_eq!(store.past(None, Wall::default()).await.unwrap().watched.len(), 2);
     }
