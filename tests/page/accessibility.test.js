@@ -1,23 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import axe from 'axe-core';
 
-import { startBrowser, Visit } from './support/browser.js';
-import { Lab } from './support/lab.js';
+import { Visit } from './support/browser.js';
+import { browser, lab } from './support/open-lab.js';
 import { until } from './support/processes.js';
-
-let browser;
-let lab;
-before(async () => {
-  browser = await startBrowser();
-  lab = await Lab.start();
-  await lab.decided();
-});
-after(async () => {
-  await browser?.close();
-  await lab?.stop();
-});
 
 /** What axe finds in a page, the worst first. */
 async function violations(page) {

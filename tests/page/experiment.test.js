@@ -1,20 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { names, startBrowser, Visit } from './support/browser.js';
-import { Lab } from './support/lab.js';
-
-let browser;
-let lab;
-before(async () => {
-  browser = await startBrowser();
-  lab = await Lab.start();
-  await lab.decided();
-});
-after(async () => {
-  await browser?.close();
-  await lab?.stop();
-});
+import { names, Visit } from './support/browser.js';
+import { browser, lab } from './support/open-lab.js';
 
 test('an experiment has a page with all that is known of it', async () => {
   const visit = await Visit.start(browser, lab);

@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { assertNotReloaded, mark, names, startBrowser, Visit } from './support/browser.js';
-import { Lab } from './support/lab.js';
+import { assertNotReloaded, mark, names, Visit } from './support/browser.js';
+import { browser, lab } from './support/open-lab.js';
 import { until } from './support/processes.js';
-
-let browser;
-let lab;
-before(async () => {
-  browser = await startBrowser();
-  lab = await Lab.start();
-  await lab.decided();
-});
-after(async () => {
-  await browser?.close();
-  await lab?.stop();
-});
 
 /** What has the focus, and whether that can be seen. */
 function focused(page) {

@@ -1,27 +1,16 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { row, startBrowser, Visit } from './support/browser.js';
-import { Lab, repository } from './support/lab.js';
+import { row, Visit } from './support/browser.js';
+import { repository } from './support/lab.js';
+import { browser, lab } from './support/open-lab.js';
 import { until } from './support/processes.js';
 
 // The pictures in the documents change only when somebody wants that.
 const FOLDER = join(repository, process.env.SCREENSHOTS === '1' ? 'docs/pictures' : 'target/page-pictures');
 const LARGEST = 150_000;
-
-let browser;
-let lab;
-before(async () => {
-  browser = await startBrowser();
-  lab = await Lab.start();
-  await lab.decided();
-});
-after(async () => {
-  await browser?.close();
-  await lab?.stop();
-});
 
 test('pictures of an outage', async (t) => {
   const wide = { viewport: { width: 1100, height: 700 } };
