@@ -66,6 +66,12 @@ impl Alerts {
         self.standing.iter().map(|(alert, standing)| (*alert, standing.detail.as_str(), standing.since))
     }
 
+    /// Whether this one stands.
+    #[must_use]
+    pub fn stands(&self, alert: SystemAlert) -> bool {
+        self.standing.contains_key(&alert)
+    }
+
     /// The alerts that stood before the server was restarted.
     pub(crate) fn resumed(saved: Vec<SavedAlert>) -> Self {
         let standing = saved

@@ -2,13 +2,13 @@
 
 use std::io::{self, BufWriter, Write};
 
-use serde_json::json;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::store::History;
 use status_core::{Event, ExperimentName, Wall};
 
 use crate::cli::{HistoryArgs, HistoryFormat};
 use crate::settings::{Settings, StoreSettings};
+use crate::view::event::NamedEventView;
 
 /// Prints what was asked for.
 ///
@@ -57,16 +57,7 @@ fn table(events: &[(ExperimentName, Event)], out: &mut impl Write) -> io::Result
 fn json(events: &[(ExperimentName, Event)], out: &mut impl Write) -> io::Result<()> {
     write!(out, "[")?;
     for (i, (name, event)) in events.iter().enumerate() {
-        let streams: serde_json::Map<String, serde_json::Value> =
-            event.streams().map(|(topic, ok)| (topic.to_string(), ok.into())).collect();
-        let object = json!({
-            "topic_name": name.as_str(),
-            "when": event.when.to_string(),
-            "healthy": event.healthy,
-            "jump_ok": event.jump_ok,
-            "stream_ok": streams,
-            "issues": event.issues.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        });
+        let object = serde_json::to_value(NamedEventView::new(name, event)).map_err(io::Error::other)?;
         write!(out, "{}{object}", if i == 0 { "\n" } else { ",\n" })?;
     }
     writeln!(out, "\n]")

@@ -34,6 +34,13 @@ pub fn new_life() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// How large a store is, in bytes, with its log, which may be the larger one; `None` if there is none.
+#[must_use]
+pub fn size(path: &Path) -> Option<u64> {
+    let length = |path: &Path| std::fs::metadata(path).ok().map(|data| data.len());
+    Some(length(path)? + length(&place::beside(path, "-wal")).unwrap_or(0))
+}
+
 /// What SQLite said, with what to do about it.
 fn failure(path: &Path, doing: &str, error: &rusqlite::Error) -> Failure {
     use rusqlite::ErrorCode;

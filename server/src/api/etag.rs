@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::App;
+use super::{App, Problem};
 
 /// Asks again each time, and takes what is known if it has not changed.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -54,9 +54,14 @@ impl FromRequestParts<App> for Tag {
     }
 }
 
-/// An answer in JSON that is tagged by what is in it.
-pub(super) fn json(request: &HeaderMap, body: Vec<u8>) -> Response {
-    by_content(request, "application/json", body)
+/// An answer in JSON that is tagged by what is in it, if it could be written.
+pub(super) fn json(request: &HeaderMap, written: serde_json::Result<Vec<u8>>) -> Response {
+    match written {
+        Ok(body) => by_content(request, "application/json", body),
+        Err(error) => {
+            Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
+        }
+    }
 }
 
 /// An answer that is tagged by what is in it.

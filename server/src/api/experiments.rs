@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use futures_util::stream;
 use serde::{Serialize, Serializer};
@@ -14,6 +14,7 @@ use status_adapters::wire::duration;
 use status_core::{Connection, Experiment, ExperimentName, Now, Sighting, Traffic, Wall};
 use utoipa::ToSchema;
 
+use super::detail::no_such_experiment;
 use super::etag::{self, Tag};
 use super::pieces::Pieces;
 use super::{Problem, no_such_path};
@@ -64,16 +65,11 @@ pub(super) async fn events(
     let body = {
         let monitor = shared.monitor();
         let Some(experiment) = monitor.experiment(&topic_name) else {
-            return Problem::answer(StatusCode::NOT_FOUND, format!("experiment {topic_name} was not found"));
+            return no_such_experiment(&topic_name);
         };
         serde_json::to_vec(&History(experiment))
     };
-    match body {
-        Ok(body) => etag::json(&headers, body),
-        Err(error) => {
-            Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
-        }
-    }
+    etag::json(&headers, body)
 }
 
 /// One experiment, as clients of the older server know it.

@@ -117,9 +117,8 @@ pub(super) async fn listen(State(app): State<App>) -> Response {
     };
     // First the place among those who listen, then how things stand: so nothing is missed in between.
     let listener = Listener { coming: live.messages.subscribe(), stop: live.stop.clone(), _place: place };
-    let first =
-        format!("retry: 3000\n\n{}", str::from_utf8(&message("system", &system::view(&app))).unwrap_or(""));
-    let begin = stream::iter([Ok::<_, Infallible>(Bytes::from(first))]);
+    let first = [Bytes::from_static(b"retry: 3000\n\n"), message("system", &system::view(&app))];
+    let begin = stream::iter(first.map(Ok::<_, Infallible>));
     let rest = stream::unfold(listener, |mut listener| async {
         listener.next().await.map(|message| (Ok(message), listener))
     });

@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use status_core::{Feed, Keeping, Monitor};
+use status_core::{Keeping, Monitor};
 use utoipa::ToSchema;
 
 use super::Problem;
 use crate::driver::Shared;
+use crate::view::system::not_heard_of;
 
 /// The process runs.
 #[utoipa::path(
@@ -83,15 +84,7 @@ pub(super) struct Lost {
 
 impl Readiness {
     fn of(monitor: &Monitor) -> Self {
-        let mut missing: Vec<&'static str> = Vec::new();
-        for feed in Feed::BOTH {
-            if monitor.link(feed).last_snapshot().is_none() {
-                missing.push(feed.as_str());
-            }
-        }
-        if monitor.book().manifest_at().is_none() {
-            missing.push("book");
-        }
+        let missing = not_heard_of(monitor);
         let waiting = monitor.outbox().waiting().map(|(id, since, tries, trouble)| Undelivered {
             id: id.to_owned(),
             since: since.to_string(),

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::etag::{self, Tag};
@@ -41,12 +41,7 @@ pub(super) async fn show(State(app): State<App>, tag: Tag, headers: HeaderMap) -
 )]
 pub(super) async fn withheld(State(app): State<App>, headers: HeaderMap) -> Response {
     let withheld = WithheldView::newest(&app.shared().monitor(), usize::MAX, true);
-    match serde_json::to_vec(&withheld) {
-        Ok(body) => etag::json(&headers, body),
-        Err(error) => {
-            Problem::answer(StatusCode::INTERNAL_SERVER_ERROR, format!("this cannot be written: {error}"))
-        }
-    }
+    etag::json(&headers, serde_json::to_vec(&withheld))
 }
 
 /// The system as it is now.

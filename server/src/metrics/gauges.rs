@@ -7,11 +7,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use status_adapters::store;
 use status_core::{Feed, Monitor, Now, SystemAlert, Wall};
 
 use super::Label;
 use crate::journal::alert_name;
 use crate::profile::Process;
+use crate::view::system::Counts;
 
 /// What is looked at.
 pub struct Scene<'a> {
@@ -38,7 +40,7 @@ impl Machine {
     /// Asks the system, which may take its time where a disk hangs.
     #[must_use]
     pub fn ask(store: Option<&Path>) -> Self {
-        Self { process: Process::read(), store_bytes: store.and_then(store_size) }
+        Self { process: Process::read(), store_bytes: store.and_then(store::size) }
     }
 }
 
@@ -48,13 +50,12 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     let version: Figures = Family::default();
     version.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
     to.register("status_build_info", "The version of this program; always 1", version);
-    to.register("status_experiments", "Experiments by their health", experiments(scene.monitor));
-    to.register("status_resources", "What people book, by what it should be", resources(scene.monitor));
+    counts(to, Counts::of(scene.monitor));
     feeds(to, scene);
     outbox(to, scene);
     let alerts: Figures = Family::default();
     for alert in ALERTS {
-        let stands = scene.monitor.alerts().iter().any(|(standing, ..)| standing == alert);
+        let stands = scene.monitor.alerts().stands(alert);
         alerts.get_or_create(&[("alert", alert_name(alert))]).set(f64::from(u8::from(stands)));
     }
     to.register("status_system_alert", "Whether something is wrong with a service itself", alerts);
@@ -79,34 +80,19 @@ const ALERTS: [SystemAlert; 6] = [
     SystemAlert::TooManyNames,
 ];
 
-fn experiments(monitor: &Monitor) -> Figures {
-    let (mut healthy, mut unhealthy, mut undecided) = (0, 0, 0);
-    for (_, experiment) in monitor.experiments() {
-        *match experiment.verdict() {
-            verdict if !verdict.decided => &mut undecided,
-            verdict if verdict.healthy => &mut healthy,
-            _ => &mut unhealthy,
-        } += 1;
-    }
-    by_state([("healthy", healthy), ("unhealthy", unhealthy), ("undecided", undecided)])
-}
-
-fn resources(monitor: &Monitor) -> Figures {
-    let (mut available, mut unavailable, mut held, mut undecided) = (0, 0, 0, 0);
-    for resource in monitor.experiments().flat_map(|(_, experiment)| experiment.resources()) {
-        *match (resource.held(), resource.wanted()) {
-            (Some(_), _) => &mut held,
-            (None, None) => &mut undecided,
-            (None, Some(true)) => &mut available,
-            (None, Some(false)) => &mut unavailable,
-        } += 1;
-    }
-    by_state([
+fn counts(to: &mut Registry, counts: Counts) {
+    let Counts { experiments: _, healthy, unhealthy, undecided, resources, available, unavailable, held } =
+        counts;
+    let experiments = by_state([("healthy", healthy), ("unhealthy", unhealthy), ("undecided", undecided)]);
+    to.register("status_experiments", "Experiments by their health", experiments);
+    let undecided = resources - available - unavailable - held;
+    let resources = by_state([
         ("available", available),
         ("unavailable", unavailable),
         ("held", held),
         ("undecided", undecided),
-    ])
+    ]);
+    to.register("status_resources", "What people book, by what it should be", resources);
 }
 
 fn by_state<const N: usize>(counts: [(&'static str, usize); N]) -> Figures {
@@ -136,14 +122,6 @@ fn outbox(to: &mut Registry, scene: &Scene<'_>) {
     one(to, "status_outbox_mails", "Mails that the mail server does not have yet", count(outbox.len()));
     let age = outbox.oldest().map_or(0.0, |(since, _)| scene.now.wall.since(since).as_secs_f64());
     one(to, "status_outbox_oldest_age_seconds", "Since when the oldest of them waits; 0 if none does", age);
-}
-
-/// The file and its log, which may be the larger one.
-fn store_size(path: &Path) -> Option<u64> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let file = std::fs::metadata(path).ok()?.len();
-    Some(file + std::fs::metadata(log).map_or(0, |log| log.len()))
 }
 
 /// What Prometheus's own libraries tell of a process, under their names.

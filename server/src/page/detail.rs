@@ -1,26 +1,22 @@
 //! The page of one experiment.
 
-use std::time::Duration;
-
 use askama::Template;
 
 use super::bar::Look;
 use super::filters;
-use super::words::{percent, span};
+use super::words::{lasting, percent, seconds, span};
 use crate::api::{self, App};
 use crate::view::experiment::DetailView;
 use crate::view::system::SystemView;
-use crate::view::uptime::{DayView, OutageView, WindowView};
+use crate::view::uptime::{DayView, UptimeView, WindowView};
 
 #[derive(Template)]
 #[template(path = "detail.html")]
 struct Detail<'a> {
     system: &'a SystemView,
     view: &'a DetailView,
-    windows: Vec<(&'static str, WindowView)>,
-    days: &'a [DayView],
-    outages: &'a [OutageView],
-    more_outages: usize,
+    windows: [(&'static str, WindowView); 3],
+    uptime: &'a UptimeView,
     history: Vec<Entry>,
 }
 
@@ -41,16 +37,12 @@ struct Unknown<'a> {
 
 pub(super) fn render(app: &App, view: &DetailView) -> askama::Result<String> {
     let system = api::system::view(app);
-    let windows = view.uptime.as_ref().map(|uptime| {
-        vec![("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)]
-    });
+    let uptime = &view.uptime;
     let page = Detail {
         system: &system,
         view,
-        windows: windows.unwrap_or_default(),
-        days: view.uptime.as_ref().map_or(&[], |uptime| &uptime.days),
-        outages: view.uptime.as_ref().map_or(&[], |uptime| &uptime.outages),
-        more_outages: view.uptime.as_ref().map_or(0, |uptime| uptime.more_outages),
+        windows: [("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)],
+        uptime,
         history: history(app, &view.topic_name),
     };
     page.render()
@@ -85,9 +77,9 @@ impl WindowView {
     }
 
     fn told(&self) -> String {
-        let mut text = span(seconds(self.unhealthy_seconds)) + " unhealthy";
+        let mut text = lasting(self.unhealthy_seconds) + " unhealthy";
         if self.unknown_seconds >= 60.0 {
-            text = format!("{text}, {} unknown", span(seconds(self.unknown_seconds)));
+            text = format!("{text}, {} unknown", lasting(self.unknown_seconds));
         }
         text
     }
@@ -105,9 +97,4 @@ impl DayView {
         let known = self.healthy_seconds + self.unhealthy_seconds;
         format!("{}: {} healthy", self.date, percent(Some(self.healthy_seconds / known)))
     }
-}
-
-/// Seconds that came from a span.
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

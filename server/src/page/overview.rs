@@ -96,9 +96,8 @@ impl Row {
             resource.said().is_some_and(|said| !said.available) || resource.wanted() == Some(false)
         });
         let (rank, class, mark) = match (state(known), is_out) {
-            ("unhealthy", _) if !verdict.available => (0, "u", "✕"),
-            ("unhealthy", true) => (0, "u", "✕"),
-            ("unhealthy", false) => (1, "u", "✕"),
+            ("unhealthy", is_out) if is_out || !verdict.available => (0, "u", "✕"),
+            ("unhealthy", _) => (1, "u", "✕"),
             ("undecided", _) => (3, "d", "…"),
             (_, true) => (2, "o", "✓"),
             (_, false) => (4, "o", "✓"),

@@ -60,9 +60,14 @@ pub(super) fn ago(then: &str, now: &str) -> String {
     span(Duration::from_millis(u64::try_from(millis(now) - millis(then)).unwrap_or(0)))
 }
 
-/// How long something lasts, in seconds as they stand in an answer.
-pub(super) fn lasting(seconds: f64) -> String {
-    span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+/// Seconds as they stand in an answer.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// How long something lasts, likewise.
+pub(super) fn lasting(lasts: f64) -> String {
+    span(seconds(lasts))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::known::Span;
 /// How many days are remembered, today included.
 pub const DAYS: usize = 30;
 /// A day of UTC, in milliseconds.
-const DAY: u64 = 24 * 3600 * 1000;
+pub const DAY_MILLIS: u64 = 24 * 3600 * 1000;
 
 /// How a day went, in milliseconds. What is neither is unknown, or yet to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,10 +30,10 @@ impl Days {
     /// Adds a stretch, which may go over midnight. What is too old is left out.
     pub(super) fn add(&mut self, span: Span, healthy: bool) {
         let (mut from, to) = (span.from.as_millis(), span.to.as_millis());
-        from = from.max((to / DAY).saturating_sub(DAYS as u64) * DAY);
+        from = from.max((to / DAY_MILLIS).saturating_sub(DAYS as u64) * DAY_MILLIS);
         while from < to {
-            let day = from / DAY;
-            let end = to.min((day + 1) * DAY);
+            let day = from / DAY_MILLIS;
+            let end = to.min((day + 1) * DAY_MILLIS);
             self.go_on_to(day);
             if let Some(cell) = self.cell(day) {
                 let part = if healthy { &mut cell.healthy } else { &mut cell.unhealthy };
@@ -45,14 +45,14 @@ impl Days {
 
     /// The days as they are seen at `now`.
     pub(super) fn until(mut self, now: Wall) -> [Day; DAYS] {
-        self.go_on_to(now.as_millis() / DAY);
+        self.go_on_to(now.as_millis() / DAY_MILLIS);
         self.cells
     }
 
     /// It is not as late as was thought: somebody has set the clock back. What was counted of days that
     /// are yet to come does not count.
     pub(super) fn come_back_to(&mut self, now: Wall) {
-        let today = now.as_millis() / DAY;
+        let today = now.as_millis() / DAY_MILLIS;
         let by = usize::try_from(self.last.saturating_sub(today)).map_or(DAYS, |by| by.min(DAYS));
         self.cells.rotate_right(by);
         self.cells[..by].fill(Day::default());
@@ -90,12 +90,12 @@ mod tests {
     #[test]
     fn a_stretch_is_shared_out_at_midnight() {
         let mut days = Days::default();
-        days.add(span(100 * DAY + 22 * HOUR, 102 * DAY + HOUR), true);
-        days.add(span(102 * DAY + HOUR, 102 * DAY + 3 * HOUR), false);
-        let seen = days.clone().until(Wall::from_millis(102 * DAY + 3 * HOUR));
-        assert_eq!(seen[DAYS - 3..], [day(2 * HOUR, 0), day(DAY, 0), day(HOUR, 2 * HOUR)]);
+        days.add(span(100 * DAY_MILLIS + 22 * HOUR, 102 * DAY_MILLIS + HOUR), true);
+        days.add(span(102 * DAY_MILLIS + HOUR, 102 * DAY_MILLIS + 3 * HOUR), false);
+        let seen = days.clone().until(Wall::from_millis(102 * DAY_MILLIS + 3 * HOUR));
+        assert_eq!(seen[DAYS - 3..], [day(2 * HOUR, 0), day(DAY_MILLIS, 0), day(HOUR, 2 * HOUR)]);
         assert_eq!(seen[..DAYS - 3], [Day::default(); DAYS - 3]);
-        let later = days.until(Wall::from_millis(104 * DAY));
+        let later = days.until(Wall::from_millis(104 * DAY_MILLIS));
         assert_eq!(later[DAYS - 5..DAYS - 2], seen[DAYS - 3..]);
         assert_eq!(later[DAYS - 2..], [Day::default(); 2]);
     }
@@ -103,20 +103,20 @@ mod tests {
     #[test]
     fn a_day_that_is_yet_to_come_does_not_count() {
         let mut days = Days::default();
-        days.add(span(100 * DAY, 101 * DAY), true);
-        days.add(span(900 * DAY, 900 * DAY + HOUR), true);
-        days.come_back_to(Wall::from_millis(102 * DAY));
-        days.add(span(102 * DAY, 102 * DAY + HOUR), false);
-        assert_eq!(days.until(Wall::from_millis(102 * DAY + HOUR))[DAYS - 1], day(0, HOUR));
+        days.add(span(100 * DAY_MILLIS, 101 * DAY_MILLIS), true);
+        days.add(span(900 * DAY_MILLIS, 900 * DAY_MILLIS + HOUR), true);
+        days.come_back_to(Wall::from_millis(102 * DAY_MILLIS));
+        days.add(span(102 * DAY_MILLIS, 102 * DAY_MILLIS + HOUR), false);
+        assert_eq!(days.until(Wall::from_millis(102 * DAY_MILLIS + HOUR))[DAYS - 1], day(0, HOUR));
     }
 
     #[test]
     fn what_is_too_old_is_left_out() {
         let mut days = Days::default();
-        days.add(span(10 * DAY, 200 * DAY), true);
-        days.add(span(50 * DAY, 51 * DAY), false);
-        let seen = days.clone().until(Wall::from_millis(200 * DAY - 1));
-        assert_eq!(seen, [day(DAY, 0); DAYS]);
-        assert_eq!(days.until(Wall::from_millis(1_000 * DAY)), [Day::default(); DAYS]);
+        days.add(span(10 * DAY_MILLIS, 200 * DAY_MILLIS), true);
+        days.add(span(50 * DAY_MILLIS, 51 * DAY_MILLIS), false);
+        let seen = days.clone().until(Wall::from_millis(200 * DAY_MILLIS - 1));
+        assert_eq!(seen, [day(DAY_MILLIS, 0); DAYS]);
+        assert_eq!(days.until(Wall::from_millis(1_000 * DAY_MILLIS)), [Day::default(); DAYS]);
     }
 }

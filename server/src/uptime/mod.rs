@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::driver::Watcher;
 
-pub use days::{DAYS, Day};
+pub use days::{DAY_MILLIS, DAYS, Day};
 pub use known::{Span, Tally, known, tally};
 
 /// How often it is written down that the server is watching.
@@ -194,8 +194,7 @@ impl Ledger {
             last.span.to = now;
             last.written = false;
         }
-        let day = 24 * 3600 * 1000;
-        let tomorrow = Wall::from_millis((now.as_millis() / day + 1) * day);
+        let tomorrow = Wall::from_millis((now.as_millis() / DAY_MILLIS + 1) * DAY_MILLIS);
         for track in self.tracks.values_mut() {
             track.days.come_back_to(now);
             // What was counted of today is not counted again, and what is after it does not count any more.

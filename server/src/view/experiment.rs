@@ -40,7 +40,7 @@ pub struct DetailView {
     /// How many changes in health its history holds.
     pub events: usize,
     /// How the last days went.
-    pub uptime: Option<UptimeView>,
+    pub uptime: UptimeView,
 }
 
 /// A jump connection.
@@ -113,7 +113,7 @@ impl DetailView {
         name: &ExperimentName,
         known: &Experiment,
         now: Now,
-        uptime: Option<UptimeView>,
+        uptime: UptimeView,
     ) -> Self {
         let verdict = known.verdict();
         let config = monitor.config();

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::{seconds, trouble};
 use crate::journal::alert_name;
+use crate::uptime::DAY_MILLIS;
 
 /// How many withheld things are told with the rest: a stream tells them again and again.
 const WITHHELD: usize = 20;
@@ -160,7 +161,6 @@ impl SystemView {
             advice: advice(alert),
             since: since.to_string(),
         });
-        let heard = Feed::BOTH.iter().all(|feed| monitor.link(*feed).last_snapshot().is_some());
         Self {
             version: env!("CARGO_PKG_VERSION"),
             revision,
@@ -169,7 +169,7 @@ impl SystemView {
                 Mode::Act => "act",
                 Mode::Observe => "observe",
             },
-            ready: heard && monitor.book().manifest_at().is_some(),
+            ready: not_heard_of(monitor).is_empty(),
             judging: !monitor.is_paused(),
             counts: Counts::of(monitor),
             relay: FeedView::of(monitor, monitor.link(Feed::Relay), now),
@@ -181,14 +181,23 @@ impl SystemView {
             withheld: WithheldView::newest(monitor, WITHHELD, false),
         }
     }
-}
 
-impl SystemView {
     /// Both feeds, with their names.
     #[must_use]
     pub fn feeds(&self) -> [(&'static str, &FeedView); 2] {
         [("relay", &self.relay), ("jump", &self.jump)]
     }
+}
+
+/// What has not been heard of yet: `relay`, `jump` or `book`.
+#[must_use]
+pub fn not_heard_of(monitor: &Monitor) -> Vec<&'static str> {
+    let silent = |feed: &Feed| monitor.link(*feed).last_snapshot().is_none();
+    let mut missing: Vec<&'static str> = Feed::BOTH.into_iter().filter(silent).map(Feed::as_str).collect();
+    if monitor.book().manifest_at().is_none() {
+        missing.push("book");
+    }
+    missing
 }
 
 /// A text that is the same as long as nothing but times and ages has changed.
@@ -208,7 +217,7 @@ pub fn revision(monitor: &Monitor) -> String {
         }
     }
     // At midnight the bars of days shift.
-    (monitor.now().wall.as_millis() / (24 * 3600 * 1000)).hash(&mut hash);
+    (monitor.now().wall.as_millis() / DAY_MILLIS).hash(&mut hash);
     // The rest is all that is shown of the services.
     let mut view = SystemView::of(monitor, monitor.now(), String::new());
     view.time.clear();
@@ -239,7 +248,7 @@ fn advice(alert: SystemAlert) -> &'static str {
 }
 
 impl Counts {
-    fn of(monitor: &Monitor) -> Self {
+    pub(crate) fn of(monitor: &Monitor) -> Self {
         let mut counts = Self::default();
         for (_, experiment) in monitor.experiments() {
             let verdict = experiment.verdict();
@@ -269,7 +278,7 @@ impl FeedView {
         let alert = SystemAlert::Silent(link.feed());
         let state = match age {
             Some(age) if age <= monitor.config().last_checked => "ok",
-            None if monitor.alerts().iter().all(|(standing, ..)| standing != alert) => "waiting",
+            None if !monitor.alerts().stands(alert) => "waiting",
             Some(_) | None => "silent",
         };
         Self {
@@ -286,8 +295,7 @@ impl FeedView {
 impl BookView {
     fn of(monitor: &Monitor, now: Now) -> Self {
         let book = monitor.book();
-        let stands = |alert| monitor.alerts().iter().any(|(standing, ..)| standing == alert);
-        let state = if stands(SystemAlert::BookUnreachable) {
+        let state = if monitor.alerts().stands(SystemAlert::BookUnreachable) {
             "trouble"
         } else if book.is_empty() {
             "empty"

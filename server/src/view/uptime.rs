@@ -7,7 +7,7 @@ use status_core::Wall;
 use utoipa::ToSchema;
 
 use super::seconds;
-use crate::uptime::{DAYS, Day, Span, known, tally};
+use crate::uptime::{DAY_MILLIS, DAYS, Day, Span, known, tally};
 
 /// How many outages are told: one that flaps has thousands.
 const OUTAGES: usize = 100;
@@ -103,7 +103,7 @@ impl DayView {
     fn of(day: Day, back: usize, now: Wall) -> Self {
         let span = |millis: u32| Duration::from_millis(u64::from(millis));
         let (healthy, unhealthy) = (span(day.healthy), span(day.unhealthy));
-        let today = Duration::from_millis(now.as_millis() % (24 * 3600 * 1000));
+        let today = Duration::from_millis(now.as_millis() % DAY_MILLIS);
         let whole = if back == 0 { today } else { 24 * HOUR };
         Self {
             date: date(back, now),
