@@ -30,7 +30,7 @@ pub struct Experiment {
     pub(crate) events: VecDeque<Event>,
     pub(crate) verdict: Verdict,
     /// Whether the verdict is the one of the server's last life, until startup is over.
-    pub(crate) carried: bool,
+    pub(crate) restored: bool,
     pub(crate) written: Written,
 }
 
@@ -106,7 +106,7 @@ impl Experiment {
             jump_seen_before: None,
             events: VecDeque::new(),
             verdict: Verdict::default(),
-            carried: false,
+            restored: false,
             written: Written::default(),
         }
     }
@@ -221,8 +221,8 @@ impl Experiment {
     /// Finds a verdict for now, and brings `deadline` forward to when it could change by itself.
     pub(crate) fn judge(&mut self, now: Time, started: Time, config: &Config, deadline: &mut Deadline) {
         let decided_at = self.first_named.max(started).plus(config.startup);
-        self.carried &= now < decided_at;
-        if self.carried {
+        self.restored &= now < decided_at;
+        if self.restored {
             deadline.no_later_than(decided_at, Timer::Startup);
             return;
         }
@@ -266,7 +266,7 @@ impl Experiment {
 
     /// Whether it is known to be not well: as the last check decided, or as it was before a restart.
     pub(crate) fn is_ill(&self) -> bool {
-        (self.verdict.decided || self.carried) && !self.verdict.healthy
+        (self.verdict.decided || self.restored) && !self.verdict.healthy
     }
 
     /// Judges each resource by its own required streams. Returns whether all of them are well, and

@@ -14,9 +14,10 @@ mod crowd;
 mod deadline;
 mod event;
 mod experiment;
+mod feed;
 mod input;
 mod keeping;
-mod link;
+
 mod mail;
 mod manifest;
 mod monitor;
@@ -38,9 +39,10 @@ pub use config::{BookOverride, Config, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub use event::{Event, Issue};
 pub use experiment::{Experiment, Sighting, Standing, Stream, Verdict};
+pub use feed::FeedSubscription;
 pub use input::{Call, Delivered, Failure, FailureKind, Input, Lasting, MailFailure};
 pub use keeping::Keeping;
-pub use link::Link;
+
 pub use mail::{Line, Summary};
 pub use manifest::{Availability, Manifest, Requirements};
 pub use monitor::Monitor;

@@ -13,9 +13,9 @@ use crate::config::{Config, Mode};
 use crate::crowd::Crowd;
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
+use crate::feed::FeedSubscription;
 use crate::input::{Call, Input};
 use crate::keeping::Keeping;
-use crate::link::Link;
 use crate::name::{ExperimentName, Feed, ResourceName};
 use crate::note::Note;
 use crate::outbox::Outbox;
@@ -29,8 +29,8 @@ pub struct Monitor {
     pub(crate) started: Time,
     pub(crate) now: Now,
     pub(crate) experiments: BTreeMap<ExperimentName, Experiment>,
-    pub(crate) relay: Link,
-    pub(crate) jump: Link,
+    pub(crate) relay: FeedSubscription,
+    pub(crate) jump: FeedSubscription,
     pub(crate) book: Book,
     pub(crate) alerts: Alerts,
     pub(crate) outbox: Outbox,
@@ -59,13 +59,13 @@ impl Monitor {
     #[must_use]
     pub fn new(config: Config, now: Now) -> Self {
         let started = now.time;
-        let link = |feed, expires| Link::new(feed, expires, config.last_checked, started);
+        let subscription = |feed, expires| FeedSubscription::new(feed, expires, config.last_checked, started);
         Self {
             started,
             now,
             experiments: BTreeMap::new(),
-            relay: link(Feed::Relay, config.reconnect_relay_every),
-            jump: link(Feed::Jump, config.reconnect_jump_every),
+            relay: subscription(Feed::Relay, config.reconnect_relay_every),
+            jump: subscription(Feed::Jump, config.reconnect_jump_every),
             book: Book::new(started),
             alerts: Alerts::default(),
             outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis())),
@@ -131,7 +131,7 @@ impl Monitor {
 
     /// What is known of a feed.
     #[must_use]
-    pub fn link(&self, feed: Feed) -> &Link {
+    pub fn subscription(&self, feed: Feed) -> &FeedSubscription {
         match feed {
             Feed::Relay => &self.relay,
             Feed::Jump => &self.jump,
@@ -173,7 +173,7 @@ impl Monitor {
         self.pause.is_some()
     }
 
-    pub(crate) fn link_mut(&mut self, feed: Feed) -> &mut Link {
+    pub(crate) fn subscription_mut(&mut self, feed: Feed) -> &mut FeedSubscription {
         match feed {
             Feed::Relay => &mut self.relay,
             Feed::Jump => &mut self.jump,

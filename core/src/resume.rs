@@ -79,7 +79,7 @@ impl Experiment {
             record.streams.into_iter().map(|one| Stream::resumed(one, now)).collect();
         streams.sort_by(|one, other| one.topic.cmp(&other.topic));
         streams.dedup_by(|one, other| one.topic == other.topic);
-        let carried = record.verdict.decided;
+        let restored = record.verdict.decided;
         let mut experiment = Self::new(now.time_at(record.first_named));
         experiment.last_named = now.time_at(record.last_named);
         experiment.in_manifest_at = record.in_manifest_at;
@@ -88,7 +88,7 @@ impl Experiment {
         experiment.events = sharing(events);
         experiment.verdict = record.verdict;
         experiment.verdict.decided = false;
-        experiment.carried = carried;
+        experiment.restored = restored;
         experiment.written = Written { at: Some(now.time), unwritten: VecDeque::new() };
         experiment
     }
@@ -96,7 +96,7 @@ impl Experiment {
     /// As it is written down.
     pub(crate) fn record(&self, now: Now) -> ExperimentRecord {
         let mut verdict = self.verdict;
-        verdict.decided |= self.carried;
+        verdict.decided |= self.restored;
         // While a manifest lists it, it is named all the time.
         let last_named = if self.resources.is_empty() { self.last_named } else { now.time };
         ExperimentRecord {

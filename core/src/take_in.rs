@@ -26,7 +26,7 @@ impl Monitor {
             }
             Input::FeedClosed { feed, connection, reason } => {
                 let time = self.now.time;
-                self.link_mut(feed).closed(connection, reason, time);
+                self.subscription_mut(feed).on_closed(connection, reason, time);
                 false
             }
             Input::ManifestFetched { call, outcome } => self.manifest_fetched(call, outcome, actions),
@@ -52,7 +52,9 @@ impl Monitor {
         actions: &mut Vec<Action>,
     ) -> bool {
         let now = self.now;
-        let Some(snapshot) = self.link_mut(feed).heard(connection, now, actions) else { return false };
+        let Some(snapshot) = self.subscription_mut(feed).on_snapshot(connection, now, actions) else {
+            return false;
+        };
         self.crowd.listens(Source::Feed(feed));
         for at in in_order(&reports) {
             let report = &mut reports[at];

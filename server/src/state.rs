@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use status_core::{Experiment, Feed, Link, Monitor, Now, Resource, Sighting, Stream, Wall};
+use status_core::{Experiment, Feed, FeedSubscription, Monitor, Now, Resource, Sighting, Stream, Wall};
 
 use crate::journal::alert_name;
 
@@ -43,8 +43,8 @@ impl<'a> StateView<'a> {
         Self {
             time: Shown(monitor.now().wall),
             paused: monitor.is_paused(),
-            relay: LinkView::of(monitor, monitor.link(Feed::Relay)),
-            jump: LinkView::of(monitor, monitor.link(Feed::Jump)),
+            relay: LinkView::of(monitor, monitor.subscription(Feed::Relay)),
+            jump: LinkView::of(monitor, monitor.subscription(Feed::Jump)),
             book: BookView {
                 manifest_at: book.manifest_at().map(Shown),
                 empty: book.is_empty(),
@@ -78,7 +78,7 @@ struct SlowView {
 }
 
 impl<'a> LinkView<'a> {
-    fn of(monitor: &Monitor, link: &'a Link) -> Self {
+    fn of(monitor: &Monitor, link: &'a FeedSubscription) -> Self {
         let slow = |apart: Duration| SlowView {
             snapshots_apart_seconds: apart.as_secs_f64(),
             health_last_checked_seconds: monitor.config().last_checked.as_secs_f64(),

@@ -107,7 +107,7 @@ fn feeds(to: &mut Registry, scene: &Scene<'_>) {
     let ages: Figures = Family::default();
     let snapshots: Family<Label, Counter> = Family::default();
     for feed in Feed::BOTH {
-        let (link, label) = (scene.monitor.link(feed), [("feed", feed.as_str())]);
+        let (link, label) = (scene.monitor.subscription(feed), [("feed", feed.as_str())]);
         snapshots.get_or_create(&label).inc_by(link.snapshots());
         if let Some((time, _)) = link.last_snapshot() {
             ages.get_or_create(&label).set(scene.now.time.since(time).as_secs_f64());

@@ -3,7 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use status_core::{Feed, Keeping, Link, Mode, Monitor, Now, SystemAlert, Verdict, Wall, Withheld};
+use status_core::{
+    Feed, FeedSubscription, Keeping, Mode, Monitor, Now, SystemAlert, Verdict, Wall, Withheld,
+};
 use utoipa::ToSchema;
 
 use super::{seconds, trouble};
@@ -172,8 +174,8 @@ impl SystemView {
             ready: not_heard_of(monitor).is_empty(),
             judging: !monitor.is_paused(),
             counts: Counts::of(monitor),
-            relay: FeedView::of(monitor, monitor.link(Feed::Relay), now),
-            jump: FeedView::of(monitor, monitor.link(Feed::Jump), now),
+            relay: FeedView::of(monitor, monitor.subscription(Feed::Relay), now),
+            jump: FeedView::of(monitor, monitor.subscription(Feed::Jump), now),
             book: BookView::of(monitor, now),
             mail: MailView::of(monitor),
             store: StoreView::of(monitor),
@@ -192,7 +194,7 @@ impl SystemView {
 /// What has not been heard of yet: `relay`, `jump` or `book`.
 #[must_use]
 pub fn not_heard_of(monitor: &Monitor) -> Vec<&'static str> {
-    let silent = |feed: &Feed| monitor.link(*feed).last_snapshot().is_none();
+    let silent = |feed: &Feed| monitor.subscription(*feed).last_snapshot().is_none();
     let mut missing: Vec<&'static str> = Feed::BOTH.into_iter().filter(silent).map(Feed::as_str).collect();
     if monitor.book().manifest_at().is_none() {
         missing.push("book");
@@ -273,7 +275,7 @@ impl Counts {
 }
 
 impl FeedView {
-    fn of(monitor: &Monitor, link: &Link, now: Now) -> Self {
+    fn of(monitor: &Monitor, link: &FeedSubscription, now: Now) -> Self {
         let age = link.last_snapshot().map(|(time, _)| now.time.since(time));
         let alert = SystemAlert::Silent(link.feed());
         let state = match age {

@@ -19,8 +19,8 @@ fn a_feed_that_reports_too_rarely_is_warned_of_once() {
         last_checked: Duration::from_secs(10),
     };
     assert_eq!(slow, [&expected]);
-    assert_eq!(world.monitor.link(Feed::Relay).slow(), Some(Duration::from_secs(6)));
-    assert_eq!(world.monitor.link(Feed::Jump).slow(), None, "every 5 s is just half of 10 s");
+    assert_eq!(world.monitor.subscription(Feed::Relay).slow(), Some(Duration::from_secs(6)));
+    assert_eq!(world.monitor.subscription(Feed::Jump).slow(), None, "every 5 s is just half of 10 s");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_feed_that_reports_more_rarely_than_the_limit_keeps_its_connection() {
     let mut world = World::lab(1, config());
     world.every.insert(Feed::Relay, Some(Duration::from_secs(60)));
     world.until(200.0);
-    assert_eq!(world.monitor.link(Feed::Relay).slow(), Some(Duration::from_secs(60)));
+    assert_eq!(world.monitor.subscription(Feed::Relay).slow(), Some(Duration::from_secs(60)));
     let opened = |world: &World| {
         world.trace.iter().filter(|(_, a)| matches!(a, Action::OpenFeed { feed: Feed::Relay, .. })).count()
     };
@@ -112,7 +112,7 @@ fn one_late_snapshot_is_no_slow_feed() {
     world.every.insert(Feed::Jump, Some(Duration::from_secs(4)));
     world.until(300.0);
     assert!(!world.notes().any(|note| matches!(note, Note::SlowFeed { .. })));
-    assert_eq!(world.monitor.link(Feed::Jump).slow(), None);
+    assert_eq!(world.monitor.subscription(Feed::Jump).slow(), None);
 }
 
 #[test]
@@ -137,10 +137,10 @@ fn a_feed_that_drifts_a_little_is_not_slow() {
     world.every.insert(Feed::Jump, Some(Duration::from_millis(5_001)));
     world.every.insert(Feed::Relay, Some(Duration::from_millis(5_250)));
     world.until(600.0);
-    assert!(Feed::BOTH.iter().all(|feed| world.monitor.link(*feed).slow().is_none()));
+    assert!(Feed::BOTH.iter().all(|feed| world.monitor.subscription(*feed).slow().is_none()));
     world.every.insert(Feed::Relay, Some(Duration::from_millis(5_251)));
     world.until(700.0);
-    assert_eq!(world.monitor.link(Feed::Relay).slow(), Some(Duration::from_millis(5_251)));
+    assert_eq!(world.monitor.subscription(Feed::Relay).slow(), Some(Duration::from_millis(5_251)));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn how_slow_a_feed_is_stays_current_and_is_over_when_it_is_over() {
         world.every.insert(Feed::Relay, Some(Duration::from_secs(every)));
         world.until(until);
         let warnings = world.notes().filter(|note| matches!(note, Note::SlowFeed { .. })).count();
-        (world.monitor.link(Feed::Relay).slow().map(|apart| apart.as_secs()), warnings)
+        (world.monitor.subscription(Feed::Relay).slow().map(|apart| apart.as_secs()), warnings)
     };
     assert_eq!(slow(6, 40.0), (Some(6), 1));
     assert_eq!(slow(9, 80.0), (Some(9), 1));
@@ -168,5 +168,5 @@ fn a_feed_that_also_reports_when_it_is_asked_to_is_slow_all_the_same() {
             world.report(Feed::Relay); // half a second after its own report, and the next comes 8 s later
         }
     }
-    assert_eq!(world.monitor.link(Feed::Relay).slow(), Some(Duration::from_secs(8)));
+    assert_eq!(world.monitor.subscription(Feed::Relay).slow(), Some(Duration::from_secs(8)));
 }

@@ -57,7 +57,7 @@ fn commands_for_updates_only_bring_snapshots_sooner() {
         let decided = story.decided(from, to);
         let its_own_pace = "note: relay sends a snapshot every 6.00";
         assert!(decided.len() == 1 && decided[0].contains(its_own_pace), "{name}: {decided:?}");
-        assert_eq!(replay.monitor.link(Feed::Relay).snapshots(), 11, "{name}");
+        assert_eq!(replay.monitor.subscription(Feed::Relay).snapshots(), 11, "{name}");
     }
 }
 
@@ -79,9 +79,9 @@ fn a_hundred_commands_to_jump_change_nothing() {
 fn what_queued_up_for_a_slow_reader_is_no_snapshot_but_what_follows_is() {
     let mut replay = relay("relay-v0.7.0-stats-slow-reader-merged-frames", short_startup());
     replay.until(at("02:09:19.401"));
-    assert_eq!(replay.monitor.link(Feed::Relay).snapshots(), 0);
+    assert_eq!(replay.monitor.subscription(Feed::Relay).snapshots(), 0);
     replay.until(at("02:09:24.481"));
-    assert_eq!(replay.monitor.link(Feed::Relay).snapshots(), 3);
+    assert_eq!(replay.monitor.subscription(Feed::Relay).snapshots(), 3);
     assert_eq!(replay.story.alerts(), [""; 0], "9.079 s without a snapshot are within the limit");
     assert_eq!(replay.story.connections(Feed::Relay), ["02:09:10.323 open 1"], "it is never given up");
 }
@@ -91,7 +91,7 @@ fn a_reader_that_is_disconnected_for_being_slow_connects_again() {
     let mut replay = relay("relay-v0.7.0-stats-slow-reader-12s-disconnected", short_startup());
     replay.until(at("02:08:45.000"));
     let story = replay.story;
-    assert_eq!(replay.monitor.link(Feed::Relay).snapshots(), 0, "it heard a lot, but no snapshot");
+    assert_eq!(replay.monitor.subscription(Feed::Relay).snapshots(), 0, "it heard a lot, but no snapshot");
     assert_eq!(story.alerts(), ["02:08:37.142 relay is silent"], "10 s after the start");
     let connections = story.connections(Feed::Relay);
     assert!(connections[0].starts_with("02:08:27.141 open"));

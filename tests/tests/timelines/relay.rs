@@ -136,7 +136,7 @@ fn scenario_9_commands_rubbish_and_merged_frames_disturb_nothing() {
     let story = relay().play();
     assert_eq!(story.decided(at("00:30:46.897"), at("00:31:41.908")), [""; 0]);
     let merged = relay_until("00:31:25.907");
-    let (seen, _) = merged.monitor.link(Feed::Relay).last_snapshot().unwrap();
+    let (seen, _) = merged.monitor.subscription(Feed::Relay).last_snapshot().unwrap();
     assert_eq!(seen, merged.monitor.now().time, "`{{}}[…]` is a snapshot");
     assert_eq!(ago(stream(&merged, "pend00", "pend00-st-data")), 99);
 }

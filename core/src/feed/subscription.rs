@@ -1,4 +1,4 @@
-//! The link to one feed: when to connect, and which connection to trust.
+//! The subscription to one feed: when to connect, and which connection to trust.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -15,8 +15,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// How long before its token expires a connection is replaced, if the token lives long enough.
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
-const SHORTEST_PATIENCE: Duration = Duration::from_secs(5);
-const LONGEST_PATIENCE: Duration = Duration::from_secs(120);
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(5);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// Over how many gaps between snapshots a feed's pace is measured.
 const GAPS: usize = 8;
 
@@ -26,7 +26,7 @@ const GAPS: usize = 8;
 /// never says anything. Only a snapshot proves it. So a silent connection is not given up but
 /// joined by another, and the older one goes once the newer has spoken.
 #[derive(Debug)]
-pub struct Link {
+pub struct FeedSubscription {
     feed: Feed,
     /// How long a token for it lives.
     expires: Duration,
@@ -37,7 +37,7 @@ pub struct Link {
     retry_at: Time,
     failures: u32,
     /// How often a connection was doubted since the last snapshot.
-    doubts: u32,
+    probes: u32,
     trouble: Option<Failure>,
     snapshots: u64,
     last_snapshot: Option<Now>,
@@ -53,7 +53,7 @@ struct Connection {
     heard: Option<Time>,
 }
 
-impl Link {
+impl FeedSubscription {
     pub(crate) fn new(feed: Feed, expires: Duration, last_checked: Duration, started: Time) -> Self {
         Self {
             feed,
@@ -62,7 +62,7 @@ impl Link {
             connections: Vec::new(),
             retry_at: started,
             failures: 0,
-            doubts: 0,
+            probes: 0,
             trouble: None,
             snapshots: 0,
             last_snapshot: None,
@@ -106,7 +106,7 @@ impl Link {
 
     /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
     /// number.
-    pub(crate) fn heard(&mut self, call: Call, now: Now, actions: &mut Vec<Action>) -> Option<u64> {
+    pub(crate) fn on_snapshot(&mut self, call: Call, now: Now, actions: &mut Vec<Action>) -> Option<u64> {
         let at = self.connections.iter().position(|connection| connection.call == call)?;
         for older in self.connections.drain(..at) {
             actions.push(Action::CloseFeed { feed: self.feed, connection: older.call });
@@ -116,7 +116,7 @@ impl Link {
             self.measure(now.time.since(before), actions);
         }
         self.failures = 0;
-        self.doubts = 0;
+        self.probes = 0;
         self.trouble = None;
         self.last_snapshot = Some(now);
         self.snapshots += 1;
@@ -124,7 +124,7 @@ impl Link {
     }
 
     /// Takes in that a connection could not be made or ended.
-    pub(crate) fn closed(&mut self, call: Call, reason: Failure, now: Time) {
+    pub(crate) fn on_closed(&mut self, call: Call, reason: Failure, now: Time) {
         let Some(at) = self.connections.iter().position(|connection| connection.call == call) else { return };
         self.connections.remove(at);
         self.trouble = Some(reason);
@@ -140,7 +140,7 @@ impl Link {
         }
         self.retry_at = now;
         self.failures = 0;
-        self.doubts = 0;
+        self.probes = 0;
         self.gaps = [None; GAPS];
     }
 
@@ -165,7 +165,7 @@ impl Link {
             let given_up = self.connections.remove(worst);
             actions.push(Action::CloseFeed { feed: self.feed, connection: given_up.call });
         }
-        self.doubts += u32::from(!self.connections.is_empty());
+        self.probes += u32::from(!self.connections.is_empty());
         let call = new_call();
         self.connections.push(Connection { call, opened: now, heard: None });
         actions.push(Action::OpenFeed { feed: self.feed, connection: call, expires: self.expires });
@@ -180,15 +180,15 @@ impl Link {
     fn wants_another_at(&self) -> Time {
         let Some(newest) = self.connections.last() else { return self.retry_at };
         let renew = newest.opened.plus(self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2)));
-        let silent = newest.heard.unwrap_or(newest.opened).past(self.patience(newest));
+        let silent = newest.heard.unwrap_or(newest.opened).past(self.silence_timeout(newest));
         renew.min(silent)
     }
 
     /// How long a connection may say nothing until another is tried beside it.
-    fn patience(&self, connection: &Connection) -> Duration {
+    fn silence_timeout(&self, connection: &Connection) -> Duration {
         let usual = self.pace().or(self.gaps[0]).unwrap_or_default() * 2;
-        let least = self.last_checked.max(usual).clamp(SHORTEST_PATIENCE, LONGEST_PATIENCE);
-        if connection.heard.is_some() { least } else { backoff(self.doubts, least, LONGEST_PATIENCE) }
+        let least = self.last_checked.max(usual).clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT);
+        if connection.heard.is_some() { least } else { backoff(self.probes, least, LONGEST_TIMEOUT) }
     }
 
     /// Measures the feed's pace, and warns of one that is too slow.
