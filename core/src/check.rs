@@ -63,7 +63,7 @@ impl Monitor {
                 }
                 return false;
             }
-            experiment.judge(now.time, *started, config, check_due);
+            experiment.judge(name, now.time, *started, config, book, check_due);
             let verdict = experiment.verdict();
             if let Some(event) = experiment.add_event(now.wall, config.events) {
                 news.push(Line::new(name, experiment, event.issues.to_vec()));
@@ -77,16 +77,9 @@ impl Monitor {
                 keeping.judged(name, experiment, now.time);
             }
             crowd.counts(experiment);
-            for resource in &mut experiment.resources {
-                resource.decide(verdict.decided, policy);
-                actions.extend(resource.note_hold(policy.person).map(Action::Note));
-                if !book.is_empty()
-                    && let Some(change) = resource.withholds(policy)
-                {
-                    withheld.put(now.wall, change.withheld(resource.name()), actions);
-                }
-                book.enqueue(resource, policy);
-            }
+            book.decide(name, verdict.decided, policy, actions, |change, actions| {
+                withheld.put(now.wall, change, actions);
+            });
             true
         });
         news

@@ -101,6 +101,7 @@ impl fmt::Display for Issue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::book::Book;
     use crate::config::Config;
     use crate::deadline::Deadline;
     use crate::experiment::Experiment;
@@ -125,7 +126,15 @@ mod tests {
                 experiment.stream_reported(&mut report, now, at);
                 experiment.jump_reported(&mut report, now, at);
             }
-            experiment.judge(now, Time::default(), &config, &mut Deadline::IDLE.clone());
+            let book = &mut Book::new(now);
+            experiment.judge(
+                &"pend00".into(),
+                now,
+                Time::default(),
+                &config,
+                book,
+                &mut Deadline::IDLE.clone(),
+            );
             experiment.add_event(Wall::default(), 10).expect("jump came or went")
         };
         let first = event(0, &["a-st-b"]);

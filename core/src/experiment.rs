@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::booking::Resource;
+use crate::book::{Book, Resource};
 use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
 use crate::event::{Event, Issue};
-use crate::name::Topic;
+use crate::name::{ExperimentName, Topic};
 use crate::report::{Connection, Report, Transmitted};
 use crate::time::{Now, Time, Wall};
 
@@ -21,7 +21,8 @@ pub struct Experiment {
     /// When a feed, or a manifest that has been replaced since, last named it.
     pub(crate) last_named: Time,
     pub(crate) in_manifest_at: Option<Wall>,
-    pub(crate) resources: Vec<Resource>,
+    /// Whether the present manifest has a resource that books it.
+    pub(crate) listed: bool,
     /// In the order of their topics.
     pub(crate) streams: Vec<Stream>,
     jump: Option<Sighting>,
@@ -100,7 +101,7 @@ impl Experiment {
             first_named: named,
             last_named: named,
             in_manifest_at: None,
-            resources: Vec::new(),
+            listed: false,
             streams: Vec::new(),
             jump: None,
             jump_seen_before: None,
@@ -129,10 +130,10 @@ impl Experiment {
         self.verdict
     }
 
-    /// The resources that book it, in the order of their names.
+    /// Whether the present manifest has a resource that books it.
     #[must_use]
-    pub fn resources(&self) -> &[Resource] {
-        &self.resources
+    pub fn is_listed(&self) -> bool {
+        self.listed
     }
 
     /// Its known streams, in the order of their topics.
@@ -193,33 +194,35 @@ impl Experiment {
         Sighting::update(&mut self.jump, report, now, snapshot);
     }
 
-    /// A manifest takes the place of the one that listed these resources. Until now, that one named
-    /// the experiment.
-    pub(crate) fn take_resources(&mut self, now: Time) -> Vec<Resource> {
-        if !self.resources.is_empty() {
-            self.last_named = now;
-        }
-        core::mem::take(&mut self.resources)
-    }
-
-    /// Takes in what a manifest says: `resources` is all that it lists. Those of the manifest before
-    /// it have been taken.
-    pub(crate) fn manifest_read(&mut self, resources: Vec<Resource>, now: Now) {
+    /// Takes in what a manifest says: these are all the resources of it that book the experiment.
+    pub(crate) fn manifest_read<'a>(
+        &mut self,
+        resources: impl ExactSizeIterator<Item = &'a Resource>,
+        now: Now,
+    ) {
+        self.listed = resources.len() > 0;
         for stream in self.streams.iter_mut().filter(|stream| stream.required) {
             stream.required = false;
             stream.named = now.time;
         }
-        for topic in resources.iter().flat_map(Resource::required) {
+        for topic in resources.flat_map(Resource::required) {
             self.stream_entry(topic, now.time).required = true;
         }
-        if !resources.is_empty() {
+        if self.listed {
             self.in_manifest_at = Some(now.wall);
         }
-        self.resources = resources;
     }
 
     /// Finds a verdict for now, and brings `deadline` forward to when it could change by itself.
-    pub(crate) fn judge(&mut self, now: Time, started: Time, config: &Config, deadline: &mut Deadline) {
+    pub(crate) fn judge(
+        &mut self,
+        name: &ExperimentName,
+        now: Time,
+        started: Time,
+        config: &Config,
+        book: &mut Book,
+        deadline: &mut Deadline,
+    ) {
         let decided_at = self.first_named.max(started).plus(config.startup);
         self.restored &= now < decided_at;
         if self.restored {
@@ -258,7 +261,9 @@ impl Experiment {
         }
         self.verdict.decided = true;
         self.verdict.healthy = jump_ok && self.streams.iter().all(Stream::is_ok);
-        self.verdict.available = self.judge_resources();
+        let streams = &self.streams;
+        let is_ok = |topic: &Topic| find(streams, topic).is_ok_and(|at| streams[at].is_ok());
+        self.verdict.available = book.judge(name, is_ok);
         if changed || self.verdict != before {
             self.written.at = None;
         }
@@ -267,21 +272,6 @@ impl Experiment {
     /// Whether it is known to be not well: as the last check decided, or as it was before a restart.
     pub(crate) fn is_ill(&self) -> bool {
         (self.verdict.decided || self.restored) && !self.verdict.healthy
-    }
-
-    /// Judges each resource by its own required streams. Returns whether all of them are well, and
-    /// there is one.
-    fn judge_resources(&mut self) -> bool {
-        let streams = &self.streams;
-        let is_ok = |topic: &Topic| find(streams, topic).is_ok_and(|at| streams[at].is_ok());
-        let mut all = !self.resources.is_empty();
-        for resource in &mut self.resources {
-            resource.failing.clear();
-            let failing = resource.required.iter().filter(|topic| !is_ok(topic)).cloned();
-            resource.failing.extend(failing);
-            all &= resource.failing.is_empty();
-        }
-        all
     }
 
     /// Adds an event to the history, if the last check found something new, and keeps the newest `keep`.
@@ -310,7 +300,7 @@ impl Experiment {
 
     /// When it is to be forgotten, if nothing names it until then.
     pub(crate) fn forgotten_at(&self, config: &Config) -> Option<Time> {
-        self.resources.is_empty().then(|| self.last_named.past(config.forget_after))
+        (!self.listed).then(|| self.last_named.past(config.forget_after))
     }
 
     /// When the first of its streams is to be forgotten, if nothing names it until then.

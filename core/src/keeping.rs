@@ -227,7 +227,7 @@ impl Keeping {
             changes.push(Change::Experiment { name: name.clone(), record: experiment.record(now) });
         }
         if self.manifest_changed || self.anew {
-            changes.push(Change::Manifest(book.record(experiments)));
+            changes.push(Change::Manifest(book.record()));
         }
         if alerts.changed || self.anew {
             changes.push(Change::Alerts(alerts.record()));
@@ -306,6 +306,6 @@ impl Experiment {
     /// long ago.
     fn is_to_be_written(&self, now: Time, coarse: Duration) -> bool {
         let Some(at) = self.written.at else { return true };
-        now.since(at) >= coarse && (self.last_named > at || !self.resources.is_empty())
+        now.since(at) >= coarse && (self.last_named > at || self.listed)
     }
 }

@@ -7,7 +7,6 @@ mod action;
 mod alert;
 mod backoff;
 mod book;
-mod booking;
 mod check;
 mod config;
 mod crowd;
@@ -33,8 +32,7 @@ mod withheld;
 
 pub use action::{Action, Mail};
 pub use alert::{Alerts, SystemAlert};
-pub use book::Book;
-pub use booking::Resource;
+pub use book::{Book, Resource};
 pub use config::{BookOverride, Config, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub use event::{Event, Issue};

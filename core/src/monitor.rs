@@ -8,7 +8,6 @@ use smol_str::format_smolstr;
 use crate::action::Action;
 use crate::alert::Alerts;
 use crate::book::Book;
-use crate::booking::{Change, Request, Resource};
 use crate::config::{Config, Mode};
 use crate::crowd::Crowd;
 use crate::deadline::{Deadline, Timer};
@@ -16,7 +15,7 @@ use crate::experiment::Experiment;
 use crate::feed::FeedSubscription;
 use crate::input::{Call, Input};
 use crate::keeping::Keeping;
-use crate::name::{ExperimentName, Feed, ResourceName};
+use crate::name::{ExperimentName, Feed};
 use crate::note::Note;
 use crate::outbox::Outbox;
 use crate::time::{Now, Time, Wall};
@@ -206,7 +205,7 @@ impl Monitor {
 
     /// Compares what is with what should be, and asks for the difference.
     fn pursue(&mut self, actions: &mut Vec<Action>) {
-        let Self { now, calls, relay, jump, book, experiments, config, .. } = self;
+        let Self { now, calls, relay, jump, book, config, .. } = self;
         let mut new_call = || {
             *calls += 1;
             Call(*calls)
@@ -216,17 +215,7 @@ impl Monitor {
         if let Some(call) = book.begin_manifest(now.time, &mut new_call) {
             actions.push(Action::FetchManifest { call });
         }
-        while let Some(name) = book.next_due(now.time) {
-            let Some(resource) = find_resource(experiments, book, &name) else { continue };
-            match resource.due(config.policy()) {
-                None => {}
-                Some((_, Some(at))) if now.time < at => book.enqueue(resource, config.policy()),
-                Some(_) => {
-                    let call = new_call();
-                    begin(resource.begin(call), call, resource, book, actions);
-                }
-            }
-        }
+        book.pursue(now.time, config.policy(), &mut new_call, actions);
         self.pursue_mail(actions);
     }
 
@@ -262,32 +251,4 @@ impl Monitor {
         }
         self.deadline = deadline;
     }
-}
-
-/// A resource of the present manifest.
-pub(crate) fn find_resource<'a>(
-    experiments: &'a mut BTreeMap<ExperimentName, Experiment>,
-    book: &Book,
-    name: &ResourceName,
-) -> Option<&'a mut Resource> {
-    let experiment = experiments.get_mut(book.stubs.get(name)?)?;
-    experiment.resources.iter_mut().find(|resource| resource.name == *name)
-}
-
-/// Asks book, and remembers which resource the call is about.
-pub(crate) fn begin(
-    request: Request,
-    call: Call,
-    resource: &Resource,
-    book: &mut Book,
-    actions: &mut Vec<Action>,
-) {
-    let name = resource.name.clone();
-    book.calls(call, name.clone());
-    actions.push(match request {
-        Request::Read => Action::ReadAvailability { call, resource: name },
-        Request::Set(Change { available, reason }) => {
-            Action::SetAvailability { call, resource: name, available, reason }
-        }
-    });
 }

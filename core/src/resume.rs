@@ -11,8 +11,7 @@ use alloc::vec::Vec;
 use smol_str::SmolStr;
 
 use crate::alert::Alerts;
-use crate::book::Book;
-use crate::booking::Resource;
+use crate::book::{Book, Resource};
 use crate::config::Config;
 use crate::event::Event;
 use crate::experiment::{Experiment, Stream, Written};
@@ -98,7 +97,7 @@ impl Experiment {
         let mut verdict = self.verdict;
         verdict.decided |= self.restored;
         // While a manifest lists it, it is named all the time.
-        let last_named = if self.resources.is_empty() { self.last_named } else { now.time };
+        let last_named = if self.listed { now.time } else { self.last_named };
         ExperimentRecord {
             first_named: now.wall_at(self.first_named),
             last_named: now.wall_at(last_named),
@@ -144,11 +143,11 @@ impl Stream {
 
 impl Book {
     /// The last manifest as it is written down, put together from the resources that it made.
-    pub(crate) fn record(&self, experiments: &BTreeMap<ExperimentName, Experiment>) -> SavedManifest {
-        let resources = experiments.iter().flat_map(|(stub, experiment)| {
-            experiment.resources.iter().map(move |resource| {
-                (resource.name.clone(), Requirements { stub: stub.clone(), streams: resource.streams(stub) })
-            })
+    pub(crate) fn record(&self) -> SavedManifest {
+        let resources = self.resources().map(|resource| {
+            let requirements =
+                Requirements { stub: resource.stub().clone(), streams: resource.streams(resource.stub()) };
+            (resource.name().clone(), requirements)
         });
         SavedManifest { manifest: resources.collect(), empty: self.is_empty() }
     }
@@ -158,7 +157,7 @@ impl Resource {
     /// The required streams as book names them: `st-video`.
     fn streams(&self, stub: &ExperimentName) -> Vec<SmolStr> {
         let stream = |topic: &str| topic.strip_prefix(stub.as_str())?.strip_prefix('-').map(SmolStr::new);
-        self.required.iter().filter_map(|topic| stream(topic.as_str())).collect()
+        self.required().iter().filter_map(|topic| stream(topic.as_str())).collect()
     }
 }
 

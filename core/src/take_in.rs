@@ -4,14 +4,13 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::book::Book;
-use crate::booking::Resource;
+use crate::book::{Book, Leave, Resource};
 use crate::crowd::{Crowd, Source};
 use crate::experiment::Experiment;
 use crate::input::{Call, Failure, Input};
 use crate::manifest::{Availability, Manifest, Requirements};
-use crate::monitor::{Monitor, begin, find_resource};
-use crate::name::{ExperimentName, Feed, ResourceName, Topic};
+use crate::monitor::Monitor;
+use crate::name::{ExperimentName, Feed, Topic};
 use crate::note::Note;
 use crate::report::Report;
 use crate::time::Time;
@@ -31,7 +30,9 @@ impl Monitor {
             }
             Input::ManifestFetched { call, outcome } => self.manifest_fetched(call, outcome, actions),
             Input::AvailabilityRead { call, outcome } => self.availability_read(call, outcome, actions),
-            Input::AvailabilitySet { call, outcome } => self.availability_set(call, outcome),
+            Input::AvailabilitySet { call, outcome } => {
+                self.book.was_set(call, outcome, self.config.policy(), self.now.time)
+            }
             Input::MailSent { call, mail: _, outcome } => {
                 let gone = self.outbox.answered(call, outcome, self.now, actions);
                 if let Some(keeping) = &mut self.keeping {
@@ -116,12 +117,13 @@ impl Monitor {
         if !manifest.is_empty() {
             self.replace_manifest(manifest, actions);
         }
-        for resource in self.experiments.values_mut().flat_map(|experiment| &mut experiment.resources) {
+        let is_empty = self.book.is_empty();
+        for resource in self.book.resources_mut() {
             resource.doubt();
             if failed_before {
                 resource.try_at_once();
             }
-            if self.book.is_empty() {
+            if is_empty {
                 resource.forget_trouble();
             }
         }
@@ -158,37 +160,39 @@ impl Monitor {
     }
 
     pub(crate) fn replace_manifest(&mut self, manifest: Manifest, actions: &mut Vec<Action>) {
-        let time = self.now.time;
-        let mut before: BTreeMap<ResourceName, Resource> = self
-            .experiments
-            .values_mut()
-            .flat_map(|experiment| experiment.take_resources(time))
-            .map(|resource| (resource.name.clone(), resource))
-            .collect();
-        let mut resources: BTreeMap<ExperimentName, Vec<Resource>> = BTreeMap::new();
+        // Until now, the manifest before it named them.
+        for name in self.book.experiments() {
+            if let Some(experiment) = self.experiments.get_mut(name) {
+                experiment.last_named = self.now.time;
+            }
+        }
+        let mut before = self.book.take_resources();
+        let mut resources = BTreeMap::new();
         let mut changed = false;
         for (name, needs) in self.admit(manifest) {
-            let mut resource = Resource::new(name, &needs.stub, &needs.streams);
-            let known = before.remove(&resource.name);
+            let mut resource = Resource::new(name.clone(), &needs.stub, &needs.streams);
+            let known = before.remove(&name);
             note_unmatched(&resource, known.as_ref(), actions);
-            changed |= known.as_ref().is_none_or(|known| known.required != resource.required)
-                || self.book.stubs.get(&resource.name) != Some(&needs.stub);
+            changed |= known.as_ref().is_none_or(|known| {
+                known.required() != resource.required() || known.stub() != resource.stub()
+            });
             if let Some(known) = known {
                 resource.adopt(known);
             }
-            resources.entry(needs.stub).or_default().push(resource);
+            resources.insert(name, resource);
         }
         if changed || !before.is_empty() {
             self.manifest_changed();
         }
-        self.book.holds(&resources);
-        for name in resources.keys() {
+        self.book.replace_resources(resources);
+        let now = self.now;
+        for name in self.book.experiments() {
             if !self.experiments.contains_key(name) {
-                self.experiments.insert(name.clone(), Experiment::new(self.now.time));
+                self.experiments.insert(name.clone(), Experiment::new(now.time));
             }
         }
         for (name, experiment) in &mut self.experiments {
-            experiment.manifest_read(resources.remove(name).unwrap_or_default(), self.now);
+            experiment.manifest_read(self.book.resources_of(name), now);
         }
     }
 
@@ -198,62 +202,20 @@ impl Monitor {
         outcome: Result<Availability, Failure>,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let (policy, time) = (self.config.policy(), self.now.time);
         let change = self.new_call();
-        // After a sleep, and where a check is due, the verdicts are old: book may be read, but not changed.
-        let paused = self.pause.is_some();
-        let outdated = paused || time >= self.check_due.at;
-        let may_change = !outdated && !self.book.is_empty();
-        let Some((resource, book)) = self.called(call) else { return false };
-        match outcome {
-            Ok(said) => resource.was_read(said, policy, time),
-            Err(failure) => {
-                book.resource_failed(&failure, resource.trouble().is_none(), time);
-                resource.failed(failure, time);
-            }
-        }
-        if !paused {
-            actions.extend(resource.note_hold(policy.person).map(Action::Note));
-        }
-        let withheld = if may_change {
-            resource.withholds(policy).map(|change| change.withheld(resource.name()))
-        } else {
-            None
-        };
-        // To begin a change is to promise that it is asked for: it is not begun to be dropped.
-        let request = if may_change { resource.begin_change(change, policy) } else { None };
-        match request {
-            Some(request) => begin(request, change, resource, book, actions),
-            // The next check puts it into the queue, where it differs even then.
-            None if outdated && !resource.is_stale() => {}
-            None => book.enqueue(resource, policy),
-        }
-        let news = book.was_asked(resource);
+        let leave = self.leave();
+        let (news, withheld) = self.book.was_read(call, outcome, &leave, change, self.now.time, actions);
         if let Some(withheld) = withheld {
             self.withheld.put(self.now.wall, withheld, actions);
         }
         news
     }
 
-    fn availability_set(&mut self, call: Call, outcome: Result<(), Failure>) -> bool {
-        let (policy, time) = (self.config.policy(), self.now.time);
-        let Some((resource, book)) = self.called(call) else { return false };
-        match outcome {
-            Ok(()) => resource.was_set(),
-            Err(failure) => {
-                book.resource_failed(&failure, resource.trouble().is_none(), time);
-                resource.failed(failure, time);
-            }
-        }
-        book.enqueue(resource, policy);
-        book.was_asked(resource)
-    }
-
-    /// The resource that a call was about, if it is the one under way.
-    fn called(&mut self, call: Call) -> Option<(&mut Resource, &mut Book)> {
-        let name = self.book.called(call)?;
-        let resource = find_resource(&mut self.experiments, &self.book, &name)?;
-        resource.answers(call).then_some((resource, &mut self.book))
+    /// What may follow from an answer of book now.
+    fn leave(&self) -> Leave {
+        let paused = self.pause.is_some();
+        let outdated = paused || self.now.time >= self.check_due.at;
+        Leave { policy: self.config.policy(), paused, outdated }
     }
 }
 
@@ -274,9 +236,9 @@ fn report_elsewhere(
 
 /// Notes required topics that no connection can have, once for each.
 fn note_unmatched(resource: &Resource, before: Option<&Resource>, actions: &mut Vec<Action>) {
-    let is_new = |topic: &&Topic| before.is_none_or(|before| !before.required.contains(topic));
-    for topic in resource.required.iter().filter(|topic| topic.split().is_none()).filter(is_new) {
-        let (resource, topic) = (resource.name.clone(), topic.clone());
+    let is_new = |topic: &&Topic| before.is_none_or(|before| !before.required().contains(topic));
+    for topic in resource.required().iter().filter(|topic| topic.split().is_none()).filter(is_new) {
+        let (resource, topic) = (resource.name().clone(), topic.clone());
         actions.push(Action::Note(Note::UnmatchedRequirement { resource, topic }));
     }
 }

@@ -114,7 +114,9 @@ struct Experiments<'a>(&'a Monitor);
 impl Serialize for Experiments<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let now = self.0.now();
-        let views = self.0.experiments().map(|(name, known)| (name, ExperimentView::of(known, now)));
+        let views = self.0.experiments().map(|(name, known)| {
+            (name, ExperimentView::of(known, self.0.book().resources_of(name).collect(), now))
+        });
         serializer.collect_map(views)
     }
 }
@@ -134,7 +136,7 @@ struct ExperimentView<'a> {
 }
 
 impl<'a> ExperimentView<'a> {
-    fn of(experiment: &'a Experiment, now: Now) -> Self {
+    fn of(experiment: &'a Experiment, resources: Vec<&'a Resource>, now: Now) -> Self {
         let verdict = experiment.verdict();
         Self {
             decided: verdict.decided,
@@ -145,7 +147,7 @@ impl<'a> ExperimentView<'a> {
             first_named: Shown(now.wall_at(experiment.first_named())),
             in_manifest_at: experiment.in_manifest_at().map(Shown),
             streams: Streams(experiment.streams(), now),
-            resources: Resources(experiment.resources()),
+            resources: Resources(resources),
             issues: experiment.issues().into_iter().map(Shown).collect(),
         }
     }
@@ -173,7 +175,7 @@ struct StreamView {
 }
 
 /// Resources, by name.
-struct Resources<'a>(&'a [Resource]);
+struct Resources<'a>(Vec<&'a Resource>);
 
 impl Serialize for Resources<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -145,7 +145,7 @@ impl State {
     #[must_use]
     pub fn of(experiment: &Experiment) -> Self {
         let verdict = experiment.verdict();
-        let bookable = verdict.available || experiment.resources().is_empty();
+        let bookable = verdict.available || !experiment.is_listed();
         match (verdict.decided, bookable, verdict.healthy) {
             (false, ..) => Self::Startup,
             (true, false, _) => Self::Unavailable,

@@ -12,7 +12,7 @@ use status_adapters::store::Model;
 use status_core::{
     Action, Availability, Call, Config, Connection, Deadline, Delivered, Event, Failure, FailureKind, Feed,
     Input, Issue, Lasting, Mail, MailFailure, MailText, Manifest, Monitor, Note, Now, Report, Requirements,
-    ResourceName, Time, Transmitted, Wall,
+    Resource, ResourceName, Time, Transmitted, Wall,
 };
 
 /// The world around a monitor.
@@ -393,6 +393,12 @@ impl World {
         }
         if self.answers_are_lost { Err(failure(FailureKind::TimedOut)) } else { Ok(()) }
     }
+}
+
+/// The first resource of an experiment, which the present manifest must have.
+#[must_use]
+pub fn resource_of<'a>(monitor: &'a Monitor, experiment: &str) -> &'a Resource {
+    monitor.book().resources_of(&experiment.into()).next().expect("the manifest has it")
 }
 
 /// Whether a stream that last transmitted then is active, by the default limit of ten seconds.

@@ -11,7 +11,7 @@ use axum::response::Response;
 use futures_util::stream;
 use serde::{Serialize, Serializer};
 use status_adapters::wire::duration;
-use status_core::{Connection, Experiment, ExperimentName, Now, Sighting, Traffic, Wall};
+use status_core::{Connection, Experiment, ExperimentName, Monitor, Sighting, Traffic, Wall};
 use utoipa::ToSchema;
 
 use super::detail::no_such_experiment;
@@ -112,24 +112,25 @@ pub(super) struct ExperimentView<'a> {
 }
 
 impl<'a> ExperimentView<'a> {
-    pub(super) fn new(name: &'a ExperimentName, experiment: &'a Experiment, now: Now) -> Self {
+    pub(super) fn new(name: &'a ExperimentName, experiment: &'a Experiment, monitor: &'a Monitor) -> Self {
+        let now = monitor.now();
         let verdict = experiment.verdict();
         let streams = || experiment.streams().iter();
         let seen = |wall: Option<Wall>| wall.map_or_else(never, |wall| wall.to_string());
         let newest = streams().filter_map(|stream| stream.seen(now)).max();
-        let resources = experiment.resources();
+        let mut resources = monitor.book().resources_of(name);
         Self {
             available: verdict.available,
             first_checked: now.wall_at(experiment.first_named()).to_string(),
             health_events: experiment.events().len(),
             healthy: verdict.healthy,
-            held: resources.iter().filter_map(|r| Some((r.name().as_str(), r.held()?))).collect(),
+            held: resources.clone().filter_map(|r| Some((r.name().as_str(), r.held()?))).collect(),
             jump_ok: verdict.jump_ok,
             jump_report: ReportView::new(name.as_str(), experiment.jump()),
             last_checked_jump: seen(experiment.jump_seen(now)),
             last_checked_streams: seen(newest),
             last_found_in_manifest: experiment.in_manifest_at().map_or_else(never, |wall| wall.to_string()),
-            resource_name: resources.first().map_or("", |resource| resource.name().as_str()),
+            resource_name: resources.next().map_or("", |resource| resource.name().as_str()),
             stream_ok: streams().map(|s| (s.topic().as_str(), s.is_ok())).collect(),
             stream_reports: streams()
                 .filter(|s| s.sighting().is_some())

@@ -45,7 +45,7 @@ impl Pieces {
                 piece.push(b',');
             }
             first = false;
-            serde_json::to_writer(&mut piece, &ExperimentView::new(name, experiment, monitor.now()))?;
+            serde_json::to_writer(&mut piece, &ExperimentView::new(name, experiment, &monitor))?;
             if piece.len() >= PIECE_BYTES {
                 self.last = Some(name.clone());
                 return Ok(piece.into());

@@ -1,7 +1,7 @@
 //! The first page: how everything stands, and every experiment, problems first.
 
 use askama::Template;
-use status_core::{Experiment, ExperimentName, Monitor, Now, Standing};
+use status_core::{Book, Experiment, ExperimentName, Monitor, Now, Resource, Standing};
 
 use super::bar::Bar;
 use super::filters;
@@ -82,7 +82,7 @@ fn rows(monitor: &Monitor, now: Now, q: &str, show: &str) -> Vec<Row> {
     let mut rows: Vec<Row> = monitor
         .experiments()
         .filter(|(name, _)| name.as_str().to_lowercase().contains(&q))
-        .map(|(name, known)| Row::of(name, known, now))
+        .map(|(name, known)| Row::of(name, known, monitor.book(), now))
         .filter(|row| row.is_shown(show))
         .collect();
     rows.sort_by_key(|row| row.rank);
@@ -90,9 +90,10 @@ fn rows(monitor: &Monitor, now: Now, q: &str, show: &str) -> Vec<Row> {
 }
 
 impl Row {
-    fn of(name: &ExperimentName, known: &Experiment, now: Now) -> Self {
+    fn of(name: &ExperimentName, known: &Experiment, book: &Book, now: Now) -> Self {
         let verdict = known.verdict();
-        let is_out = known.resources().iter().any(|resource| {
+        let mut resources = book.resources_of(name);
+        let is_out = resources.clone().any(|resource| {
             resource.said().is_some_and(|said| !said.available) || resource.wanted() == Some(false)
         });
         let (rank, class, mark) = match (state(known), is_out) {
@@ -106,16 +107,13 @@ impl Row {
             rank,
             name: name.to_string(),
             class,
-            bookable: !known.resources().is_empty()
-                && known
-                    .resources()
-                    .iter()
-                    .all(|resource| resource.said().is_some_and(|said| said.available)),
+            bookable: resources.len() > 0
+                && resources.all(|resource| resource.said().is_some_and(|said| said.available)),
             mark,
             state: state(known),
             since: since(known).map(|event| Ago::new(event.when, now.wall)),
             streams: streams(known),
-            booking: booking(known),
+            booking: booking(book.resources_of(name)),
             bar: Bar(None),
         }
     }
@@ -149,8 +147,8 @@ fn streams(known: &Experiment) -> String {
 }
 
 /// Whether it can be booked, and who has decided that.
-fn booking(known: &Experiment) -> String {
-    let told = |resource: &status_core::Resource| {
+fn booking<'a>(resources: impl Iterator<Item = &'a Resource>) -> String {
+    let told = |resource: &Resource| {
         let Some(said) = resource.said() else { return (1, "book not asked yet".to_owned()) };
         match (said.available, resource.wanted()) {
             (true, Some(false)) => (3, "bookable, to be taken out".to_owned()),
@@ -164,7 +162,7 @@ fn booking(known: &Experiment) -> String {
         }
     };
     // Of several resources, the one in the greatest trouble is told.
-    let worst = known.resources().iter().map(told).max_by_key(|(rank, _)| *rank);
+    let worst = resources.map(told).max_by_key(|(rank, _)| *rank);
     worst.map_or_else(|| "in no manifest".to_owned(), |(_, text)| text)
 }
 

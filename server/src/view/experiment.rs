@@ -128,7 +128,11 @@ impl DetailView {
             last_in_manifest: known.in_manifest_at().map(|at| at.to_string()),
             jump: JumpView::of(known, now, config),
             streams: known.streams().iter().map(|stream| StreamView::of(stream, now, config)).collect(),
-            resources: known.resources().iter().map(|resource| ResourceView::of(resource, known)).collect(),
+            resources: monitor
+                .book()
+                .resources_of(name)
+                .map(|resource| ResourceView::of(resource, known))
+                .collect(),
             events: known.events().len(),
             uptime,
         }

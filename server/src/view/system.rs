@@ -213,7 +213,7 @@ pub fn revision(monitor: &Monitor) -> String {
         for stream in known.streams() {
             (stream.topic(), stream.is_required(), stream.standing() as u8).hash(&mut hash);
         }
-        for resource in known.resources() {
+        for resource in monitor.book().resources_of(name) {
             let said = resource.said().map(|said| (said.available, said.reason.as_str()));
             (resource.name(), resource.wanted(), said, resource.held()).hash(&mut hash);
         }
@@ -260,14 +260,14 @@ impl Counts {
                 (true, true) => &mut counts.healthy,
                 (true, false) => &mut counts.unhealthy,
             } += 1;
-            for resource in experiment.resources() {
-                counts.resources += 1;
-                match (resource.held(), resource.wanted()) {
-                    (Some(_), _) => counts.held += 1,
-                    (None, Some(true)) => counts.available += 1,
-                    (None, Some(false)) => counts.unavailable += 1,
-                    (None, None) => {}
-                }
+        }
+        for resource in monitor.book().resources() {
+            counts.resources += 1;
+            match (resource.held(), resource.wanted()) {
+                (Some(_), _) => counts.held += 1,
+                (None, Some(true)) => counts.available += 1,
+                (None, Some(false)) => counts.unavailable += 1,
+                (None, None) => {}
             }
         }
         counts

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_core::{Action, BookOverride, Config, FailureKind, Feed, Input, Note, SystemAlert, Transmitted};
-use status_tests::{World, config};
+use status_tests::{World, config, resource_of};
 
 use crate::{VIDEO, ago, alerts, well};
 
@@ -81,20 +81,16 @@ fn a_persons_decision_is_respected_even_if_it_was_made_a_moment_before_ours() {
     world.person_sets("r-pend00", false, "camera under repair");
     world.unplug(VIDEO);
     world.until(60.0);
-    let held =
-        |world: &World| world.monitor.experiment("pend00").unwrap().resources()[0].held().map(str::to_owned);
+    let held = |world: &World| resource_of(&world.monitor, "pend00").held().map(str::to_owned);
     assert_eq!(held(&world), None, "it is not well, so it is not only the person who keeps it out");
     world.streams.push((VIDEO.into(), ago(40)));
     world.until(4000.0);
     assert!(world.changes.is_empty());
     assert_eq!(world.available["r-pend00"].reason, "camera under repair");
-    assert_eq!(
-        world.monitor.experiment("pend00").unwrap().resources()[0].held(),
-        Some("camera under repair")
-    );
+    assert_eq!(resource_of(&world.monitor, "pend00").held(), Some("camera under repair"));
     world.person_sets("r-pend00", true, "repaired");
     world.until(8000.0);
-    assert_eq!(world.monitor.experiment("pend00").unwrap().resources()[0].held(), None);
+    assert_eq!(resource_of(&world.monitor, "pend00").held(), None);
 }
 
 #[test]
@@ -377,7 +373,7 @@ fn what_book_said_of_a_resource_outlives_a_manifest() {
     let manifest = world.kept_back.remove(0);
     assert!(matches!(manifest, Input::ManifestFetched { .. }));
     world.step(manifest);
-    let held = world.monitor.experiment("pend00").unwrap().resources()[0].held().map(str::to_owned);
+    let held = resource_of(&world.monitor, "pend00").held().map(str::to_owned);
     assert_eq!(held.as_deref(), Some("camera under repair"), "though it is being read again");
 }
 
@@ -404,7 +400,7 @@ fn the_answer_about_a_resource_that_was_dropped_is_not_one_about_its_successor()
     manifest_comes(&mut world, &manifest, 91.0);
     world.trace.clear();
     world.step(old); // another read is under way by now
-    let said = |world: &World| world.monitor.experiment("pend00").unwrap().resources()[0].said().cloned();
+    let said = |world: &World| resource_of(&world.monitor, "pend00").said().cloned();
     assert_eq!(said(&world), None);
     let new = world.kept_back.pop().unwrap();
     world.step(new);
@@ -424,7 +420,7 @@ fn a_resource_that_comes_to_book_another_experiment_is_judged_by_that_one() {
     }
     world.until(31.0);
     assert!(!world.bookable("r-pend00") && world.bookable("r-pend01"));
-    let resources = |name: &str| world.monitor.experiment(name).unwrap().resources()[0].name().to_string();
+    let resources = |name: &str| resource_of(&world.monitor, name).name().to_string();
     assert_eq!([resources("pend00"), resources("pend01")], ["r-pend01", "r-pend00"]);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_core::{Availability, Config, Mode, Note, SystemAlert, Withheld};
-use status_tests::{World, config};
+use status_tests::{World, config, resource_of};
 
 use crate::{VIDEO, ago, alerts};
 
@@ -70,10 +70,7 @@ fn a_persons_decision_would_be_respected() {
     world.person_sets("r-pend00", false, "camera under repair");
     world.until(200.0);
     assert!(changes(&world).is_empty());
-    assert_eq!(
-        world.monitor.experiment("pend00").unwrap().resources()[0].held(),
-        Some("camera under repair")
-    );
+    assert_eq!(resource_of(&world.monitor, "pend00").held(), Some("camera under repair"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_core::{Action, Change, Config, Feed, Input, Lasting, MailFailure, SystemAlert, Transmitted};
-use status_tests::{World, config};
+use status_tests::{World, config, resource_of};
 
 use crate::{DATA, VIDEO, alerts, available, healthy};
 
@@ -361,7 +361,7 @@ fn what_is_held_and_when_things_were_seen_is_known_at_once_after_a_restart() {
     world.restart();
     world.until(102.0);
     assert_eq!(seen(&world), before);
-    let held = world.monitor.experiment("pend01").expect("it is known").resources()[0].held();
+    let held = resource_of(&world.monitor, "pend01").held();
     assert_eq!(held, Some("out for repair"), "nothing is decided yet");
 }
 

@@ -178,7 +178,7 @@ impl Replay {
     fn assert_book_agrees(&self) {
         for (name, experiment) in self.monitor.experiments() {
             let verdict = experiment.verdict();
-            for resource in experiment.resources() {
+            for resource in self.monitor.book().resources_of(name) {
                 let said = self.book.available.get(resource.name().as_str());
                 let available = said.is_none_or(|said| said.available);
                 assert!(!verdict.decided || available == verdict.available, "{name} at {}", self.now.wall);

@@ -23,10 +23,11 @@ use crate::withheld::Withheld;
 /// could be overwritten, and an answer that was lost does no harm.
 #[derive(Debug)]
 pub struct Resource {
-    pub(crate) name: ResourceName,
-    pub(crate) required: Vec<Topic>,
+    name: ResourceName,
+    stub: ExperimentName,
+    required: Vec<Topic>,
     /// The required streams that the last check found not ok.
-    pub(crate) failing: Vec<Topic>,
+    failing: Vec<Topic>,
     /// What the last check decided; `None` while nothing is decided.
     wanted: Option<bool>,
     /// What book said when it last answered.
@@ -92,6 +93,7 @@ impl Resource {
         required.dedup();
         Self {
             name,
+            stub: stub.clone(),
             required,
             failing: Vec::new(),
             wanted: None,
@@ -112,6 +114,12 @@ impl Resource {
     #[must_use]
     pub fn name(&self) -> &ResourceName {
         &self.name
+    }
+
+    /// The experiment that it books.
+    #[must_use]
+    pub fn stub(&self) -> &ExperimentName {
+        &self.stub
     }
 
     /// The topics of the streams that it requires, in order.
@@ -147,8 +155,15 @@ impl Resource {
     /// The same resource under new requirements: what book said of it stays.
     pub(crate) fn adopt(&mut self, before: Self) {
         let required = core::mem::take(&mut self.required);
-        let name = self.name.clone();
-        *self = Self { name, required, ..before };
+        let stub = self.stub.clone();
+        *self = Self { stub, required, ..before };
+    }
+
+    /// Finds which required streams are not ok. Returns whether all are.
+    pub(super) fn judge(&mut self, is_ok: impl Fn(&Topic) -> bool) -> bool {
+        self.failing.clear();
+        self.failing.extend(self.required.iter().filter(|topic| !is_ok(topic)).cloned());
+        self.failing.is_empty()
     }
 
     /// Takes the check's decision, or that there is none. A new one is tried at once.
