@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use status_core::{
-    Availability, Change, Delivered, Event, ExperimentName, Failure, FailureKind, Mail, MailFailure,
-    Manifest, Now, Report, ResourceName, Saved, Wall,
+    Availability, Change, Delivery, Event, ExperimentName, Failure, FailureKind, Mail, MailFailure, Manifest,
+    Now, Report, ResourceName, Saved, Wall,
 };
 use tokio::sync::mpsc;
 
@@ -186,7 +186,7 @@ pub struct FakeMailer(Mutex<Post>);
 #[derive(Debug, Default)]
 struct Post {
     sent: Vec<Mail>,
-    answer: Option<Result<Delivered, MailFailure>>,
+    failure: Option<MailFailure>,
 }
 
 impl FakeMailer {
@@ -196,18 +196,18 @@ impl FakeMailer {
         locked(&self.0).sent.clone()
     }
 
-    /// It answers this to every mail, until this is called with `None`: then it takes them again.
-    pub fn answer(&self, answer: Option<Result<Delivered, MailFailure>>) {
-        locked(&self.0).answer = answer;
+    /// It fails so for every recipient of every mail, until this is called with `None`: then it takes them again.
+    pub fn fail(&self, failure: Option<MailFailure>) {
+        locked(&self.0).failure = failure;
     }
 }
 
 #[async_trait]
 impl Mailer for FakeMailer {
-    async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure> {
+    async fn send(&self, mail: &Mail) -> Vec<Delivery> {
         let mut post = locked(&self.0);
         post.sent.push(mail.clone());
-        post.answer.clone().unwrap_or_else(|| Ok(Delivered::default()))
+        Delivery::to_each(&mail.recipients, &post.failure.clone().map_or(Ok(()), Err))
     }
 }
 

@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use status_core::{
-    Availability, Change, Delivered, Event, ExperimentName, Failure, Mail, MailFailure, Manifest, Report,
-    ResourceName, Saved, Wall,
+    Availability, Change, Delivery, Event, ExperimentName, Failure, Mail, Manifest, Report, ResourceName,
+    Saved, Wall,
 };
 use tokio::sync::mpsc;
 
@@ -79,11 +79,8 @@ pub trait FeedSource: Send + Sync {
 /// The mail server.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends a mail to everybody who is to have it.
-    ///
-    /// # Errors
-    /// Why the mail server did not take it, and whether trying again may help.
-    async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure>;
+    /// Sends a mail, once, to each of its recipients, and returns what became of it for each.
+    async fn send(&self, mail: &Mail) -> Vec<Delivery>;
 }
 
 /// The store: what a restart must not lose.

@@ -14,7 +14,7 @@ use status_adapters::mail::{MailAuth, MailSettings, SmtpMailer, parse_mailbox, p
 use status_adapters::service::Service;
 use status_adapters::{Book, FeedSource, Mailer};
 use status_core::{
-    Connection, Delivered, Failure, FailureKind, Feed, Lasting, Mail, MailFailure, Manifest, Report,
+    Connection, Delivery, Failure, FailureKind, Feed, Mail, MailFailure, MailFailureKind, Manifest, Report,
     Requirements, Transmitted,
 };
 use status_sim::mock;
@@ -174,14 +174,19 @@ async fn mailers() {
         id: "1".into(),
         subject: "Störung".to_owned(),
         body: "pend00\n".to_owned(),
-        settled: Vec::new(),
+        recipients: vec!["alpha@a.org".into(), "beta@a.org".into()],
+    };
+    let taken = Delivery::to_each(&mail.recipients, &Ok(()));
+    let kinds = |outcome: Vec<Delivery>| {
+        assert_eq!(outcome.len(), 2);
+        outcome.into_iter().map(|one| one.outcome.unwrap_err().kind).collect::<Vec<_>>()
     };
     let fake = FakeMailer::default();
-    let later = MailFailure::new(Lasting::ForNow, "451 later");
-    fake.answer(Some(Err(later)));
-    assert_eq!(soon(fake.send(&mail)).await.unwrap_err().lasting, Lasting::ForNow);
-    fake.answer(None);
-    assert_eq!(soon(fake.send(&mail)).await, Ok(Delivered::default()));
+    let later = MailFailure::new(MailFailureKind::Transient, "451 later");
+    fake.fail(Some(later));
+    assert_eq!(kinds(soon(fake.send(&mail)).await), [MailFailureKind::Transient; 2]);
+    fake.fail(None);
+    assert_eq!(soon(fake.send(&mail)).await, taken);
     assert_eq!(fake.sent(), [mail.clone(), mail.clone()]);
 
     let smtp = mock::Smtp::start(mock::SmtpOptions::default()).await.unwrap();
@@ -195,11 +200,11 @@ async fn mailers() {
     };
     let real = SmtpMailer::new(settings, Arc::new(SystemClock)).unwrap();
     smtp.set_fault(mock::SmtpFault::TextLater);
-    assert_eq!(soon(real.send(&mail)).await.unwrap_err().lasting, Lasting::ForNow);
+    assert_eq!(kinds(soon(real.send(&mail)).await), [MailFailureKind::Transient; 2]);
     smtp.set_fault(mock::SmtpFault::CutsAfterText);
-    assert_eq!(soon(real.send(&mail)).await.unwrap_err().lasting, Lasting::Unclear);
+    assert_eq!(kinds(soon(real.send(&mail)).await), [MailFailureKind::Unknown; 2]);
     smtp.set_fault(mock::SmtpFault::None);
-    assert_eq!(soon(real.send(&mail)).await, Ok(Delivered::default()));
+    assert_eq!(soon(real.send(&mail)).await, taken);
     let mails = smtp.mails();
     assert_eq!(mails.len(), 2);
     assert_eq!(mails[1].subject(), "Störung");

@@ -12,7 +12,7 @@ use status_adapters::Mailer;
 use status_adapters::mail::{
     MailAuth, MailPatience, MailSettings, SmtpMailer, parse_mailbox, parse_mailboxes,
 };
-use status_core::{Delivered, Lasting, Mail, MailFailure};
+use status_core::{Delivery, Mail, MailFailure, MailFailureKind};
 use support::smtp::{self, Do, say};
 use support::{Identity, Log, clock, nowhere, soon};
 
@@ -38,21 +38,31 @@ fn mailer(settings: MailSettings) -> SmtpMailer {
     SmtpMailer::new(settings, clock()).unwrap()
 }
 
+const EVERYBODY: [&str; 3] = ["alpha@a.org", "beta@a.org", "gamma@a.org"];
+
 fn mail() -> Mail {
     Mail {
         id: "1795480166000.1.status".into(),
         subject: "app.practable.io/tenant 3 new health events".to_owned(),
         body: "System alerts:\n\n.\n..dots\npend00 ><   U [missing required pend00-st-video]\n".to_owned(),
-        settled: Vec::new(),
+        recipients: EVERYBODY.map(Into::into).to_vec(),
     }
 }
 
-fn everybody() -> Result<Delivered, MailFailure> {
-    Ok(Delivered::default())
+fn everybody() -> Vec<Delivery> {
+    Delivery::to_each(&mail().recipients, &Ok(()))
+}
+
+/// Why the mail was not sent to anybody: the same for each.
+fn why(outcome: Vec<Delivery>) -> MailFailure {
+    let first = outcome[0].outcome.clone().unwrap_err();
+    let same = |one: &Delivery| one.outcome.as_ref().is_err_and(|failure| failure.kind == first.kind);
+    assert!(outcome.len() == 3 && outcome.iter().all(same), "{outcome:?}");
+    first
 }
 
 /// Sends a mail to a server with this script, and returns what came of it.
-async fn outcome(script: impl Fn(&str) -> Do + Send + Sync + 'static) -> Result<Delivered, MailFailure> {
+async fn outcome(script: impl Fn(&str) -> Do + Send + Sync + 'static) -> Vec<Delivery> {
     let (port, _) = smtp::start(&[], None, script).await;
     soon(mailer(settings(port)).send(&mail())).await
 }
@@ -121,7 +131,7 @@ async fn any_text_goes_as_ascii() {
     let long = "x".repeat(5_000);
     let body = format!("Prüfstand: größer ≥ 3 µs\r\n{long}\nend");
     let subject = "Störung\r\nBcc: eve@a.org 🧪".to_owned();
-    let odd = Mail { id: "ä b>@\r\n".into(), subject, body, settled: Vec::new() };
+    let odd = Mail { id: "ä b>@\r\n".into(), subject, body, ..mail() };
     assert_eq!(soon(mailer(settings(port)).send(&odd)).await, everybody());
     let text = &heard.texts()[0];
     assert!(text.is_ascii());
@@ -132,77 +142,56 @@ async fn any_text_goes_as_ascii() {
 }
 
 #[tokio::test]
-async fn one_refused_address_keeps_nobody_from_it() {
+async fn each_recipient_has_an_outcome_of_its_own() {
     let (port, heard) = smtp::start(&[], None, |line| match line {
         "RCPT TO:<alpha@a.org>" => say("550 no such user"),
+        "RCPT TO:<beta@a.org>" => say("450 busy"),
         _ => Do::Well,
     })
     .await;
-    let refused = vec![("alpha@a.org".to_owned(), "550 no such user".to_owned())];
-    assert_eq!(soon(mailer(settings(port)).send(&mail())).await, Ok(Delivered { refused }));
+    let mut outcome = soon(mailer(settings(port)).send(&mail())).await;
+    outcome.sort_by(|one, other| one.recipient.cmp(&other.recipient));
+    let kinds: Vec<_> = outcome.iter().map(|one| one.outcome.as_ref().err().map(|why| why.kind)).collect();
+    assert_eq!(kinds, [Some(MailFailureKind::Permanent), Some(MailFailureKind::Transient), None]);
+    let said = &outcome[1].outcome.as_ref().unwrap_err().detail;
+    assert!(said.starts_with("mail server localhost:") && said.contains("beta@a.org: 450 busy"), "{said}");
     assert_eq!(heard.texts().len(), 1);
 }
 
 #[tokio::test]
-async fn an_address_that_is_put_off_gets_the_mail_later_and_alone() {
-    let tries = AtomicUsize::new(0);
-    let (port, heard) = smtp::start(&[], None, move |line| match line {
-        "RCPT TO:<alpha@a.org>" => say("550 no such user"),
-        "RCPT TO:<beta@a.org>" if tries.fetch_add(1, Ordering::SeqCst) < 2 => say("450 busy"),
-        _ => Do::Well,
-    })
-    .await;
-    let mailer = mailer(settings(port));
-    let first = soon(mailer.send(&mail())).await.unwrap_err();
-    let second = soon(mailer.send(&mail())).await.unwrap_err();
-    for failure in [&first, &second] {
-        assert_eq!(failure.lasting, Lasting::Unclear, "it must stay as it is");
-        assert!(
-            failure.detail.contains("the others have got it, but not beta@a.org: 450 busy"),
-            "{failure:?}"
-        );
-    }
-    let refused = vec![("alpha@a.org".to_owned(), "550 no such user".to_owned())];
-    assert_eq!(soon(mailer.send(&mail())).await, Ok(Delivered { refused }));
-    assert_eq!(
-        heard.recipients(),
-        ["<alpha@a.org>", "<beta@a.org>", "<gamma@a.org>", "<beta@a.org>", "<beta@a.org>"]
-    );
-    assert_eq!(heard.texts().len(), 2);
-    // What is settled outlives a restart, if whoever starts again has kept it.
-    let settled = vec!["alpha@a.org".to_owned(), "gamma@a.org".to_owned()];
-    assert_eq!(first.settled, settled);
-    let restarted = self::mailer(settings(port));
-    soon(restarted.send(&Mail { settled, ..self::mail() })).await.unwrap();
-    assert_eq!(heard.recipients().split_off(5), ["<beta@a.org>"]);
-    // Another mail is for everybody again.
-    let another = Mail { id: "2".into(), ..mail() };
-    soon(mailer.send(&another)).await.unwrap();
-    assert_eq!(heard.recipients().len(), 9);
+async fn a_mail_goes_to_its_recipients_alone() {
+    let (port, heard) = smtp::start(&[], None, |_| Do::Well).await;
+    let mail = Mail { recipients: vec!["beta@a.org".into()], ..mail() };
+    let outcome = soon(mailer(settings(port)).send(&mail)).await;
+    assert_eq!(outcome, Delivery::to_each(&mail.recipients, &Ok(())));
+    assert_eq!(heard.recipients(), ["<beta@a.org>"]);
+    assert!(heard.texts()[0].contains("\r\nTo: alpha@a.org, "), "the headers name everybody");
 }
 
 #[tokio::test]
 async fn refusals_mean_what_their_codes_say() {
-    use Lasting::{ForGood, ForNow, Unclear};
-    for (at, answer, lasting) in [
-        ("GREETING", "421 too busy", ForNow),
-        ("GREETING", "554 go away", ForNow),
-        ("MAIL", "451 later", ForNow),
-        ("MAIL", "550 not you", ForNow),
-        ("MAIL", "530 log in first", ForNow),
-        ("RCPT", "450 busy", ForNow),
-        ("RCPT", "421 bye", ForNow),
-        ("RCPT", "550 no such user", ForGood),
-        ("RCPT", "rubbish", ForNow),
-        ("DATA", "451 later", ForNow),
-        ("DATA", "554 no", ForGood),
-        ("TEXT", "452 no space", ForNow),
-        ("TEXT", "554 looks like spam", ForGood),
-        ("TEXT", "rubbish", Unclear),
+    use MailFailureKind::{Permanent, TooLong, Transient, Unknown, Unreachable};
+    for (at, answer, kind) in [
+        ("GREETING", "421 too busy", Unreachable),
+        ("GREETING", "554 go away", Unreachable),
+        ("MAIL", "451 later", Unreachable),
+        ("MAIL", "550 not you", Unreachable),
+        ("MAIL", "530 log in first", Unreachable),
+        ("RCPT", "450 busy", Transient),
+        ("RCPT", "552 mailbox is full", Transient),
+        ("RCPT", "421 bye", Unreachable),
+        ("RCPT", "550 no such user", Permanent),
+        ("RCPT", "rubbish", Unreachable),
+        ("DATA", "451 later", Transient),
+        ("DATA", "554 no", Permanent),
+        ("TEXT", "452 no space", Transient),
+        ("TEXT", "552 too long", TooLong),
+        ("TEXT", "554 looks like spam", Permanent),
+        ("TEXT", "rubbish", Unknown),
     ] {
         let script = move |line: &str| if line.starts_with(at) { say(answer) } else { Do::Well };
-        let failure = outcome(script).await.unwrap_err();
-        assert_eq!(failure.lasting, lasting, "{at} {answer}: {failure:?}");
+        let failure = why(outcome(script).await);
+        assert_eq!(failure.kind, kind, "{at} {answer}: {failure:?}");
         assert!(failure.detail.starts_with("mail server localhost:"), "{failure:?}");
         if answer != "rubbish" {
             assert!(failure.detail.contains(answer), "{failure:?}");
@@ -212,21 +201,21 @@ async fn refusals_mean_what_their_codes_say() {
 
 #[tokio::test]
 async fn a_lost_connection_is_unclear_only_after_the_text() {
-    for (at, step, lasting) in [
-        ("GREETING", "greet us", Lasting::ForNow),
-        ("EHLO", "greet us", Lasting::ForNow),
-        ("MAIL", "answer MAIL FROM", Lasting::ForNow),
-        ("RCPT", "answer RCPT TO alpha@a.org", Lasting::ForNow),
-        ("DATA", "answer DATA", Lasting::ForNow),
-        ("TEXT", "say that it has the mail", Lasting::Unclear),
+    for (at, step, kind) in [
+        ("GREETING", "greet us", MailFailureKind::Unreachable),
+        ("EHLO", "greet us", MailFailureKind::Unreachable),
+        ("MAIL", "answer MAIL FROM", MailFailureKind::Unreachable),
+        ("RCPT", "answer RCPT TO alpha@a.org", MailFailureKind::Unreachable),
+        ("DATA", "answer DATA", MailFailureKind::Unreachable),
+        ("TEXT", "say that it has the mail", MailFailureKind::Unknown),
     ] {
         let script = move |line: &str| if line.starts_with(at) { Do::Leave } else { Do::Well };
-        assert_eq!(outcome(script).await.unwrap_err().lasting, lasting, "{at}");
+        assert_eq!(why(outcome(script).await).kind, kind, "{at}");
         let (port, _) =
             smtp::start(&[], None, move |line| if line.starts_with(at) { Do::Hang } else { Do::Well }).await;
         let patience = if at == "TEXT" { impatient_at_the_end() } else { impatient() };
-        let failure = soon(mailer(settings(port)).with_patience(patience).send(&mail())).await.unwrap_err();
-        assert_eq!(failure.lasting, lasting, "{at}: {failure:?}");
+        let failure = why(soon(mailer(settings(port)).with_patience(patience).send(&mail())).await);
+        assert_eq!(failure.kind, kind, "{at}: {failure:?}");
         assert!(failure.detail.contains(&format!("did not {step} within 200ms")), "{failure:?}");
     }
 }
@@ -249,8 +238,8 @@ async fn a_step_of_tls_or_of_the_login_that_hangs_is_named() {
         let script = move |line: &str| if line.starts_with(at) { Do::Hang } else { Do::Well };
         let (port, _) = smtp::start(&["STARTTLS", "AUTH PLAIN"], tls, script).await;
         let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
-        let failure = soon(trusting.with_patience(impatient()).send(&mail())).await.unwrap_err();
-        assert_eq!(failure.lasting, Lasting::ForNow);
+        let failure = why(soon(trusting.with_patience(impatient()).send(&mail())).await);
+        assert_eq!(failure.kind, MailFailureKind::Unreachable);
         assert!(failure.detail.contains(&format!("did not {step} within 200ms")), "{failure:?}");
     }
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -294,7 +283,7 @@ async fn what_is_unclear_is_sent_to_everybody_again() {
     })
     .await;
     let mailer = mailer(settings(port));
-    assert_eq!(soon(mailer.send(&mail())).await.unwrap_err().lasting, Lasting::Unclear);
+    assert_eq!(why(soon(mailer.send(&mail())).await).kind, MailFailureKind::Unknown);
     assert_eq!(soon(mailer.send(&mail())).await, everybody());
     assert_eq!(heard.recipients().len(), 6);
     assert_eq!(heard.texts()[0], heard.texts()[1], "and is the same, so that it can be known as one");
@@ -315,8 +304,8 @@ async fn after_the_mail_is_taken_nothing_matters() {
 #[tokio::test]
 async fn nobody_there_is_told_with_where() {
     let port = nowhere().await.rsplit(':').next().unwrap().parse().unwrap();
-    let failure = soon(mailer(settings(port)).send(&mail())).await.unwrap_err();
-    assert_eq!(failure.lasting, Lasting::ForNow);
+    let failure = why(soon(mailer(settings(port)).send(&mail())).await);
+    assert_eq!(failure.kind, MailFailureKind::Unreachable);
     assert!(
         failure.detail.contains(&format!("localhost:{port} cannot be reached: nothing listens")),
         "{failure:?}"
@@ -339,8 +328,8 @@ async fn tls_is_begun_where_it_is_offered() {
 
     // A certificate that proves nothing is no reason to go on without TLS.
     let before = heard.texts().len();
-    let failure = soon(mailer(settings(port)).send(&mail())).await.unwrap_err();
-    assert_eq!(failure.lasting, Lasting::ForNow);
+    let failure = why(soon(mailer(settings(port)).send(&mail())).await);
+    assert_eq!(failure.kind, MailFailureKind::Unreachable);
     assert!(failure.detail.contains("no authority that this machine trusts has signed it"), "{failure:?}");
     assert_eq!(heard.texts().len(), before);
 }
@@ -356,16 +345,16 @@ async fn tls_may_be_spoken_from_the_start() {
 
     // And to a server that doesn't, it isn't.
     let (port, _) = smtp::start(&[], None, |_| Do::Well).await;
-    let failure = soon(mailer(settings(port)).with_implicit_tls().send(&mail())).await.unwrap_err();
-    assert_eq!(failure.lasting, Lasting::ForNow);
+    let failure = why(soon(mailer(settings(port)).with_implicit_tls().send(&mail())).await);
+    assert_eq!(failure.kind, MailFailureKind::Unreachable);
     assert!(failure.detail.contains("does not speak TLS"), "{failure:?}");
 }
 
 #[tokio::test]
 async fn a_password_is_never_sent_without_tls() {
     let (port, heard) = smtp::start(&["AUTH PLAIN LOGIN"], None, |_| Do::Well).await;
-    let failure = soon(mailer(with_password(port)).send(&mail())).await.unwrap_err();
-    assert_eq!(failure.lasting, Lasting::ForNow);
+    let failure = why(soon(mailer(with_password(port)).send(&mail())).await);
+    assert_eq!(failure.kind, MailFailureKind::Unreachable);
     assert!(failure.detail.contains("offers no TLS, and the password is not sent without"), "{failure:?}");
     assert!(heard.lines().iter().all(|line| !line.starts_with("AUTH") && !line.starts_with("MAIL")));
 }
@@ -390,8 +379,8 @@ async fn a_refused_login_shows_no_password() {
         })
         .await;
         let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
-        let failure = soon(trusting.send(&mail())).await.unwrap_err();
-        assert_eq!(failure.lasting, Lasting::ForNow, "somebody may set the password right");
+        let failure = why(soon(trusting.send(&mail())).await);
+        assert_eq!(failure.kind, MailFailureKind::Unreachable, "somebody may set the password right");
         assert!(failure.detail.contains("535 what is <password>"), "{failure:?}");
         assert!(failure.detail.contains("STATUS_EMAIL_PASSWORD"), "{failure:?}");
         assert!(!failure.detail.contains(PASSWORD));
@@ -415,7 +404,7 @@ async fn no_answer_shows_the_password_however_long_it_is() {
             };
             let (port, _) = smtp::start(&["STARTTLS", "AUTH PLAIN"], tls, script).await;
             let trusting = SmtpMailer::trusting(&identity.root, with_password(port), clock()).unwrap();
-            let failure = soon(trusting.send(&mail())).await.unwrap_err();
+            let failure = why(soon(trusting.send(&mail())).await);
             assert!(failure.detail.contains("<pass"), "{at}: {failure:?}");
             assert!(!failure.detail.contains("correct"), "{at}: {failure:?}");
             assert!(

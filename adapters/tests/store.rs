@@ -74,7 +74,7 @@ fn letter(id: &str, tries: u32) -> Change {
             id: id.into(),
             subject: "lab 1 new health events".to_owned(),
             body: "text\n".to_owned(),
-            settled: Vec::new(),
+            recipients: vec!["alpha@a.org".into()],
         }),
         trouble: None,
     })

@@ -89,8 +89,8 @@ pub struct Mail {
     pub subject: String,
     /// The text, with lines ended by `\n`.
     pub body: String,
-    /// Addresses to which it is not to be sent: an earlier try has settled that they have it, or
-    /// never will.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub settled: Vec<String>,
+    /// The addresses that this mail is handed to the mail server for: all that are owed the same, and
+    /// so perhaps fewer than its To and Cc name.
+    #[serde(default)]
+    pub recipients: Vec<SmolStr>,
 }

@@ -1,9 +1,11 @@
 //! What the operator chose.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// The settings that decide. Each field names its variable, and its default is that variable's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +84,9 @@ pub struct MailText {
     pub subject: String,
     /// `STATUS_EMAIL_LINK`: where the state can be seen.
     pub link: String,
+    /// Every address of `STATUS_EMAIL_TO` and `STATUS_EMAIL_CC`, each once.
+    #[serde(default)]
+    pub recipients: Vec<SmolStr>,
 }
 
 impl Default for Config {

@@ -63,8 +63,9 @@ pub enum Input {
         call: Call,
         /// Which mail it was about, by its identity: only for the log.
         mail: SmolStr,
-        /// What the mail server made of it.
-        outcome: Result<Delivered, MailFailure>,
+        /// What the mail server made of it, once for each of [`Mail::recipients`](crate::Mail::recipients).
+        /// Of one that is missing nothing is known, as after [`MailFailureKind::Unknown`].
+        outcome: Vec<Delivery>,
     },
     /// Answers [`Action::Save`](crate::Action::Save).
     Saved {
@@ -111,40 +112,56 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The mail server took the mail for all recipients but these.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivered {
-    /// Addresses that the mail server refused for good, each with what it said.
-    pub refused: Vec<(String, String)>,
-}
-
-/// Why a mail was not sent.
+/// What became of a mail for one of its recipients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailFailure {
-    /// Whether trying again may help.
-    pub lasting: Lasting,
-    /// What the mail server said, or what was the matter with the connection.
-    pub detail: String,
-    /// Addresses that have the mail all the same, or never will: the next try leaves them out.
-    #[serde(default)]
-    pub settled: Vec<String>,
+pub struct Delivery {
+    /// The address, as [`Mail::recipients`](crate::Mail::recipients) names it.
+    pub recipient: SmolStr,
+    /// Whether the mail server has taken the mail for this address.
+    pub outcome: Result<(), MailFailure>,
 }
 
-impl MailFailure {
-    /// A failure that settles it for nobody.
+impl Delivery {
+    /// The same outcome for each of these recipients.
     #[must_use]
-    pub fn new(lasting: Lasting, detail: impl Into<String>) -> Self {
-        Self { lasting, detail: detail.into(), settled: Vec::new() }
+    pub fn to_each(recipients: &[SmolStr], outcome: &Result<(), MailFailure>) -> Vec<Self> {
+        let to = |recipient: &SmolStr| Self { recipient: recipient.clone(), outcome: outcome.clone() };
+        recipients.iter().map(to).collect()
     }
 }
 
-/// Whether it helps to try a mail again.
+/// Why a recipient does not have a mail, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailFailure {
+    /// Whether trying again may help, and how.
+    pub kind: MailFailureKind,
+    /// What the mail server said, or what was the matter with the connection. Never a secret.
+    pub detail: String,
+}
+
+impl MailFailure {
+    /// A failure of this kind.
+    #[must_use]
+    pub fn new(kind: MailFailureKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+}
+
+/// Whether it helps to try a mail again, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lasting {
-    /// The mail server has not taken it, and may later (4xx, no connection, TLS).
-    ForNow,
-    /// The connection broke after the text was sent: it may have been taken or not.
-    Unclear,
-    /// The mail server will never take it (5xx).
-    ForGood,
+pub enum MailFailureKind {
+    /// The recipient was not spoken of, since nothing can be sent to anybody at the moment: no
+    /// connection, no greeting, no TLS, no login, or the sender is refused. All mail waits.
+    Unreachable,
+    /// The mail server does not take the mail for this recipient at the moment, and certainly has
+    /// not taken it (4xx, also 552 to the recipient). Others may get theirs.
+    Transient,
+    /// The mail server may have taken the mail or not: the connection broke, or no answer came, after
+    /// the text was sent. The same mail is sent again, exactly as it was.
+    Unknown,
+    /// The mail server will never take the mail for this recipient (5xx).
+    Permanent,
+    /// The mail server takes no mail of this length (552 after the text, or the limit of `SIZE`). A
+    /// shorter one may be taken.
+    TooLong,
 }

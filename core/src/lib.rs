@@ -38,7 +38,7 @@ pub use deadline::{Deadline, Timer};
 pub use event::{Event, Issue};
 pub use experiment::{Experiment, Sighting, Standing, Stream, Verdict};
 pub use feed::FeedSubscription;
-pub use input::{Call, Delivered, Failure, FailureKind, Input, Lasting, MailFailure};
+pub use input::{Call, Delivery, Failure, FailureKind, Input, MailFailure, MailFailureKind};
 pub use keeping::Keeping;
 
 pub use mail::{Line, Summary};

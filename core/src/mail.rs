@@ -178,7 +178,8 @@ mod tests {
             problems: alloc::vec![bookable, unavailable],
             ..Summary::default()
         };
-        let text = MailText { subject: "lab".into(), link: "lab.example.org/status".into() };
+        let text =
+            MailText { subject: "lab".into(), link: "lab.example.org/status".into(), recipients: Vec::new() };
         assert_eq!(summary.subject(&text), "lab 4 new health events");
         assert_eq!(
             summary.body(&text),
@@ -214,7 +215,7 @@ mod tests {
         assert_eq!((waiting.events.len(), waiting.more_events), (20_000, 10_000));
         assert_eq!((waiting.cleared.len(), waiting.more_cleared), (100, 29_900));
         assert_eq!(waiting.cleared[99].1, Wall::from_millis(29_999), "the last ones are listed");
-        let text = MailText { subject: "lab".into(), link: String::new() };
+        let text = MailText { subject: "lab".into(), link: String::new(), recipients: Vec::new() };
         assert_eq!(waiting.subject(&text), "lab 30000 new health events");
         let body = waiting.body(&text);
         assert!(body.contains("\nand 29900 that ended earlier\n"));

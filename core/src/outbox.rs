@@ -11,7 +11,7 @@ use crate::action::{Action, Mail};
 use crate::backoff::backoff;
 use crate::config::MailText;
 use crate::deadline::{Deadline, Timer};
-use crate::input::{Call, Delivered, Lasting, MailFailure};
+use crate::input::{Call, Delivery, MailFailureKind};
 use crate::mail::Summary;
 use crate::note::Note;
 use crate::saved::{Change, LetterRecord};
@@ -241,7 +241,7 @@ impl Outbox {
     pub(crate) fn answered(
         &mut self,
         call: Call,
-        outcome: Result<Delivered, MailFailure>,
+        outcome: Vec<Delivery>,
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Vec<Change> {
@@ -249,15 +249,10 @@ impl Outbox {
         let Some(at) = self.letters.iter().position(|letter| letter.state == sending) else {
             return Vec::new();
         };
-        let detail = match outcome {
-            Ok(delivered) if delivered.refused.is_empty() => None,
-            Ok(delivered) => Some(refusals(&delivered)),
-            Err(failure) => {
-                if self.letters[at].try_again(&failure, now.time) {
-                    return self.join_open_letters().into_iter().collect();
-                }
-                Some(failure.detail)
-            }
+        let detail = match self.letters[at].answered(&outcome, now.time) {
+            Fate::Taken => None,
+            Fate::Refused(detail) => Some(detail),
+            Fate::TriedAgain => return self.join_open_letters().into_iter().collect(),
         };
         let Letter { id, sent, .. } = self.letters.remove(at);
         let subject = sent.map(|mail| mail.subject).unwrap_or_default();
@@ -377,40 +372,66 @@ impl Letter {
             id: self.id.clone(),
             subject: self.summary.subject(text),
             body,
-            settled: Vec::new(),
+            recipients: text.recipients.clone(),
         });
     }
 
-    /// Whether it is tried again after this failure.
-    fn try_again(&mut self, failure: &MailFailure, now: Time) -> bool {
-        if failure.lasting == Lasting::ForGood || now.since(self.newest.time) >= GIVEN_UP_AFTER {
-            return false;
+    /// Takes in what became of it for each recipient.
+    fn answered(&mut self, outcome: &[Delivery], now: Time) -> Fate {
+        let Some(sent) = &mut self.sent else { return Fate::Taken };
+        let of = |recipient: &SmolStr| outcome.iter().find(|one| one.recipient == *recipient);
+        let (mut refused, mut left, mut taken) = (Vec::new(), Vec::new(), self.sealed);
+        let mut detail = String::new();
+        for recipient in &sent.recipients {
+            let failure = match of(recipient).map(|one| &one.outcome) {
+                Some(Ok(())) => {
+                    taken = true;
+                    continue;
+                }
+                Some(Err(failure)) => Some(failure),
+                None => None,
+            };
+            let said = failure.map_or("no answer", |failure| failure.detail.as_str());
+            match failure.map_or(MailFailureKind::Unknown, |failure| failure.kind) {
+                MailFailureKind::Permanent | MailFailureKind::TooLong => {
+                    refused.push(alloc::format!("{recipient}: {said}"));
+                    continue;
+                }
+                MailFailureKind::Unknown => taken = true,
+                MailFailureKind::Unreachable | MailFailureKind::Transient => {}
+            }
+            left.push(recipient.clone());
+            if !detail.contains(said) {
+                detail.push_str(if detail.is_empty() { "" } else { "; " });
+                detail.push_str(said);
+            }
         }
+        if left.is_empty() || now.since(self.newest.time) >= GIVEN_UP_AFTER {
+            return match (left.is_empty(), refused.is_empty()) {
+                (true, true) => Fate::Taken,
+                (true, false) => Fate::Refused(refused.join("; ")),
+                (false, _) => Fate::Refused(detail),
+            };
+        }
+        sent.recipients = left;
         self.tries = self.tries.saturating_add(1);
-        self.trouble = Some(failure.detail.clone());
+        self.trouble = Some(detail);
         self.written = false;
         self.state = State::Waiting(now.plus(backoff(self.tries, FIRST_RETRY, LONGEST_RETRY)));
-        self.sealed |= failure.lasting == Lasting::Unclear;
+        self.sealed |= taken;
         // Of its two forms, only the one that it can be sent in again is kept.
         if self.sealed {
             self.summary = Summary::default();
-            if let Some(sent) = &mut self.sent {
-                sent.settled.clone_from(&failure.settled);
-            }
         } else {
             self.sent = None;
         }
-        true
+        Fate::TriedAgain
     }
 }
 
-fn refusals(delivered: &Delivered) -> String {
-    let mut text = String::from("the mail server took it, but not for");
-    for (i, (address, answer)) in delivered.refused.iter().enumerate() {
-        text.push_str(if i == 0 { " " } else { "; " });
-        text.push_str(address);
-        text.push_str(": ");
-        text.push_str(answer);
-    }
-    text
+/// What becomes of a mail that was sent.
+enum Fate {
+    Taken,
+    Refused(String),
+    TriedAgain,
 }

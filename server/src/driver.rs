@@ -11,8 +11,8 @@ use std::time::Duration;
 use status_adapters::clock::{Clock, Stopwatch};
 use status_adapters::{Book, FeedSource, Mailer, Store};
 use status_core::{
-    Action, Call, Change, Deadline, Failure, FailureKind, Feed, Input, Keeping, Lasting, Mail, MailFailure,
-    Monitor, Now,
+    Action, Call, Change, Deadline, Delivery, Failure, FailureKind, Feed, Input, Keeping, Mail, MailFailure,
+    MailFailureKind, Monitor, Now,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
@@ -255,17 +255,21 @@ impl Hands {
     }
 
     fn send(&self, call: Call, mail: Mail) {
-        let id = mail.id.clone();
+        let (id, recipients) = (mail.id.clone(), mail.recipients.clone());
         let mailer = self.services.mailer.clone();
         let sending = async move {
             match mailer {
                 Some(mailer) => mailer.send(&mail).await,
-                None => Err(MailFailure::new(Lasting::ForGood, "no mail server is set")),
+                None => {
+                    let failure = MailFailure::new(MailFailureKind::Permanent, "no mail server is set");
+                    Delivery::to_each(&mail.recipients, &Err(failure))
+                }
             }
         };
         self.answer(sending, move |outcome| {
-            let broken = || MailFailure::new(Lasting::Unclear, BROKEN);
-            Input::MailSent { call, mail: id, outcome: outcome.unwrap_or_else(|| Err(broken())) }
+            let broken =
+                || Delivery::to_each(&recipients, &Err(MailFailure::new(MailFailureKind::Unknown, BROKEN)));
+            Input::MailSent { call, mail: id, outcome: outcome.unwrap_or_else(broken) }
         });
     }
 

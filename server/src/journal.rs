@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use status_adapters::repeated::Repeated;
 use status_core::{
-    Action, Call, Failure, Input, Lasting, Manifest, Note, Now, ResourceName, SystemAlert, Time,
+    Action, Call, Delivery, Failure, Input, MailFailureKind, Manifest, Note, Now, ResourceName, SystemAlert,
+    Time,
 };
 
 use crate::driver::Watcher;
@@ -46,14 +47,7 @@ impl Watcher for Journal {
             Input::ManifestFetched { outcome, .. } => self.manifest(now, outcome),
             Input::AvailabilityRead { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::AvailabilitySet { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
-            Input::MailSent { mail, outcome, .. } => match outcome {
-                Ok(_) => self.well(now, "mail"),
-                Err(failure) if failure.lasting == Lasting::ForGood => {}
-                Err(failure) => {
-                    let text = format!("mail {mail} is not delivered yet: {}", failure.detail);
-                    self.ill_as(now, "mail", &failure.detail, &text);
-                }
-            },
+            Input::MailSent { mail, outcome, .. } => self.mail(now, mail, outcome),
             Input::Saved { outcome: Ok(()), .. } => self.well(now, "store"),
             Input::Saved { outcome: Err(failure), .. } => self.ill(now, "store", &failure.detail),
         }
@@ -139,6 +133,24 @@ impl Journal {
 
     fn ill(&mut self, now: Time, service: &'static str, detail: &str) {
         self.ill_as(now, service, detail, detail);
+    }
+
+    /// What became of a mail. One that was refused for good is told of when it is given up.
+    fn mail(&mut self, now: Time, mail: &str, outcome: &[Delivery]) {
+        let failures = outcome.iter().filter_map(|one| one.outcome.as_ref().err());
+        let mut waits: Vec<&str> = failures
+            .filter(|failure| failure.kind != MailFailureKind::Permanent)
+            .map(|failure| failure.detail.as_str())
+            .collect();
+        waits.dedup();
+        if waits.is_empty() {
+            if outcome.iter().any(|one| one.outcome.is_ok()) {
+                self.well(now, "mail");
+            }
+            return;
+        }
+        let detail = waits.join("; ");
+        self.ill_as(now, "mail", &detail, &format!("mail {mail} is not delivered yet: {detail}"));
     }
 
     fn ill_as(&mut self, now: Time, service: &'static str, kind: &str, detail: &str) {

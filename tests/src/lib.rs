@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use status_adapters::store::Model;
 use status_core::{
-    Action, Availability, Call, Config, Connection, Deadline, Delivered, Event, Failure, FailureKind, Feed,
-    Input, Issue, Lasting, Mail, MailFailure, MailText, Manifest, Monitor, Note, Now, Report, Requirements,
-    Resource, ResourceName, Time, Transmitted, Wall,
+    Action, Availability, Call, Config, Connection, Deadline, Delivery, Event, Failure, FailureKind, Feed,
+    Input, Issue, Mail, MailFailure, MailFailureKind, MailText, Manifest, Monitor, Note, Now, Report,
+    Requirements, Resource, ResourceName, Time, Transmitted, Wall,
 };
 
 /// The world around a monitor.
@@ -46,7 +46,7 @@ pub struct World {
     /// Whether book accepts changes and ignores them.
     pub book_ignores: bool,
     /// What the mail server fails with, if it does.
-    pub mail_fails: Option<Lasting>,
+    pub mail_fails: Option<MailFailureKind>,
     /// Every mail that was sent, taken or not.
     pub mails: Vec<Mail>,
     /// Those that the mail server took, whether it said so or not.
@@ -364,10 +364,10 @@ impl World {
                 None
             }
             Action::SendMail { call, mail } => {
-                let failed = |lasting| Err(MailFailure::new(lasting, "451 later"));
-                let outcome = self.mail_fails.map_or(Ok(Delivered::default()), failed);
+                let failed = |kind| Err(MailFailure::new(kind, "451 later"));
+                let outcome = Delivery::to_each(&mail.recipients, &self.mail_fails.map_or(Ok(()), failed));
                 self.mails.push(mail.clone());
-                if matches!(self.mail_fails, None | Some(Lasting::Unclear)) {
+                if matches!(self.mail_fails, None | Some(MailFailureKind::Unknown)) {
                     self.delivered.push(mail.clone());
                 }
                 Some(Input::MailSent { call, mail: mail.id, outcome })
@@ -410,12 +410,19 @@ fn is_active(sent: Transmitted) -> bool {
     }
 }
 
+/// Who gets every mail.
+pub const RECIPIENT: &str = "alpha@a.org";
+
 /// Settings for tests: a startup of 20 s, and mails.
 #[must_use]
 pub fn config() -> Config {
     Config {
         startup: Duration::from_secs(20),
-        mail: Some(MailText { subject: "lab".into(), link: "lab.example.org/status".into() }),
+        mail: Some(MailText {
+            subject: "lab".into(),
+            link: "lab.example.org/status".into(),
+            recipients: vec![RECIPIENT.into()],
+        }),
         ..Config::default()
     }
 }

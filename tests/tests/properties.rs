@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use status_core::{Action, Config, FailureKind, Feed, Input, Lasting, Manifest, Note, Transmitted};
+use status_core::{Action, Config, FailureKind, Feed, Input, MailFailureKind, Manifest, Note, Transmitted};
 use status_tests::{World, config, loaded};
 
 const EXPERIMENTS: usize = 4;
@@ -22,7 +22,7 @@ enum Step {
     FeedsRefuse(bool),
     Book(Option<FailureKind>),
     AnswersAreLost(bool),
-    Mail(Option<Lasting>),
+    Mail(Option<MailFailureKind>),
     ManifestEmptied,
     ManifestLoaded,
     PersonTakesOut(usize),
@@ -59,7 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::FeedsRefuse),
         1 => proptest::option::of(failure).prop_map(Step::Book),
         1 => any::<bool>().prop_map(Step::AnswersAreLost),
-        1 => proptest::option::of(prop_oneof![Just(Lasting::ForNow), Just(Lasting::Unclear)]).prop_map(Step::Mail),
+        1 => proptest::option::of(prop_oneof![Just(MailFailureKind::Transient), Just(MailFailureKind::Unknown)]).prop_map(Step::Mail),
         1 => Just(Step::ManifestEmptied),
         2 => Just(Step::ManifestLoaded),
         1 => experiment.clone().prop_map(Step::PersonTakesOut),

@@ -3,16 +3,17 @@
 
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Auth, Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use secrecy::{ExposeSecret, SecretString};
-use status_core::Lasting;
+use status_core::{MailFailure, MailFailureKind};
 use tokio::time::timeout;
 
-use super::delivery::Delivery;
+use super::delivery::Transaction;
 use super::{MailAuth, MailPatience, MailSettings};
 use crate::broken::Broken;
 use crate::dial::dial;
@@ -23,7 +24,7 @@ const QUOTED: usize = 300;
 
 /// What went wrong, and what it means for the mail.
 pub(super) struct Problem {
-    pub(super) lasting: Lasting,
+    pub(super) kind: MailFailureKind,
     pub(super) what: String,
 }
 
@@ -57,7 +58,7 @@ impl Conversation {
 
     async fn log_in(&mut self, auth: &MailAuth) -> Result<(), Problem> {
         let MailAuth::Plain { user, password } = auth else { return Ok(()) };
-        let problem = |what: &str| Problem { lasting: Lasting::ForNow, what: what.to_owned() };
+        let problem = |what: &str| Problem { kind: MailFailureKind::Unreachable, what: what.to_owned() };
         if !self.connection.is_encrypted() {
             return Err(problem("offers no TLS, and the password is not sent without"));
         }
@@ -85,9 +86,9 @@ impl Conversation {
     pub(super) async fn offer(
         &mut self,
         settings: &MailSettings,
-        delivery: &mut Delivery,
+        transaction: &mut Transaction,
+        told: impl Fn(Problem) -> MailFailure,
     ) -> Result<(), Problem> {
-        delivery.offered();
         let from = &settings.from.email;
         let answers = &self.answers;
         let patience = self.patience.answer;
@@ -96,21 +97,23 @@ impl Conversation {
             // It names no address that is to get it, and may be set right.
             answers.for_now(&format!("refused a mail from {from}"), &error)
         })?;
-        for address in delivery.left.clone() {
+        for address in transaction.left.clone() {
             let named = self.connection.command(Rcpt::new(address.clone(), Vec::new()));
             match in_time(&format!("answer RCPT TO {address}"), patience, named).await? {
-                Ok(_) => delivery.accepted(address),
+                Ok(_) => transaction.accepted(address),
                 Err(error) if is_about_login(&error) || hangs_up(&error) => {
                     return Err(answers.for_now(&format!("refused a mail to {address}"), &error));
                 }
-                Err(error) if error.is_permanent() => delivery.refused(&address, answers.said(&error)),
-                Err(error) if error.is_transient() => delivery.put_off(&address, answers.said(&error)),
+                Err(error) if error.is_permanent() || error.is_transient() => {
+                    transaction.failed(&address, told(answers.to_recipient(&address, &error)));
+                }
                 Err(error) => return Err(answers.for_now(&format!("failed at a mail to {address}"), &error)),
             }
         }
-        if delivery.is_wanted() {
+        if transaction.is_wanted() {
             let waiting = in_time("answer DATA", patience, self.connection.command(Data)).await?;
-            waiting.map_err(|error| answers.by_code("refused the mail", &error, Lasting::ForNow))?;
+            waiting
+                .map_err(|error| answers.by_code("refused the mail", &error, MailFailureKind::Transient))?;
         }
         Ok(())
     }
@@ -119,10 +122,10 @@ impl Conversation {
     pub(super) async fn hand_over(&mut self, text: &[u8]) -> Result<(), Problem> {
         let taken = in_time("say that it has the mail", self.patience.taking, self.connection.message(text));
         // It may have it, and may be about to say so.
-        let taken = taken.await.map_err(|late| Problem { lasting: Lasting::Unclear, ..late })?;
+        let taken = taken.await.map_err(|late| Problem { kind: MailFailureKind::Unknown, ..late })?;
         taken
             .map(drop)
-            .map_err(|error| self.answers.by_code("did not take the mail", &error, Lasting::Unclear))
+            .map_err(|error| self.answers.by_code("did not take the mail", &error, MailFailureKind::Unknown))
     }
 
     /// Ends it in good manners, without waiting long for the other side's.
@@ -150,7 +153,7 @@ async fn connect(
         let stream = in_time("take a connection", patience.connecting, dial(server, patience.connecting));
         let stream = stream.await?.map_err(|error| {
             let what = format!("cannot be reached: {}", Broken::new(&error));
-            Problem { lasting: Lasting::ForNow, what }
+            Problem { kind: MailFailureKind::Unreachable, what }
         })?;
         let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), us);
         in_time("greet us", patience.answer, greeted).await?
@@ -160,7 +163,10 @@ async fn connect(
 
 /// Waits for a step that the mail server is to take, but not for ever.
 async fn in_time<T>(step: &str, patience: Duration, taking: impl Future<Output = T>) -> Result<T, Problem> {
-    let late = |_| Problem { lasting: Lasting::ForNow, what: format!("did not {step} within {patience:?}") };
+    let late = |_| Problem {
+        kind: MailFailureKind::Unreachable,
+        what: format!("did not {step} within {patience:?}"),
+    };
     timeout(patience, taking).await.map_err(late)
 }
 
@@ -176,19 +182,32 @@ impl Answers {
     }
 
     fn for_now(&self, what: &str, error: &Error) -> Problem {
-        Problem { lasting: Lasting::ForNow, what: format!("{what}: {}", self.said(error)) }
+        Problem { kind: MailFailureKind::Unreachable, what: format!("{what}: {}", self.said(error)) }
     }
 
     /// A problem with a mail, for as long as the answer's code says; without one, it is `otherwise`.
-    fn by_code(&self, what: &str, error: &Error, otherwise: Lasting) -> Problem {
-        let lasting = if error.is_transient() || is_about_login(error) {
-            Lasting::ForNow
+    fn by_code(&self, what: &str, error: &Error, otherwise: MailFailureKind) -> Problem {
+        let kind = if is_about_login(error) {
+            MailFailureKind::Unreachable
+        } else if error.is_transient() {
+            MailFailureKind::Transient
+        } else if is_about_length(error) {
+            MailFailureKind::TooLong
         } else if error.is_permanent() {
-            Lasting::ForGood
+            MailFailureKind::Permanent
         } else {
             otherwise
         };
-        Problem { lasting, what: format!("{what}: {}", self.said(error)) }
+        Problem { kind, what: format!("{what}: {}", self.said(error)) }
+    }
+
+    /// A problem with one recipient. What is said of storage (552) is about a mailbox that is full.
+    fn to_recipient(&self, address: &Address, error: &Error) -> Problem {
+        let put_off = error.is_transient() || is_about_length(error);
+        let kind = if put_off { MailFailureKind::Transient } else { MailFailureKind::Permanent };
+        let what =
+            format!("{} {address}: {}", if put_off { "puts off" } else { "refused" }, self.said(error));
+        Problem { kind, what }
     }
 
     /// What the mail server said, or what was the matter with the connection.
@@ -206,6 +225,11 @@ impl Answers {
 /// Whether an answer is about who we are, and not about the mail.
 fn is_about_login(error: &Error) -> bool {
     error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538))
+}
+
+/// Whether an answer says that the mail is too long, or that there is no room for it.
+fn is_about_length(error: &Error) -> bool {
+    error.status().is_some_and(|code| u16::from(code) == 552)
 }
 
 /// Whether the mail server ends the connection with this answer, whatever was asked.

@@ -1,89 +1,45 @@
-//! Who has a mail already, and who doesn't.
-
-use std::collections::VecDeque;
+//! What becomes of one mail for each of its recipients.
 
 use lettre::Address;
-use smol_str::SmolStr;
-use status_core::{Delivered, Lasting, Mail, MailFailure};
+use status_core::{Delivery, Mail, MailFailure, MailFailureKind};
 
-use super::MailSettings;
-
-/// How many mails are remembered that some have got and others not yet.
-const REMEMBERED: usize = 256;
-
-/// The mails that some have got and others not yet, the oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Deliveries(VecDeque<(SmolStr, Delivery)>);
-
-impl Deliveries {
-    /// How far this mail has come before; from the beginning if it is new.
-    pub(super) fn take(&mut self, mail: &Mail, settings: &MailSettings) -> Delivery {
-        let known = self.0.iter().position(|(id, _)| *id == mail.id).and_then(|at| self.0.remove(at));
-        known.map_or_else(|| Delivery::new(settings, &mail.settled), |(_, delivery)| delivery)
-    }
-
-    /// Remembers how far this mail has come. If there are too many, the oldest is forgotten, and
-    /// if it is sent again then everybody gets it (again).
-    pub(super) fn keep(&mut self, mail: SmolStr, delivery: Delivery) {
-        if self.0.len() == REMEMBERED {
-            self.0.pop_front();
-        }
-        self.0.push_back((mail, delivery));
-    }
-}
-
-/// How far a mail has come.
+/// One mail, offered once to the mail server.
 #[derive(Debug)]
-pub(super) struct Delivery {
-    /// Who is to get it yet.
+pub(super) struct Transaction {
+    /// The recipients of whom nothing is known yet.
     pub(super) left: Vec<Address>,
-    /// Whether anybody has got it.
-    begun: bool,
-    /// For whom the mail server accepts it, if it accepts the text.
+    /// The recipients that the mail server accepts, if it accepts the text.
     accepted: Vec<Address>,
-    /// For whom it does not now, and what it says.
-    put_off: Vec<(String, String)>,
-    /// For whom it never will, and what it says.
-    refused: Vec<(String, String)>,
+    outcome: Vec<Delivery>,
 }
 
-impl Delivery {
-    /// It goes to everybody but those of whom an earlier life of the server knew that it is settled.
-    fn new(settings: &MailSettings, settled: &[String]) -> Self {
-        let mut left = everybody(settings);
-        left.retain(|address| !settled.contains(&address.to_string()));
-        Self {
-            left,
-            begun: !settled.is_empty(),
-            accepted: Vec::new(),
-            put_off: Vec::new(),
-            refused: Vec::new(),
+impl Transaction {
+    /// The mail is for its recipients. What is no address is refused for good.
+    pub(super) fn new(mail: &Mail) -> Self {
+        let mut transaction = Self { left: Vec::new(), accepted: Vec::new(), outcome: Vec::new() };
+        for recipient in &mail.recipients {
+            match recipient.parse::<Address>() {
+                Ok(address) => transaction.left.push(address),
+                Err(problem) => {
+                    let failure = MailFailure::new(MailFailureKind::Permanent, problem.to_string());
+                    transaction
+                        .outcome
+                        .push(Delivery { recipient: recipient.clone(), outcome: Err(failure) });
+                }
+            }
         }
-    }
-
-    /// Who has it, or never will, as soon as anybody has it.
-    pub(super) fn settled(&self, settings: &MailSettings) -> Vec<String> {
-        let settled = everybody(settings).into_iter().filter(|address| !self.left.contains(address));
-        settled.filter(|_| self.begun).map(|address| address.to_string()).collect()
-    }
-
-    /// The mail is offered anew.
-    pub(super) fn offered(&mut self) {
-        self.accepted.clear();
-        self.put_off.clear();
+        transaction
     }
 
     pub(super) fn accepted(&mut self, address: Address) {
+        self.left.retain(|left| *left != address);
         self.accepted.push(address);
     }
 
-    pub(super) fn put_off(&mut self, address: &Address, answer: String) {
-        self.put_off.push((address.to_string(), answer));
-    }
-
-    pub(super) fn refused(&mut self, address: &Address, answer: String) {
+    /// The mail server does not take it for this address.
+    pub(super) fn failed(&mut self, address: &Address, failure: MailFailure) {
         self.left.retain(|left| left != address);
-        self.refused.push((address.to_string(), answer));
+        self.settle(address, Err(failure));
     }
 
     /// Whether the mail server wants the text, for anybody.
@@ -91,39 +47,28 @@ impl Delivery {
         !self.accepted.is_empty()
     }
 
-    /// The mail server has taken the text, for those that it accepted it for.
-    pub(super) fn taken(&mut self) {
-        self.begun = true;
-        let accepted = std::mem::take(&mut self.accepted);
-        self.left.retain(|left| !accepted.contains(left));
+    /// The mail server has taken the text for those that it accepted, or this is why it has not.
+    pub(super) fn handed_over(&mut self, outcome: &Result<(), MailFailure>) {
+        for address in std::mem::take(&mut self.accepted) {
+            self.settle(&address, outcome.clone());
+        }
     }
 
-    /// What came of it, once everybody was tried.
-    pub(super) fn outcome(&self) -> Result<Delivered, MailFailure> {
-        let told = |answers: &[(String, String)]| {
-            answers.iter().map(|(to, answer)| format!("{to}: {answer}")).collect::<Vec<_>>().join("; ")
-        };
-        if !self.left.is_empty() {
-            let others = if self.begun { "the others have got it, but not " } else { "nobody has got it: " };
-            // Once somebody has it, it must not change any more for those who are to get it yet.
-            let lasting = if self.begun { Lasting::Unclear } else { Lasting::ForNow };
-            return Err(MailFailure::new(lasting, format!("{others}{}", told(&self.put_off))));
+    /// What became of it. For all of whom nothing is known yet it is this failure.
+    pub(super) fn ended_by(mut self, failure: &MailFailure) -> Vec<Delivery> {
+        self.handed_over(&Err(failure.clone()));
+        for address in std::mem::take(&mut self.left) {
+            self.settle(&address, Err(failure.clone()));
         }
-        if !self.begun {
-            let detail = format!("every address was refused: {}", told(&self.refused));
-            return Err(MailFailure::new(Lasting::ForGood, detail));
-        }
-        Ok(Delivered { refused: self.refused.clone() })
+        self.outcome
     }
-}
 
-/// Every To and Cc address, each once.
-fn everybody(settings: &MailSettings) -> Vec<Address> {
-    let mut all: Vec<Address> = Vec::new();
-    for mailbox in settings.to.iter().chain(&settings.cc) {
-        if !all.contains(&mailbox.email) {
-            all.push(mailbox.email.clone());
-        }
+    /// What became of it, once every address was offered and the text handed over.
+    pub(super) fn outcome(self) -> Vec<Delivery> {
+        self.outcome
     }
-    all
+
+    fn settle(&mut self, address: &Address, outcome: Result<(), MailFailure>) {
+        self.outcome.push(Delivery { recipient: address.to_string().into(), outcome });
+    }
 }

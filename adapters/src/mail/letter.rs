@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use lettre::Message;
 use lettre::message::SinglePart;
 use lettre::message::header::{HeaderName, HeaderValue};
-use status_core::{Lasting, Mail, MailFailure, Wall};
+use status_core::{Mail, MailFailure, MailFailureKind, Wall};
 
 use super::MailSettings;
 
@@ -32,7 +32,7 @@ pub(super) fn write(settings: &MailSettings, mail: &Mail, now: Wall) -> Result<V
         message = message.cc(cc.clone());
     }
     let message = message.singlepart(SinglePart::plain(mail.body.clone())).map_err(|problem| {
-        MailFailure::new(Lasting::ForGood, format!("the mail can't be written: {problem}"))
+        MailFailure::new(MailFailureKind::Permanent, format!("the mail can't be written: {problem}"))
     })?;
     let mut text = message.formatted();
     // The line end that closes the text comes with the mark of its end.

@@ -5,19 +5,20 @@ mod conversation;
 mod delivery;
 mod letter;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use secrecy::SecretString;
-use status_core::{Delivered, Lasting, Mail, MailFailure};
+use smol_str::SmolStr;
+use status_core::{Delivery, Mail, MailFailure, MailFailureKind};
 
 use crate::Mailer;
 use crate::clock::Clock;
 use crate::crypto::install_crypto;
 use conversation::{Conversation, Problem};
-use delivery::{Deliveries, Delivery};
+use delivery::Transaction;
 
 pub use address::{parse_mailbox, parse_mailboxes};
 pub use lettre::message::Mailbox;
@@ -41,6 +42,21 @@ pub struct MailSettings {
     pub to: Vec<Mailbox>,
     /// Who gets a copy (`STATUS_EMAIL_CC`).
     pub cc: Vec<Mailbox>,
+}
+
+impl MailSettings {
+    /// Every To and Cc address, each once.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<SmolStr> {
+        let mut recipients: Vec<SmolStr> = Vec::new();
+        for mailbox in self.to.iter().chain(&self.cc) {
+            let address = SmolStr::from(mailbox.email.to_string());
+            if !recipients.contains(&address) {
+                recipients.push(address);
+            }
+        }
+        recipients
+    }
 }
 
 /// How to log in at the mail server.
@@ -81,19 +97,16 @@ impl Default for MailPatience {
 /// The real mail server.
 ///
 /// - It opens a connection for each mail.
-/// - One address that is refused doesn't keep the others from getting the mail: it is reported in
-///   [`Delivered::refused`]. An address that is refused *for now* (4xx) makes the outcome
-///   [`Lasting::Unclear`] where others have got it, and the same mail, sent again, goes only to
-///   those who don't have it yet.
-/// - What goes wrong before the mail itself is spoken of (connection, TLS, login) is
-///   [`Lasting::ForNow`], whatever the code: it says nothing about the mail, and may be set right.
+/// - One address that is refused or put off does not keep the others from getting the mail: each has
+///   an outcome of its own.
+/// - What goes wrong before an address is spoken of (connection, TLS, login, sender) is
+///   [`MailFailureKind::Unreachable`] for all, whatever the code: it may be set right.
 pub struct SmtpMailer {
     settings: MailSettings,
     tls: TlsParameters,
     implicit_tls: bool,
     patience: MailPatience,
     clock: Arc<dyn Clock>,
-    deliveries: Mutex<Deliveries>,
 }
 
 impl SmtpMailer {
@@ -132,7 +145,7 @@ impl SmtpMailer {
     /// Why a mail could not be sent.
     pub async fn probe(&self) -> Result<bool, MailFailure> {
         let begun = Conversation::begin(&self.settings, &self.tls, self.implicit_tls, self.patience);
-        let conversation = begun.await.map_err(|problem| self.named(problem.lasting, &problem.what))?;
+        let conversation = begun.await.map_err(|problem| self.named(problem.kind, &problem.what))?;
         let encrypted = conversation.is_encrypted();
         conversation.end().await;
         Ok(encrypted)
@@ -150,46 +163,37 @@ impl SmtpMailer {
         }
         let tls = tls.build().map_err(|e| format!("no TLS to {}: {e}", settings.host))?;
         let implicit_tls = settings.port == IMPLICIT_TLS;
-        let (patience, deliveries) = (MailPatience::default(), Mutex::default());
-        Ok(Self { settings, tls, implicit_tls, patience, clock, deliveries })
+        Ok(Self { settings, tls, implicit_tls, patience: MailPatience::default(), clock })
     }
 
-    async fn deliver(&self, mail: &Mail, delivery: &mut Delivery) -> Result<Delivered, MailFailure> {
+    /// Offers the mail to its recipients, and hands over the text if any of them is accepted.
+    async fn deliver(&self, mail: &Mail, transaction: &mut Transaction) -> Result<(), MailFailure> {
         let text = letter::write(&self.settings, mail, self.clock.now().wall)?;
-        let told = |problem: Problem| self.named(problem.lasting, &problem.what);
+        let told = |problem: Problem| self.named(problem.kind, &problem.what);
         let begun = Conversation::begin(&self.settings, &self.tls, self.implicit_tls, self.patience);
         let mut conversation = begun.await.map_err(told)?;
-        conversation.offer(&self.settings, delivery).await.map_err(told)?;
-        if delivery.is_wanted() {
-            conversation.hand_over(&text).await.map_err(told)?;
-            delivery.taken();
+        conversation.offer(&self.settings, transaction, told).await.map_err(told)?;
+        if transaction.is_wanted() {
+            let taken = conversation.hand_over(&text).await.map_err(told);
+            transaction.handed_over(&taken);
         }
         conversation.end().await;
-        delivery.outcome().map_err(|failure| self.named(failure.lasting, &failure.detail))
+        Ok(())
     }
 
-    fn named(&self, lasting: Lasting, what: &str) -> MailFailure {
+    fn named(&self, kind: MailFailureKind, what: &str) -> MailFailure {
         let MailSettings { host, port, .. } = &self.settings;
-        MailFailure::new(lasting, format!("mail server {host}:{port} {what}"))
-    }
-
-    fn deliveries(&self) -> MutexGuard<'_, Deliveries> {
-        // Each change to it is whole, so a panic elsewhere leaves nothing behind.
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+        MailFailure::new(kind, format!("mail server {host}:{port} {what}"))
     }
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, mail: &Mail) -> Result<Delivered, MailFailure> {
-        let mut delivery = self.deliveries().take(mail, &self.settings);
-        let mut outcome = self.deliver(mail, &mut delivery).await;
-        if let Err(failure) = &mut outcome {
-            failure.settled = delivery.settled(&self.settings);
+    async fn send(&self, mail: &Mail) -> Vec<Delivery> {
+        let mut transaction = Transaction::new(mail);
+        match self.deliver(mail, &mut transaction).await {
+            Ok(()) => transaction.outcome(),
+            Err(failure) => transaction.ended_by(&failure),
         }
-        if outcome.as_ref().is_err_and(|failure| failure.lasting != Lasting::ForGood) {
-            self.deliveries().keep(mail.id.clone(), delivery);
-        }
-        outcome
     }
 }

@@ -7,7 +7,7 @@ use status_adapters::Mailer;
 use status_adapters::clock::Clock;
 use status_adapters::mail::{MailAuth, MailPatience, MailSettings, SmtpMailer};
 use status_adapters::store::new_life;
-use status_core::{Delivered, Mail, MailText, Wall};
+use status_core::{Mail, MailText, Wall};
 use tokio::time::timeout;
 
 use super::How;
@@ -67,24 +67,26 @@ async fn probe(mailer: &SmtpMailer, settings: &MailSettings) -> Finding {
 
 async fn send(mailer: &SmtpMailer, settings: &MailSettings, mail: &Mail) -> Finding {
     let MailSettings { host, port, .. } = settings;
-    match mailer.send(mail).await {
-        Err(failure) => {
-            Finding::wrong(NAME, format!("the test mail was not sent to all: {}", failure.detail))
-        }
-        Ok(Delivered { refused }) if refused.is_empty() => {
-            let everybody = settings.to.iter().chain(&settings.cc).map(|to| to.email.to_string());
-            let everybody = everybody.collect::<Vec<_>>().join(", ");
-            Finding::ok(
-                NAME,
-                format!("{host}:{port}: took a test mail to {everybody}: see whether it arrives"),
-            )
-        }
-        Ok(Delivered { refused }) => {
-            let refused: Vec<String> = refused.iter().map(|(to, why)| format!("{to}: {why}")).collect();
-            let text = format!("{host}:{port}: took a test mail, but not for\n{}", refused.join("\n"));
-            Finding::wrong(NAME, text)
-        }
+    let told = mailer.send(mail).await;
+    let failed: Vec<String> = told
+        .iter()
+        .filter_map(|one| Some(format!("{}: {}", one.recipient, one.outcome.as_ref().err()?.detail)))
+        .collect();
+    if failed.is_empty() {
+        let everybody = mail.recipients.join(", ");
+        return Finding::ok(
+            NAME,
+            format!("{host}:{port}: took a test mail to {everybody}: see whether it arrives"),
+        );
     }
+    if failed.len() < told.len() {
+        let text = format!("{host}:{port}: took a test mail, but not for\n{}", failed.join("\n"));
+        return Finding::wrong(NAME, text);
+    }
+    let mut details: Vec<&str> =
+        told.iter().filter_map(|one| Some(one.outcome.as_ref().err()?.detail.as_str())).collect();
+    details.dedup();
+    Finding::wrong(NAME, format!("the test mail was not sent to all: {}", details.join("; ")))
 }
 
 /// With what to look at where the adapter knows of no likely cause.
@@ -97,7 +99,7 @@ fn hinted(detail: String) -> String {
 
 /// It begins as all our mails do, so that it goes where they go.
 fn test_mail(text: &MailText, now: Wall) -> Mail {
-    let MailText { subject, link } = text;
+    let MailText { subject, link, recipients } = text;
     Mail {
         id: format!("{}.test.{}", now.as_millis(), new_life()).into(),
         subject: format!("{subject} test mail"),
@@ -106,6 +108,6 @@ fn test_mail(text: &MailText, now: Wall) -> Mail {
              Nothing has happened, and there is nothing to do. Where this arrives, the mails of status arrive, too.\n\n\
              {link}\n"
         ),
-        settled: Vec::new(),
+        recipients: recipients.clone(),
     }
 }

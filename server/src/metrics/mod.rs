@@ -154,11 +154,12 @@ impl Watcher for Metrics {
             Input::AvailabilityRead { outcome, .. } => self.asked("read", outcome.as_ref().err()),
             Input::AvailabilitySet { outcome, .. } => self.asked("set", outcome.as_ref().err()),
             Input::MailSent { outcome, .. } => {
-                self.refused = outcome.is_err();
-                let result = match outcome {
-                    Ok(delivered) if delivered.refused.is_empty() => "sent",
-                    Ok(_) => "partly_sent",
-                    Err(_) => "failed",
+                let taken = outcome.iter().filter(|one| one.outcome.is_ok()).count();
+                self.refused = taken == 0;
+                let result = match taken {
+                    0 => "failed",
+                    _ if taken == outcome.len() => "sent",
+                    _ => "partly_sent",
                 };
                 self.mails.get_or_create(&[("result", result)]).inc();
             }

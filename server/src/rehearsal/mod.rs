@@ -206,7 +206,7 @@ async fn watch_mails(mut seen: tokio::sync::watch::Receiver<status_sim::mock::Sm
                 id: id.as_str().into(),
                 subject: mail.subject().into(),
                 body: mail.body.clone(),
-                settled: Vec::new(),
+                recipients: Vec::new(),
             };
             notebook.tell(What::Mailed { number, mail, again });
         }

@@ -37,7 +37,7 @@ pub(super) fn settings(
     let timeout_book = found.span(&v.timeout_book, Duration::from_secs(5), TICK);
     let text = mail_text(v, &mut found);
     let mail = mail::settings(v, &mut found);
-    core.mail = mail.is_some().then_some(text);
+    core.mail = mail.as_ref().map(|mail| MailText { recipients: mail.recipients(), ..text });
     let store = found.read(&v.store, place, parse::store);
     let log = log(v, &mut found);
     let (serve_port, profile) = ports(v, &mut found);
@@ -103,6 +103,7 @@ fn mail_text(v: &Variables, found: &mut Found) -> MailText {
     MailText {
         subject: found.read(&v.email_subject, "status".to_owned(), parse::words),
         link: found.read(&v.email_link, String::new(), parse::words),
+        recipients: Vec::new(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use status_adapters::store::Model;
 use status_core::{
-    Action, Change, ExperimentName, Input, Lasting, LetterRecord, Mail, MailFailure, Note, Now, SystemAlert,
-    Time, Wall,
+    Action, Change, ExperimentName, Input, LetterRecord, Mail, MailFailure, MailFailureKind, Note, Now,
+    SystemAlert, Time, Wall,
 };
 
 use super::beliefs::{Beliefs, Found, seconds};
@@ -144,10 +144,10 @@ impl Letters {
     pub(crate) fn told(&mut self, input: &Input) {
         self.failed = None;
         let Input::MailSent { mail, outcome, .. } = input else { return };
-        match outcome {
-            Ok(_) => drop(self.taken.insert(mail.to_string())),
-            Err(_) if self.taken.contains(mail.as_str()) => {}
-            Err(failure) => {
+        match outcome.iter().find_map(|one| one.outcome.as_ref().err()) {
+            None => drop(self.taken.insert(mail.to_string())),
+            Some(_) if self.taken.contains(mail.as_str()) => {}
+            Some(failure) => {
                 let sent = self.sent.get(mail.as_str());
                 self.failed = sent.map(|(at, mail)| (*at, mail.clone(), failure.clone()));
             }
@@ -315,7 +315,7 @@ impl Letters {
         }
         let age = self.newest_in(&mail, sent).map(|newest| now.since(newest));
         self.take_off(&mail, sent);
-        let early = failure.lasting != Lasting::ForGood && !self.killed;
+        let early = failure.kind != MailFailureKind::Permanent && !self.killed;
         age.filter(|age| early && *age < A_DAY)
             .map(|age| format!("a mail is given up after {age:?}: {}", failure.detail))
     }

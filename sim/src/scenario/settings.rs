@@ -77,6 +77,7 @@ impl Settings {
             mail: Some(MailText {
                 subject: text(words, "email_subject", "lab"),
                 link: text(words, "email_link", ""),
+                recipients: vec![crate::world::RECIPIENT.into()],
             }),
         };
         let timeout_book = span(words, "timeout_book", Duration::from_secs(5), LEAST)?;

@@ -29,6 +29,7 @@ use book::Request;
 use disk::Disk;
 use equipment::{Equipment, Flap};
 use post::Post;
+pub(crate) use post::RECIPIENT;
 use wire::Wire;
 
 /// When every run begins: a Monday morning.

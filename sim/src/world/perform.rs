@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_adapters::wire::frame;
-use status_core::{Action, Call, FailureKind, Feed, Input, Mail};
+use status_core::{Action, Call, Delivery, FailureKind, Feed, Input, Mail};
 
 use super::book::{Answer, Reply, Request};
 use super::post::{Receipt, failure};
@@ -91,7 +91,7 @@ impl World<'_> {
         let late = if let Fault::Slow(late) = self.post.fault { late } else { Duration::ZERO };
         let (outcome, after) = match receipt {
             Receipt::Now(outcome) => (outcome, (late + self.way()).min(MAIL_PATIENCE)),
-            Receipt::Late(failure) => (Err(failure), MAIL_PATIENCE),
+            Receipt::Late(failure) => (Delivery::to_each(&mail.recipients, &Err(failure)), MAIL_PATIENCE),
         };
         let input = Input::MailSent { call, mail: mail.id.clone(), outcome };
         self.plan_in(after, Event::Come { life, input });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use status_core::{Delivered, Failure, FailureKind, Lasting, Mail, MailFailure, Time};
+use status_core::{Delivery, Failure, FailureKind, Mail, MailFailure, MailFailureKind, Time};
 
 use crate::scenario::Fault;
 
@@ -20,7 +20,7 @@ pub(crate) struct Post {
 /// What comes of a mail.
 pub(crate) enum Receipt {
     /// This, as soon as it can be there.
-    Now(Result<Delivered, MailFailure>),
+    Now(Vec<Delivery>),
     /// Nothing, so that whoever sent it gives up after a while: with this, whether it was taken or not.
     Late(MailFailure),
 }
@@ -43,12 +43,12 @@ impl Post {
     pub(crate) fn take(&mut self, mail: &Mail, now: Time) -> Receipt {
         match self.fault {
             Fault::Hangs => Receipt::Late(later("it did not greet")),
-            Fault::Down => Receipt::Now(Err(later("nothing listens there"))),
-            Fault::Refuses => Receipt::Now(Err(later("451 try later"))),
+            Fault::Down => Receipt::Now(to_each(mail, later("nothing listens there"))),
+            Fault::Refuses => Receipt::Now(to_each(mail, later("451 try later"))),
             Fault::LosesAnswers => {
                 self.delivered.push((now, mail.clone()));
                 let detail = "it did not say whether it took the mail".to_owned();
-                Receipt::Late(MailFailure::new(Lasting::Unclear, detail))
+                Receipt::Late(MailFailure::new(MailFailureKind::Unknown, detail))
             }
             Fault::None
             | Fault::Slow(_)
@@ -59,19 +59,30 @@ impl Post {
         }
     }
 
-    fn deliver(&mut self, mail: &Mail, now: Time) -> Result<Delivered, MailFailure> {
-        if self.refused.contains(RECIPIENT) {
-            let detail = format!("550 no such user: {RECIPIENT}");
-            return Err(MailFailure::new(Lasting::ForGood, detail));
+    fn deliver(&mut self, mail: &Mail, now: Time) -> Vec<Delivery> {
+        let refused = |recipient: &str| {
+            self.refused.contains(recipient).then(|| {
+                MailFailure::new(MailFailureKind::Permanent, format!("550 no such user: {recipient}"))
+            })
+        };
+        let outcome = mail.recipients.iter().map(|recipient| Delivery {
+            recipient: recipient.clone(),
+            outcome: refused(recipient).map_or(Ok(()), Err),
+        });
+        let outcome: Vec<Delivery> = outcome.collect();
+        if outcome.iter().any(|one| one.outcome.is_ok()) {
+            self.delivered.push((now, mail.clone()));
         }
-        self.delivered.push((now, mail.clone()));
-        let no = |address: &String| (address.clone(), "550 no such user".to_owned());
-        Ok(Delivered { refused: self.refused.iter().map(no).collect() })
+        outcome
     }
 }
 
 fn later(detail: &str) -> MailFailure {
-    MailFailure::new(Lasting::ForNow, detail)
+    MailFailure::new(MailFailureKind::Unreachable, detail)
+}
+
+fn to_each(mail: &Mail, failure: MailFailure) -> Vec<Delivery> {
+    Delivery::to_each(&mail.recipients, &Err(failure))
 }
 
 pub(crate) fn failure(kind: FailureKind, detail: &str) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Config, FailureKind, Feed, Lasting, Note, SystemAlert, Transmitted};
+use status_core::{Config, FailureKind, Feed, MailFailureKind, Note, SystemAlert, Transmitted};
 use status_tests::{World, config};
 
 use crate::{VIDEO, ago, alerts, available, healthy, well};
@@ -217,7 +217,7 @@ fn memory_does_not_grow_with_time() {
         *world.stream("pend01-st-video") = if round % 2 == 0 { Transmitted::Never } else { ago(40) };
         world.changes_fail = (round % 3 == 0).then_some(FailureKind::Refused);
         world.book_fails = (round % 7 == 0).then_some(FailureKind::TimedOut);
-        world.mail_fails = (round % 10 < 5).then_some(Lasting::Unclear);
+        world.mail_fails = (round % 10 < 5).then_some(MailFailureKind::Unknown);
         world.every.insert(Feed::Jump, (round % 5 != 0).then_some(Duration::from_secs(5)));
         world.until(30.0 + 30.0 * f64::from(round));
         world.trace.clear();

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use status_core::{Action, Config, Event, FailureKind, Feed, Input, Lasting, MailFailure, Note, SystemAlert};
-use status_tests::{World, config};
+use status_core::{
+    Action, Config, Delivery, Event, FailureKind, Feed, Input, MailFailure, MailFailureKind, Note,
+    SystemAlert,
+};
+use status_tests::{RECIPIENT, World, config};
 
 use crate::{DATA, VIDEO, ago, alerts, well};
 
@@ -208,7 +211,7 @@ fn what_book_refused_before_it_was_restarted_is_no_alert_any_more() {
 #[test]
 fn a_mail_that_was_not_taken_is_tried_again_with_the_same_identity_and_news_joins_it() {
     let mut world = well(2);
-    world.mail_fails = Some(Lasting::ForNow);
+    world.mail_fails = Some(MailFailureKind::Transient);
     world.unplug(VIDEO);
     world.until(60.0);
     world.unplug("pend01-st-video");
@@ -228,7 +231,7 @@ fn a_mail_that_was_not_taken_is_tried_again_with_the_same_identity_and_news_join
 #[test]
 fn a_mail_that_may_have_been_taken_is_sent_again_exactly_as_it_was() {
     let mut world = well(2);
-    world.mail_fails = Some(Lasting::Unclear);
+    world.mail_fails = Some(MailFailureKind::Unknown);
     world.unplug(VIDEO);
     world.until(44.0);
     world.unplug("pend01-st-video");
@@ -244,7 +247,7 @@ fn a_mail_that_may_have_been_taken_is_sent_again_exactly_as_it_was() {
 #[test]
 fn a_mail_that_will_never_be_taken_is_given_up() {
     let mut world = well(1);
-    world.mail_fails = Some(Lasting::ForGood);
+    world.mail_fails = Some(MailFailureKind::Permanent);
     world.unplug(VIDEO);
     world.until(3600.0);
     assert_eq!(world.mails.len(), 1);
@@ -255,7 +258,7 @@ fn a_mail_that_will_never_be_taken_is_given_up() {
 fn a_mail_is_tried_again_on_time_although_no_feed_reports() {
     let mut world = World::new(config());
     world.until(31.0);
-    world.mail_fails = Some(Lasting::ForNow);
+    world.mail_fails = Some(MailFailureKind::Transient);
     world.every = Feed::BOTH.map(|feed| (feed, None)).into();
     world.until(46.0);
     assert_eq!(world.mails.len(), 2, "the empty manifest, and both feeds silent at 41.001 s");
@@ -266,7 +269,7 @@ fn a_mail_is_tried_again_on_time_although_no_feed_reports() {
 #[test]
 fn a_mail_that_is_not_taken_for_a_day_is_given_up() {
     let mut world = well(1);
-    world.mail_fails = Some(Lasting::ForNow);
+    world.mail_fails = Some(MailFailureKind::Transient);
     world.unplug(VIDEO);
     world.until(86_000.0);
     assert!(!world.notes().any(|note| matches!(note, Note::MailGivenUp { .. })));
@@ -277,12 +280,16 @@ fn a_mail_that_is_not_taken_for_a_day_is_given_up() {
 }
 
 /// Takes the answers that were kept back, as failures of this kind.
-fn failures(world: &mut World, lasting: Lasting) -> Vec<Input> {
+fn failures(world: &mut World, kind: MailFailureKind) -> Vec<Input> {
     let mut failures = Vec::new();
     for input in world.kept_back.drain(..) {
         if let Input::MailSent { call, mail, .. } = input {
-            let failure = MailFailure::new(lasting, "451 later");
-            failures.push(Input::MailSent { call, mail, outcome: Err(failure) });
+            let failure = MailFailure::new(kind, "451 later");
+            failures.push(Input::MailSent {
+                call,
+                mail,
+                outcome: Delivery::to_each(&[RECIPIENT.into()], &Err(failure)),
+            });
         }
     }
     failures
@@ -316,7 +323,7 @@ fn news_that_came_while_a_mail_was_refused_joins_it() {
     world.hosts.clear();
     world.until(80.0);
     assert_eq!(world.monitor.outbox().len(), 2);
-    let refused = failures(&mut world, Lasting::ForNow);
+    let refused = failures(&mut world, MailFailureKind::Transient);
     refused.into_iter().for_each(|answer| world.step(answer));
     assert_eq!(world.monitor.outbox().len(), 1);
     world.until(90.0);
@@ -333,7 +340,7 @@ fn an_answer_that_comes_twice_sends_no_mail_again() {
     world.mail_waits = true;
     world.unplug(VIDEO);
     world.until(40.0);
-    let refused = failures(&mut world, Lasting::ForNow).remove(0);
+    let refused = failures(&mut world, MailFailureKind::Transient).remove(0);
     world.step(refused.clone());
     world.until(46.0); // it is tried again
     assert_eq!(world.mails.len(), 2);
@@ -347,7 +354,7 @@ fn an_answer_that_comes_twice_sends_no_mail_again() {
 #[test]
 fn news_does_not_wait_for_a_mail_that_may_have_been_taken_but_few_such_mails_pile_up() {
     let mut world = well(1);
-    world.mail_fails = Some(Lasting::Unclear);
+    world.mail_fails = Some(MailFailureKind::Unknown);
     let mut most = 0;
     for n in 0..400 {
         if n % 2 == 0 {
@@ -370,7 +377,7 @@ fn news_does_not_wait_for_a_mail_that_may_have_been_taken_but_few_such_mails_pil
 #[test]
 fn news_that_joined_a_mail_late_has_a_day_of_its_own() {
     let mut world = well(2);
-    world.mail_fails = Some(Lasting::ForNow);
+    world.mail_fails = Some(MailFailureKind::Transient);
     world.unplug(VIDEO);
     world.until(85_800.0);
     world.unplug("pend01-st-video");
@@ -384,7 +391,7 @@ fn news_that_joined_a_mail_late_has_a_day_of_its_own() {
 #[test]
 fn a_mail_is_not_given_up_because_the_server_slept() {
     let mut world = well(1);
-    world.mail_fails = Some(Lasting::ForNow);
+    world.mail_fails = Some(MailFailureKind::Transient);
     world.unplug(VIDEO);
     world.until(50.0);
     world.sleep(90_000.0);

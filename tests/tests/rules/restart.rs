@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use status_core::{Action, Change, Config, Feed, Input, Lasting, MailFailure, SystemAlert, Transmitted};
+use status_core::{
+    Action, Change, Config, Delivery, Feed, Input, MailFailure, MailFailureKind, MailText, SystemAlert,
+    Transmitted,
+};
 use status_tests::{World, config, resource_of};
 
 use crate::{DATA, VIDEO, alerts, available, healthy};
@@ -195,11 +198,11 @@ fn a_store_that_fails_is_an_alert_and_when_it_works_again_all_is_written_anew() 
 #[test]
 fn an_undelivered_mail_survives_and_keeps_its_identity() {
     let mut world = kept(1, config());
-    world.mail_fails = Some(Lasting::Unclear);
+    world.mail_fails = Some(MailFailureKind::Unknown);
     *world.stream(VIDEO) = Transmitted::Never;
     world.until(45.0);
     let sent = world.mails.last().expect("it was tried").clone();
-    world.mail_fails = Some(Lasting::ForNow);
+    world.mail_fails = Some(MailFailureKind::Transient);
     world.restart();
     world.mail_fails = None;
     world.until(120.0);
@@ -212,19 +215,22 @@ fn an_undelivered_mail_survives_and_keeps_its_identity() {
 
 #[test]
 fn who_has_a_mail_is_known_after_a_restart() {
-    let mut world = kept(1, config());
+    let recipients = vec!["alpha@a.org".into(), "beta@a.org".into()];
+    let mail = config().mail.map(|mail| MailText { recipients, ..mail });
+    let mut world = kept(1, Config { mail, ..config() });
     world.mail_waits = true;
     *world.stream(VIDEO) = Transmitted::Never;
     world.until(45.0);
     let Some(Input::MailSent { call, mail, .. }) = world.kept_back.pop() else { panic!("none was sent") };
-    let settled = vec!["alpha@a.org".to_owned()];
-    let detail = "450 busy".into();
-    let failure = MailFailure { lasting: Lasting::Unclear, detail, settled: settled.clone() };
-    world.step(Input::MailSent { call, mail, outcome: Err(failure) });
+    let busy = MailFailure::new(MailFailureKind::Transient, "450 busy");
+    let outcome = [("alpha@a.org", Ok(())), ("beta@a.org", Err(busy))]
+        .map(|(recipient, outcome)| Delivery { recipient: recipient.into(), outcome })
+        .to_vec();
+    world.step(Input::MailSent { call, mail, outcome });
     world.mail_waits = false;
     world.restart();
     world.until(60.0);
-    assert_eq!(world.mails.last().map(|mail| &mail.settled), Some(&settled));
+    assert_eq!(world.mails.last().map(|mail| mail.recipients.clone()), Some(vec!["beta@a.org".into()]));
     assert_eq!(world.mails.len(), 2);
 }
 
@@ -256,7 +262,7 @@ fn a_mail_that_was_never_tried_has_a_new_identity_after_a_restart() {
 #[test]
 fn news_that_could_not_be_sent_goes_out_with_later_news() {
     let mut world = kept(2, config());
-    world.mail_fails = Some(Lasting::ForNow);
+    world.mail_fails = Some(MailFailureKind::Transient);
     *world.stream(VIDEO) = Transmitted::Never;
     world.until(45.0);
     world.restart();

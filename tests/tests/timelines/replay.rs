@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use status_adapters::wire::{frame, manifest};
 use status_core::{
-    Action, Availability, Call, Config, Delivered, Failure, FailureKind, Feed, Input, Monitor, Note, Now,
+    Action, Availability, Call, Config, Delivery, Failure, FailureKind, Feed, Input, Monitor, Note, Now,
     Time, Wall,
 };
 
@@ -165,9 +165,11 @@ impl Replay {
                 link.waiting.retain(|waiting| *waiting != connection);
                 None
             }
-            Action::SendMail { call, mail } => {
-                Some(Input::MailSent { call, mail: mail.id, outcome: Ok(Delivered::default()) })
-            }
+            Action::SendMail { call, mail } => Some(Input::MailSent {
+                call,
+                mail: mail.id,
+                outcome: Delivery::to_each(&mail.recipients, &Ok(())),
+            }),
             Action::Save { call, .. } => Some(Input::Saved { call, outcome: Ok(()) }),
             Action::LogHealth | Action::Note(_) => None,
         }
