@@ -247,7 +247,7 @@ async fn a_step_of_tls_or_of_the_login_that_hangs_is_named() {
     let patience = MailPatience { connecting: SHORT, ..impatient() };
     let failure =
         soon(mailer(settings(port)).with_implicit_tls().with_patience(patience).send(&mail())).await;
-    let detail = failure.unwrap_err().detail;
+    let detail = why(failure).detail;
     assert!(detail.contains("did not greet us over TLS within 400ms"), "{detail}");
 }
 
