@@ -1,21 +1,43 @@
-// Fetches the page again when the server says that something has changed, and counts ages on.
+// Asks the server every few seconds whether something has changed, fetches the page again if so, and counts ages on.
 // Everything that is shown is rendered by the server: there is one place that knows how.
+//
+// The page is live only while it is sure of what it shows: each answer says which revision is the newest, and whoever
+// does not have that one, or gets no such answer in time, is not live. It asks rather than listens: a browser opens six
+// connections to a host, and a stream for each tab takes one of them for as long as the tab is open.
 'use strict';
 (() => {
-  const SILENCE = 15000; // the server speaks every 5 s, whatever happens
-  const PAUSE = 1000; // not more often than this is the page fetched
+  const EVERY = 2000; // how often a page asks that somebody looks at
+  const EVERY_HIDDEN = 10000;
+  const AGAIN = 1500; // how soon it asks again after a failure
+  const PATIENCE = 5000; // how long an answer may take
+  const GOOD_FOR = 7000; // how long an answer holds, counted from the question
+  const GOOD_FOR_HIDDEN = 75000; // browsers wake pages in the background once a minute
+  const SEARCH_PAUSE = 250;
   const connection = document.getElementById('connection');
   const form = document.getElementById('filter');
   document.documentElement.classList.add('script');
-  let ahead = 0; // by how much the server's clock is ahead of this one
-  let heard = 0; // when the server spoke last
-  const opened = Date.now();
-  const patience = Math.random() * 5000; // not all pages at once
-  let stream = null;
-  let tried = 0; // when it was last asked for
-  let fetching = false;
-  let wanted = false;
+  let titled = document.title; // as the server wrote it
+  let ahead = Date.parse(document.body.dataset.time) - Date.now(); // by how much the server's clock is ahead of this one
+  // The server's own time in its newest answers: one that is told again was kept by something in between.
+  const spoken = { page: document.body.dataset.time };
+  let confirmed = null; // when the question was asked whose answer showed that the page is right
+  const opened = instant();
+  let failure = ''; // why the last question was in vain; empty while none was
+  let turn = 0; // counts questions: the answers to older ones are ignored
+  let cancel = null;
+  let underWay = null; // when the question was asked that has no answer yet
   let timer = 0;
+  let wanted = false; // whether the page is to be fetched whatever the revision
+
+  /** Two clocks: one is set by people, the other stands still in some browsers while the machine is suspended. */
+  function instant() {
+    return { wall: Date.now(), steady: performance.now() };
+  }
+
+  function since(then) {
+    const now = instant();
+    return Math.max(now.wall - then.wall, now.steady - then.steady);
+  }
 
   function span(seconds) {
     const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
@@ -34,30 +56,108 @@
       const text = span(Math.max(0, Math.floor((now - Date.parse(time.dateTime)) / 1000)));
       if (time.textContent !== text) time.textContent = text;
     }
-    const silent = Date.now() - (heard || opened) > SILENCE;
-    const since = clock((heard || opened) + ahead);
-    if (silent && Date.now() - tried > SILENCE + patience) listen();
-    say(silent ? `✕ Not connected since ${since}: what you see may be old` : heard ? '✓ live' : '… connecting', silent);
+    say();
   }
 
-  function clock(millis) {
-    return `${new Date(millis).toISOString().slice(11, 19)} UTC`;
-  }
-
-  function say(text, lost) {
+  function say() {
+    const age = since(confirmed || opened);
+    const lost = failure !== '' || age > (document.hidden ? GOOD_FOR_HIDDEN : GOOD_FOR);
+    const from = new Date((confirmed || opened).wall + ahead).toISOString().slice(11, 19);
+    const why = failure || 'nothing was heard from the server';
+    let text = confirmed ? '✓ live' : '… connecting';
+    if (lost) text = `✕ not live since ${from} UTC: ${why}; what you see may be old`;
     if (connection.textContent !== text) connection.textContent = text;
     connection.classList.toggle('lost', lost);
+    document.documentElement.classList.toggle('stale', lost);
+    const title = lost ? `✕ not live: ${titled.replace(/^[✓✕…] /, '')}` : titled;
+    if (document.title !== title) document.title = title;
   }
 
-  function told(message) {
-    heard = Date.now();
-    const system = JSON.parse(message.data);
-    ahead = Date.parse(system.time) - Date.now();
-    age('relay-age', system.relay.last_snapshot);
-    age('jump-age', system.jump.last_snapshot);
-    age('book-age', system.book.manifest_at);
-    if (system.revision !== document.body.dataset.revision) refresh();
-    else if (form === null && document.querySelector('main time')) refresh(PAUSE);
+  /** Asks now, whatever was to come: one question is under way at a time. */
+  function ask() {
+    clearTimeout(timer);
+    if (cancel) cancel();
+    const mine = ++turn;
+    const asked = instant();
+    const finish = (why) => {
+      if (mine !== turn) return;
+      turn += 1; // whatever still comes of it is too late
+      cancel();
+      cancel = null;
+      underWay = null;
+      failure = why;
+      if (!why) confirmed = asked;
+      tick();
+      const pause = why ? AGAIN : wanted ? SEARCH_PAUSE : document.hidden ? EVERY_HIDDEN : EVERY;
+      clearTimeout(timer);
+      timer = setTimeout(ask, pause * (0.8 + 0.4 * Math.random())); // not all pages at once
+    };
+    const aborter = typeof AbortController === 'function' ? new AbortController() : null;
+    const late = setTimeout(() => finish('the server does not answer in time'), PATIENCE);
+    cancel = () => {
+      clearTimeout(late);
+      if (aborter) aborter.abort();
+    };
+    const checkTurn = () => {
+      if (mine !== turn) throw new Error('too late');
+    };
+    underWay = asked;
+    confirm(aborter ? { signal: aborter.signal } : {}, checkTurn).then(() => finish(''), (error) => finish(told(error)));
+  }
+
+  /** Makes sure that what is shown is what the server knows now, or fails. */
+  async function confirm(options, checkTurn) {
+    if (!wanted && !isDetail()) {
+      const news = JSON.parse(await read('api/v1/system', 'application/json', options));
+      checkTurn();
+      if (typeof news.revision !== 'string') throw new Foreign();
+      heard('system', news.time);
+      age('relay-age', news.relay.last_snapshot);
+      age('jump-age', news.jump.last_snapshot);
+      age('book-age', news.book.manifest_at);
+      if (news.revision === document.body.dataset.revision) return;
+    }
+    const address = location.href;
+    const text = await read(address, 'text/html', options);
+    checkTurn();
+    const page = new DOMParser().parseFromString(text, 'text/html');
+    const isOurs = page.querySelector('meta[name=application-name][content=status]') && page.body.dataset.revision;
+    if (!isOurs) throw new Foreign();
+    heard('page', page.body.dataset.time);
+    show(page);
+    if (address === location.href) wanted = false;
+  }
+
+  /** The page of an experiment has ages of its own streams, which each snapshot changes. */
+  function isDetail() {
+    return form === null && document.querySelector('main time') !== null;
+  }
+
+  /** What the server itself has answered: that an experiment is not known is an answer, too. */
+  async function read(address, type, options) {
+    const how = { headers: { accept: type }, cache: 'no-store', redirect: 'manual' };
+    const answer = await fetch(address, Object.assign(how, options));
+    if (answer.type === 'opaqueredirect') throw new Foreign();
+    if (!answer.ok && answer.status !== 404) throw new Refused(`the answer is ${answer.status}`);
+    if ((answer.headers.get('content-type') || '').split(';')[0].trim() !== type) throw new Foreign();
+    return answer.text();
+  }
+
+  class Refused extends Error {}
+  class Foreign extends Error {}
+
+  function told(error) {
+    if (error instanceof Refused) return error.message;
+    if (error instanceof Foreign || error instanceof SyntaxError) return 'something else answers in its place, perhaps a login: reload';
+    return 'the server cannot be reached';
+  }
+
+  /** The server has written this now, as its own time shows. */
+  function heard(kind, time) {
+    const stamp = Date.parse(time);
+    if (Number.isNaN(stamp) || time === spoken[kind]) throw new Refused('the answer is an old one');
+    spoken[kind] = time;
+    ahead = stamp - Date.now();
   }
 
   function age(id, at) {
@@ -65,31 +165,9 @@
     if (time && at) time.dateTime = at;
   }
 
-  function refresh(pause = PAUSE / 4) {
-    wanted = true;
-    if (!fetching && !timer) timer = setTimeout(fetchPage, document.hidden ? 5 * PAUSE : pause);
-  }
-
-  async function fetchPage() {
-    timer = 0;
-    wanted = false;
-    fetching = true;
-    try {
-      const limit = AbortSignal.timeout(SILENCE);
-      const answer = await fetch(location.href, { headers: { accept: 'text/html' }, signal: limit });
-      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      if (page.body.dataset.revision) show(page);
-      else wanted = true; // too much to do, or the proxy answers: again
-    } catch {
-      // The server is gone, which the stream finds out, too.
-    }
-    fetching = false;
-    if (wanted) timer = setTimeout(fetchPage, 2 * PAUSE);
-  }
-
   // Takes over what has changed, and leaves alone what somebody uses.
   function show(page) {
-    document.title = page.title;
+    titled = page.title;
     document.body.dataset.revision = page.body.dataset.revision;
     const open = new Set([...document.querySelectorAll('details[open]')].map((one) => one.id));
     const focus = document.activeElement;
@@ -103,7 +181,6 @@
       const again = [...document.querySelectorAll('#live a, #main a')].find((a) => a.getAttribute('href') === place);
       if (again) again.focus({ preventScroll: true });
     }
-    tick();
   }
 
   // Changes as little as it can, so that what is selected, scrolled or read aloud stays so.
@@ -118,23 +195,19 @@
     const [had, has] = [[...old.childNodes], [...fresh.childNodes]];
     const isAlike = had.length === has.length && had.every((one, at) => one.nodeName === has[at].nodeName);
     if (isAlike) had.forEach((one, at) => take(one, has[at]));
-    else old.replaceChildren(...has);
+    else {
+      had.forEach((one) => one.remove());
+      has.forEach((one) => old.appendChild(one));
+    }
   }
 
   function search() {
     const query = new URLSearchParams();
     for (const [name, value] of new FormData(form)) if (value) query.set(name, value);
     history.replaceState(null, '', `?${query}`);
-    refresh();
-  }
-
-  // A browser gives up where the server refuses, as it does when too many listen, and it does not notice a
-  // connection that is lost on the way. So whoever hears nothing for long tries anew.
-  function listen() {
-    if (stream) stream.close();
-    tried = Date.now();
-    stream = new EventSource('api/v1/stream');
-    stream.addEventListener('system', told);
+    wanted = true;
+    clearTimeout(timer);
+    timer = setTimeout(ask, SEARCH_PAUSE);
   }
 
   if (form) {
@@ -149,7 +222,25 @@
       form.elements.q.focus();
     });
   }
-  listen();
-  tick();
-  setInterval(tick, 1000);
+  // Whoever comes back to the page, from elsewhere or from sleep, sees at once whether it is still sure.
+  function comeBack() {
+    tick();
+    if (!underWay || since(underWay) > EVERY) ask();
+  }
+  for (const name of ['visibilitychange', 'resume']) document.addEventListener(name, comeBack);
+  for (const name of ['pageshow', 'online', 'offline', 'focus']) window.addEventListener(name, comeBack);
+  // A browser may show the page again as it was left. What it breaks off now is no failure of the server.
+  window.addEventListener('pagehide', () => {
+    clearTimeout(timer);
+    turn += 1;
+    if (cancel) cancel();
+    underWay = null;
+  });
+  try {
+    tick();
+    ask();
+    setInterval(tick, 1000);
+  } catch (error) {
+    connection.textContent = '✕ not live: this browser lacks what the page needs; reload it to see what is new';
+  }
 })();
