@@ -130,6 +130,12 @@ impl Experiment {
         self.verdict
     }
 
+    /// Whether the verdict is the one from before the server was restarted: it stands until startup is over.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.restored
+    }
+
     /// Whether the present manifest has a resource that books it.
     #[must_use]
     pub fn is_listed(&self) -> bool {

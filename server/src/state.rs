@@ -7,9 +7,14 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use status_core::{Experiment, Feed, FeedSubscription, Monitor, Now, Resource, Sighting, Stream, Wall};
+use status_core::{
+    Experiment, ExperimentName, Feed, FeedSubscription, Monitor, Now, Resource, Sighting, Stream, Wall,
+};
 
 use crate::journal::alert_name;
+use crate::view::experiment::issues;
+use crate::view::standing::{Health, is_available};
+use crate::view::system::MailView;
 
 /// The whole state, in one line.
 #[must_use]
@@ -33,6 +38,7 @@ struct StateView<'a> {
     book: BookView<'a>,
     system_alerts: Vec<AlertView<'a>>,
     undelivered_mails: usize,
+    kept_mails: usize,
     experiments: Experiments<'a>,
 }
 
@@ -40,6 +46,7 @@ impl<'a> StateView<'a> {
     fn of(monitor: &'a Monitor) -> Self {
         let book = monitor.book();
         let alerts = monitor.alerts().iter();
+        let mail = MailView::of(monitor);
         Self {
             time: Shown(monitor.now().wall),
             paused: monitor.is_paused(),
@@ -57,7 +64,8 @@ impl<'a> StateView<'a> {
                     since: Shown(since),
                 })
                 .collect(),
-            undelivered_mails: monitor.outbox().len(),
+            undelivered_mails: mail.undelivered,
+            kept_mails: mail.kept,
             experiments: Experiments(monitor),
         }
     }
@@ -113,16 +121,14 @@ struct Experiments<'a>(&'a Monitor);
 
 impl Serialize for Experiments<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let now = self.0.now();
-        let views = self.0.experiments().map(|(name, known)| {
-            (name, ExperimentView::of(known, self.0.book().resources_of(name).collect(), now))
-        });
+        let views = self.0.experiments().map(|(name, known)| (name, ExperimentView::of(self.0, name, known)));
         serializer.collect_map(views)
     }
 }
 
 #[derive(Serialize)]
 struct ExperimentView<'a> {
+    state: &'static str,
     decided: bool,
     healthy: bool,
     available: bool,
@@ -136,19 +142,21 @@ struct ExperimentView<'a> {
 }
 
 impl<'a> ExperimentView<'a> {
-    fn of(experiment: &'a Experiment, resources: Vec<&'a Resource>, now: Now) -> Self {
-        let verdict = experiment.verdict();
+    fn of(monitor: &'a Monitor, name: &ExperimentName, experiment: &'a Experiment) -> Self {
+        let now = monitor.now();
+        let (verdict, health) = (experiment.verdict(), Health::of(experiment));
         Self {
+            state: health.as_str(),
             decided: verdict.decided,
-            healthy: verdict.healthy,
-            available: verdict.available,
+            healthy: health == Health::Healthy,
+            available: is_available(monitor, name, experiment),
             jump_ok: verdict.jump_ok,
             jump_last_seen: last_seen(experiment.jump(), now),
             first_named: Shown(now.wall_at(experiment.first_named())),
             in_manifest_at: experiment.in_manifest_at().map(Shown),
             streams: Streams(experiment.streams(), now),
-            resources: Resources(resources),
-            issues: experiment.issues().into_iter().map(Shown).collect(),
+            resources: Resources(monitor.book().resources_of(name).collect()),
+            issues: issues(experiment).into_iter().map(Shown).collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::{App, Problem, etag, no_such_path};
-use crate::view::experiment::state;
+use crate::view::standing::Health;
 
 /// How wide a character is, more or less, in a font of 11 pixels.
 const CHARACTER: usize = 7;
@@ -32,9 +32,9 @@ pub(super) async fn show(
 ) -> Response {
     let Ok(Path(file)) = file else { return no_such_path(uri).await };
     let Some(name) = file.strip_suffix(".svg") else { return no_such_path(uri).await };
-    let state = app.shared().monitor().experiment(name).map(state);
-    let picture = draw(name, state.unwrap_or("unknown")).into_bytes();
-    match state {
+    let health = app.shared().monitor().experiment(name).map(Health::of);
+    let picture = draw(name, health.map_or("unknown", Health::as_str)).into_bytes();
+    match health {
         Some(_) => etag::by_content(&headers, "image/svg+xml", picture),
         None => (StatusCode::NOT_FOUND, [("content-type", "image/svg+xml")], picture).into_response(),
     }

@@ -20,6 +20,7 @@ use super::pieces::Pieces;
 use super::{Problem, no_such_path};
 use crate::driver::Shared;
 use crate::view::event::EventView;
+use crate::view::standing::{Health, is_available};
 
 /// All experiments, sorted by name.
 #[utoipa::path(
@@ -75,14 +76,14 @@ pub(super) async fn events(
 /// One experiment, as clients of the older server know it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ExperimentView<'a> {
-    /// Whether everything that it needs to be booked works. False until startup is over.
+    /// Whether everything that it needs to be booked works. Until startup is over: as before a restart, else false.
     available: bool,
     /// When something first named it.
     #[schema(format = DateTime)]
     first_checked: String,
     /// How many events its history holds.
     health_events: usize,
-    /// Whether jump and every stream work. False until startup is over.
+    /// Whether jump and every stream work. Until startup is over: as before a restart, else false.
     healthy: bool,
     /// Resources that work and that a person has taken out of booking, with the person's reason.
     held: BTreeMap<&'a str, &'a str>,
@@ -114,18 +115,17 @@ pub(super) struct ExperimentView<'a> {
 impl<'a> ExperimentView<'a> {
     pub(super) fn new(name: &'a ExperimentName, experiment: &'a Experiment, monitor: &'a Monitor) -> Self {
         let now = monitor.now();
-        let verdict = experiment.verdict();
         let streams = || experiment.streams().iter();
         let seen = |wall: Option<Wall>| wall.map_or_else(never, |wall| wall.to_string());
         let newest = streams().filter_map(|stream| stream.seen(now)).max();
         let mut resources = monitor.book().resources_of(name);
         Self {
-            available: verdict.available,
+            available: is_available(monitor, name, experiment),
             first_checked: now.wall_at(experiment.first_named()).to_string(),
             health_events: experiment.events().len(),
-            healthy: verdict.healthy,
+            healthy: Health::of(experiment) == Health::Healthy,
             held: resources.clone().filter_map(|r| Some((r.name().as_str(), r.held()?))).collect(),
-            jump_ok: verdict.jump_ok,
+            jump_ok: experiment.verdict().jump_ok,
             jump_report: ReportView::new(name.as_str(), experiment.jump()),
             last_checked_jump: seen(experiment.jump_seen(now)),
             last_checked_streams: seen(newest),

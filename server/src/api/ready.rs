@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::Problem;
 use crate::driver::Shared;
-use crate::view::system::not_heard_of;
+use crate::view::system::{MailView, not_heard_of};
 
 /// The process runs.
 #[utoipa::path(
@@ -52,6 +52,8 @@ pub(super) struct Readiness {
     undelivered_mails: usize,
     /// Each of them, the oldest first.
     undelivered: Vec<Undelivered>,
+    /// How many an earlier run left, while none are sent: they wait until the server sends mails again.
+    kept_mails: usize,
     /// The newest mails that somebody will never get, the oldest first, since the server started.
     given_up: Vec<Lost>,
     /// Why what a restart must not lose cannot be written down; null while it can.
@@ -85,11 +87,14 @@ pub(super) struct Lost {
 impl Readiness {
     fn of(monitor: &Monitor) -> Self {
         let missing = not_heard_of(monitor);
-        let waiting = monitor.outbox().waiting().map(|(id, since, tries, trouble)| Undelivered {
-            id: id.to_owned(),
-            since: since.to_string(),
-            tries,
-            trouble: trouble.map(str::to_owned),
+        let mail = MailView::of(monitor);
+        let waiting = monitor.outbox().waiting().take(mail.undelivered).map(|(id, since, tries, trouble)| {
+            Undelivered {
+                id: id.to_owned(),
+                since: since.to_string(),
+                tries,
+                trouble: trouble.map(str::to_owned),
+            }
         });
         let given_up = monitor.outbox().given_up().map(|lost| Lost {
             when: lost.when.to_string(),
@@ -100,7 +105,8 @@ impl Readiness {
         Self {
             ready: missing.is_empty(),
             missing,
-            undelivered_mails: monitor.outbox().len(),
+            undelivered_mails: mail.undelivered,
+            kept_mails: mail.kept,
             undelivered: waiting.collect(),
             given_up: given_up.collect(),
             store_trouble: store_trouble.map(ToString::to_string),

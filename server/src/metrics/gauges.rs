@@ -13,7 +13,8 @@ use status_core::{Feed, Monitor, Now, SystemAlert, Wall};
 use super::Label;
 use crate::journal::alert_name;
 use crate::profile::Process;
-use crate::view::system::Counts;
+use crate::view::standing::Counts;
+use crate::view::system::sends_mail;
 
 /// What is looked at.
 pub struct Scene<'a> {
@@ -81,16 +82,17 @@ const ALERTS: [SystemAlert; 6] = [
 ];
 
 fn counts(to: &mut Registry, counts: Counts) {
-    let Counts { experiments: _, healthy, unhealthy, undecided, resources, available, unavailable, held } =
-        counts;
-    let experiments = by_state([("healthy", healthy), ("unhealthy", unhealthy), ("undecided", undecided)]);
+    let experiments = by_state([
+        ("healthy", counts.healthy),
+        ("unhealthy", counts.unhealthy),
+        ("undecided", counts.undecided),
+    ]);
     to.register("status_experiments", "Experiments by their health", experiments);
-    let undecided = resources - available - unavailable - held;
     let resources = by_state([
-        ("available", available),
-        ("unavailable", unavailable),
-        ("held", held),
-        ("undecided", undecided),
+        ("available", counts.available),
+        ("unavailable", counts.unavailable),
+        ("held", counts.held),
+        ("undecided", counts.resources_undecided),
     ]);
     to.register("status_resources", "What people book, by what it should be", resources);
 }
@@ -119,8 +121,13 @@ fn feeds(to: &mut Registry, scene: &Scene<'_>) {
 
 fn outbox(to: &mut Registry, scene: &Scene<'_>) {
     let outbox = scene.monitor.outbox();
-    one(to, "status_outbox_mails", "Mails that the mail server does not have yet", count(outbox.len()));
-    let age = outbox.oldest().map_or(0.0, |(since, _)| scene.now.wall.since(since).as_secs_f64());
+    let sends = sends_mail(scene.monitor);
+    let (waiting, kept) = if sends { (outbox.len(), 0) } else { (0, outbox.len()) };
+    one(to, "status_outbox_mails", "Mails that the mail server does not have yet", count(waiting));
+    let help = "Mails of an earlier run that wait until mails are sent again";
+    one(to, "status_outbox_kept_mails", help, count(kept));
+    let oldest = outbox.oldest().filter(|_| sends);
+    let age = oldest.map_or(0.0, |(since, _)| scene.now.wall.since(since).as_secs_f64());
     one(to, "status_outbox_oldest_age_seconds", "Since when the oldest of them waits; 0 if none does", age);
 }
 

@@ -71,6 +71,42 @@ fn history(app: &App, name: &str) -> Vec<Entry> {
     known.events().rev().map(entry).collect()
 }
 
+impl DetailView {
+    /// The style of its heading.
+    fn class(&self) -> &'static str {
+        match self.state {
+            "undecided" => "d",
+            _ => self.class_of(&self.healthy),
+        }
+    }
+
+    fn mark(&self) -> &'static str {
+        match self.state {
+            "undecided" => "…",
+            _ => self.mark_of(&self.healthy),
+        }
+    }
+
+    /// The style of what works or does not: as it was before a restart is not as it is.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    fn class_of(&self, ok: &bool) -> &'static str {
+        match (ok, self.restored) {
+            (false, _) => "u",
+            (true, true) => "d",
+            (true, false) => "o",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    fn mark_of(&self, ok: &bool) -> &'static str {
+        match (ok, self.restored) {
+            (false, _) => "✕",
+            (true, true) => "…",
+            (true, false) => "✓",
+        }
+    }
+}
+
 impl WindowView {
     fn percent(&self) -> String {
         percent(self.healthy_share)

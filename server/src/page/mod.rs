@@ -9,6 +9,7 @@ mod detail;
 #[expect(unreachable_pub, reason = "the macro makes types that are as public as they can be")]
 mod filters;
 mod overview;
+mod tiles;
 mod words;
 
 use axum::Router;

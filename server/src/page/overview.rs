@@ -1,14 +1,16 @@
 //! The first page: how everything stands, and every experiment, problems first.
 
 use askama::Template;
-use status_core::{Book, Experiment, ExperimentName, Monitor, Now, Resource, Standing};
+use status_core::{Experiment, ExperimentName, Monitor, Now, Resource, Standing};
 
 use super::bar::Bar;
 use super::filters;
+use super::tiles::{self, Tile};
 use super::words::Ago;
 use crate::api::{self, App};
-use crate::view::experiment::{since, state};
+use crate::view::experiment::since;
 use crate::view::set_by;
+use crate::view::standing::{Health, acts, is_available, says, would_be};
 use crate::view::system::{SystemView, WithheldView};
 
 /// Which experiments are shown: the name in the address, and what people read.
@@ -29,6 +31,7 @@ const REASON_CHARACTERS: usize = 60;
 #[template(path = "overview.html")]
 struct Overview<'a> {
     system: &'a SystemView,
+    tiles: [Tile; 3],
     q: &'a str,
     filters: Vec<(&'static str, &'static str, bool)>,
     rows: Vec<Row>,
@@ -40,10 +43,10 @@ struct Row {
     name: String,
     /// Its style, and what a reader reads.
     class: &'static str,
+    health: Health,
     /// Whether book says that all that books it can be booked.
     bookable: bool,
     mark: &'static str,
-    state: &'static str,
     since: Option<Ago>,
     streams: String,
     booking: String,
@@ -63,7 +66,7 @@ pub(super) fn render(app: &App, q: &str, show: &str) -> askama::Result<String> {
         row.bar = Bar(days);
     }
     let filters = FILTERS.iter().map(|(value, text)| (*value, *text, *value == show)).collect();
-    Overview { system: &system, q, filters, rows }.render()
+    Overview { system: &system, tiles: tiles::of(&system), q, filters, rows }.render()
 }
 
 /// The text of the newest mail that was withheld, if it is not too long for a page.
@@ -82,7 +85,7 @@ fn rows(monitor: &Monitor, now: Now, q: &str, show: &str) -> Vec<Row> {
     let mut rows: Vec<Row> = monitor
         .experiments()
         .filter(|(name, _)| name.as_str().to_lowercase().contains(&q))
-        .map(|(name, known)| Row::of(name, known, monitor.book(), now))
+        .map(|(name, known)| Row::of(monitor, name, known, now))
         .filter(|row| row.is_shown(show))
         .collect();
     rows.sort_by_key(|row| row.rank);
@@ -90,30 +93,31 @@ fn rows(monitor: &Monitor, now: Now, q: &str, show: &str) -> Vec<Row> {
 }
 
 impl Row {
-    fn of(name: &ExperimentName, known: &Experiment, book: &Book, now: Now) -> Self {
-        let verdict = known.verdict();
-        let mut resources = book.resources_of(name);
-        let is_out = resources.clone().any(|resource| {
-            resource.said().is_some_and(|said| !said.available) || resource.wanted() == Some(false)
-        });
-        let (rank, class, mark) = match (state(known), is_out) {
-            ("unhealthy", is_out) if is_out || !verdict.available => (0, "u", "✕"),
-            ("unhealthy", _) => (1, "u", "✕"),
-            ("undecided", _) => (3, "d", "…"),
-            (_, true) => (2, "o", "✓"),
-            (_, false) => (4, "o", "✓"),
+    fn of(monitor: &Monitor, name: &ExperimentName, known: &Experiment, now: Now) -> Self {
+        let health = Health::of(known);
+        let mut resources = monitor.book().resources_of(name);
+        let is_out = resources
+            .clone()
+            .any(|resource| says(resource) == Some(false) || would_be(monitor, resource) == Some(false));
+        let (rank, class, mark) = match health {
+            Health::Unhealthy if is_out || !is_available(monitor, name, known) => (0, "u", "✕"),
+            Health::Unhealthy => (1, "u", "✕"),
+            Health::Undecided => (3, "d", "…"),
+            // As it was before a restart is not as it is.
+            Health::Healthy if known.is_restored() => (3, "d", "…"),
+            Health::Healthy if is_out => (2, "o", "✓"),
+            Health::Healthy => (4, "o", "✓"),
         };
         Self {
             rank,
             name: name.to_string(),
             class,
-            bookable: resources.len() > 0
-                && resources.all(|resource| resource.said().is_some_and(|said| said.available)),
+            health,
+            bookable: resources.len() > 0 && resources.all(|resource| says(resource) == Some(true)),
             mark,
-            state: state(known),
             since: since(known).map(|event| Ago::new(event.when, now.wall)),
             streams: streams(known),
-            booking: booking(book.resources_of(name)),
+            booking: booking(monitor, name),
             bar: Bar(None),
         }
     }
@@ -121,9 +125,9 @@ impl Row {
     fn is_shown(&self, show: &str) -> bool {
         match show {
             "problems" => self.rank < 3,
-            "unhealthy" => self.class == "u",
+            "unhealthy" => self.health == Health::Unhealthy,
             "unbookable" => !self.bookable,
-            "healthy" => self.class == "o",
+            "healthy" => self.health == Health::Healthy,
             _ => true,
         }
     }
@@ -132,6 +136,9 @@ impl Row {
 /// Its streams in a few words: what is wrong, or how many there are.
 fn streams(known: &Experiment) -> String {
     let mut words = Vec::new();
+    if known.is_restored() {
+        words.push("as before the restart".to_owned());
+    }
     if !known.verdict().jump_ok {
         words.push("no jump".to_owned());
     }
@@ -143,27 +150,38 @@ fn streams(known: &Experiment) -> String {
             Standing::Missing => words.push(format!("{name} missing")),
         }
     }
-    if words.is_empty() { format!("{} streams ok", known.streams().len()) } else { words.join(", ") }
+    if words.is_empty() {
+        return format!("{} streams ok", known.streams().len());
+    }
+    words.join(", ")
 }
 
-/// Whether it can be booked, and who has decided that.
-fn booking<'a>(resources: impl Iterator<Item = &'a Resource>) -> String {
+/// Whether it can be booked as book says, who has decided that, and what would be.
+fn booking(monitor: &Monitor, name: &ExperimentName) -> String {
     let told = |resource: &Resource| {
-        let Some(said) = resource.said() else { return (1, "book not asked yet".to_owned()) };
-        match (said.available, resource.wanted()) {
-            (true, Some(false)) => (3, "bookable, to be taken out".to_owned()),
-            (true, _) => (0, format!("bookable, by {}", set_by(said))),
-            (false, wanted) => match set_by(said) {
-                "status" if wanted == Some(true) => (2, "out, to be put back".to_owned()),
-                "status" => (4, "out, by status".to_owned()),
-                "book" => (4, "out, by book".to_owned()),
-                _ => (5, format!("out, by a person: {}", cut(&said.reason))),
-            },
+        let (rank, is) = booking_is(resource);
+        let would =
+            would_be(monitor, resource).filter(|would| says(resource).is_some_and(|says| says != *would));
+        match (would, acts(monitor)) {
+            (None, _) => (rank, is),
+            (Some(false), true) => (3, format!("{is}, to be taken out")),
+            (Some(true), true) => (2, format!("{is}, to be put back")),
+            (Some(false), false) => (3, format!("{is}; would be: out")),
+            (Some(true), false) => (2, format!("{is}; would be: bookable")),
         }
     };
     // Of several resources, the one in the greatest trouble is told.
-    let worst = resources.map(told).max_by_key(|(rank, _)| *rank);
+    let worst = monitor.book().resources_of(name).map(told).max_by_key(|(rank, _)| *rank);
     worst.map_or_else(|| "in no manifest".to_owned(), |(_, text)| text)
+}
+
+fn booking_is(resource: &Resource) -> (u8, String) {
+    let Some(said) = resource.said() else { return (1, "book not asked yet".to_owned()) };
+    match (said.available, set_by(said)) {
+        (true, by) => (0, format!("bookable, by {by}")),
+        (false, "person") => (5, format!("out, by a person: {}", cut(&said.reason))),
+        (false, by) => (4, format!("out, by {by}")),
+    }
 }
 
 fn cut(text: &str) -> String {

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 use status_core::{
-    Config, Event, Experiment, ExperimentName, Monitor, Now, Resource, Standing, Stream, Transmitted,
+    Config, Event, Experiment, ExperimentName, Issue, Monitor, Now, Resource, Sighting, Standing, Stream,
+    Transmitted, Wall,
 };
 use utoipa::ToSchema;
 
+use super::standing::{Health, acts, is_available, says, works};
 use super::uptime::UptimeView;
 use super::{seconds, set_by};
 
@@ -14,8 +16,11 @@ use super::{seconds, set_by};
 pub struct DetailView {
     /// Its name.
     pub topic_name: String,
-    /// `healthy`, `unhealthy`, or `undecided` until startup is over.
+    /// `healthy`, `unhealthy`, or `undecided` until startup is over. After a restart it is what it was before, until
+    /// then.
     pub state: &'static str,
+    /// Whether that is from before the server was restarted, since startup is not over.
+    pub restored: bool,
     /// Since when it is so, as far as its history goes.
     #[schema(format = DateTime)]
     pub since: Option<String>,
@@ -91,7 +96,7 @@ pub struct ResourceView {
     pub requires: Vec<String>,
     /// Those of them that do not work.
     pub failing: Vec<String>,
-    /// What it should be; null until startup is over.
+    /// What it should be, which in observe mode nothing makes it; null until that is decided.
     pub should_be_available: Option<bool>,
     /// What book said when it was last asked; null if it never was.
     pub book_says_available: Option<bool>,
@@ -115,39 +120,81 @@ impl DetailView {
         now: Now,
         uptime: UptimeView,
     ) -> Self {
-        let verdict = known.verdict();
-        let config = monitor.config();
+        let health = Health::of(known);
+        let judged = Judged::of(monitor, known);
+        let streams = known.streams().iter();
+        let resources = monitor.book().resources_of(name);
         Self {
             topic_name: name.to_string(),
-            state: state(known),
+            state: health.as_str(),
+            restored: known.is_restored(),
             since: since(known).map(|event| event.when.to_string()),
-            healthy: verdict.healthy,
-            available: verdict.available,
-            issues: known.issues().iter().map(ToString::to_string).collect(),
+            healthy: health == Health::Healthy,
+            available: is_available(monitor, name, known),
+            issues: issues(known).iter().map(ToString::to_string).collect(),
             first_named: now.wall_at(known.first_named()).to_string(),
             last_in_manifest: known.in_manifest_at().map(|at| at.to_string()),
-            jump: JumpView::of(known, now, config),
-            streams: known.streams().iter().map(|stream| StreamView::of(stream, now, config)).collect(),
-            resources: monitor
-                .book()
-                .resources_of(name)
-                .map(|resource| ResourceView::of(resource, known))
-                .collect(),
+            jump: JumpView::of(known, judged, now, monitor.config()),
+            streams: streams.map(|stream| StreamView::of(stream, judged, now, monitor.config())).collect(),
+            resources: resources.map(|resource| ResourceView::of(resource, known, acts(monitor))).collect(),
             events: known.events().len(),
             uptime,
         }
     }
 }
 
-/// How it is, in a word.
+/// Returns what is wrong with it, in order: nothing as long as it is healthy.
 #[must_use]
-pub fn state(known: &Experiment) -> &'static str {
-    let verdict = known.verdict();
-    match (verdict.decided, verdict.healthy) {
-        (false, _) => "undecided",
-        (true, true) => "healthy",
-        (true, false) => "unhealthy",
+pub fn issues(known: &Experiment) -> Vec<Issue> {
+    // After a restart a stream may be new that the verdict from before says nothing of.
+    if Health::of(known) == Health::Healthy { Vec::new() } else { known.issues() }
+}
+
+/// Whether a verdict is about now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judged {
+    /// It is the last check's.
+    Now,
+    /// It is from before a restart.
+    BeforeRestart,
+    /// It is from before the machine slept.
+    BeforeSleep,
+}
+
+impl Judged {
+    fn of(monitor: &Monitor, known: &Experiment) -> Self {
+        if known.is_restored() {
+            Self::BeforeRestart
+        } else if monitor.is_paused() {
+            Self::BeforeSleep
+        } else {
+            Self::Now
+        }
     }
+
+    /// Why a verdict stands that says nothing of now, and what is known of now; `None` where it is of now.
+    fn why(self, feed: &str, age: Option<f64>, sighting: Option<&Sighting>) -> Option<String> {
+        let until = match self {
+            Self::Now => return None,
+            Self::BeforeRestart => "as it was before the restart, until startup is over",
+            Self::BeforeSleep => "as it was before the machine slept, until both feeds have reported",
+        };
+        let ago = age.map(|age| format!("{age:.0} s ago"));
+        let seen = match (self, sighting, ago) {
+            (_, _, None) => format!("{feed} has never listed it"),
+            (Self::BeforeRestart, None, Some(ago)) => {
+                format!("{feed} has not listed it since, and last did so {ago}")
+            }
+            (_, _, Some(ago)) => format!("{feed} last listed it {ago}"),
+        };
+        Some(format!("{until}; {seen}"))
+    }
+}
+
+/// How long before now a time was.
+fn age(now: Now, sighting: Option<&Sighting>, seen: Option<Wall>) -> Option<f64> {
+    let of_now = sighting.map(|sighting| now.time.since(sighting.seen));
+    of_now.or_else(|| seen.map(|seen| now.wall.since(seen))).map(seconds)
 }
 
 /// The event since which it is as healthy as it is now: another issue is no other state.
@@ -158,27 +205,23 @@ pub fn since(known: &Experiment) -> Option<&Event> {
 }
 
 impl JumpView {
-    fn of(known: &Experiment, now: Now, config: &Config) -> Self {
-        let ok = known.verdict().jump_ok;
-        let age = known.jump().map(|jump| now.time.since(jump.seen));
+    fn of(known: &Experiment, judged: Judged, now: Now, config: &Config) -> Self {
+        let (ok, seen) = (known.verdict().jump_ok, known.jump_seen(now));
+        let age_seconds = age(now, known.jump(), seen);
         let limit = config.last_checked;
-        let why = match (ok, known.jump_seen(now)) {
+        let why = judged.why("jump", age_seconds, known.jump()).unwrap_or_else(|| match (ok, seen) {
             (true, _) => format!("jump listed it within the last {limit:?}"),
             (false, Some(_)) => format!("jump has not listed it for more than {limit:?}"),
             (false, None) => "jump has never listed it".to_owned(),
-        };
-        Self {
-            ok,
-            last_seen: known.jump_seen(now).map(|at| at.to_string()),
-            age_seconds: age.map(seconds),
-            why,
-        }
+        });
+        Self { ok, last_seen: seen.map(|at| at.to_string()), age_seconds, why }
     }
 }
 
 impl StreamView {
-    fn of(stream: &Stream, now: Now, config: &Config) -> Self {
-        let sighting = stream.sighting();
+    fn of(stream: &Stream, judged: Judged, now: Now, config: &Config) -> Self {
+        let (sighting, seen) = (stream.sighting(), stream.seen(now));
+        let age_seconds = age(now, sighting, seen);
         let silent = sighting.and_then(|sighting| match sighting.transmitted {
             Transmitted::Ago(ago) => Some(ago),
             Transmitted::Never | Transmitted::Unknown => None,
@@ -194,11 +237,11 @@ impl StreamView {
                 Standing::Silent => "silent",
                 Standing::Missing => "missing",
             },
-            last_seen: stream.seen(now).map(|at| at.to_string()),
-            age_seconds: sighting.map(|sighting| seconds(now.time.since(sighting.seen))),
+            last_seen: seen.map(|at| at.to_string()),
+            age_seconds,
             last_transmission: transmitted.map(|at| at.to_string()),
             silent_seconds: silent.map(seconds),
-            why: why(stream, now, config),
+            why: judged.why("relay", age_seconds, sighting).unwrap_or_else(|| why(stream, now, config)),
         }
     }
 }
@@ -226,20 +269,20 @@ fn why(stream: &Stream, now: Now, config: &Config) -> String {
 }
 
 impl ResourceView {
-    fn of(resource: &Resource, known: &Experiment) -> Self {
-        let works = |topic: &status_core::Topic| {
+    fn of(resource: &Resource, known: &Experiment, acts: bool) -> Self {
+        let is_ok = |topic: &status_core::Topic| {
             known.streams().iter().any(|stream| stream.topic() == topic && stream.is_ok())
         };
         let failing: Vec<String> =
-            resource.required().iter().filter(|topic| !works(topic)).map(ToString::to_string).collect();
+            resource.required().iter().filter(|topic| !is_ok(topic)).map(ToString::to_string).collect();
         let said = resource.said();
         Self {
             name: resource.name().to_string(),
             requires: resource.required().iter().map(ToString::to_string).collect(),
-            why: booking_why(resource, &failing),
+            why: booking_why(resource, known, &failing, acts),
             failing,
-            should_be_available: resource.wanted(),
-            book_says_available: said.map(|said| said.available),
+            should_be_available: works(resource, known),
+            book_says_available: says(resource),
             book_reason: said.map(|said| said.reason.clone()),
             set_by: said.map(set_by),
             held: resource.held().is_some(),
@@ -248,17 +291,33 @@ impl ResourceView {
 }
 
 /// Why a resource is as it is.
-fn booking_why(resource: &Resource, failing: &[String]) -> String {
-    let says = resource.said().map(|said| said.available);
+fn booking_why(resource: &Resource, known: &Experiment, failing: &[String], acts: bool) -> String {
+    let works = works(resource, known);
     if let Some(reason) = resource.held() {
-        return format!("everything that it requires works, and a person took it out of booking: {reason}");
+        return match works {
+            Some(true) => {
+                format!("everything that it requires works, and a person took it out of booking: {reason}")
+            }
+            Some(false) | None => format!("a person took it out of booking: {reason}"),
+        };
     }
-    match (resource.wanted(), says) {
-        (None, _) => "nothing is decided until startup is over".to_owned(),
-        (Some(true), Some(true)) => "everything that it requires works".to_owned(),
-        (Some(false), Some(false)) => format!("not ok: {}", failing.join(", ")),
-        (Some(true), Some(false)) => "everything that it requires works; book is to be told".to_owned(),
-        (Some(false), Some(true)) => format!("not ok: {}; book is to be told", failing.join(", ")),
-        (Some(_), None) => "book has not answered yet".to_owned(),
+    let health = match works {
+        None => return "nothing is decided until startup is over".to_owned(),
+        Some(true) => "everything that it requires works".to_owned(),
+        Some(false) => format!("not ok: {}", failing.join(", ")),
+    };
+    if known.is_restored() {
+        return format!("{health}, as before the restart; book is told of no change until startup is over");
+    }
+    match (works, says(resource)) {
+        (_, None) => format!("{health}; book has not answered yet"),
+        (Some(works), Some(says)) if works == says => health,
+        (Some(_) | None, Some(_)) if acts => format!("{health}; book is to be told"),
+        (Some(true), Some(_)) => {
+            format!("{health}; it would be put back into booking, but this server only observes")
+        }
+        (Some(false) | None, Some(_)) => {
+            format!("{health}; it would be taken out of booking, but this server only observes")
+        }
     }
 }

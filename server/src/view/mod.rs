@@ -5,6 +5,8 @@
 
 pub mod event;
 pub mod experiment;
+pub mod standing;
+pub mod summary;
 pub mod system;
 pub mod uptime;
 

@@ -3,11 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use status_core::{
-    Feed, FeedSubscription, Keeping, Mode, Monitor, Now, SystemAlert, Verdict, Wall, Withheld,
-};
+use status_core::{Feed, FeedSubscription, Keeping, Monitor, Now, SystemAlert, Verdict, Wall, Withheld};
 use utoipa::ToSchema;
 
+use super::standing::{Bookings, Counts, acts};
+use super::summary::{self, State};
 use super::{seconds, trouble};
 use crate::journal::alert_name;
 use crate::uptime::DAY_MILLIS;
@@ -31,8 +31,14 @@ pub struct SystemView {
     pub ready: bool,
     /// Whether verdicts are made: not just after the machine was suspended.
     pub judging: bool,
+    /// How everything together stands: `ok` only when all is known and well, `unknown`, or `trouble`.
+    pub state: State,
+    /// The same in a few words: what is wrong, or not known; empty when all is well.
+    pub summary: String,
     /// Experiments by their health, and resources by what they should be.
     pub counts: Counts,
+    /// Resources by what book says, and what would be.
+    pub bookings: Bookings,
     /// The video and data streams.
     pub relay: FeedView,
     /// The maintainers' connections.
@@ -48,27 +54,6 @@ pub struct SystemView {
     /// What was decided lately and not done, in `STATUS_MODE=observe`: the newest 20, the newest first. All,
     /// with the texts of mails, are at `/api/v1/withheld`.
     pub withheld: Vec<WithheldView>,
-}
-
-/// How many there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Counts {
-    /// All experiments.
-    pub experiments: usize,
-    /// Of these: jump and every stream work.
-    pub healthy: usize,
-    /// Something does not.
-    pub unhealthy: usize,
-    /// Startup is not over.
-    pub undecided: usize,
-    /// All resources that can be booked, or could.
-    pub resources: usize,
-    /// Of these: everything that they require works, and nobody took them out.
-    pub available: usize,
-    /// Something that they require does not.
-    pub unavailable: usize,
-    /// They work, and a person took them out.
-    pub held: usize,
 }
 
 /// How a feed stands.
@@ -108,11 +93,13 @@ pub struct BookView {
 pub struct MailView {
     /// `ok`, `waiting` (the mail server did not take some yet), `off` (none are sent).
     pub state: &'static str,
-    /// How many the mail server does not have yet.
+    /// How many the mail server does not have yet. Those in `kept` are not among them.
     pub undelivered: usize,
     /// Since when the oldest of them waits.
     #[schema(format = DateTime)]
     pub oldest: Option<String>,
+    /// How many an earlier run of the server left, while none are sent: they wait until it sends mails again.
+    pub kept: usize,
     /// How many of the newest were given up, for somebody or all, since the start.
     pub given_up: usize,
 }
@@ -163,17 +150,17 @@ impl SystemView {
             advice: advice(alert),
             since: since.to_string(),
         });
-        Self {
+        let mut view = Self {
             version: env!("CARGO_PKG_VERSION"),
             revision,
             time: now.wall.to_string(),
-            mode: match monitor.config().mode {
-                Mode::Act => "act",
-                Mode::Observe => "observe",
-            },
+            mode: if acts(monitor) { "act" } else { "observe" },
             ready: not_heard_of(monitor).is_empty(),
             judging: !monitor.is_paused(),
+            state: State::Unknown,
+            summary: String::new(),
             counts: Counts::of(monitor),
+            bookings: Bookings::of(monitor),
             relay: FeedView::of(monitor, monitor.subscription(Feed::Relay), now),
             jump: FeedView::of(monitor, monitor.subscription(Feed::Jump), now),
             book: BookView::of(monitor, now),
@@ -181,7 +168,29 @@ impl SystemView {
             store: StoreView::of(monitor),
             alerts: alerts.collect(),
             withheld: WithheldView::newest(monitor, WITHHELD, false),
-        }
+        };
+        let (state, words) = summary::of(&view);
+        (view.state, view.summary) = (state, words.join(", "));
+        view
+    }
+
+    /// Returns the title of a page that shows all: how everything stands, with a tick only if all is known and well.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let words = if self.summary.is_empty() { "status" } else { &self.summary };
+        format!("{} {words}", self.state.mark())
+    }
+
+    /// Returns what is wrong with the services, or not known of them: what bears on the page of each experiment.
+    #[must_use]
+    pub fn services(&self) -> Vec<String> {
+        summary::services(self)
+    }
+
+    /// Returns what a verdict says about booking: what it should be, or while only observing would be.
+    #[must_use]
+    pub fn intent(&self) -> &'static str {
+        if self.mode == "observe" { "would be" } else { "should be" }
     }
 
     /// Both feeds, with their names.
@@ -208,7 +217,7 @@ pub fn revision(monitor: &Monitor) -> String {
     let mut hash = DefaultHasher::new();
     for (name, known) in monitor.experiments() {
         let Verdict { decided, healthy, jump_ok, available } = known.verdict();
-        (name, decided, healthy, jump_ok, available).hash(&mut hash);
+        (name, decided, healthy, jump_ok, available, known.is_restored()).hash(&mut hash);
         known.events().next_back().map(|event| event.when.as_millis()).hash(&mut hash);
         for stream in known.streams() {
             (stream.topic(), stream.is_required(), stream.standing() as u8).hash(&mut hash);
@@ -246,31 +255,6 @@ fn advice(alert: SystemAlert) -> &'static str {
         SystemAlert::TooManyNames => {
             "find out who makes names up, or raise STATUS_MAX_EXPERIMENTS; the log has the names"
         }
-    }
-}
-
-impl Counts {
-    pub(crate) fn of(monitor: &Monitor) -> Self {
-        let mut counts = Self::default();
-        for (_, experiment) in monitor.experiments() {
-            let verdict = experiment.verdict();
-            counts.experiments += 1;
-            *match (verdict.decided, verdict.healthy) {
-                (false, _) => &mut counts.undecided,
-                (true, true) => &mut counts.healthy,
-                (true, false) => &mut counts.unhealthy,
-            } += 1;
-        }
-        for resource in monitor.book().resources() {
-            counts.resources += 1;
-            match (resource.held(), resource.wanted()) {
-                (Some(_), _) => counts.held += 1,
-                (None, Some(true)) => counts.available += 1,
-                (None, Some(false)) => counts.unavailable += 1,
-                (None, None) => {}
-            }
-        }
-        counts
     }
 }
 
@@ -316,21 +300,29 @@ impl BookView {
 }
 
 impl MailView {
-    fn of(monitor: &Monitor) -> Self {
+    pub(crate) fn of(monitor: &Monitor) -> Self {
         let outbox = monitor.outbox();
-        let acts = monitor.config().mode == Mode::Act;
-        let state = match monitor.config().mail {
-            Some(_) if acts && outbox.waiting().any(|(_, _, tries, _)| tries > 0) => "waiting",
-            Some(_) if acts => "ok",
-            Some(_) | None => "off",
+        let sends = sends_mail(monitor);
+        let state = match sends {
+            true if outbox.waiting().any(|(_, _, tries, _)| tries > 0) => "waiting",
+            true => "ok",
+            false => "off",
         };
+        let (undelivered, kept) = if sends { (outbox.len(), 0) } else { (0, outbox.len()) };
         Self {
             state,
-            undelivered: outbox.len(),
-            oldest: outbox.oldest().map(|(since, _)| since.to_string()),
+            undelivered,
+            oldest: outbox.oldest().filter(|_| sends).map(|(since, _)| since.to_string()),
+            kept,
             given_up: outbox.given_up().count(),
         }
     }
+}
+
+/// Returns whether mails are sent. If not, those that an earlier run left wait until they are.
+#[must_use]
+pub fn sends_mail(monitor: &Monitor) -> bool {
+    acts(monitor) && monitor.config().mail.is_some()
 }
 
 impl StoreView {

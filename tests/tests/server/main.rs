@@ -13,6 +13,7 @@ mod mails;
 mod metrics;
 mod observe;
 mod old_client;
+mod one_truth;
 mod overview;
 mod page;
 mod startup;
