@@ -33,7 +33,7 @@ use status_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::store::Past;
+use crate::store::{Past, Trimmed};
 
 /// Book: which resources there are, and whether they can be booked.
 #[async_trait]
@@ -123,4 +123,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Why it can't be read.
     async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure>;
+
+    /// Looks whether what was saved is still there.
+    ///
+    /// # Errors
+    /// That it is not: with [`Replaced`](status_core::FailureKind::Replaced), everything is to be saved again.
+    async fn look(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// What had to go since the store would have become larger than it may be; `None` if nothing had to.
+    fn trimmed(&self) -> Option<Trimmed> {
+        None
+    }
 }

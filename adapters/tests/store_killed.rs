@@ -28,6 +28,9 @@ const SCENARIOS: &[&str] = &[
 const CUTS: u64 = 16;
 const ALL: usize = 1_000;
 
+/// A limit that no test here reaches.
+const LARGE: u64 = 1_000_000_000;
+
 fn wal(path: &Path) -> PathBuf {
     path.with_extension("db-wal")
 }
@@ -43,7 +46,7 @@ fn found_after_a_kill(path: &Path, cut: u64) -> Saved {
     fs::copy(path, &copy).unwrap();
     let log = fs::read(wal(path)).unwrap_or_default();
     fs::write(wal(&copy), &log[..usize::try_from(cut).unwrap().min(log.len())]).unwrap();
-    let store = SqliteStore::open(&copy, Arc::new(SystemClock)).unwrap();
+    let store = SqliteStore::open(&copy, LARGE, Arc::new(SystemClock)).unwrap();
     let aside = fs::read_dir(folder.path()).unwrap().find(|entry| {
         entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().contains("damaged"))
     });
@@ -58,7 +61,7 @@ async fn a_kill_at_any_byte_leaves_what_was_written_down() {
         let scenario = Scenario::read(text).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("status.db");
-        let store = SqliteStore::open(&path, Arc::new(SystemClock)).unwrap();
+        let store = SqliteStore::open(&path, LARGE, Arc::new(SystemClock)).unwrap();
         let mut model = Model::default();
         let mut chance = Chance::new(scenario.seed);
         for changes in saves(&scenario).unwrap() {

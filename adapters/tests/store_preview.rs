@@ -7,8 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use status_adapters::Store;
 use status_adapters::clock::SystemClock;
 use status_adapters::store::{Preview, SqliteStore, preview};
+
+/// A limit that no test here reaches.
+const LARGE: u64 = 1_000_000_000;
 
 /// Every file in a folder, with what is in it.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -25,7 +29,7 @@ fn look(path: &Path) -> Result<Preview, String> {
 }
 
 fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, Arc::new(SystemClock)).unwrap()
+    SqliteStore::open(path, LARGE, Arc::new(SystemClock)).unwrap()
 }
 
 #[test]
@@ -63,8 +67,15 @@ fn an_older_store_and_a_damaged_one_are_told() {
     bytes[5000..].fill(0x55);
     fs::write(&path, &bytes).unwrap();
     assert!(matches!(look(&path), Ok(Preview::Damaged(_))), "{:?}", look(&path));
-    fs::write(&path, "this is no database").unwrap();
-    assert_eq!(look(&path), Ok(Preview::Damaged("it is no database".to_owned())));
+    bytes[0] = 0;
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(look(&path), Ok(Preview::Damaged("its head is no database's".to_owned())));
+}
+
+/// What a server says of a file that it does not use.
+fn refusal(path: &Path) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(open(path).save(Vec::new())).unwrap_err().detail
 }
 
 #[test]
@@ -73,15 +84,18 @@ fn what_a_server_would_refuse_is_refused_in_the_same_words() {
     let path = folder.path().join("status.db");
     drop(open(&path));
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 77).unwrap();
-    let refusal = SqliteStore::open(&path, Arc::new(SystemClock)).err().unwrap().to_string();
-    assert_eq!(look(&path), Err(refusal.clone()));
-    assert!(refusal.contains("has version 77"), "{refusal}");
+    assert_eq!(look(&path), Err(refusal(&path)));
+    assert!(refusal(&path).contains("has version 77"), "{}", refusal(&path));
     fs::remove_file(&path).unwrap();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
-    let refusal = SqliteStore::open(&path, Arc::new(SystemClock)).err().unwrap().to_string();
-    assert_eq!(look(&path), Err(refusal));
+    assert_eq!(look(&path), Err(refusal(&path)));
+    fs::write(&path, "this is no database").unwrap();
+    assert_eq!(look(&path), Err(refusal(&path)));
     let problem = preview(folder.path()).unwrap_err();
     assert!(problem.contains("is to name a file"), "{problem}");
     let problem = preview(&path.join("below")).unwrap_err();
-    assert!(problem.contains("cannot be used by this user: Not a directory"), "{problem}");
+    assert!(
+        problem.contains("cannot be used by this user") && problem.contains("Not a directory"),
+        "{problem}"
+    );
 }

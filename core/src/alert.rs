@@ -25,6 +25,8 @@ pub enum SystemAlert {
     ManifestEmpty,
     /// What a restart must not lose cannot be written down.
     StoreBroken,
+    /// The store was deleted or replaced while the server ran, and does not have everything again yet.
+    StoreReplaced,
     /// More is named than `STATUS_MAX_EXPERIMENTS` allows.
     TooManyNames,
 }
@@ -36,6 +38,7 @@ impl fmt::Display for SystemAlert {
             Self::BookUnreachable => f.write_str("book cannot be asked"),
             Self::ManifestEmpty => f.write_str("book has no manifest"),
             Self::StoreBroken => f.write_str("the store cannot be written"),
+            Self::StoreReplaced => f.write_str("the store was replaced"),
             Self::TooManyNames => f.write_str("too many experiments"),
         }
     }

@@ -8,6 +8,7 @@ use crate::alert::SystemAlert;
 use crate::config::{Config, Mode};
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
+use crate::keeping::Keeping;
 use crate::mail::{Line, Summary};
 use crate::monitor::Monitor;
 use crate::name::ExperimentName;
@@ -116,6 +117,8 @@ impl Monitor {
         alerts.set(SystemAlert::ManifestEmpty, book.is_empty().then_some(detail), now.wall, actions);
         let detail = keeping.as_ref().and_then(|keeping| keeping.broken(now.time)).map(|detail| || detail);
         alerts.set(SystemAlert::StoreBroken, detail, now.wall, actions);
+        let lost = keeping.as_ref().and_then(Keeping::lost).map(|detail| move || String::from(detail));
+        alerts.set(SystemAlert::StoreReplaced, lost, now.wall, actions);
         let refused = crowd.refused(config).map(|detail| || detail);
         // At first nobody has named anything yet.
         if refused.is_some() || now.time >= startup_over || !alerts.is_carried(SystemAlert::TooManyNames) {

@@ -12,6 +12,7 @@ use crate::deadline::{Deadline, Timer};
 use crate::event::{Event, Issue};
 use crate::name::{ExperimentName, Topic};
 use crate::report::{Connection, Report, Transmitted};
+use crate::saved::EventKey;
 use crate::time::{Now, Time, Wall};
 
 /// What is known of one experiment.
@@ -40,8 +41,10 @@ pub struct Experiment {
 pub(crate) struct Written {
     /// When it was last written down; `None` if it has changed since.
     pub(crate) at: Option<Time>,
-    /// The numbers of the newest events, as far as the store does not have them.
-    pub(crate) unwritten: VecDeque<u64>,
+    /// What tells each event from all others, in the order of the events.
+    pub(crate) keys: VecDeque<EventKey>,
+    /// How many of the newest events the store does not have.
+    pub(crate) unwritten: usize,
 }
 
 /// What the last check found.

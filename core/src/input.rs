@@ -67,6 +67,12 @@ pub enum Input {
         /// Of one that is missing nothing is known, as after [`MailFailureKind::Unknown`].
         outcome: Vec<Delivery>,
     },
+    /// The store turned out to be another file than before, since it was deleted or replaced: it lacks what was
+    /// saved.
+    StoreReplaced {
+        /// Which file, and what to do, for people.
+        detail: String,
+    },
     /// Answers [`Action::Save`](crate::Action::Save).
     Saved {
         /// Which call this answers.
@@ -104,6 +110,8 @@ pub enum FailureKind {
     Garbled,
     /// The other side ended a connection that had worked.
     Ended,
+    /// The store is another file than before, and lacks what was saved.
+    Replaced,
 }
 
 impl fmt::Display for Failure {

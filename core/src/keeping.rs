@@ -18,13 +18,14 @@ use crate::backoff::backoff;
 use crate::book::Book;
 use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
+use crate::event::Event;
 use crate::experiment::Experiment;
-use crate::input::{Call, Failure};
+use crate::input::{Call, Failure, FailureKind};
 use crate::monitor::Monitor;
 use crate::name::ExperimentName;
 use crate::outbox::Outbox;
 use crate::saved::{Change, EventKey};
-use crate::time::{Now, Time};
+use crate::time::{Now, Time, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
@@ -53,6 +54,8 @@ pub struct Keeping {
     manifest_changed: bool,
     /// Whether the store may have missed something.
     anew: bool,
+    /// What is to be told of the store if it is another file than before, and lacks what was saved.
+    lost: Option<String>,
     under_way: Option<UnderWay>,
     failures: u32,
     trouble: Option<Failure>,
@@ -73,6 +76,8 @@ struct UnderWay {
     events: u64,
     /// How many of those that are gone are in it.
     gone: usize,
+    /// Whether everything is in it, also what the store had.
+    whole: bool,
 }
 
 impl Keeping {
@@ -84,6 +89,7 @@ impl Keeping {
             gone: Vec::new(),
             manifest_changed: false,
             anew: false,
+            lost: None,
             under_way: None,
             failures: 0,
             trouble: None,
@@ -117,11 +123,24 @@ impl Keeping {
     /// Numbers an event, and takes down that the store does not have it.
     pub(crate) fn happened(&mut self, experiment: &mut Experiment) {
         self.events += 1;
-        experiment.written.unwritten.push_back(self.events);
+        let known = experiment.events().len();
+        let written = &mut experiment.written;
+        written.keys.push_back(EventKey { life: self.life.clone(), number: self.events });
         // One that the history has lost meanwhile is lost to the store, too: it was broken for long.
-        while experiment.written.unwritten.len() > experiment.events().len() {
-            experiment.written.unwritten.pop_front();
-        }
+        written.keys.drain(..written.keys.len().saturating_sub(known));
+        written.unwritten = (written.unwritten + 1).min(written.keys.len());
+    }
+
+    /// The store is another file than before: all that is known goes into it, at once if it can be.
+    fn replaced(&mut self, detail: String) {
+        self.anew = true;
+        self.lost = Some(detail);
+        self.retry_at = None;
+    }
+
+    /// What is to be told of a store that lacks what was saved, until it has everything.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
 
     /// Takes down whether the store has an experiment as it is.
@@ -188,7 +207,8 @@ impl Keeping {
         if now >= self.prune_at {
             self.prune_at = now.plus(PRUNE_EVERY);
         }
-        UnderWay { call, since: now, experiments: names, events: self.events, gone: self.gone.len() }
+        let (gone, whole) = (self.gone.len(), self.lost.is_some());
+        UnderWay { call, since: now, experiments: names, events: self.events, gone, whole }
     }
 
     fn is_slow(&self, now: Time) -> bool {
@@ -217,13 +237,14 @@ impl Keeping {
         } else {
             &self.changed
         };
+        if self.lost.is_some() {
+            changes.extend(all_events(experiments));
+        }
         for (name, experiment) in names.iter().filter_map(|name| experiments.get_key_value(name)) {
-            let events = experiment.unwritten_events().map(|(number, event)| Change::Event {
-                key: EventKey { life: self.life.clone(), number },
-                experiment: name.clone(),
-                event: event.clone(),
-            });
-            changes.extend(events);
+            if self.lost.is_none() {
+                let unwritten = experiment.newest_events(experiment.written.unwritten);
+                changes.extend(unwritten.map(|(key, event)| happened(name, key, event)));
+            }
             changes.push(Change::Experiment { name: name.clone(), record: experiment.record(now) });
         }
         if self.manifest_changed || self.anew {
@@ -241,7 +262,33 @@ impl Keeping {
     }
 }
 
+fn happened(name: &ExperimentName, key: &EventKey, event: &Event) -> Change {
+    Change::Event { key: key.clone(), experiment: name.clone(), event: event.clone() }
+}
+
+/// Every event that is known, in the order in which they happened. Where the clock was set back, those of one
+/// experiment stay in their order.
+fn all_events(experiments: &BTreeMap<ExperimentName, Experiment>) -> impl Iterator<Item = Change> {
+    let mut all: Vec<(Wall, Change)> = Vec::new();
+    for (name, experiment) in experiments {
+        let mut newest = Wall::default();
+        for (key, event) in experiment.newest_events(usize::MAX) {
+            newest = newest.max(event.when);
+            all.push((newest, happened(name, key, event)));
+        }
+    }
+    all.sort_by_key(|(when, _)| *when);
+    all.into_iter().map(|(_, change)| change)
+}
+
 impl Monitor {
+    /// The store turned out to be another file. Returns whether an alert may follow from it.
+    pub(crate) fn store_replaced(&mut self, detail: String) -> bool {
+        let Some(keeping) = &mut self.keeping else { return false };
+        keeping.replaced(detail);
+        true
+    }
+
     /// Has written down what the store does not have, if it can be.
     pub(crate) fn save(&mut self, actions: &mut Vec<Action>) {
         let Self { keeping, now, config, experiments, book, alerts, outbox, calls, .. } = self;
@@ -277,17 +324,24 @@ impl Monitor {
         outbox.was_written(call);
         let was_slow = now.time.since(under_way.since) > PATIENCE;
         let broken_before = keeping.trouble().is_some() || was_slow;
+        let lost_before = keeping.lost.is_some();
         match outcome {
+            // It went into a file that is no more.
+            Ok(()) if lost_before && !under_way.whole => {}
             Ok(()) => {
                 for name in &under_way.experiments {
                     if let Some(experiment) = experiments.get_mut(name) {
-                        experiment.events_written(under_way.events);
+                        experiment.events_written(&keeping.life, under_way.events);
                     }
                 }
+                keeping.lost = None;
                 keeping.gone.drain(..under_way.gone);
                 keeping.anew = false;
                 keeping.failures = 0;
                 keeping.trouble = None;
+            }
+            Err(failure) if failure.kind == FailureKind::Replaced && !lost_before => {
+                keeping.replaced(failure.detail);
             }
             Err(failure) => {
                 keeping.anew = true;
@@ -297,7 +351,7 @@ impl Monitor {
                 keeping.retry_at = Some(now.time.plus(wait));
             }
         }
-        keeping.trouble().is_some() != broken_before
+        keeping.trouble().is_some() != broken_before || keeping.lost.is_some() != lost_before
     }
 }
 

@@ -20,7 +20,7 @@ use crate::manifest::{Manifest, Requirements};
 use crate::monitor::Monitor;
 use crate::name::ExperimentName;
 use crate::outbox::Outbox;
-use crate::saved::{ExperimentRecord, Saved, SavedExperiment, SavedManifest, StreamRecord};
+use crate::saved::{EventKey, ExperimentRecord, Saved, SavedExperiment, SavedManifest, StreamRecord};
 use crate::time::Now;
 
 impl Monitor {
@@ -73,7 +73,7 @@ impl Experiment {
     /// As the store has it. Nothing has been seen yet, so its verdict stays what it was until startup
     /// is over.
     fn resumed(saved: SavedExperiment, now: Now) -> Self {
-        let SavedExperiment { record, events } = saved;
+        let SavedExperiment { record, events, keys } = saved;
         let mut streams: Vec<Stream> =
             record.streams.into_iter().map(|one| Stream::resumed(one, now)).collect();
         streams.sort_by(|one, other| one.topic.cmp(&other.topic));
@@ -88,7 +88,7 @@ impl Experiment {
         experiment.verdict = record.verdict;
         experiment.verdict.decided = false;
         experiment.restored = restored;
-        experiment.written = Written { at: Some(now.time), unwritten: VecDeque::new() };
+        experiment.written = Written { at: Some(now.time), keys: keys.into(), unwritten: 0 };
         experiment
     }
 
@@ -108,17 +108,18 @@ impl Experiment {
         }
     }
 
-    /// The events that the store does not have, oldest first, each with its number.
-    pub(crate) fn unwritten_events(&self) -> impl Iterator<Item = (u64, &Event)> {
-        let first = self.events.len().saturating_sub(self.written.unwritten.len());
-        self.written.unwritten.iter().copied().zip(self.events.iter().skip(first))
+    /// The newest events, as many as that, oldest first, each with what tells it from all others.
+    pub(crate) fn newest_events(&self, count: usize) -> impl Iterator<Item = (&EventKey, &Event)> {
+        let keys = &self.written.keys;
+        // An event has a key, but where there is no store.
+        let count = count.min(self.events.len()).min(keys.len());
+        keys.iter().skip(keys.len() - count).zip(self.events.iter().skip(self.events.len() - count))
     }
 
-    /// The store has all events up to this number.
-    pub(crate) fn events_written(&mut self, newest: u64) {
-        while self.written.unwritten.front().is_some_and(|number| *number <= newest) {
-            self.written.unwritten.pop_front();
-        }
+    /// The store has all events of this life up to this number.
+    pub(crate) fn events_written(&mut self, life: &SmolStr, newest: u64) {
+        let newer = |key: &&EventKey| key.life == *life && key.number > newest;
+        self.written.unwritten = self.written.keys.iter().rev().take_while(newer).count();
     }
 }
 

@@ -178,4 +178,7 @@ pub struct SavedExperiment {
     pub record: ExperimentRecord,
     /// Its newest events, oldest first.
     pub events: Vec<Event>,
+    /// What tells each of them from all others, in the same order.
+    #[serde(default)]
+    pub keys: Vec<EventKey>,
 }

@@ -40,6 +40,7 @@ impl Monitor {
                 }
                 false
             }
+            Input::StoreReplaced { detail } => self.store_replaced(detail),
             Input::Saved { call, outcome } => self.saved(call, outcome),
         }
     }

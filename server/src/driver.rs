@@ -76,6 +76,8 @@ impl Shared {
 const WAITING_INPUTS: usize = 64;
 /// How long the end waits for an answer that is still to come.
 const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_secs(4);
+/// How long it takes at most until it is noticed that the store was deleted or replaced.
+const LOOK_AT_STORE_EVERY: Duration = Duration::from_secs(2);
 /// The driver looks up at least this often, however far off the deadline is.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -111,6 +113,9 @@ impl<A: Watcher, B: Watcher> Watcher for (A, B) {
 pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, stop: CancellationToken) {
     let (sender, mut inputs) = mpsc::channel(WAITING_INPUTS);
     let clock = Arc::clone(&services.clock);
+    if let Some(store) = services.store.clone() {
+        tokio::spawn(look_after(store, sender.clone(), stop.clone()));
+    }
     let mut hands = Hands { services, sender, feeds: BTreeMap::new() };
     let mut input = Input::Wake;
     let mut watchdog = Watchdog::of_systemd();
@@ -298,6 +303,17 @@ impl Hands {
 impl Drop for Hands {
     fn drop(&mut self) {
         self.let_go();
+    }
+}
+
+/// Looks regularly whether the store is still there, and tells when it is not.
+async fn look_after(store: Arc<dyn Store>, sender: mpsc::Sender<Input>, stop: CancellationToken) {
+    while tokio::time::timeout(LOOK_AT_STORE_EVERY, stop.cancelled()).await.is_err() {
+        if let Err(Failure { kind: FailureKind::Replaced, detail }) = store.look().await
+            && sender.send(Input::StoreReplaced { detail }).await.is_err()
+        {
+            return;
+        }
     }
 }
 

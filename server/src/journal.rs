@@ -48,6 +48,7 @@ impl Watcher for Journal {
             Input::AvailabilityRead { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::AvailabilitySet { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::MailSent { mail, outcome, .. } => self.mail(now, mail, outcome),
+            Input::StoreReplaced { detail } => tracing::error!("{detail}"),
             Input::Saved { outcome: Ok(()), .. } => self.well(now, "store"),
             Input::Saved { outcome: Err(failure), .. } => self.ill(now, "store", &failure.detail),
         }
@@ -197,6 +198,7 @@ pub fn alert_name(alert: SystemAlert) -> &'static str {
         SystemAlert::BookUnreachable => "book_unreachable",
         SystemAlert::ManifestEmpty => "manifest_empty",
         SystemAlert::StoreBroken => "store_broken",
+        SystemAlert::StoreReplaced => "store_replaced",
         SystemAlert::TooManyNames => "too_many_experiments",
     }
 }

@@ -187,8 +187,8 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
             return Ok(afresh(core));
         }
     };
-    let store =
-        SqliteStore::open(path, Arc::clone(&services.clock)).map_err(|refusal| refusal.to_string())?;
+    let store = SqliteStore::open(path, settings.store_max_size, Arc::clone(&services.clock))
+        .map_err(|in_use| in_use.to_string())?;
     let saved = match store.load_now(core.events.max(1)) {
         Ok(saved) => {
             let (experiments, mails) = (saved.experiments.len(), saved.letters.len());

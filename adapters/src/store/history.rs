@@ -7,8 +7,9 @@ use rusqlite::{Connection, OpenFlags};
 use status_core::{Event, ExperimentName, Failure, FailureKind, Saved, Wall};
 
 use super::past::{self, Past};
-use super::place::{self, Found};
-use super::{failure, rows, schema};
+use super::place;
+use super::schema::{self, Kind};
+use super::{failure, is_damage, rows};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -19,28 +20,38 @@ pub struct History {
 }
 
 impl History {
-    /// Opens a store that is there.
+    /// Opens a store that is there. Only SQLite opens the file: to close it otherwise would drop the locks that
+    /// this process holds on it.
     ///
     /// # Errors
     /// Why there is nothing to read.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let refused = |kind, what: String| Failure { kind, detail: format!("{}: {what}", path.display()) };
-        match place::look(path) {
-            Ok(Found::Ours) => {}
-            Ok(Found::Nothing) => {
-                return Err(refused(FailureKind::NotFound, "there is no store yet".to_owned()));
-            }
-            Ok(Found::Newer(found)) => return Err(refused(FailureKind::Refused, newer(found))),
-            Ok(Found::Foreign | Found::Rubbish) => {
-                return Err(refused(FailureKind::Garbled, "this is no store of this program".to_owned()));
-            }
-            Err(error) => return Err(refused(FailureKind::Refused, error.to_string())),
+        let unusable = |error: std::io::Error| refused(FailureKind::Refused, error.to_string());
+        let place = place::resolve(path).map_err(unusable)?;
+        place::refuse_odd(&place).map_err(unusable)?;
+        if place::number(&place).is_none() {
+            return Err(refused(FailureKind::NotFound, "there is no store yet".to_owned()));
         }
-        let failed = |error| failure(path, "read", &error);
-        let connection = connect(path).map_err(failed)?;
-        if let Some(found) = schema::newer(&connection).map_err(failed)? {
-            return Err(refused(FailureKind::Refused, newer(found)));
-        }
+        let failed = |error| match error {
+            error if is_damage(&error) => {
+                refused(FailureKind::Garbled, format!("this is no store of this program: {error}"))
+            }
+            error => failure(path, "read", &error),
+        };
+        let refuse = |kind| match kind {
+            Kind::Ours => Ok(()),
+            Kind::Empty => Err(refused(FailureKind::NotFound, "there is no store yet".to_owned())),
+            Kind::Newer(found) => Err(refused(FailureKind::Refused, newer(found))),
+            Kind::Foreign => {
+                Err(refused(FailureKind::Garbled, "this is no store of this program".to_owned()))
+            }
+        };
+        // Looked at so, not even a file beside it is made.
+        let by_head = connect_unchanging(&place).and_then(|head| schema::kind_by_head(&head));
+        by_head.map_err(failed)?.map_or(Ok(()), refuse)?;
+        let connection = connect(&place).map_err(failed)?;
+        refuse(schema::kind(&connection).map_err(failed)?)?;
         Ok(Self { path: path.to_owned(), connection })
     }
 

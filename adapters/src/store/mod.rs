@@ -3,6 +3,7 @@
 //! Each [`save`](crate::Store::save) is one transaction that is on the disk when it is answered. It
 //! runs on a thread of its own, so a slow disk delays nothing else.
 
+mod desk;
 mod history;
 mod model;
 mod past;
@@ -10,13 +11,15 @@ mod place;
 mod preview;
 mod rows;
 mod schema;
+mod size;
 mod sqlite;
 
 pub use history::History;
 pub use model::Model;
 pub use past::Past;
 pub use preview::{Preview, preview};
-pub use sqlite::{Refusal, SqliteStore};
+pub use size::Trimmed;
+pub use sqlite::{InUse, Refusal, SqliteStore};
 
 use std::path::Path;
 
@@ -38,7 +41,8 @@ pub fn new_life() -> String {
 #[must_use]
 pub fn size(path: &Path) -> Option<u64> {
     let length = |path: &Path| std::fs::metadata(path).ok().map(|data| data.len());
-    Some(length(path)? + length(&place::beside(path, "-wal")).unwrap_or(0))
+    let path = place::resolve(path).ok()?;
+    Some(length(&path)? + length(&place::beside(&path, "-wal")).unwrap_or(0))
 }
 
 /// What SQLite said, with what to do about it.

@@ -73,16 +73,17 @@ impl Model {
     /// What the next life of the server gets, with the newest `keep` events of each experiment.
     #[must_use]
     pub fn saved(&self, keep: usize) -> Saved {
-        let mut newest: BTreeMap<&ExperimentName, Vec<&Event>> = BTreeMap::new();
-        for entry in self.events.values().rev().filter(|entry| !entry.forgotten) {
+        let mut newest: BTreeMap<&ExperimentName, Vec<(EventKey, Event)>> = BTreeMap::new();
+        let keys: BTreeMap<u64, &EventKey> = self.keys.iter().map(|(key, number)| (*number, key)).collect();
+        for (number, entry) in self.events.iter().rev().filter(|(_, entry)| !entry.forgotten) {
             let own = newest.entry(&entry.experiment).or_default();
             if own.len() < keep {
-                own.push(&entry.event);
+                own.push((keys[number].clone(), entry.event.clone()));
             }
         }
         let experiments = self.experiments.iter().map(|(name, record)| {
-            let events = newest.remove(name).unwrap_or_default().into_iter().rev().cloned().collect();
-            (name.clone(), SavedExperiment { record: record.clone(), events })
+            let (keys, events) = newest.remove(name).unwrap_or_default().into_iter().rev().unzip();
+            (name.clone(), SavedExperiment { record: record.clone(), events, keys })
         });
         Saved {
             experiments: experiments.collect(),

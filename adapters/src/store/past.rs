@@ -68,6 +68,7 @@ pub(super) fn read(
     Ok(past)
 }
 
-fn wall(millis: i64) -> Wall {
+/// The time of day that a row has.
+pub(super) fn wall(millis: i64) -> Wall {
     Wall::from_millis(u64::try_from(millis).unwrap_or(0))
 }

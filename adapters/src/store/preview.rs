@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::place::{self, Found};
-use super::{Refusal, failure, history, is_damage, schema};
+use super::schema::{self, Kind};
+use super::{Refusal, failure, history, is_damage};
 use crate::writable;
 
 /// What a start would do with the store.
@@ -34,52 +35,58 @@ pub enum Preview {
 /// # Errors
 /// Why a server would refuse it, or could not write to it.
 pub fn preview(path: &Path) -> Result<Preview, String> {
-    let refused = |refusal: Refusal| Err(refusal.to_string());
     let unusable = |what: String| format!("the store {} cannot be used by this user: {what}", path.display());
-    let found = place::look(path).map_err(|error| unusable(error.to_string()))?;
-    match found {
-        Found::Nothing | Found::Ours | Found::Rubbish => {}
-        Found::Newer(found) => return refused(Refusal::Newer { path: path.to_owned(), found }),
-        Found::Foreign => return refused(Refusal::Foreign(path.to_owned())),
+    let place = place::resolve(path).map_err(|error| unusable(error.to_string()))?;
+    let found = place::look(&place).map_err(|error| unusable(error.to_string()))?;
+    if let Some(refusal) = Refusal::of(found, path) {
+        return Err(refusal.to_string());
     }
-    let beside = ["-wal", "-shm", ".lock"].map(|part| place::beside(path, part));
-    for file in [path].into_iter().chain(beside.iter().map(AsRef::as_ref)) {
+    let beside = ["-wal", "-shm", ".lock"].map(|part| place::beside(&place, part));
+    for file in [&place].into_iter().chain(&beside) {
         writable::look(file).map_err(unusable)?;
     }
-    if place::is_locked(path).map_err(|error| unusable(error.to_string()))? {
+    if place::is_locked(&place).map_err(|error| unusable(error.to_string()))? {
         return Ok(Preview::InUse);
     }
     match found {
-        Found::Nothing => Ok(Preview::New),
-        Found::Rubbish => Ok(Preview::Damaged("it is no database".to_owned())),
+        Found::Nothing => return Ok(Preview::New),
+        Found::Broken => return Ok(Preview::Damaged("its head is no database's".to_owned())),
         // Whoever reads what stands in the log makes a file.
-        _ if !place::is_complete(path) => Ok(Preview::Unfinished),
-        Found::Ours | Found::Newer(_) | Found::Foreign => match read(path) {
-            // While it was read, a server has begun to write to it: what was read means nothing.
-            _ if place::is_locked(path).unwrap_or(false) => Ok(Preview::InUse),
-            _ if !place::is_complete(path) => Ok(Preview::Unfinished),
-            Err(error) if is_damage(&error) => Ok(Preview::Damaged(error.to_string())),
-            Err(rusqlite::Error::SqliteFailure(_, Some(text))) if text == schema::FOREIGN => {
-                refused(Refusal::Foreign(path.to_owned()))
-            }
-            read => read.map_err(|error| failure(path, "read", &error).detail),
-        },
+        _ if !place::is_complete(&place) => return Ok(Preview::Unfinished),
+        Found::Ours | Found::Newer(_) | Found::Foreign | Found::NoDatabase => {}
+    }
+    let read = read(&place, path);
+    // While it was read, a server has begun to write to it: what was read means nothing.
+    if place::is_locked(&place).unwrap_or(false) {
+        return Ok(Preview::InUse);
+    }
+    if !place::is_complete(&place) {
+        return Ok(Preview::Unfinished);
+    }
+    match read {
+        Err(error) if is_damage(&error) => Ok(Preview::Damaged(error.to_string())),
+        Err(error) => Err(failure(path, "read", &error).detail),
+        Ok(read) => read.map_err(|refusal| refusal.to_string()),
     }
 }
 
-fn read(path: &Path) -> rusqlite::Result<Preview> {
-    let connection = history::connect_unchanging(path)?;
-    schema::refuse_foreign(&connection)?;
+fn read(place: &Path, path: &Path) -> rusqlite::Result<Result<Preview, Refusal>> {
+    let connection = history::connect_unchanging(place)?;
+    let kind = schema::kind(&connection)?;
     let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if check != "ok" {
-        return Ok(Preview::Damaged(check));
+        return Ok(Ok(Preview::Damaged(check)));
     }
-    match schema::version_of(&connection)? {
-        0 => Ok(Preview::New),
-        found if found < schema::version() => Ok(Preview::Older { found }),
-        _ => {
-            let count = |row: &rusqlite::Row<'_>| row.get(0);
-            Ok(Preview::Whole { events: connection.query_row("SELECT count(*) FROM events", [], count)? })
-        }
-    }
+    Ok(match kind {
+        Kind::Empty => Ok(Preview::New),
+        Kind::Newer(found) => Err(Refusal::Newer { path: path.to_owned(), found }),
+        Kind::Foreign => Err(Refusal::Foreign(path.to_owned())),
+        Kind::Ours => Ok(match schema::version_of(&connection)? {
+            found if found < schema::version() => Preview::Older { found },
+            _ => {
+                let count = |row: &rusqlite::Row<'_>| row.get(0);
+                Preview::Whole { events: connection.query_row("SELECT count(*) FROM events", [], count)? }
+            }
+        }),
+    })
 }

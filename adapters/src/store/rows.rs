@@ -11,12 +11,15 @@ use status_core::{
 
 const MANIFEST: &str = "manifest";
 const ALERTS: &str = "alerts";
+/// By what the process that writes knows its file again.
+pub(super) const MARK: &str = "mark";
 
 /// Writes one change down.
 pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
     match change {
         Change::Anew => {
-            to.execute_batch("DELETE FROM experiments; DELETE FROM letters; DELETE FROM records;")
+            to.execute_batch("DELETE FROM experiments; DELETE FROM letters;")?;
+            run(to, "DELETE FROM records WHERE name <> ?1", [MARK])
         }
         Change::Event { key, experiment, event } => write_event(to, key, experiment, event),
         Change::Experiment { name, record } => {
@@ -93,8 +96,8 @@ pub(super) fn load(from: &Connection, keep: usize) -> rusqlite::Result<Saved> {
     while let Some(row) = rows.next()? {
         let name = ExperimentName::from(row.get_ref(0)?.as_str()?);
         if let Some(record) = value(row.get_ref(1)?.as_str()?, "an experiment") {
-            let events = newest_events(from, &name, keep)?;
-            experiments.insert(name, SavedExperiment { record, events });
+            let (keys, events) = newest_events(from, &name, keep)?.into_iter().unzip();
+            experiments.insert(name, SavedExperiment { record, events, keys });
         }
     }
     let mut letters: Vec<LetterRecord> = Vec::new();
@@ -108,13 +111,20 @@ pub(super) fn load(from: &Connection, keep: usize) -> rusqlite::Result<Saved> {
     Ok(Saved { experiments, manifest, alerts, letters })
 }
 
-fn newest_events(from: &Connection, name: &ExperimentName, keep: usize) -> rusqlite::Result<Vec<Event>> {
-    let sql = "SELECT event FROM events WHERE experiment = ?1 AND NOT forgotten ORDER BY id DESC LIMIT ?2";
+fn newest_events(
+    from: &Connection,
+    name: &ExperimentName,
+    keep: usize,
+) -> rusqlite::Result<Vec<(EventKey, Event)>> {
+    let sql = "SELECT life, number, event FROM events WHERE experiment = ?1 AND NOT forgotten
+               ORDER BY id DESC LIMIT ?2";
     let mut rows = from.prepare_cached(sql)?;
     let mut rows = rows.query(params![name.as_str(), i64::try_from(keep).unwrap_or(i64::MAX)])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
-        events.extend(value::<Event>(row.get_ref(0)?.as_str()?, "an event"));
+        let number = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+        let key = EventKey { life: row.get_ref(0)?.as_str()?.into(), number };
+        events.extend(value::<Event>(row.get_ref(2)?.as_str()?, "an event").map(|event| (key, event)));
     }
     events.reverse();
     Ok(events)

@@ -1,5 +1,7 @@
 //! The tables, and how a file of an older version gets them.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 /// What makes each version out of the one before. A step that was ever released is never changed.
@@ -39,23 +41,71 @@ pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<i32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// The version of a store that is open, if a newer program wrote it.
-pub(super) fn newer(connection: &Connection) -> rusqlite::Result<Option<i32>> {
-    Ok(Some(version_of(connection)?).filter(|found| *found > version()))
+/// What a database is that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It holds nothing yet.
+    Empty,
+    /// A store that this program knows.
+    Ours,
+    /// A store of a newer program.
+    Newer(i32),
+    /// Something else: it has another mark, or other tables than a store of its version.
+    Foreign,
 }
 
-/// What is said of a database that is not ours.
-pub(super) const FOREIGN: &str = "it holds tables, and no version";
-
-/// Fails if a file without a version holds tables: another program made them.
-pub(super) fn refuse_foreign(connection: &Connection) -> rusqlite::Result<()> {
-    let version = version_of(connection)?;
-    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-    if version > 0 || tables == 0 {
-        return Ok(());
+/// What a database is. The newest version may stand in its log only, and not yet in the head of the file.
+pub(super) fn kind(connection: &Connection) -> rusqlite::Result<Kind> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let found = version_of(connection)?;
+    let mut tables = tables(connection)?;
+    let Ok(steps) = usize::try_from(found) else { return Ok(Kind::Foreign) };
+    if steps == 0 && tables.is_empty() && (application == 0 || application == APPLICATION) {
+        return Ok(Kind::Empty);
     }
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR);
-    Err(rusqlite::Error::SqliteFailure(code, Some(FOREIGN.to_owned())))
+    if application != APPLICATION || steps == 0 {
+        return Ok(Kind::Foreign);
+    }
+    if steps > STEPS.len() {
+        return Ok(Kind::Newer(found));
+    }
+    // A table that a person has added is no reason to refuse a store, but one of another version is.
+    let newest = tables_after(STEPS.len())?;
+    tables.retain(|name, _| newest.contains_key(name));
+    Ok(if tables == tables_after(steps)? { Kind::Ours } else { Kind::Foreign })
+}
+
+/// What a database is by its head alone, as far as that tells that it is none that this program knows.
+pub(super) fn kind_by_head(connection: &Connection) -> rusqlite::Result<Option<Kind>> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version = version_of(connection)?;
+    Ok(match (application, version) {
+        // One that was just made has neither mark nor version yet.
+        (0, 0) => None,
+        (APPLICATION, newer) if newer > self::version() => Some(Kind::Newer(newer)),
+        (APPLICATION, 1..) => None,
+        _ => Some(Kind::Foreign),
+    })
+}
+
+/// The tables, each with its columns.
+fn tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+    let sql = "SELECT tables.name, columns.name FROM sqlite_master AS tables
+               JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'";
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut rows = connection.prepare(sql)?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    Ok(found)
+}
+
+/// The tables of a store that so many steps have made.
+fn tables_after(steps: usize) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+    let made = Connection::open_in_memory()?;
+    STEPS[..steps].iter().try_for_each(|step| made.execute_batch(step))?;
+    tables(&made)
 }
 
 /// Brings a file to the present version. Whatever fails, it stays as it was.

@@ -95,7 +95,7 @@ impl Book {
             FailureKind::Unreachable | FailureKind::TimedOut | FailureKind::NotFound | FailureKind::Ended => {
                 true
             }
-            FailureKind::Refused | FailureKind::Garbled => false,
+            FailureKind::Refused | FailureKind::Garbled | FailureKind::Replaced => false,
         };
         if may_have_restarted && resource.trouble().is_none() {
             self.due = self.due.min(now.plus(FIRST_RETRY));

@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use status_adapters::store::Trimmed;
 use status_core::{Keeping, Monitor};
 use utoipa::ToSchema;
 
-use super::Problem;
-use crate::driver::Shared;
+use super::{App, Problem};
 use crate::view::system::{MailView, not_heard_of};
 
 /// The process runs.
@@ -35,8 +35,9 @@ pub(super) async fn alive() -> &'static str {
         (status = 503, description = "One of them has not: `missing` says which", body = Readiness)
     )
 )]
-pub(super) async fn ready(State(shared): State<Shared>) -> Response {
-    let readiness = Readiness::of(&shared.monitor());
+pub(super) async fn ready(State(app): State<App>) -> Response {
+    let trimmed = app.store().and_then(|store| store.trimmed());
+    let readiness = Readiness::of(&app.shared().monitor(), trimmed);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }
@@ -58,6 +59,28 @@ pub(super) struct Readiness {
     given_up: Vec<Lost>,
     /// Why what a restart must not lose cannot be written down; null while it can.
     store_trouble: Option<String>,
+    /// What the store had to let go since the server started, since it would have become larger than
+    /// `STATUS_STORE_MAX_SIZE`; null while nothing had to.
+    store_trimmed: Option<LetGo>,
+}
+
+/// What the store had to let go.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LetGo {
+    /// When something last went.
+    when: String,
+    /// How many events.
+    events: u64,
+    /// From when on it has all events; of what is older, the newest of each experiment.
+    from: String,
+    /// Whether what the next start needs takes more than the limit.
+    exhausted: bool,
+}
+
+impl From<Trimmed> for LetGo {
+    fn from(Trimmed { when, events, from, exhausted }: Trimmed) -> Self {
+        Self { when: when.to_string(), events, from: from.to_string(), exhausted }
+    }
 }
 
 /// A mail that the mail server does not have yet.
@@ -85,7 +108,7 @@ pub(super) struct Lost {
 }
 
 impl Readiness {
-    fn of(monitor: &Monitor) -> Self {
+    fn of(monitor: &Monitor, trimmed: Option<Trimmed>) -> Self {
         let missing = not_heard_of(monitor);
         let mail = MailView::of(monitor);
         let waiting = monitor.outbox().waiting().take(mail.undelivered).map(|(id, since, tries, trouble)| {
@@ -110,6 +133,7 @@ impl Readiness {
             undelivered: waiting.collect(),
             given_up: given_up.collect(),
             store_trouble: store_trouble.map(ToString::to_string),
+            store_trimmed: trimmed.map(LetGo::from),
         }
     }
 }

@@ -72,12 +72,13 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     process(to, &scene.machine.process, scene.started);
 }
 
-const ALERTS: [SystemAlert; 6] = [
+const ALERTS: [SystemAlert; 7] = [
     SystemAlert::Silent(Feed::Relay),
     SystemAlert::Silent(Feed::Jump),
     SystemAlert::BookUnreachable,
     SystemAlert::ManifestEmpty,
     SystemAlert::StoreBroken,
+    SystemAlert::StoreReplaced,
     SystemAlert::TooManyNames,
 ];
 

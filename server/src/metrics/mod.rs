@@ -140,13 +140,14 @@ fn kind(kind: FailureKind) -> &'static str {
         FailureKind::NotFound => "not_found",
         FailureKind::Garbled => "garbled",
         FailureKind::Ended => "ended",
+        FailureKind::Replaced => "replaced",
     }
 }
 
 impl Watcher for Metrics {
     fn input(&mut self, _: Now, input: &Input) {
         match input {
-            Input::Wake | Input::Reported { .. } => {}
+            Input::Wake | Input::Reported { .. } | Input::StoreReplaced { .. } => {}
             Input::FeedClosed { feed, .. } => {
                 self.disconnects.get_or_create(&[("feed", feed.as_str())]).inc();
             }

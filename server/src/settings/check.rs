@@ -20,6 +20,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const MOST_EVENTS: u32 = 100_000;
 /// Nobody has a lab so large, and no machine the memory for it.
 const MOST_EXPERIMENTS: u32 = 1_000_000;
+/// How large the store becomes if nobody says so.
+const STORE_MAX_SIZE: u64 = 1_000_000_000;
 const PORT_SERVE: u16 = 3007;
 const PORT_PROFILE: u16 = 6061;
 
@@ -39,11 +41,24 @@ pub(super) fn settings(
     let mail = mail::settings(v, &mut found);
     core.mail = mail.as_ref().map(|mail| MailText { recipients: mail.recipients(), ..text });
     let store = found.read(&v.store, place, parse::store);
+    let store_max_size = found.read(&v.store_max_size, STORE_MAX_SIZE, parse::store_size);
     let log = log(v, &mut found);
     let (serve_port, profile) = ports(v, &mut found);
     match (book, relay, jump, found.problems.is_empty()) {
         (Some(book), Some(relay), Some(jump), true) => Ok((
-            Settings { core, book, relay, jump, timeout_book, mail, store, log, serve_port, profile },
+            Settings {
+                core,
+                book,
+                relay,
+                jump,
+                timeout_book,
+                mail,
+                store,
+                store_max_size,
+                log,
+                serve_port,
+                profile,
+            },
             found.warnings,
         )),
         _ => Err(Problems { problems: found.problems, warnings: found.warnings }),
@@ -113,7 +128,7 @@ fn log(v: &Variables, found: &mut Found) -> LogSettings {
         level: found.read(&v.log_level, default.level, parse::level),
         format: found.read(&v.log_format, default.format, parse::format),
         target: found.read(&v.log_file, default.target, parse::log_target),
-        max_size: found.read(&v.log_max_size, default.max_size, parse::size),
+        max_size: found.read(&v.log_max_size, default.max_size, parse::log_size),
         keep: found.read(&v.log_keep, default.keep, |text| parse::number(text, 0, MOST_KEPT)),
     }
 }

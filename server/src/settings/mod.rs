@@ -40,6 +40,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// `STATUS_STORE`: where what a restart must not lose is kept.
     pub store: StoreSettings,
+    /// `STATUS_STORE_MAX_SIZE`: how large the store's file and its log may become together, in bytes.
+    pub store_max_size: u64,
     /// What to log, and where.
     pub log: LogSettings,
     /// `STATUS_PORT_SERVE`: where the API listens, on every address; 0 for any free port.

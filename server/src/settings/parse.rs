@@ -14,7 +14,6 @@ use super::{LogFormat, LogTarget, StoreSettings};
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 const SPAN: &str = "a span of time such as 10s, 1h30m, 1500ms or 1d";
 const BOOLEAN: &str = "true or false";
-const SIZE: &str = "a size such as 100MB, 50MiB or a number of bytes, from 1kB to 1TB";
 
 /// What a service's host looks like.
 pub(super) const HOST: &str = "a host such as app.example.org, or host:port, or [::1]:port";
@@ -72,10 +71,20 @@ pub(super) fn boolean(text: &str) -> Result<bool, Expected> {
     }
 }
 
-/// A number of bytes.
-pub(super) fn size(text: &str) -> Result<u64, Expected> {
-    const LEAST: u64 = 1_000;
+/// How large a file of the log may become.
+pub(super) fn log_size(text: &str) -> Result<u64, Expected> {
+    size(text, 1_000, "1kB")
+}
+
+/// How large the store may become.
+pub(super) fn store_size(text: &str) -> Result<u64, Expected> {
+    size(text, 1_000_000, "1MB")
+}
+
+/// A number of bytes that is at least `least`, which is written so.
+fn size(text: &str, least: u64, written: &str) -> Result<u64, Expected> {
     const MOST: u64 = 1_000_000_000_000;
+    let expected = || format!("a size such as 100MB, 50MiB or a number of bytes, from {written} to 1TB");
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (count, unit) = text.split_at(digits);
     let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
@@ -86,10 +95,10 @@ pub(super) fn size(text: &str) -> Result<u64, Expected> {
         "ki" | "kib" => 1 << 10,
         "mi" | "mib" => 1 << 20,
         "gi" | "gib" => 1 << 30,
-        _ => return Err(SIZE.to_owned()),
+        _ => return Err(expected()),
     };
     let bytes = count.parse().ok().and_then(|count: u64| count.checked_mul(unit));
-    bytes.filter(|bytes| (LEAST..=MOST).contains(bytes)).ok_or_else(|| SIZE.to_owned())
+    bytes.filter(|bytes| (least..=MOST).contains(bytes)).ok_or_else(expected)
 }
 
 /// `http` or `https`.

@@ -147,6 +147,8 @@ fn a_good_value_takes_effect() {
         ("STATUS_LOG_MAX_SIZE", "50MiB", |s| s.log.max_size == 50 << 20),
         ("STATUS_LOG_MAX_SIZE", "2 GB", |s| s.log.max_size == 2_000_000_000),
         ("STATUS_LOG_MAX_SIZE", "1000", |s| s.log.max_size == 1000),
+        ("STATUS_STORE_MAX_SIZE", "1MB", |s| s.store_max_size == 1_000_000),
+        ("STATUS_STORE_MAX_SIZE", "2GiB", |s| s.store_max_size == 2 << 30),
         ("STATUS_LOG_KEEP", "0", |s| s.log.keep == 0),
     ];
     for (name, value, took_effect) in cases {
@@ -196,6 +198,7 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_LOG_FORMAT", &["xml"]),
         ("STATUS_LOG_FILE", &["/var/log/"]),
         ("STATUS_LOG_MAX_SIZE", &["999", "MB", "1.5MB", "2TB", "1000001MB", "99999999999999999999", "-1MB"]),
+        ("STATUS_STORE_MAX_SIZE", &["999999", "0", "1kB", "976KiB", "2TB", "none", "-1MB", "1.5GB"]),
         ("STATUS_LOG_KEEP", &["-1", "1001", "all"]),
         ("STATUS_EMAIL_HOST", &["smtp.b.org:25", "smtp://smtp.b.org", "a b", "b.org/x", "smtp..b.org"]),
         ("STATUS_EMAIL_PORT", &["0", "smtp"]),

@@ -70,7 +70,7 @@ variables! {
     reconnect_jump_every reconnect_relay_every
     scheme_book scheme_jump scheme_relay
     secret_book secret_book_file secret_jump secret_jump_file secret_relay secret_relay_file
-    store
+    store store_max_size
     timeout_book
 }
 

@@ -29,6 +29,7 @@ pub fn trouble(kind: FailureKind) -> &'static str {
         FailureKind::NotFound => "it does not know what was asked for",
         FailureKind::Garbled => "what it answered makes no sense",
         FailureKind::Ended => "it closed the connection",
+        FailureKind::Replaced => "its file was replaced",
     }
 }
 

@@ -252,6 +252,9 @@ fn advice(alert: SystemAlert) -> &'static str {
         SystemAlert::BookUnreachable => "see whether book runs, and what the log of this server says of it",
         SystemAlert::ManifestEmpty => "upload book's manifest again; until then nothing is set in book",
         SystemAlert::StoreBroken => "make room on the disk; the log of this server says what is wrong",
+        SystemAlert::StoreReplaced => {
+            "find out who deletes or replaces the store; to put a copy back, stop this server before"
+        }
         SystemAlert::TooManyNames => {
             "find out who makes names up, or raise STATUS_MAX_EXPERIMENTS; the log has the names"
         }

@@ -148,7 +148,7 @@ async fn what_is_on_its_way_at_the_end_is_marked_as_sent() {
 }
 
 #[tokio::test]
-async fn a_newer_store_and_one_in_use_are_refused() {
+async fn a_store_in_use_is_refused_and_a_newer_one_stays_as_it_is() {
     let services = lab_services(1).await;
     let (_folder, path) = place();
     let mut first = serve(&services, &path);
@@ -160,9 +160,15 @@ async fn a_newer_store_and_one_in_use_are_refused() {
 
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 77).unwrap();
     let before = fs::read(&path).unwrap();
+    let before_it = services.smtp.mails().len();
     let mut newer = serve(&services, &path);
-    assert_eq!(newer.ended(LONG).await.code(), Some(1));
-    newer.err.line(&["has version 77", "run the newer program"]).await;
+    newer.out.line(&["\"level\":\"error\"", "has version 77", "run the newer program"]).await;
+    let ready = api(&newer, "/readyz", |ready| !ready["store_trouble"].is_null()).await;
+    assert!(ready["store_trouble"].as_str().unwrap().contains("it is left as it is"), "{ready}");
+    let told = mail(&services, before_it + 2).await;
+    assert!(told.body.contains("the store cannot be written since"), "{}", told.body);
+    assert!(told.body.contains("run the newer program"), "{}", told.body);
+    newer.stop().await;
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
@@ -184,13 +190,47 @@ async fn an_older_store_is_read() {
 async fn a_damaged_store_is_set_aside() {
     let services = lab_services(1).await;
     let (folder, path) = place();
-    fs::write(&path, "this is no database".repeat(1000)).unwrap();
+    // What it is can still be seen, and it cannot be read.
+    let mut bytes = [0; 8192];
+    bytes[68..72].copy_from_slice(b"stat");
+    fs::write(&path, bytes).unwrap();
     let mut status = serve(&services, &path);
     status.out.line(&["\"level\":\"error\"", "is damaged", "set aside as", ".damaged-"]).await;
     mail(&services, 1).await;
     status.stop().await;
     let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(names.into_iter().any(|name| name.to_string_lossy().contains(".damaged-")));
+}
+
+#[tokio::test]
+async fn a_store_that_is_deleted_gets_everything_again_and_repeats_nothing() {
+    let services = lab_services(2).await;
+    let (_folder, path) = place();
+    let status = serve(&services, &path);
+    mail(&services, 1).await;
+    silence(&services, "pend00-st-video");
+    mail(&services, 2).await;
+    services.lab.transmit("pend00-st-video");
+    mail(&services, 3).await;
+    fs::remove_file(&path).unwrap();
+    status.out.line(&["\"level\":\"error\"", "was deleted or replaced while the server ran"]).await;
+    let told = mail(&services, 4).await;
+    assert!(told.body.contains("the store was replaced since"), "{}", told.body);
+    let mails = mail(&services, 5).await;
+    assert!(!mails.body.contains("New health events"), "{}", mails.body);
+    let (_, json, _) = history(path.to_str().unwrap(), &["--format", "json"]).await;
+    let events: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(events.as_array().map(Vec::len), Some(4), "{events}");
+    kill(status).await;
+
+    let mut status = serve(&services, &path);
+    let three = |events: &Value| events.as_array().is_some_and(|events| events.len() == 3);
+    api(&status, "/api/v1/experiments/events/pend00", three).await;
+    silence(&services, "pend01-st-video");
+    let told = mail(&services, 6).await;
+    assert!(told.body.contains("New health events (1 issues, 0 ok):"), "{}", told.body);
+    status.stop().await;
+    assert_eq!(services.smtp.mails().len(), 6);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ impl Beliefs {
             let age = now.wall.as_millis().saturating_sub(wall.as_millis());
             Time::from_millis(now.time.as_millis().saturating_sub(age))
         };
-        for (name, SavedExperiment { record, events }) in &saved.experiments {
+        for (name, SavedExperiment { record, events, .. }) in &saved.experiments {
             let known = entry(&mut self.experiments, name, then(record.first_named));
             known.last_named = then(record.last_named);
             known.last = events.last().map(|event| (event.healthy, event.jump_ok));
@@ -232,6 +232,7 @@ impl Beliefs {
             | Input::AvailabilitySet { .. }
             | Input::FeedClosed { .. }
             | Input::MailSent { .. }
+            | Input::StoreReplaced { .. }
             | Input::Saved { .. } => {}
         }
         slept

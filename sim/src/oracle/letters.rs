@@ -19,8 +19,9 @@ const LONGEST_WAIT: Duration = seconds(15 * 60 + 150);
 const SOON: Duration = seconds(30);
 /// How long a mail waits to be written down before it is sent, and then some.
 const STORE_PATIENCE: Duration = seconds(150);
-/// The longest that the server waits until it tries to write again, and then some.
-const STORE_RETRY: Duration = seconds(310);
+/// The longest until what was to be written down is: one that hangs answers a minute after it is well again
+/// that it could not, and the server tries again five minutes later. And then some.
+const STORE_RETRY: Duration = seconds(60 + 300 + 10);
 /// How old the newest news in a mail is when it is given up.
 const A_DAY: Duration = seconds(24 * 3600);
 
