@@ -21,17 +21,25 @@ pub(crate) fn config() -> Arc<ClientConfig> {
 /// # Errors
 /// The certificate makes no sense.
 pub(crate) fn config_trusting(root: CertificateDer<'static>) -> Result<Arc<ClientConfig>, rustls::Error> {
-    let mut roots = machine_roots();
+    let mut roots = RootCertStore::clone(&machine_roots());
     roots.add(root)?;
-    Ok(built(roots))
+    Ok(built(Arc::new(roots)))
 }
 
-fn machine_roots() -> RootCertStore {
+/// The certificate authorities that this machine trusts, read once.
+pub(crate) fn machine_roots() -> Arc<RootCertStore> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    Arc::clone(ROOTS.get_or_init(|| Arc::new(read_roots())))
+}
+
+fn read_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (_, unusable) = roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        tracing::warn!("this machine has no certificate authorities, so https and wss cannot be used");
+        tracing::warn!(
+            "this machine has no certificate authorities, so https, wss and mail with a login cannot be used"
+        );
     }
     for error in &found.errors {
         tracing::debug!("certificate authorities: {error}");
@@ -40,7 +48,7 @@ fn machine_roots() -> RootCertStore {
     roots
 }
 
-fn built(roots: RootCertStore) -> Arc<ClientConfig> {
+fn built(roots: Arc<RootCertStore>) -> Arc<ClientConfig> {
     install_crypto();
     Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }

@@ -10,7 +10,7 @@ use status_adapters::book::HttpBook;
 use status_adapters::clock::SystemClock;
 use status_adapters::fake::{FakeBook, FakeFeed, FakeMailer};
 use status_adapters::feed::WsFeed;
-use status_adapters::mail::{MailAuth, MailSettings, SmtpMailer, parse_mailbox, parse_mailboxes};
+use status_adapters::mail::{MailAuth, MailSettings, MailTls, SmtpMailer, parse_mailbox, parse_mailboxes};
 use status_adapters::service::Service;
 use status_adapters::{Book, FeedSource, Mailer};
 use status_core::{
@@ -193,6 +193,8 @@ async fn mailers() {
     let settings = MailSettings {
         host: "localhost".to_owned(),
         port: smtp.address().port(),
+        tls: MailTls::Auto,
+        helo: None,
         auth: MailAuth::None,
         from: parse_mailbox("other@b.org").unwrap(),
         to: parse_mailboxes("alpha@a.org").unwrap(),

@@ -3,8 +3,12 @@
 //!
 //! Each panics if something is wrong, and only then.
 
+mod mail_server;
+
 use status_adapters::wire::{duration, frame};
 use status_core::Feed;
+
+pub use mail_server::mail_server;
 
 use crate::run::{Ending, run};
 use crate::scenario::Scenario;

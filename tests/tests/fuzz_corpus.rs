@@ -36,3 +36,8 @@ fn durations() {
 fn whole_scenarios() {
     play("whole_scenario", fuzz::whole_scenario);
 }
+
+#[test]
+fn mail_servers() {
+    play("mail_server", fuzz::mail_server);
+}

@@ -1,39 +1,58 @@
 //! Mail, over SMTP.
+//!
+//! `lettre` writes the messages. What is said to the mail server is here: [`session`] up to the point where a mail
+//! would be taken, [`transaction`] for one mail, over a [`channel`] that reads answers with [`reply`].
 
 mod address;
-mod conversation;
-mod delivery;
+mod channel;
+mod helo;
 mod letter;
+mod offers;
+mod refusal;
+mod reply;
+mod session;
+mod text;
+mod tls;
+mod transaction;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use lettre::Address;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use smol_str::SmolStr;
 use status_core::{Delivery, Mail, MailFailure, MailFailureKind};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Mailer;
 use crate::clock::Clock;
 use crate::crypto::install_crypto;
-use conversation::{Conversation, Problem};
-use delivery::Transaction;
+use channel::Channel;
+use session::{Problem, SmtpSession};
+use tls::Tls;
 
 pub use address::{parse_mailbox, parse_mailboxes};
+pub use helo::HeloName;
 pub use lettre::message::Mailbox;
 
-/// The port where a mail server speaks TLS from the first byte on.
-const IMPLICIT_TLS: u16 = 465;
+/// The ports where a mail server speaks TLS from the first byte on.
+const IMPLICIT_TLS: [u16; 2] = [465, 2465];
 
 /// Which mail server, and whose mail.
 #[derive(Clone, Debug)]
 pub struct MailSettings {
     /// The mail server's name (`STATUS_EMAIL_HOST`). Its certificate must be for this name.
     pub host: String,
-    /// Its port (`STATUS_EMAIL_PORT`). On 465 it speaks TLS from the start; on others TLS is
-    /// begun where the mail server offers it.
+    /// Its port (`STATUS_EMAIL_PORT`).
     pub port: u16,
+    /// How what is said is encrypted (`STATUS_EMAIL_TLS`).
+    pub tls: MailTls,
+    /// The name that this machine gives for itself (`STATUS_EMAIL_HELO`). `None` for its own where that is a whole
+    /// domain, and else its address.
+    pub helo: Option<HeloName>,
     /// How to log in (`STATUS_EMAIL_AUTH_TYPE`).
     pub auth: MailAuth,
     /// Who it is from (`STATUS_EMAIL_FROM`).
@@ -59,6 +78,22 @@ impl MailSettings {
     }
 }
 
+/// How what is said to a mail server is encrypted. With a login, TLS is always required, and the certificate must
+/// prove who the mail server is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailTls {
+    /// From the first byte on at ports 465 and 2465; elsewhere with STARTTLS where that is offered. Without a login,
+    /// a certificate that proves nothing and a STARTTLS that fails are noted, and mail is sent all the same.
+    #[default]
+    Auto,
+    /// From the first byte on. Without a login, a certificate that proves nothing is noted.
+    Implicit,
+    /// With STARTTLS, and with a certificate that proves who the mail server is; else nothing is sent.
+    StartTls,
+    /// Not at all.
+    None,
+}
+
 /// How to log in at the mail server.
 #[derive(Clone, Debug)]
 pub enum MailAuth {
@@ -66,7 +101,7 @@ pub enum MailAuth {
     None,
     /// With a password, and over TLS only.
     Plain {
-        /// The user; most often the address that the mail is from.
+        /// The user (`STATUS_EMAIL_USER`); most often the address that the mail is from.
         user: String,
         /// The password (`STATUS_EMAIL_PASSWORD`).
         password: SecretString,
@@ -78,35 +113,53 @@ pub enum MailAuth {
 pub struct MailPatience {
     /// Until there is a connection.
     pub connecting: Duration,
-    /// Until each of its answers, and its greeting.
+    /// Until its greeting, TLS, and each of its answers that has no limit of its own.
     pub answer: Duration,
-    /// Until it says that it has taken the mail. Whoever gives up earlier than a mail server that is
-    /// about to say so sends the mail again and again.
+    /// Until it says that it waits for the text.
+    pub data: Duration,
+    /// Until it has read a block of the text.
+    pub block: Duration,
+    /// Until it says that it has taken the mail. Giving up on a mail server that is about to say so sends the mail
+    /// again and again.
     pub taking: Duration,
 }
 
 impl Default for MailPatience {
-    /// RFC 5321, 4.5.3.2, wants 10 minutes for the mail, and 5 for most answers. Those come in
-    /// seconds, or else the mail is better tried again.
+    /// What RFC 5321, 4.5.3.2, asks for.
     fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { connecting: seconds(30), answer: seconds(30), taking: seconds(600) }
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        Self {
+            connecting: Duration::from_secs(30),
+            answer: minutes(5),
+            data: minutes(2),
+            block: minutes(3),
+            taking: minutes(10),
+        }
     }
+}
+
+/// What was found out about a mail server without sending a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// Whether TLS was spoken.
+    pub encrypted: bool,
+    /// What is the matter with TLS, where mail is sent all the same.
+    pub note: Option<String>,
 }
 
 /// The real mail server.
 ///
-/// - It opens a connection for each mail.
-/// - One address that is refused or put off does not keep the others from getting the mail: each has
-///   an outcome of its own.
-/// - What goes wrong before an address is spoken of (connection, TLS, login, sender) is
-///   [`MailFailureKind::Unreachable`] for all, whatever the code: it may be set right.
+/// - It opens a connection for each mail, and remembers nothing of it.
+/// - Each recipient has an outcome of its own: one that is refused does not keep the others from getting the mail.
+/// - What goes wrong before the first recipient is named (connection, greeting, TLS, login, sender) is
+///   [`Unreachable`](MailFailureKind::Unreachable), whatever the code: it says nothing about the mail.
 pub struct SmtpMailer {
     settings: MailSettings,
-    tls: TlsParameters,
-    implicit_tls: bool,
+    tls: Tls,
     patience: MailPatience,
     clock: Arc<dyn Clock>,
+    /// What was logged last of what is the matter with TLS.
+    noted: Mutex<Option<String>>,
 }
 
 impl SmtpMailer {
@@ -115,15 +168,18 @@ impl SmtpMailer {
     /// # Errors
     /// The settings make no sense: the variable and what is expected.
     pub fn new(settings: MailSettings, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        Self::build(settings, clock, None)
+        Self::build(settings, clock, crate::tls::machine_roots())
     }
 
-    /// Likewise, where this certificate authority (DER) is trusted, and none else. For tests.
+    /// The mail server of `settings`, for which this certificate authority (DER) is trusted, and no other. For tests.
     ///
     /// # Errors
     /// The settings or the certificate make no sense.
     pub fn trusting(root: &[u8], settings: MailSettings, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        Self::build(settings, clock, Some(root))
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from(root.to_vec());
+        roots.add(root).map_err(|error| format!("the certificate: {error}"))?;
+        Self::build(settings, clock, Arc::new(roots))
     }
 
     /// With another patience. For tests.
@@ -132,68 +188,120 @@ impl SmtpMailer {
         Self { patience, ..self }
     }
 
-    /// Speaking TLS from the start on other ports than 465, too. For tests, which can't have that port.
-    #[must_use]
-    pub fn with_implicit_tls(self) -> Self {
-        Self { implicit_tls: true, ..self }
+    /// Sends a mail over a connection that is there already, as to a server without TLS or with STARTTLS. For tests.
+    pub async fn send_over(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        mail: &Mail,
+    ) -> Vec<Delivery> {
+        self.send_in(mail, async {
+            SmtpSession::over(Channel::new(stream), &self.settings, &self.tls, self.patience)
+                .await
+                .map_err(|problem| self.failure(&problem))
+        })
+        .await
     }
 
     /// Does all that comes before a mail: connects, begins TLS, logs in. Then it takes its leave without having
-    /// sent any. Returns whether it was over TLS.
+    /// sent any.
     ///
     /// # Errors
     /// Why a mail could not be sent.
-    pub async fn probe(&self) -> Result<bool, MailFailure> {
-        let begun = Conversation::begin(&self.settings, &self.tls, self.implicit_tls, self.patience);
-        let conversation = begun.await.map_err(|problem| self.named(problem.kind, &problem.what))?;
-        let encrypted = conversation.is_encrypted();
-        conversation.end().await;
-        Ok(encrypted)
+    pub async fn probe(&self) -> Result<Probed, MailFailure> {
+        let session = self.begin().await?;
+        let probed = Probed { encrypted: session.is_encrypted(), note: session.note().map(str::to_owned) };
+        session.end().await;
+        Ok(probed)
     }
 
-    fn build(settings: MailSettings, clock: Arc<dyn Clock>, root: Option<&[u8]>) -> Result<Self, String> {
+    fn build(
+        settings: MailSettings,
+        clock: Arc<dyn Clock>,
+        roots: Arc<RootCertStore>,
+    ) -> Result<Self, String> {
         install_crypto();
         if settings.to.is_empty() && settings.cc.is_empty() {
             return Err("STATUS_EMAIL_TO: at least one address is needed".to_owned());
         }
-        let mut tls = TlsParameters::builder(settings.host.clone());
-        if let Some(root) = root {
-            let root = Certificate::from_der(root.to_vec()).map_err(|e| format!("the certificate: {e}"))?;
-            tls = tls.certificate_store(CertificateStore::None).add_root_certificate(root);
-        }
-        let tls = tls.build().map_err(|e| format!("no TLS to {}: {e}", settings.host))?;
-        let implicit_tls = settings.port == IMPLICIT_TLS;
-        Ok(Self { settings, tls, implicit_tls, patience: MailPatience::default(), clock })
+        let tls = Tls::new(&settings.host, roots);
+        Ok(Self { settings, tls, patience: MailPatience::default(), clock, noted: Mutex::default() })
     }
 
-    /// Offers the mail to its recipients, and hands over the text if any of them is accepted.
-    async fn deliver(&self, mail: &Mail, transaction: &mut Transaction) -> Result<(), MailFailure> {
+    async fn begin(&self) -> Result<SmtpSession, MailFailure> {
+        let begun = SmtpSession::begin(&self.settings, &self.tls, self.patience).await;
+        let session = begun.map_err(|problem| self.failure(&problem))?;
+        self.log(session.note());
+        Ok(session)
+    }
+
+    /// Logs what is the matter with TLS, once for as long as it stays the same.
+    fn log(&self, note: Option<&str>) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.as_deref() != note {
+            if let Some(note) = note {
+                let MailSettings { host, port, .. } = &self.settings;
+                tracing::warn!(
+                    "mail server {host}:{port} {note}; mail is sent all the same, since nobody logs in"
+                );
+            }
+            *noted = note.map(str::to_owned);
+        }
+    }
+
+    /// Sends the mail in the session that is begun so.
+    async fn send_in(
+        &self,
+        mail: &Mail,
+        begun: impl Future<Output = Result<SmtpSession, MailFailure>>,
+    ) -> Vec<Delivery> {
+        let (mut to, mut deliveries) = (Vec::new(), Vec::new());
+        for recipient in &mail.recipients {
+            match recipient.parse::<Address>() {
+                Ok(address) if recipient.is_ascii() => to.push((recipient, address)),
+                Ok(_) | Err(_) => deliveries.push(no_address(recipient)),
+            }
+        }
+        let (recipients, addresses): (Vec<&SmolStr>, Vec<Address>) = to.into_iter().unzip();
+        if addresses.is_empty() {
+            return deliveries;
+        }
+        let outcomes = match self.deliver(mail, &addresses, begun).await {
+            Ok(outcomes) => outcomes,
+            Err(failure) => vec![Err(failure); addresses.len()],
+        };
+        let each = recipients.into_iter().cloned().zip(outcomes);
+        deliveries.extend(each.map(|(recipient, outcome)| Delivery { recipient, outcome }));
+        deliveries
+    }
+
+    /// Sends the mail to these, and returns what became of it for each of them.
+    async fn deliver(
+        &self,
+        mail: &Mail,
+        to: &[Address],
+        begun: impl Future<Output = Result<SmtpSession, MailFailure>>,
+    ) -> Result<Vec<Result<(), MailFailure>>, MailFailure> {
         let text = letter::write(&self.settings, mail, self.clock.now().wall)?;
-        let told = |problem: Problem| self.named(problem.kind, &problem.what);
-        let begun = Conversation::begin(&self.settings, &self.tls, self.implicit_tls, self.patience);
-        let mut conversation = begun.await.map_err(told)?;
-        conversation.offer(&self.settings, transaction, told).await.map_err(told)?;
-        if transaction.is_wanted() {
-            let taken = conversation.hand_over(&text).await.map_err(told);
-            transaction.handed_over(&taken);
-        }
-        conversation.end().await;
-        Ok(())
+        let mut session = begun.await?;
+        let fates = transaction::deliver(&mut session, &self.settings.from.email, to, &text).await;
+        session.end().await;
+        Ok(fates.into_iter().map(|fate| fate.map_err(|problem| self.failure(&problem))).collect())
     }
 
-    fn named(&self, kind: MailFailureKind, what: &str) -> MailFailure {
+    fn failure(&self, problem: &Problem) -> MailFailure {
         let MailSettings { host, port, .. } = &self.settings;
-        MailFailure::new(kind, format!("mail server {host}:{port} {what}"))
+        MailFailure::new(problem.kind, format!("mail server {host}:{port} {}", problem.what))
     }
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Vec<Delivery> {
-        let mut transaction = Transaction::new(mail);
-        match self.deliver(mail, &mut transaction).await {
-            Ok(()) => transaction.outcome(),
-            Err(failure) => transaction.ended_by(&failure),
-        }
+        self.send_in(mail, self.begin()).await
     }
+}
+
+fn no_address(recipient: &SmolStr) -> Delivery {
+    let failure = MailFailure::new(MailFailureKind::Permanent, format!("{recipient:?} is no mail address"));
+    Delivery { recipient: recipient.clone(), outcome: Err(failure) }
 }

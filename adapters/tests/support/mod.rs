@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses some of it")]
 
 pub mod feed;
+pub mod mail;
 pub mod smtp;
 
 use std::io::{self, Write};

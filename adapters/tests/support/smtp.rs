@@ -12,8 +12,12 @@ use tokio_rustls::TlsAcceptor;
 pub enum Do {
     /// What a willing mail server does.
     Well,
-    /// Answers this line.
-    Say(String),
+    /// Answers with these bytes, in pieces of this size. It goes on as their code says.
+    Say(Vec<u8>, usize),
+    /// Answers with these bytes, and hangs up.
+    SayAndLeave(Vec<u8>),
+    /// Says these bytes again and again, for as long as anybody listens.
+    Endless(Vec<u8>),
     /// Hangs up.
     Leave,
     /// Never answers.
@@ -22,8 +26,14 @@ pub enum Do {
     Wait(watch::Receiver<bool>),
 }
 
+/// Answers this line.
 pub fn say(line: &str) -> Do {
-    Do::Say(line.to_owned())
+    bytes(format!("{line}\r\n"))
+}
+
+/// Answers exactly this.
+pub fn bytes(bytes: impl AsRef<[u8]>) -> Do {
+    Do::Say(bytes.as_ref().to_vec(), usize::MAX)
 }
 
 type Script = dyn Fn(&str) -> Do + Send + Sync;
@@ -67,6 +77,7 @@ pub async fn start(
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (session, tls) = (session.clone(), tls.clone());
+            let _ = stream.set_nodelay(true);
             tokio::spawn(async move {
                 match tls {
                     Some((acceptor, true)) => {
@@ -101,10 +112,11 @@ impl Session {
             self.answer(&mut stream, "GREETING", "220 ready").await?;
         }
         loop {
-            let mut line = String::new();
-            if stream.read_line(&mut line).await.ok()? == 0 {
+            let mut line = Vec::new();
+            if stream.read_until(b'\n', &mut line).await.ok()? == 0 {
                 return None;
             }
+            let line = String::from_utf8_lossy(&line);
             let line = line.trim_end();
             self.heard.lines.lock().unwrap().push(line.to_owned());
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
@@ -143,25 +155,40 @@ impl Session {
         lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\r\n")
     }
 
-    /// Answers as the script wants; true if as usual, `None` if the conversation is over.
+    /// Answers as the script wants; true if that is to go on, `None` if the conversation is over.
     async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: &mut BufReader<S>,
         to: &str,
         usual: &str,
     ) -> Option<bool> {
-        let (line, as_usual) = match (self.script)(to) {
-            Do::Well => (usual.to_owned(), true),
-            Do::Say(line) => (line, false),
+        let usual = format!("{usual}\r\n").into_bytes();
+        let (said, piece) = match (self.script)(to) {
+            Do::Well => (usual, usize::MAX),
+            Do::Say(said, piece) => (said, piece),
+            Do::SayAndLeave(said) => {
+                write(stream, &said).await?;
+                return None;
+            }
+            Do::Endless(said) => loop {
+                write(stream, &said).await?;
+            },
             Do::Leave => return None,
             Do::Hang => return std::future::pending().await,
             Do::Wait(mut until) => {
                 until.wait_for(|go_on| *go_on).await.ok()?;
-                (usual.to_owned(), true)
+                (usual, usize::MAX)
             }
         };
-        stream.write_all(format!("{line}\r\n").as_bytes()).await.ok()?;
-        stream.flush().await.ok()?;
-        Some(as_usual)
+        for piece in said.chunks(piece) {
+            write(stream, piece).await?;
+            tokio::task::yield_now().await;
+        }
+        Some(matches!(said.first(), Some(b'2' | b'3')))
     }
+}
+
+async fn write<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, bytes: &[u8]) -> Option<()> {
+    stream.write_all(bytes).await.ok()?;
+    stream.flush().await.ok()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use status_adapters::Mailer;
 use status_adapters::clock::Clock;
-use status_adapters::mail::{MailAuth, MailPatience, MailSettings, SmtpMailer};
+use status_adapters::mail::{MailAuth, MailPatience, MailSettings, Probed, SmtpMailer};
 use status_adapters::store::new_life;
 use status_core::{Mail, MailText, Wall};
 use tokio::time::timeout;
@@ -16,8 +16,8 @@ use crate::serve;
 
 const NAME: &str = "mail";
 
-/// A server waits for ten minutes, since it would send the mail again; here nobody does.
-const TAKING: Duration = Duration::from_secs(60);
+/// A server waits for minutes, as RFC 5321 asks it to. Here a person waits, and is told at which step.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// Tries the mail server, if there is one.
 pub(super) async fn mail(
@@ -34,7 +34,13 @@ pub(super) async fn mail(
     };
     let now = clock.now().wall;
     let mailer = match SmtpMailer::new(settings.clone(), clock) {
-        Ok(mailer) => mailer.with_patience(MailPatience { taking: TAKING, ..MailPatience::default() }),
+        Ok(mailer) => mailer.with_patience(MailPatience {
+            answer: ANSWER,
+            data: ANSWER,
+            block: ANSWER,
+            taking: ANSWER,
+            ..MailPatience::default()
+        }),
         Err(problem) => return Finding::wrong(NAME, problem),
     };
     let trying = async {
@@ -54,13 +60,17 @@ async fn probe(mailer: &SmtpMailer, settings: &MailSettings) -> Finding {
     let MailSettings { host, port, auth, .. } = settings;
     match mailer.probe().await {
         Err(failure) => Finding::wrong(NAME, hinted(failure.detail)),
-        Ok(encrypted) => {
+        Ok(Probed { encrypted, note }) => {
             let tls = if encrypted { "with TLS" } else { "without TLS" };
             let login = match auth {
                 MailAuth::None => "without login".to_owned(),
                 MailAuth::Plain { user, .. } => format!("logged in as {user}"),
             };
-            Finding::ok(NAME, format!("{host}:{port}: {tls}, {login}; no mail was sent"))
+            let text = format!("{host}:{port}: {tls}, {login}; no mail was sent");
+            match note {
+                Some(note) => Finding::note(NAME, format!("{text}\nit {note}")),
+                None => Finding::ok(NAME, text),
+            }
         }
     }
 }
@@ -94,7 +104,9 @@ fn hinted(detail: String) -> String {
     if detail.contains("likely cause") {
         return detail;
     }
-    format!("{detail}\nlook at STATUS_EMAIL_HOST, STATUS_EMAIL_PORT and STATUS_EMAIL_AUTH_TYPE")
+    format!(
+        "{detail}\nlook at STATUS_EMAIL_HOST, STATUS_EMAIL_PORT, STATUS_EMAIL_TLS and STATUS_EMAIL_AUTH_TYPE"
+    )
 }
 
 /// It begins as all our mails do, so that it goes where they go.

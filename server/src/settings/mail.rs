@@ -1,7 +1,9 @@
 //! The settings of mail, which go together: some are needed once others are there.
 
 use secrecy::SecretString;
-use status_adapters::mail::{MailAuth, MailSettings, Mailbox, parse_mailbox, parse_mailboxes};
+use status_adapters::mail::{
+    HeloName, MailAuth, MailSettings, MailTls, Mailbox, parse_mailbox, parse_mailboxes,
+};
 
 use super::parse::{self, Expected};
 use super::problem::Warning;
@@ -25,6 +27,9 @@ pub(super) fn settings(v: &Variables, found: &mut Found) -> Option<MailSettings>
     let port = found.read(&v.email_port, PORT, |text| parse::port(text, 1));
     let cc = found.read(&v.email_cc, Vec::new(), addresses);
     let auth_type = found.read(&v.email_auth_type, None, |text| auth_type(text).map(Some));
+    let user = found.read(&v.email_user, None, |text| parse::words(text).map(Some));
+    let tls = found.read(&v.email_tls, MailTls::Auto, self::tls);
+    let helo = found.read(&v.email_helo, None, |text| HeloName::parse(text).map(Some));
     if !wanted {
         found.read(&v.email_from, None, |text| address(text).map(Some));
         without_server(v, found);
@@ -37,12 +42,13 @@ pub(super) fn settings(v: &Variables, found: &mut Found) -> Option<MailSettings>
         None => found.need(&v.email_to, ADDRESSES, addresses),
     };
     let password = password(v, found, auth_type);
+    login_makes_sense(v, found, tls, password.is_some());
     let (host, from, to) = (host?, from?, to?);
     let auth = match password {
-        Some(password) => MailAuth::Plain { user: from.email.to_string(), password },
+        Some(password) => MailAuth::Plain { user: user.unwrap_or_else(|| from.email.to_string()), password },
         None => MailAuth::None,
     };
-    Some(MailSettings { host, port, auth, from, to, cc })
+    Some(MailSettings { host, port, tls, helo, auth, from, to, cc })
 }
 
 /// The password, if it is to be used: it is where there is one, unless `none` was chosen.
@@ -58,9 +64,22 @@ fn password(v: &Variables, found: &mut Found, auth_type: Option<AuthType>) -> Op
     }
 }
 
-/// Somebody who sets a sender or a password expects mail.
+/// A password is not sent in clear, and a user without a password is not used.
+fn login_makes_sense(v: &Variables, found: &mut Found, tls: MailTls, logs_in: bool) {
+    if logs_in && tls == MailTls::None {
+        let expected = "auto, implicit or starttls, since a password is not sent without TLS; or \
+                        STATUS_EMAIL_AUTH_TYPE=none";
+        found.problem(&v.email_tls, expected.to_owned());
+    }
+    if !logs_in && v.email_user.text().is_some() {
+        let text = "is set, but there is no password that is to be used, so there is no login";
+        found.warnings.push(Warning { variable: v.email_user.name(), text: text.to_owned() });
+    }
+}
+
+/// Somebody who sets a sender or a login expects mail.
 fn without_server(v: &Variables, found: &mut Found) {
-    for variable in [&v.email_from, &v.email_password] {
+    for variable in [&v.email_from, &v.email_user, &v.email_password] {
         if variable.text().is_some() {
             let text = "is set, but neither STATUS_EMAIL_HOST nor STATUS_EMAIL_TO is, so no mail is sent";
             found.warnings.push(Warning { variable: variable.name(), text: text.to_owned() });
@@ -73,6 +92,16 @@ fn auth_type(text: &str) -> Result<AuthType, Expected> {
         "none" => Ok(AuthType::None),
         "plain" => Ok(AuthType::Plain),
         _ => Err("none or plain".to_owned()),
+    }
+}
+
+fn tls(text: &str) -> Result<MailTls, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(MailTls::Auto),
+        "implicit" => Ok(MailTls::Implicit),
+        "starttls" => Ok(MailTls::StartTls),
+        "none" => Ok(MailTls::None),
+        _ => Err("auto, implicit, starttls or none".to_owned()),
     }
 }
 

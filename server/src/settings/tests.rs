@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use status_adapters::mail::MailAuth;
+use status_adapters::mail::{MailAuth, MailTls};
 use status_core::{BookOverride, Mode};
 
 use super::*;
@@ -200,6 +200,9 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_LOG_MAX_SIZE", &["999", "MB", "1.5MB", "2TB", "1000001MB", "99999999999999999999", "-1MB"]),
         ("STATUS_STORE_MAX_SIZE", &["999999", "0", "1kB", "976KiB", "2TB", "none", "-1MB", "1.5GB"]),
         ("STATUS_LOG_KEEP", &["-1", "1001", "all"]),
+        ("STATUS_EMAIL_TLS", &["yes", "tls", "STARTTLS,none"]),
+        ("STATUS_EMAIL_HELO", &["lab_status_1", "192.0.2.1", "[::1]", "a b", "a."]),
+        ("STATUS_EMAIL_USER", &["a\tb"]),
         ("STATUS_EMAIL_HOST", &["smtp.b.org:25", "smtp://smtp.b.org", "a b", "b.org/x", "smtp..b.org"]),
         ("STATUS_EMAIL_PORT", &["0", "smtp"]),
         ("STATUS_EMAIL_AUTH_TYPE", &["login"]),
@@ -437,4 +440,31 @@ fn every_variable_is_in_the_documents() {
     for name in words.filter(|word| word.starts_with("STATUS_") && word.len() > "STATUS_".len()) {
         assert!(known.iter().any(|known| known == name), "deploy/status.env has {name}, which there is not");
     }
+}
+
+#[test]
+fn how_mail_is_encrypted_and_who_logs_in_can_be_chosen() {
+    let password = ("STATUS_EMAIL_PASSWORD", "x");
+    let plain = mail(&[]);
+    assert_eq!((plain.tls, plain.helo), (MailTls::Auto, None));
+    for (text, tls) in [
+        ("auto", MailTls::Auto),
+        ("Implicit", MailTls::Implicit),
+        ("STARTTLS", MailTls::StartTls),
+        ("none", MailTls::None),
+    ] {
+        assert_eq!(mail(&[("STATUS_EMAIL_TLS", text)]).tls, tls);
+        let with_login = with_mail(&[password, ("STATUS_EMAIL_TLS", text)]);
+        assert_eq!(with_login.is_ok(), tls != MailTls::None, "a password is not sent in clear: {text}");
+        let not_used = ("STATUS_EMAIL_AUTH_TYPE", "none");
+        assert_eq!(mail(&[password, not_used, ("STATUS_EMAIL_TLS", text)]).tls, tls);
+    }
+    for helo in ["status.example.org", "[192.0.2.1]", "[IPv6:2001:db8::1]"] {
+        assert_eq!(mail(&[("STATUS_EMAIL_HELO", helo)]).helo.unwrap().as_str(), helo);
+    }
+    let logged_in = mail(&[password, ("STATUS_EMAIL_USER", "apikey")]);
+    assert!(matches!(logged_in.auth, MailAuth::Plain { user, .. } if user == "apikey"));
+    let (_, warnings) = with_mail(&[("STATUS_EMAIL_USER", "apikey")]).unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].variable, "STATUS_EMAIL_USER");
 }

@@ -55,8 +55,8 @@ macro_rules! variables {
 variables! {
     basepath_book basepath_jump basepath_relay
     book_override
-    email_auth_type email_cc email_from email_host email_link email_password email_password_file email_port
-    email_subject email_to
+    email_auth_type email_cc email_from email_helo email_host email_link email_password email_password_file
+    email_port email_subject email_tls email_to email_user
     forget_after
     health_events health_last health_last_active health_last_checked health_log_every health_startup
     history_keep
