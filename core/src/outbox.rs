@@ -241,7 +241,7 @@ impl Outbox {
     pub(crate) fn answered(
         &mut self,
         call: Call,
-        outcome: Vec<Delivery>,
+        outcome: &[Delivery],
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Vec<Change> {
@@ -249,7 +249,7 @@ impl Outbox {
         let Some(at) = self.letters.iter().position(|letter| letter.state == sending) else {
             return Vec::new();
         };
-        let detail = match self.letters[at].answered(&outcome, now.time) {
+        let detail = match self.letters[at].answered(outcome, now.time) {
             Fate::Taken => None,
             Fate::Refused(detail) => Some(detail),
             Fate::TriedAgain => return self.join_open_letters().into_iter().collect(),

@@ -34,7 +34,7 @@ impl Monitor {
                 self.book.was_set(call, outcome, self.config.policy(), self.now.time)
             }
             Input::MailSent { call, mail: _, outcome } => {
-                let gone = self.outbox.answered(call, outcome, self.now, actions);
+                let gone = self.outbox.answered(call, &outcome, self.now, actions);
                 if let Some(keeping) = &mut self.keeping {
                     gone.into_iter().for_each(|change| keeping.has_gone(change));
                 }
