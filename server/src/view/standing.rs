@@ -144,7 +144,7 @@ pub fn says(resource: &Resource) -> Option<bool> {
 /// out, and what nothing is decided about stays as it is. `None` if neither is known.
 #[must_use]
 pub fn would_be(monitor: &Monitor, resource: &Resource) -> Option<bool> {
-    let is_ours = resource.said().is_none_or(|said| said.is_ours());
+    let is_ours = resource.said().is_none_or(status_core::Availability::is_ours);
     match (resource.wanted(), says(resource)) {
         (Some(false), _) => Some(false),
         (Some(true), Some(false)) => Some(is_ours || monitor.config().book_override == BookOverride::Enforce),
