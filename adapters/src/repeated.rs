@@ -24,9 +24,11 @@ use status_core::Time;
 ///
 /// Each kind of failure is logged when it begins. While it lasts, it is logged at intervals that
 /// grow from one minute to one hour, however many other kinds come between. Texts that differ in
-/// numbers only are of one kind. The end of all of them is logged if a beginning was. What comes back
-/// within a minute of the end counts as the same, so a failure that comes and goes doesn't flood the
-/// log either.
+/// numbers only are of one kind. The end of all of them is logged if a beginning was. An outage that comes within a
+/// minute of the end of another is logged like any other, with its beginning and its end, but for the third in a row
+/// and those after it: they are taken together, so that a failure that comes and goes doesn't flood the log either.
+/// What is logged of them says how many outages there were, and what was not logged of them is once none has come for
+/// a minute.
 ///
 /// So many kinds are told apart at a time; one that has not come for an hour makes room. Those beyond
 /// share one interval, so that ever-new texts neither flood the log nor take more and more memory.
@@ -35,14 +37,23 @@ pub struct Repeated {
     spell: Option<Spell>,
 }
 
-/// A time in which something fails, or that ended so recently that it may go on.
+/// An outage, or several that are taken together. The last of them may have ended.
 #[derive(Clone, Debug)]
 struct Spell {
+    /// How many before it came within a minute of each other, and were logged by themselves.
+    before: u64,
     since: Time,
+    outages: u64,
+    /// When the last outage began.
+    began: Time,
+    /// How long the outages were that have ended.
+    down: Duration,
     times: u64,
     ended: Option<Time>,
     /// Whether the log says at present that something fails.
     told: bool,
+    /// Whether the log misses an outage that has ended.
+    untold: bool,
     kinds: Vec<Kind>,
     /// All those that there was no room for.
     others: Kind,
@@ -65,6 +76,9 @@ struct Kind {
 /// How many kinds are told apart.
 const KINDS: usize = 16;
 
+/// So many outages in a row are logged by themselves, the first of those that are taken together included.
+const BY_THEMSELVES: u64 = 3;
+
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(3_600);
 
@@ -77,42 +91,82 @@ impl Repeated {
     /// Likewise, where `kind` is what other failures are compared with. It leaves out of the text
     /// what may change without being news: names, or what is quoted.
     pub fn failed_as(&mut self, now: Time, kind: &str, text: &str) -> Option<Failing> {
-        let spell = match &mut self.spell {
-            Some(spell) if !spell.is_over(now) => spell,
-            spell => spell.insert(Spell::new(now)),
-        };
-        spell.ended = None;
+        let spell = self.spell.take().map_or_else(|| Spell::new(now, 0), |spell| spell.goes_on(now));
+        let spell = self.spell.insert(spell);
         spell.times += 1;
+        let outages = spell.outages;
         let failing = spell.kind(now, shape(kind)).failed(now, text);
         spell.told |= failing.is_some();
-        failing
+        failing.map(|failing| Failing { outages, ..failing })
     }
 
     /// It did not fail this time. What comes back is to be logged.
     pub fn ended(&mut self, now: Time) -> Option<Over> {
         let spell = self.spell.as_mut()?;
-        if spell.is_over(now) {
-            self.spell = None;
-            return None;
+        if spell.ended.is_some() {
+            return self.settled(now);
         }
-        spell.ended.get_or_insert(now);
-        std::mem::take(&mut spell.told).then(|| Over {
-            times: spell.times,
-            held: spell.all().map(|kind| std::mem::take(&mut kind.held)).sum(),
-            lasted: now.since(spell.since),
-        })
+        spell.ended = Some(now);
+        spell.down += now.since(spell.began);
+        let told = std::mem::take(&mut spell.told);
+        spell.untold = !told;
+        told.then(|| spell.over(now))
+    }
+
+    /// What the log misses of outages that are over for good: it is to be logged. Whoever does not call
+    /// [`Repeated::ended`] again and again while all is well calls this instead.
+    pub fn settled(&mut self, now: Time) -> Option<Over> {
+        let spell = self.spell.take_if(|spell| spell.is_over(now))?;
+        let ended = spell.ended.filter(|_| spell.untold)?;
+        let mut spell = spell;
+        Some(spell.over(ended))
     }
 }
 
 impl Spell {
-    fn new(now: Time) -> Self {
+    fn new(now: Time, before: u64) -> Self {
         let others = Kind::new(now, String::new());
-        Self { since: now, times: 0, ended: None, told: false, kinds: Vec::new(), others }
+        Self {
+            before,
+            since: now,
+            outages: 1,
+            began: now,
+            down: Duration::ZERO,
+            times: 0,
+            ended: None,
+            told: false,
+            untold: false,
+            kinds: Vec::new(),
+            others,
+        }
+    }
+
+    /// What it is when it fails now.
+    fn goes_on(self, now: Time) -> Self {
+        if self.ended.is_none() {
+            self
+        } else if self.is_over(now) {
+            Self::new(now, 0)
+        } else if self.before + 1 < BY_THEMSELVES {
+            Self::new(now, self.before + 1)
+        } else {
+            Self { outages: self.outages + 1, began: now, ended: None, ..self }
+        }
     }
 
     /// Whether it ended so long ago that a failure now would be another.
     fn is_over(&self, now: Time) -> bool {
         self.ended.is_some_and(|ended| now.since(ended) >= SHORTEST_INTERVAL)
+    }
+
+    fn over(&mut self, ended: Time) -> Over {
+        Over {
+            outages: self.outages,
+            times: self.times,
+            held: self.all().map(|kind| std::mem::take(&mut kind.held)).sum(),
+            down: self.down,
+            lasted: ended.since(self.since),
+        }
     }
 
     /// The kind of a failure, which is a new one if there is room.
@@ -152,7 +206,8 @@ impl Kind {
         }
         self.logged = Some(now);
         let held = std::mem::take(&mut self.held);
-        Some(Failing { text: text.into(), times: self.times, held, lasted: now.since(self.since) })
+        let lasted = now.since(self.since);
+        Some(Failing { text: text.into(), outages: 1, times: self.times, held, lasted })
     }
 }
 
@@ -177,6 +232,8 @@ fn shape(text: &str) -> String {
 pub struct Failing {
     /// What it is like this time.
     pub text: String,
+    /// How many outages are taken together, this one included.
+    pub outages: u64,
     /// How often this kind happened since it began, this time included.
     pub times: u64,
     /// How many of those were not logged since the last that was.
@@ -193,27 +250,39 @@ impl fmt::Display for Failing {
             if self.held > 0 {
                 write!(f, ", the last {} not logged", self.held)?;
             }
+            if self.outages > 1 {
+                write!(f, ", in {} outages", self.outages)?;
+            }
             f.write_str(")")?;
         }
         Ok(())
     }
 }
 
-/// The end of a failure to be logged, as it prints: `over after 3 times in 1m15s`.
+/// The end of a failure to be logged, as it prints: `over after 3 times in 1m15s`, or of several that are taken
+/// together: `over after 4 outages within 1m26s, 40s in all (12 times)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Over {
+    /// How many outages it was.
+    pub outages: u64,
     /// How often anything happened.
     pub times: u64,
     /// How many of those were not logged since the last of their kind that was.
     pub held: u64,
-    /// How long it lasted.
+    /// How long the outages were, all together.
+    pub down: Duration,
+    /// How long it lasted, what was well in between included.
     pub lasted: Duration,
 }
 
 impl fmt::Display for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lasted, down) = (Rough(self.lasted), Rough(self.down));
         let times = if self.times == 1 { "once".into() } else { format!("{} times", self.times) };
-        write!(f, "over after {times} in {}", Rough(self.lasted))
+        if self.outages > 1 {
+            return write!(f, "over after {} outages within {lasted}, {down} in all ({times})", self.outages);
+        }
+        write!(f, "over after {times} in {lasted}")
     }
 }
 
@@ -326,7 +395,60 @@ mod tests {
             lines += usize::from(repeated.failed(at(s), "junk").is_some());
             lines += usize::from(repeated.ended(at(s + 5)).is_some());
         }
-        assert_eq!(lines, 22, "a beginning and an end each time that a lasting one gets one line");
+        let lasting = 11;
+        assert_eq!(lines, 2 * (2 + lasting), "both lines of two, and each time that a lasting one gets one");
+    }
+
+    #[test]
+    fn each_of_a_few_outages_has_its_beginning_and_its_end() {
+        let mut repeated = Repeated::default();
+        for start in [0, 44, 86] {
+            assert_eq!(repeated.failed(at(start), "closed").unwrap().to_string(), "closed");
+            assert_eq!(repeated.failed(at(start + 3), "closed"), None);
+            assert_eq!(repeated.ended(at(start + 12)).unwrap().to_string(), "over after 2 times in 12s");
+            assert_eq!(repeated.ended(at(start + 13)), None);
+        }
+    }
+
+    #[test]
+    fn of_many_in_a_row_each_is_in_a_line_that_says_how_many_they_were() {
+        let mut repeated = Repeated::default();
+        let mut lines = Vec::new();
+        // Ten outages of 2 s each, of which one begins a minute after the last line.
+        for s in 0..200 {
+            if s < 100 && s % 10 < 2 {
+                lines.extend(repeated.failed(at(s), "closed").map(|line| format!("{s}: {line}")));
+            } else {
+                lines.extend(repeated.ended(at(s)).map(|line| format!("{s}: {line}")));
+            }
+        }
+        assert_eq!(
+            lines,
+            [
+                "0: closed",
+                "2: over after 2 times in 2s",
+                "10: closed",
+                "12: over after 2 times in 2s",
+                "20: closed",
+                "22: over after 2 times in 2s",
+                "80: closed (13 times in 1m, the last 10 not logged, in 7 outages)",
+                "82: over after 7 outages within 1m2s, 14s in all (14 times)",
+                "152: over after 8 outages within 1m12s, 16s in all (16 times)",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_asked_while_all_is_well_can_be_settled() {
+        let mut repeated = Repeated::default();
+        for start in [0, 10, 20, 30] {
+            repeated.failed(at(start), "closed");
+            repeated.ended(at(start + 1));
+        }
+        assert_eq!(repeated.settled(at(90)), None);
+        let over = repeated.settled(at(91)).unwrap();
+        assert_eq!(over.to_string(), "over after 2 outages within 11s, 2s in all (2 times)");
+        assert_eq!(repeated.settled(at(92)), None);
     }
 
     #[test]
@@ -344,9 +466,11 @@ mod tests {
     #[test]
     fn what_was_not_logged_does_not_end_in_the_log() {
         let mut repeated = Repeated::default();
-        repeated.failed(at(0), "junk");
-        assert!(repeated.ended(at(1)).is_some());
-        assert_eq!(repeated.failed(at(2), "junk"), None);
-        assert_eq!(repeated.ended(at(3)), None);
+        for start in [0, 2, 4] {
+            repeated.failed(at(start), "junk");
+            assert!(repeated.ended(at(start + 1)).is_some());
+        }
+        assert_eq!(repeated.failed(at(6), "junk"), None);
+        assert_eq!(repeated.ended(at(7)), None);
     }
 }

@@ -37,6 +37,7 @@ impl Watcher for Journal {
     /// Writes down what an input says of a service, if the log does not say so yet.
     fn input(&mut self, now: Now, input: &Input) {
         let now = now.time;
+        self.settle(now);
         if let Some(resource) = self.reread.take() {
             self.done(now, &resource);
         }
@@ -157,6 +158,15 @@ impl Journal {
     fn ill_as(&mut self, now: Time, service: &'static str, kind: &str, detail: &str) {
         if let Some(failing) = self.failing.entry(service).or_default().failed_as(now, kind, detail) {
             tracing::warn!(service, "{failing}");
+        }
+    }
+
+    /// Writes down the outages that came and went without a line, once no more have come for a while.
+    fn settle(&mut self, now: Time) {
+        for (service, failing) in &mut self.failing {
+            if let Some(over) = failing.settled(now) {
+                tracing::warn!(service, "{service} works again: {over}");
+            }
         }
     }
 
@@ -325,6 +335,27 @@ mod tests {
         assert!(written.of(&fetched(&[])).is_empty(), "an empty one is none");
         assert!(holds(&written.of(&fetched(&["r-b"])), WELL));
         assert!(written.journal.not_done.is_empty());
+    }
+
+    #[test]
+    fn each_outage_of_a_feed_has_its_beginning_and_its_end_or_is_counted() {
+        let mut written = Written::default();
+        let feed = status_core::Feed::Jump;
+        let reported = Input::Reported { feed, connection: Call(0), reports: Vec::new() };
+        for _ in 0..3 {
+            let reason = Failure { kind: FailureKind::Unreachable, detail: "jump is gone".to_owned() };
+            let closed = Input::FeedClosed { feed, connection: Call(0), reason };
+            written.seconds += 30;
+            assert!(holds(&written.of(&closed), "jump is gone"));
+            assert!(written.of(&closed).is_empty());
+            assert!(holds(&written.of(&reported), "jump works again: over after 2 times in 2s"));
+        }
+        let reason = Failure { kind: FailureKind::Unreachable, detail: "jump is gone".to_owned() };
+        assert!(written.of(&Input::FeedClosed { feed, connection: Call(0), reason }).is_empty());
+        assert!(written.of(&reported).is_empty());
+        written.seconds += 60;
+        let line = written.of(&Input::Wake);
+        assert!(holds(&line, "jump works again: over after 2 outages within"), "{line:?}");
     }
 
     #[test]
