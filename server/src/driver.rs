@@ -19,7 +19,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::write_health;
-use crate::state::state_json;
+use crate::state::State;
 use crate::systemd::Watchdog;
 
 /// The services, real or fake.
@@ -127,7 +127,7 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
             let stopwatch = Stopwatch::start();
             let actions = monitor.handle(now, input);
             let took = stopwatch.read();
-            let state = actions.contains(&Action::LogHealth).then(|| state_json(&monitor));
+            let state = actions.contains(&Action::LogHealth).then(|| State::of(&monitor));
             (actions, monitor.deadline(), state, took)
         };
         shared.version.send_modify(|version| *version += 1);
@@ -135,7 +135,7 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
         actions.iter().for_each(|action| watcher.action(now, action));
         watcher.handled(took);
         if let Some(state) = state {
-            write_health(state);
+            write_health(&state);
         }
         for action in actions {
             hands.perform(action);

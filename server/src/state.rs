@@ -1,7 +1,9 @@
-//! The whole state as one JSON object, for the log.
+//! The whole state in JSON, for the log.
 //!
 //! It is written piece by piece straight into its text: with thousands of experiments a tree of it
 //! would take many times the memory.
+
+mod parts;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -16,18 +18,34 @@ use crate::view::experiment::issues;
 use crate::view::standing::{Health, is_available};
 use crate::view::system::MailView;
 
-/// The whole state, in one line.
-#[must_use]
-pub fn state_json(monitor: &Monitor) -> String {
-    // Room that is never touched costs nothing, and a text that grows costs twice its size.
-    let mut text = Vec::with_capacity(4096 + monitor.experiments().len() * USUAL_BYTES);
-    serde_json::to_writer(&mut text, &StateView::of(monitor))
-        .expect("all keys are text, and nothing in it fails");
-    String::from_utf8(text).expect("JSON is UTF-8")
+/// The whole state, in pieces of JSON.
+pub struct State {
+    /// An object with everything but the experiments.
+    system: String,
+    /// Names, quoted as JSON has them, and an object for each.
+    experiments: Vec<(String, String)>,
 }
 
-/// An experiment with three streams takes less.
-const USUAL_BYTES: usize = 1024;
+impl State {
+    #[cfg(test)]
+    pub(crate) fn made_of(system: &str, experiments: &[(&str, &str)]) -> Self {
+        let experiments = experiments.iter().map(|(name, object)| (json(name), (*object).to_owned()));
+        Self { system: system.to_owned(), experiments: experiments.collect() }
+    }
+
+    /// What is known at present.
+    #[must_use]
+    pub fn of(monitor: &Monitor) -> Self {
+        let experiments = monitor.experiments().map(|(name, known)| {
+            (json(name), json(&ExperimentView::of(monitor, name, known)))
+        });
+        Self { system: json(&StateView::of(monitor)), experiments: experiments.collect() }
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("all keys are text, and nothing in it fails")
+}
 
 #[derive(Serialize)]
 struct StateView<'a> {
@@ -39,7 +57,6 @@ struct StateView<'a> {
     system_alerts: Vec<AlertView<'a>>,
     undelivered_mails: usize,
     kept_mails: usize,
-    experiments: Experiments<'a>,
 }
 
 impl<'a> StateView<'a> {
@@ -66,7 +83,6 @@ impl<'a> StateView<'a> {
                 .collect(),
             undelivered_mails: mail.undelivered,
             kept_mails: mail.kept,
-            experiments: Experiments(monitor),
         }
     }
 }
@@ -114,16 +130,6 @@ struct AlertView<'a> {
     alert: &'static str,
     detail: &'a str,
     since: Shown<Wall>,
-}
-
-/// All experiments, by name.
-struct Experiments<'a>(&'a Monitor);
-
-impl Serialize for Experiments<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let views = self.0.experiments().map(|(name, known)| (name, ExperimentView::of(self.0, name, known)));
-        serializer.collect_map(views)
-    }
 }
 
 #[derive(Serialize)]

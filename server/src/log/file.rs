@@ -2,14 +2,23 @@
 //!
 //! With a largest size of 100 MB and 5 kept: `status.log` is written, `status.log.1` is the one
 //! before it, and so on to `status.log.5`. Together they never hold more than 600 MB.
+//!
+//! The log has addresses of people in it, so no file of it is for everybody: the owner may write it, and the group
+//! may read it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Nobody keeps more files than this, so a file with a higher number is not of our making.
 pub(crate) const MOST_KEPT: u32 = 1_000;
+
+/// What may be done with a file of the log, at the most.
+const FILE_MODE: u32 = 0o640;
+/// What may be done with a folder that is made for it.
+const FOLDER_MODE: u32 = 0o750;
 
 /// A file that lines are added to.
 #[derive(Debug)]
@@ -33,7 +42,17 @@ impl LogFile {
         let mut log = Self { path, max_size, keep, file: None };
         log.current()?;
         log.remove_surplus();
+        log.close_to_others();
         Ok(log)
+    }
+
+    /// Lets go of the file, and opens the one that is at the path by now.
+    ///
+    /// # Errors
+    /// The file can't be made or written, or is no file.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        self.file = None;
+        self.current().map(drop)
     }
 
     /// Where it is.
@@ -75,11 +94,16 @@ impl LogFile {
         }
         self.file = None;
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         }
         refuse_pipes(&self.path)?;
-        let file = OpenOptions::new().append(true).create(true).open(&self.path)?;
-        let size = size_of(&file.metadata()?);
+        let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&self.path)?;
+        let there = file.metadata()?;
+        // One that was there before may be open to more people. Where that can't be changed, it is somebody else's.
+        if let Some(mode) = narrower(&there) {
+            let _ = file.set_permissions(mode);
+        }
+        let size = size_of(&there);
         self.file = Some(file);
         Ok(size)
     }
@@ -109,6 +133,16 @@ impl LogFile {
         }
     }
 
+    /// Full files were perhaps written when the log was open to everybody.
+    fn close_to_others(&self) {
+        for path in (1..=self.keep).map(|number| self.numbered(number)) {
+            let Ok(there) = fs::symlink_metadata(&path) else { return };
+            if let Some(mode) = narrower(&there) {
+                let _ = fs::set_permissions(&path, mode);
+            }
+        }
+    }
+
     fn numbered(&self, number: u32) -> PathBuf {
         let mut name = OsString::from(&self.path);
         name.push(format!(".{number}"));
@@ -123,6 +157,13 @@ pub(crate) fn refuse_pipes(path: &Path) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
     }
     Ok(())
+}
+
+/// What may be done with a file of the log, if it may be done more than that at present.
+fn narrower(there: &Metadata) -> Option<Permissions> {
+    let mode = there.permissions().mode() & 0o7777;
+    let narrower = mode & FILE_MODE;
+    (there.is_file() && mode != narrower).then(|| Permissions::from_mode(narrower))
 }
 
 /// Only a file can be full: a device is not, whatever went into it.
@@ -253,6 +294,40 @@ mod tests {
         OpenOptions::new().write(true).truncate(true).open(&log.path).unwrap();
         log.write("4\n").unwrap();
         assert_eq!(texts(&log), ["4\n"]);
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn no_file_of_the_log_is_for_everybody() {
+        let (mut log, folder) = log(1, 3);
+        for _ in 0..3 {
+            log.write("x").unwrap();
+        }
+        let files = [log.path.clone(), log.numbered(1), log.numbered(2)];
+        assert!(files.iter().all(|file| mode(file) & !FILE_MODE == 0));
+        assert_eq!(mode(&folder.path().join("a/b")) & !FOLDER_MODE, 0);
+
+        // As an earlier version, or a generous administrator, has left them.
+        for (file, open) in files.iter().zip([0o666, 0o644, 0o600]) {
+            fs::set_permissions(file, Permissions::from_mode(open)).unwrap();
+        }
+        let log = LogFile::open(&log.path, 1, 3).unwrap();
+        assert_eq!(files.each_ref().map(|file| mode(file)), [0o640, 0o640, 0o600]);
+        drop(log);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_is_there_again_once_it_is_opened_anew() {
+        let (mut log, folder) = log(10, 1);
+        log.write("1\n").unwrap();
+        fs::rename(&log.path, folder.path().join("moved")).unwrap();
+        log.reopen().unwrap();
+        assert_eq!(texts(&log), [""]);
+        log.write("2\n").unwrap();
+        assert_eq!(texts(&log), ["2\n"]);
     }
 
     #[test]

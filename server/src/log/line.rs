@@ -1,6 +1,7 @@
 //! A line of the log: one JSON object, or text for reading. Either way it is one line, and holds
 //! nothing that a terminal would obey.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use status_core::Wall;
@@ -10,8 +11,15 @@ use tracing::{Event, Level};
 use super::is_ours;
 use crate::settings::LogFormat;
 
-/// Longer texts are cut. A hundred times what an honest value needs.
-const LONGEST_TEXT: usize = 16_384;
+/// How many bytes a line has at the most, with its end. journald cuts a line at 48 kB and Docker at 16 kB, and what is
+/// left of an object is no JSON.
+pub(super) const LONGEST_LINE: usize = 8_192;
+/// Longer texts are cut. Fifty times what an honest value needs.
+const LONGEST_TEXT: usize = LONGEST_LINE;
+/// To how much the texts of a line are cut that is too long as a whole: to the first of these that is enough.
+const SHORTER_TEXTS: [usize; 7] = [4_096, 2_048, 1_024, 512, 256, 128, 64];
+/// What stands in place of what was cut off.
+const CUT: &str = "… (the rest is left out)";
 
 /// What a line says.
 pub(super) struct Line {
@@ -68,23 +76,35 @@ impl Line {
         }
     }
 
-    /// The line, with its end.
+    /// The line, with its end. Where it would be too long, its texts are cut, and say so.
     pub(super) fn print(&self, format: LogFormat) -> String {
+        let mut line = self.print_cut(format, LONGEST_TEXT);
+        for most in SHORTER_TEXTS {
+            if line.len() <= LONGEST_LINE {
+                break;
+            }
+            line = self.print_cut(format, most);
+        }
+        line
+    }
+
+    /// The line with at most so many bytes of each text.
+    fn print_cut(&self, format: LogFormat, most: usize) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = match format {
-            LogFormat::Json => self.json(&mut out),
-            LogFormat::Text => self.text(&mut out),
+            LogFormat::Json => self.json(&mut out, most),
+            LogFormat::Text => self.text(&mut out, most),
         };
         out.push('\n');
         out
     }
 
     /// `{"time":"2026-11-24T00:28:13.792Z","level":"warn","msg":"…","field":"value"}`
-    fn json(&self, out: &mut String) -> fmt::Result {
+    fn json(&self, out: &mut String, most: usize) -> fmt::Result {
         let level = self.level.as_str().to_ascii_lowercase();
         write!(out, "{{\"time\":\"{}\",\"level\":\"{level}\",\"msg\":", self.time)?;
-        json_string(out, &self.message)?;
+        json_string(out, &cut(&self.message, most))?;
         if let Some(library) = self.library {
             out.push_str(",\"library\":");
             json_string(out, library)?;
@@ -99,7 +119,7 @@ impl Line {
             out.push(':');
             match value {
                 Value::Plain(text) => out.push_str(text),
-                Value::Text(text) => json_string(out, text)?,
+                Value::Text(text) => json_string(out, &cut(text, most))?,
             }
         }
         out.push('}');
@@ -107,9 +127,9 @@ impl Line {
     }
 
     /// `2026-11-24T00:28:13.792Z WARN  message field=value other="two words"`
-    fn text(&self, out: &mut String) -> fmt::Result {
+    fn text(&self, out: &mut String, most: usize) -> fmt::Result {
         write!(out, "{} {:<5} ", self.time, self.level)?;
-        for c in self.message.chars() {
+        for c in cut(&self.message, most).chars() {
             if breaks_line(c) { write!(out, "{}", c.escape_default())? } else { out.push(c) }
         }
         if let Some(library) = self.library {
@@ -119,8 +139,10 @@ impl Line {
             write!(out, " {name}=")?;
             match value {
                 Value::Plain(text) => out.push_str(text),
-                Value::Text(text) if is_word(text) => out.push_str(text),
-                Value::Text(text) => json_string(out, text)?,
+                Value::Text(text) => match cut(text, most) {
+                    text if is_word(&text) => out.push_str(&text),
+                    text => json_string(out, &text)?,
+                },
             }
         }
         Ok(())
@@ -136,7 +158,7 @@ impl Line {
 
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, Value::Text(cut(value)));
+        self.add(field, Value::Text(cut(value, LONGEST_TEXT).into_owned()));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -162,21 +184,29 @@ impl Visit for Line {
         let mut text = Short(String::new());
         // It ends early if the text is long enough, and that is no error.
         let _ = write!(text, "{value:?}");
-        self.add(field, Value::Text(cut(&text.0)));
+        self.add(field, Value::Text(cut(&text.0, LONGEST_TEXT).into_owned()));
     }
 }
 
-/// The state's dump as a line: one JSON object whatever the format of the others, since programs
-/// read it. It may be large, so that it is made of the state's own text.
-pub(super) fn health(mut state: String, time: Wall) -> String {
-    // Its author sees to it that it is JSON; that it stays one line is seen to here.
-    if state.contains(breaks_line) {
-        state = state.replace(breaks_line, " ");
+/// How many bytes a line of the state has besides its part of it.
+pub(super) const AROUND_STATE: usize = 160;
+
+/// The parts of the state as lines: JSON objects whatever the format of the others, since programs read them. They
+/// have the same time, so that they are known to be of one state.
+pub(super) fn health(parts: &[String], time: Wall) -> String {
+    let mut lines = String::with_capacity(parts.iter().map(|part| part.len() + AROUND_STATE).sum());
+    for (number, part) in (1..).zip(parts) {
+        let of = parts.len();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            lines,
+            "{{\"time\":\"{time}\",\"level\":\"info\",\"msg\":\"health\",\"part\":{number},\"parts\":{of},\"state\":"
+        );
+        // Its author sees to it that it is JSON; that it stays one line is seen to here.
+        lines.extend(part.chars().map(|c| if breaks_line(c) { ' ' } else { c }));
+        lines.push_str("}\n");
     }
-    let start = format!("{{\"time\":\"{time}\",\"level\":\"info\",\"msg\":\"health\",\"state\":");
-    state.insert_str(0, &start);
-    state.push_str("}\n");
-    state
+    lines
 }
 
 /// Takes text until there is more than enough of it, so that a huge value costs little.
@@ -193,11 +223,14 @@ impl Write for Short {
     }
 }
 
-fn cut(text: &str) -> String {
-    if text.len() <= LONGEST_TEXT {
-        return text.to_owned();
+/// A text of which at most so many bytes are left; one that was cut says so.
+pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
     }
-    format!("{}…", &text[..text.floor_char_boundary(LONGEST_TEXT)])
+    // One that was cut before does not say it twice.
+    let whole = text.strip_suffix(CUT).unwrap_or(text);
+    Cow::Owned(format!("{}{CUT}", &whole[..whole.floor_char_boundary(most)]))
 }
 
 /// Whether a text can stand without quotes.

@@ -3,7 +3,7 @@
 //! Our own lines are written from the chosen level on. Those of the libraries are written only if
 //! they are warnings or worse, whatever the level: at finer levels some of them print what they
 //! send and receive, and with it tokens, access codes and passwords. Nothing that goes wrong with
-//! writing stops the server, makes it wait or makes it panic.
+//! writing stops the server, makes it wait or makes it panic. No line is longer than what journald and Docker take.
 
 mod file;
 mod line;
@@ -23,9 +23,10 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::settings::{LogFormat, LogSettings, LogTarget};
+use crate::state::State;
 use file::LogFile;
-use line::Line;
-use writer::Writer;
+use line::{LONGEST_LINE, Line};
+use writer::{Order, Writer};
 
 pub(crate) use file::{MOST_KEPT, refuse_pipes};
 
@@ -83,13 +84,20 @@ pub fn complain(problem: &str) {
     }
 }
 
-/// Writes the whole state, given as one JSON object, as one line of JSON, whatever the level and the
-/// format.
-pub fn write_health(json: String) {
+/// Opens the log file anew, as whoever has moved it away asks for. One that could not be opened at the start is
+/// tried again. It waits for nothing.
+pub fn reopen() {
+    if let Some(log) = LOG.get() {
+        log.writer.reopen();
+    }
+}
+
+/// Writes the whole state as lines of JSON, as many as it takes, whatever the level and the format.
+pub fn write_health(state: &State) {
     match LOG.get() {
-        Some(log) => log.health(json),
+        Some(log) => log.health(state),
         // Somebody else's log, who wants to see it all the same.
-        None => tracing::info!(state = json, "health"),
+        None => state.parts(LONGEST_LINE).iter().for_each(|part| tracing::info!(state = part, "health")),
     }
 }
 
@@ -119,13 +127,19 @@ impl Log {
         let LogSettings { level, format, .. } = *settings;
         let longest_line = output.longest_line();
         let lost = move |lines| Line::lost(lines, SystemClock.now().wall).print(format);
-        let writer = Writer::start(move |line| output.write(line), lost)?;
+        let obey = move |order| match order {
+            Order::Write(lines) => lines.split_inclusive('\n').for_each(|line| output.write(line)),
+            Order::Reopen => output.reopen(),
+        };
+        let writer = Writer::start(obey, lost)?;
         Ok(Self { level, format, longest_line, writer })
     }
 
-    fn health(&self, state: String) {
-        let now = SystemClock.now().wall;
-        self.put(line::health(state, now), Level::INFO, now);
+    /// All parts at once, so that all of them or none is lost where the log is slow.
+    fn health(&self, state: &State) {
+        let longest = self.longest_line.min(LONGEST_LINE);
+        let parts = state.parts(longest.saturating_sub(line::AROUND_STATE));
+        self.writer.put(line::health(&parts, SystemClock.now().wall));
     }
 
     fn put(&self, line: String, level: Level, now: Wall) {
@@ -173,7 +187,12 @@ impl<S: Subscriber> Layer<S> for Log {
 enum Output {
     Stdout,
     Stderr,
-    File { file: LogFile, failing: bool },
+    File {
+        file: LogFile,
+        failing: bool,
+    },
+    /// To the standard error, in place of a file that could not be opened.
+    InPlaceOf(LogSettings),
 }
 
 impl Output {
@@ -186,7 +205,7 @@ impl Output {
                 Ok(file) => (Self::File { file, failing: false }, None),
                 Err(error) => {
                     let problem = format!("cannot open the log file {}: {error}", path.display());
-                    (Self::Stderr, Some(problem))
+                    (Self::InPlaceOf(settings.clone()), Some(problem))
                 }
             },
         }
@@ -197,6 +216,21 @@ impl Output {
         match self {
             Self::Stdout | Self::Stderr => usize::MAX,
             Self::File { file, .. } => file.max_size().try_into().unwrap_or(usize::MAX),
+            Self::InPlaceOf(settings) => settings.max_size.try_into().unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Opens the file that is at the path by now; what is no file stays as it is.
+    fn reopen(&mut self) {
+        match self {
+            Self::Stdout | Self::Stderr => {}
+            // If it can't be, the next line finds that out, and says so.
+            Self::File { file, .. } => drop(file.reopen()),
+            Self::InPlaceOf(settings) => {
+                if let (output @ Self::File { .. }, _) = Self::open(settings) {
+                    *self = output;
+                }
+            }
         }
     }
 
@@ -205,7 +239,7 @@ impl Output {
     fn write(&mut self, line: &str) {
         match self {
             Self::Stdout => to_stream(io::stdout().lock(), line),
-            Self::Stderr => to_stream(io::stderr().lock(), line),
+            Self::Stderr | Self::InPlaceOf(_) => to_stream(io::stderr().lock(), line),
             Self::File { file, failing } => match file.write(line) {
                 Ok(()) => *failing = false,
                 Err(error) => {

@@ -123,37 +123,65 @@ fn what_is_ours_is_told_by_its_crate() {
     }
 }
 
+/// A state with one experiment, which has so many bytes or more.
+fn state(bytes: usize) -> State {
+    let experiment = format!("{{\"ok\":true,\"about\":[\"{}\"]}}", vec!["x"; bytes / 4].join("\",\""));
+    State::made_of("{\"book\":{\"ok\":true},\n\"paused\":false}", &[("pend00", &experiment)])
+}
+
 #[test]
 fn the_state_is_written_whatever_the_level_and_as_it_is() {
-    let state = "{\"book\":{\"ok\":true},\n\"experiments\":[]}";
     for format in [LogFormat::Json, LogFormat::Text] {
-        let text = logged_by(Level::ERROR, format, 1_000_000, |log| log.health(state.to_owned()));
+        let text = logged_by(Level::ERROR, format, 1_000_000, |log| log.health(&state(8)));
         let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert!(line["time"].is_string(), "{line}");
         assert_eq!((&line["level"], &line["msg"]), (&"info".into(), &"health".into()));
         assert_eq!(text.lines().count(), 1);
-        let end = r#","state":{"book":{"ok":true}, "experiments":[]}}"#;
+        let end = r#","part":1,"parts":1,"state":{"book":{"ok":true}, "paused":false,"experiments":{"pend00":{"ok":true,"about":["x","x"]}}}}"#;
         assert!(text.trim_end().ends_with(end), "{text}");
     }
 }
 
 #[test]
-fn a_huge_value_is_cut_and_a_huge_state_is_not() {
-    let huge = "ä".repeat(100_000);
-    let text = logged(Level::WARN, LogFormat::Json, 1_000_000, || warn!(huge, shown = ?huge, "{huge}"));
-    assert!(text.len() < 60_000, "{}", text.len());
-    assert_eq!(text.matches('…').count(), 3);
-    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert!(line["huge"].as_str().unwrap().starts_with("ää"));
-    let state = format!("{{\"x\":\"{huge}\"}}");
-    let text = logged_by(Level::WARN, LogFormat::Json, 1_000_000, |log| log.health(state.clone()));
-    assert!(text.contains(&state));
+fn a_large_state_is_several_lines_that_fit_and_belong_together() {
+    for (max_size, longest) in [(1_000_000, LONGEST_LINE), (1_000, 1_000)] {
+        let text = logged_by(Level::WARN, LogFormat::Json, max_size, |log| log.health(&state(20_000)));
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(text.lines().all(|line| line.len() < longest), "{max_size}");
+        let last = lines.last().unwrap();
+        assert!(last["parts"].as_u64().unwrap() > 2, "{last}");
+        for line in &lines {
+            assert_eq!((&line["time"], &line["msg"]), (&last["time"], &last["msg"]));
+            assert_eq!((&line["parts"], &line["level"]), (&last["parts"], &"info".into()));
+        }
+        assert_eq!(last["part"], last["parts"]);
+        if max_size > 1_000 {
+            assert_eq!(lines.len() as u64, last["parts"].as_u64().unwrap());
+        }
+    }
+}
+
+#[test]
+fn no_line_is_longer_than_others_take_and_what_was_cut_says_so() {
+    for huge in ["ä".repeat(100_000), "\u{1}\"".repeat(3_000), "x".repeat(8_100)] {
+        for format in [LogFormat::Json, LogFormat::Text] {
+            let text = logged(Level::WARN, format, 1_000_000, || warn!(huge, shown = ?huge, "{huge}"));
+            assert!(text.len() <= LONGEST_LINE, "{}", text.len());
+            assert_eq!(text.matches("… (the rest is left out)").count(), 3);
+            assert_eq!(text.lines().count(), 1);
+            if format == LogFormat::Json {
+                let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+                assert!(line["huge"].as_str().unwrap().starts_with(&huge[..40]));
+            }
+        }
+    }
 }
 
 #[test]
 fn a_line_longer_than_a_file_is_left_out_and_that_is_said() {
-    let state = format!("\"{}\"", "x".repeat(2_000));
-    let text = logged_by(Level::WARN, LogFormat::Json, 1_000, |log| log.health(state));
+    let long = "x".repeat(2_000);
+    let text = logged(Level::WARN, LogFormat::Json, 1_000, || warn!("{long}"));
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert!(line["msg"].as_str().unwrap().contains("STATUS_LOG_MAX_SIZE"));
     assert!(line["bytes"].as_u64().unwrap() > 2_000);
@@ -173,8 +201,23 @@ fn without_a_file_lines_go_to_the_standard_error_and_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let target = LogTarget::File(folder.path().to_owned());
     let (output, problem) = Output::open(&LogSettings { target, ..LogSettings::default() });
-    assert!(matches!(output, Output::Stderr));
+    assert!(matches!(output, Output::InPlaceOf(_)));
     assert!(problem.unwrap().starts_with("cannot open the log file /"));
+}
+
+#[test]
+fn a_file_that_could_not_be_opened_is_tried_again_when_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("status.log");
+    fs::create_dir(&path).unwrap();
+    let settings = LogSettings { target: LogTarget::File(path.clone()), ..LogSettings::default() };
+    let (mut output, _) = Output::open(&settings);
+    output.reopen();
+    assert!(matches!(output, Output::InPlaceOf(_)), "it is in the way still");
+    fs::remove_dir(&path).unwrap();
+    output.reopen();
+    output.write("line\n");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "line\n");
 }
 
 #[test]

@@ -8,8 +8,17 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How much may wait to be written. One line may be larger: then it waits alone.
+/// How much may wait to be written. What is put in at once may be larger: then it waits alone.
 const MOST_BYTES: usize = 4_000_000;
+
+/// What the thread is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Write this line, or these lines.
+    Write(String),
+    /// Open the log file anew.
+    Reopen,
+}
 
 /// Takes lines and has them written in turn.
 #[derive(Clone)]
@@ -27,7 +36,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    lines: VecDeque<String>,
+    lines: VecDeque<Order>,
     bytes: usize,
     /// How many lines were lost since that was last said.
     lost: u64,
@@ -42,7 +51,7 @@ impl Writer {
     /// # Errors
     /// The system has no thread to give.
     pub(super) fn start(
-        mut write: impl FnMut(&str) + Send + 'static,
+        mut obey: impl FnMut(Order) + Send + 'static,
         notice: impl Fn(u64) -> String + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
@@ -54,7 +63,7 @@ impl Writer {
         let writer = Self(Arc::clone(&shared));
         std::thread::Builder::new().name("log".to_owned()).spawn(move || {
             loop {
-                write(&shared.next());
+                obey(shared.next());
             }
         })?;
         Ok(writer)
@@ -68,9 +77,19 @@ impl Writer {
             return;
         }
         if let Some(notice) = self.0.notice(&mut queue) {
-            queue.add(notice);
+            queue.add(Order::Write(notice));
         }
-        queue.add(line);
+        queue.add(Order::Write(line));
+        drop(queue);
+        self.0.filled.notify_one();
+    }
+
+    /// Has the log file opened anew, after what was put in before. One that waits already is enough.
+    pub(super) fn reopen(&self) {
+        let mut queue = self.0.lock();
+        if queue.lines.back() != Some(&Order::Reopen) {
+            queue.add(Order::Reopen);
+        }
         drop(queue);
         self.0.filled.notify_one();
     }
@@ -94,14 +113,15 @@ impl Shared {
         (lost > 0).then(|| (self.notice)(lost))
     }
 
-    /// The next line to write, once there is one. The one before it has been written.
-    fn next(&self) -> String {
+    /// The next order, once there is one. The one before it has been obeyed.
+    fn next(&self) -> Order {
         let mut queue = self.lock();
         queue.writing = false;
         loop {
-            if let Some(line) = queue.take().or_else(|| self.notice(&mut queue)) {
+            let next = queue.take().or_else(|| self.notice(&mut queue).map(Order::Write));
+            if let Some(order) = next {
                 queue.writing = true;
-                return line;
+                return order;
             }
             self.emptied.notify_all();
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -110,15 +130,15 @@ impl Shared {
 }
 
 impl Queue {
-    fn add(&mut self, line: String) {
-        self.bytes += weight(&line);
-        self.lines.push_back(line);
+    fn add(&mut self, order: Order) {
+        self.bytes += weight(&order);
+        self.lines.push_back(order);
     }
 
-    fn take(&mut self) -> Option<String> {
-        let line = self.lines.pop_front()?;
-        self.bytes -= weight(&line);
-        Some(line)
+    fn take(&mut self) -> Option<Order> {
+        let order = self.lines.pop_front()?;
+        self.bytes -= weight(&order);
+        Some(order)
     }
 
     fn is_done(&self) -> bool {
@@ -126,9 +146,13 @@ impl Queue {
     }
 }
 
-/// What a line costs: an empty one takes room, too.
-fn weight(line: &str) -> usize {
-    line.len() + size_of::<String>()
+/// What an order costs: an empty line takes room, too.
+fn weight(order: &Order) -> usize {
+    size_of::<Order>()
+        + match order {
+            Order::Write(line) => line.len(),
+            Order::Reopen => 0,
+        }
 }
 
 #[cfg(test)]
@@ -143,7 +167,10 @@ mod tests {
     fn writer() -> (Writer, mpsc::Receiver<String>) {
         // Without any room in between, the thread waits until a line is taken.
         let (sender, lines) = mpsc::sync_channel(0);
-        let write = move |line: &str| sender.send(line.to_owned()).unwrap();
+        let write = move |order: Order| match order {
+            Order::Write(line) => sender.send(line).unwrap(),
+            Order::Reopen => sender.send("reopened".to_owned()).unwrap(),
+        };
         (Writer::start(write, |lost| format!("{lost} lost")).unwrap(), lines)
     }
 
@@ -154,6 +181,18 @@ mod tests {
         ["1", "2", "3"].iter().for_each(|line| writer.put((*line).to_owned()));
         assert!(!writer.flush(Duration::from_millis(10)), "nobody takes them");
         assert_eq!([(); 3].map(|()| lines.recv_timeout(LONG).unwrap()), ["1", "2", "3"]);
+        assert!(writer.flush(LONG));
+    }
+
+    #[test]
+    fn a_file_is_opened_anew_in_turn_and_once_however_often_that_is_asked_for() {
+        let (writer, lines) = writer();
+        writer.put("before".to_owned());
+        writer.put("before too".to_owned());
+        (0..3).for_each(|_| writer.reopen());
+        writer.put("after".to_owned());
+        let order = [(); 4].map(|()| lines.recv_timeout(LONG).unwrap());
+        assert_eq!(order, ["before", "before too", "reopened", "after"]);
         assert!(writer.flush(LONG));
     }
 

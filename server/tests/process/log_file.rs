@@ -1,8 +1,12 @@
 //! What is logged, and where.
 
+use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{LONG, Status, lab_services, mail, silence};
@@ -101,4 +105,54 @@ async fn a_log_file_that_cannot_be_opened_is_told_on_stderr_and_the_log_goes_the
     assert!(told.starts_with(&expected) && told.ends_with("logging to the standard error instead"), "{told}");
     status.err.line(&["pend00 is healthy, can be booked"]).await;
     assert!(status.out.all().is_empty());
+}
+
+#[tokio::test]
+async fn a_log_file_that_was_moved_is_begun_anew_at_sighup_and_is_not_for_everybody() {
+    let services = lab_services(1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("status.log");
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    let chosen = [("STATUS_LOG_FILE", path.to_str().unwrap()), ("STATUS_LOG_LEVEL", "error")];
+    let mut status = Status::serve(&services, &chosen);
+    mail(&services, 1).await;
+    assert_eq!(mode(), 0o640, "one that was there already is closed to others");
+
+    std::fs::rename(&path, folder.path().join("status.log-20261126")).unwrap();
+    status.signal(Signal::HUP);
+    let there = async {
+        while !path.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(LONG, there).await.expect("it is there although nothing is written");
+    assert_eq!(mode(), 0o640);
+    status.stop().await;
+}
+
+#[tokio::test]
+async fn the_state_of_a_large_lab_is_several_lines_that_any_journal_takes() {
+    const EXPERIMENTS: usize = 109;
+    let services = lab_services(EXPERIMENTS).await;
+    let chosen = [("STATUS_HEALTH_LOG_EVERY", "2s"), ("STATUS_LOG_LEVEL", "error")];
+    let mut status = Status::serve(&services, &chosen);
+    mail(&services, 1).await;
+    let last = format!("\"pend{:02}\":{{\"decided\":true", EXPERIMENTS - 1);
+    let last: Value = serde_json::from_str(&status.out.line(&[&last]).await).unwrap();
+    status.stop().await;
+    let lines = status.out.all();
+    assert!(lines.iter().all(|line| line.len() < 8_192));
+    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let parts: Vec<&Value> = lines.iter().filter(|line| line["time"] == last["time"]).collect();
+    assert!(parts.len() > 5, "{}", parts.len());
+    let mut names = BTreeSet::new();
+    for (number, part) in (1..).zip(&parts) {
+        assert_eq!((&part["msg"], &part["part"]), (&"health".into(), &number.into()));
+        assert_eq!(part["parts"], parts.len());
+        names.extend(part["state"]["experiments"].as_object().unwrap().keys().cloned());
+    }
+    assert_eq!(names.len(), EXPERIMENTS);
+    assert!(parts[0]["state"]["relay"].is_object());
 }
