@@ -1,5 +1,10 @@
 //! What systemd is told, where it has started this process with `Type=notify`. Elsewhere nobody is.
 
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -17,9 +22,22 @@ pub fn stopping() {
 }
 
 fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
+    let socket = std::env::var_os("NOTIFY_SOCKET");
+    let told = match socket.as_deref().map(OsStr::as_bytes) {
+        Some([b'@', name @ ..]) => tell_abstract(name, states),
+        Some(_) | None => sd_notify::notify(states),
+    };
+    if let Err(error) = told {
         tracing::warn!("systemd cannot be told how this server is: {error}");
     }
+}
+
+/// Tells a socket that has a name and no file, as containers and some managers name theirs (`@name`).
+fn tell_abstract(name: &[u8], states: &[NotifyState<'_>]) -> io::Result<()> {
+    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let address = SocketAddr::from_abstract_name(name)?;
+    UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address)?;
+    Ok(())
 }
 
 /// Tells systemd that the driver still drives. If it did not, systemd would start the server anew.

@@ -24,6 +24,43 @@ async fn sigterm_and_sigint_stop_it_at_once_with_exit_code_0() {
     }
 }
 
+/// Everything that ends a process by default, but for what its own faults bring about and what no process can help.
+const OTHERS: [Signal; 9] = [
+    Signal::HUP,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::PIPE,
+    Signal::ALARM,
+    Signal::VTALARM,
+    Signal::PROF,
+    Signal::IO,
+    Signal::POWER,
+];
+
+#[tokio::test]
+async fn no_other_signal_ends_it_and_each_is_at_most_a_line() {
+    let services = lab_services(1).await;
+    let serve = Status::serve(&services, &[]);
+    let port = serve.port().await;
+    let demo = Status::run(&["demo"], []);
+    demo.out.line(&["look at http://"]).await;
+    for mut status in [serve, demo] {
+        let before = status.out.all().len();
+        for signal in OTHERS {
+            for _ in 0..3 {
+                status.signal(signal);
+            }
+        }
+        status.out.line(&["SIGUSR1 came, and is ignored"]).await;
+        status.out.line(&["opening the log file anew"]).await;
+        let about = |line: &&String| line.contains("is ignored");
+        assert!(status.out.all().iter().skip(before).filter(about).count() <= OTHERS.len());
+        status.signal(Signal::QUIT);
+        assert_eq!(status.ended(LIMIT).await.code(), Some(0));
+    }
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err(), "it was there until then");
+}
+
 #[tokio::test]
 async fn it_stops_in_time_while_all_services_and_clients_hang() {
     for signal in [Signal::TERM, Signal::INT] {

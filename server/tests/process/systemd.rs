@@ -1,6 +1,7 @@
 //! What systemd is told by a service of `Type=notify`.
 
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -21,6 +22,23 @@ async fn told(socket: &UnixDatagram, wanted: &'static [&'static str]) -> Vec<Str
         told
     });
     reading.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_socket_that_has_a_name_and_no_file_is_told_the_same() {
+    let name = format!("status-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let socket = UnixDatagram::bind_addr(&address).unwrap();
+    let services = lab_services(1).await;
+    let name = format!("@{name}");
+    let chosen = [("NOTIFY_SOCKET", &*name), ("WATCHDOG_USEC", "200000")];
+    let mut status = Status::run(&["serve"], environment(&services, &chosen));
+    told(&socket, &["READY=1", "STATUS=watching"]).await;
+    told(&socket, &["WATCHDOG=1"]).await;
+    status.signal(Signal::TERM);
+    told(&socket, &["STOPPING=1"]).await;
+    assert_eq!(status.ended(LONG).await.code(), Some(0));
+    assert!(status.out.all().iter().all(|line| !line.contains("systemd cannot be told")));
 }
 
 #[tokio::test]
