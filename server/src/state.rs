@@ -36,9 +36,9 @@ impl State {
     /// What is known at present.
     #[must_use]
     pub fn of(monitor: &Monitor) -> Self {
-        let experiments = monitor.experiments().map(|(name, known)| {
-            (json(name), json(&ExperimentView::of(monitor, name, known)))
-        });
+        let experiments = monitor
+            .experiments()
+            .map(|(name, known)| (json(name), json(&ExperimentView::of(monitor, name, known))));
         Self { system: json(&StateView::of(monitor)), experiments: experiments.collect() }
     }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { names, startBrowser, Visit } from './support/browser.js';
+import { assertNotReloaded, mark, names, row, startBrowser, Visit } from './support/browser.js';
 import { Lab } from './support/lab.js';
 import { until } from './support/processes.js';
 
@@ -47,6 +47,30 @@ test('the path without its slash leads to the page', async (t) => {
   assert.equal(answer.status, 301);
   assert.equal(answer.headers.get('location'), lab.address);
 });
+
+for (const path of ['/bare', '/rewritten']) {
+  test(`the page is whole and live at ${path}, which a proxy takes off without a slash`, async (t) => {
+    const lab = await Lab.start();
+    t.after(() => lab.stop());
+    await lab.decided();
+    lab.below(path);
+    for (const javaScriptEnabled of [false, true]) {
+      const visit = await Visit.start(browser, lab, { javaScriptEnabled });
+      const page = await visit.open('', { live: javaScriptEnabled });
+      assert.equal(await page.locator('.tiles').evaluate((tiles) => getComputedStyle(tiles).display), 'grid');
+      if (javaScriptEnabled) {
+        for (const address of await addresses(page)) {
+          assert.ok(address.startsWith(lab.address), `${address} is not below ${lab.address}`);
+          assert.equal((await fetch(address)).status, 200, address);
+        }
+        await mark(page);
+        await until('an outage is shown', async () => /unhealthy/.test(await row(page, 'pend01').innerText()), 60_000);
+        await assertNotReloaded(page);
+      }
+      await visit.end();
+    }
+  });
+}
 
 /** Every address in a page, as the browser understands it. */
 function addresses(page) {

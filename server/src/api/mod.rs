@@ -1,11 +1,13 @@
 //! What the server answers over HTTP.
 
+mod address;
 mod app;
 mod badge;
 pub(crate) mod detail;
 pub(crate) mod etag;
 mod events;
 mod experiments;
+mod guard;
 mod heavy;
 pub mod live;
 mod metrics;
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, http};
@@ -35,10 +37,28 @@ use crate::page;
 /// How long an answer waits for the store, and then does without it.
 const PATIENCE_WITH_STORE: Duration = Duration::from_secs(2);
 
+/// Whether web pages of other sites may read what is public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherSites {
+    /// They may: each public answer says so.
+    MayRead,
+    /// They may not, or a proxy in front says whether they may. No answer says anything.
+    Unsaid,
+}
+
 /// Every route, over the state that the driver keeps.
-pub fn router(app: App) -> Router {
-    let open_to_all =
-        CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::HEAD]).allow_headers(Any);
+pub fn router(app: App, others: OtherSites) -> Router {
+    let routes = public(others)
+        .merge(internal())
+        // Around everything, refusals included.
+        .layer(from_fn(guard::guarded))
+        .with_state(app);
+    // Around all routes, so that it comes before one is chosen.
+    Router::new().fallback_service(routes).layer(map_request(address::straightened))
+}
+
+/// What anybody may know, from wherever it is asked for. Refusals must be readable from elsewhere, too.
+fn public(others: OtherSites) -> Router<App> {
     let made_whole = Router::new()
         .route("/api/v1/experiments/{topic_name}", get(detail::show))
         .route("/api/v1/experiments/events/{topic_name}", get(experiments::events))
@@ -46,21 +66,34 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/withheld", get(system::withheld))
         .merge(page::routes())
         .route_layer(from_fn_with_state(Turns::new(), take_turns));
-    made_whole
+    let routes = made_whole
         .merge(page::files())
         .route("/api/v1/experiments", get(experiments::list))
         .route("/api/v1/stream", get(live::listen))
         .route("/api/v1/system", get(system::show))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/healthz", get(ready::alive))
-        .route("/readyz", get(ready::ready))
-        .route("/metrics", get(metrics::show))
         .route("/badge/{file}", get(badge::show))
         .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method);
+    match others {
+        OtherSites::MayRead => routes.layer(
+            CorsLayer::new()
+                .allow_origin(Any)
+                .allow_methods([Method::GET, Method::HEAD])
+                .allow_headers(Any)
+                .expose_headers([http::header::ETAG]),
+        ),
+        OtherSites::Unsaid => routes,
+    }
+}
+
+/// What is for whoever runs the server: no web page may read it that somebody inside happens to open.
+fn internal() -> Router<App> {
+    Router::new()
+        .route("/readyz", get(ready::ready))
+        .route("/metrics", get(metrics::show))
         .method_not_allowed_fallback(no_such_method)
-        // Last, so that it is around everything: refusals must be readable from elsewhere, too.
-        .layer(open_to_all)
-        .with_state(app)
 }
 
 /// What went wrong with a request.

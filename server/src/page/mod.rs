@@ -15,8 +15,8 @@ mod words;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
@@ -26,10 +26,6 @@ use crate::api::{self, App};
 const CSS: &str = include_str!("assets/page.css");
 const JS: &str = include_str!("assets/page.js");
 const ICON: &str = include_str!("assets/icon.svg");
-
-/// Nothing comes from elsewhere, and nothing is written into the page that could run.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'";
 
 /// The page.
 pub(crate) fn routes() -> Router<App> {
@@ -80,19 +76,10 @@ async fn show(
         }
     };
     match html {
-        Ok(html) => tag.on((status, page_headers(), html)),
+        Ok(html) => tag.on((status, Html(html))),
         Err(error) => {
             let problem = format!("this page cannot be written: {error}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, problem).into_response()
         }
     }
-}
-
-fn page_headers() -> [(HeaderName, HeaderValue); 4] {
-    [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    ]
 }

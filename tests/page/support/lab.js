@@ -50,7 +50,8 @@ export class Lab {
     for (let attempt = 1; ; attempt += 1) {
       const port = await freePort();
       writeFileSync(join(this.folder, 'status.conf'), snippet(new URL(this.direct).port));
-      const settings = readFileSync(TEMPLATE, 'utf8').replaceAll('{{folder}}', this.folder).replaceAll('{{port}}', port);
+      const settings = Object.entries({ folder: this.folder, port, server: new URL(this.direct).port })
+        .reduce((text, [name, value]) => text.replaceAll(`{{${name}}}`, value), readFileSync(TEMPLATE, 'utf8'));
       writeFileSync(join(this.folder, 'nginx.conf'), settings);
       this.proxy = new Program(file, ['-p', this.folder, '-e', 'stderr', '-c', join(this.folder, 'nginx.conf')]);
       this.address = `http://127.0.0.1:${port}${BASE}`;
@@ -60,6 +61,11 @@ export class Lab {
       const lines = this.proxy.lines.join('\n');
       if (attempt === 3 || !lines.includes('Address already in use')) throw new Error(`nginx ended:\n${lines}`);
     }
+  }
+
+  /** From now on the page is looked at below another path of the proxy. */
+  below(path) {
+    this.address = new URL(path, this.address).href;
   }
 
   /** Where something is, for who comes from outside. */

@@ -219,14 +219,23 @@ async fn errors_are_a_code_and_a_message_and_pages_from_elsewhere_may_read() {
     running.stop().await;
 }
 
+/// Asks, as a browser does for a page of another site, whether it may ask.
+async fn preflight(running: &Running, path: &str) -> reqwest::Response {
+    let url = format!("{}{path}", running.address);
+    let asked = running.http.request(Method::OPTIONS, url).header("origin", "https://app.example.org");
+    let asked = asked.header("access-control-request-method", "GET");
+    asked.header("access-control-request-headers", "if-none-match").send().await.unwrap()
+}
+
+fn says_who_may_read(answer: &reqwest::Response) -> bool {
+    answer.headers().keys().any(|name| name.as_str().starts_with("access-control-"))
+}
+
 #[tokio::test]
-async fn a_browser_that_asks_first_may_read_everything_from_elsewhere() {
+async fn a_browser_that_asks_first_may_read_what_is_public_from_elsewhere_with_its_tag() {
     let running = Running::well(1, &[]).await;
-    for path in ["/api/v1/experiments", "/api/v1/nothing", "/healthz", "/readyz"] {
-        let url = format!("{}{path}", running.address);
-        let asked = running.http.request(Method::OPTIONS, url).header("origin", "https://app.example.org");
-        let asked = asked.header("access-control-request-method", "GET");
-        let answer = asked.header("access-control-request-headers", "cache-control").send().await.unwrap();
+    for path in ["/api/v1/experiments", "/api/v1/nothing", "/healthz", "/badge/pend00.svg"] {
+        let answer = preflight(&running, path).await;
         assert_eq!(answer.status().as_u16(), 200, "{path}");
         let headers = answer.headers();
         assert_eq!(headers["access-control-allow-origin"], "*", "{path}");
@@ -234,6 +243,93 @@ async fn a_browser_that_asks_first_may_read_everything_from_elsewhere() {
         assert_eq!(headers["access-control-allow-headers"], "*", "{path}");
         let answer = running.request(Method::GET, path).await;
         assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
+        assert_eq!(answer.headers()["access-control-expose-headers"], "etag", "{path}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_internal_is_for_no_page_from_elsewhere() {
+    let running = Running::well(1, &[]).await;
+    for path in ["/readyz", "/metrics"] {
+        for method in [Method::GET, Method::HEAD, Method::POST] {
+            let answer = running.request(method.clone(), path).await;
+            assert!(!says_who_may_read(&answer), "{method} {path}: {:?}", answer.headers());
+        }
+        let answer = preflight(&running, path).await;
+        assert!(!says_who_may_read(&answer) && !answer.status().is_success(), "{path}");
+        let answer = running.request(Method::GET, &format!("/{path}")).await;
+        assert_eq!(answer.status().as_u16(), 404, "no other address leads there");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn where_a_proxy_says_who_may_read_the_server_does_not() {
+    let running = Running::well(1, &[("STATUS_CORS", "false")]).await;
+    for path in
+        ["/", "/api/v1/experiments", "/api/v1/nothing", "/api/v1/stream", "/badge/pend00.svg", "/none"]
+    {
+        let answer = running.request(Method::GET, path).await;
+        assert!(!says_who_may_read(&answer), "{path}: {:?}", answer.headers());
+        assert!(!says_who_may_read(&preflight(&running, path).await), "{path}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn every_answer_says_that_it_is_what_it_says_and_is_in_nobody_elses_frame() {
+    let running = Running::well(1, &[]).await;
+    running.services.relay.set_fault(FeedFault::Mute);
+    running.services.jump.set_fault(FeedFault::Mute);
+    // Something may happen in between, but not time after time.
+    let mut tries = 0..20;
+    let unchanged = loop {
+        assert!(tries.next().is_some());
+        let tag = running.request(Method::GET, "/").await.headers()["etag"].clone();
+        let second = running.http.get(&running.address).header("if-none-match", tag).send().await.unwrap();
+        if second.status() == 304 {
+            break second;
+        }
+    };
+    let mut answers = vec![("unchanged", unchanged)];
+    for path in [
+        "/",
+        "/?experiment=pend00",
+        "/?experiment=nobody",
+        "/?file=page.css",
+        "/page.css",
+        "/page.js",
+        "/icon.svg",
+        "/badge/pend00.svg",
+        "/badge/nobody.svg",
+        "/badge/none",
+        "/api/v1/experiments",
+        "/api/v1/experiments/events/nobody",
+        "/api/v1/stream",
+        "/api/v1/openapi.json",
+        "/api/v1/events?limit=x",
+        "/metrics",
+        "/readyz",
+        "/healthz",
+        "/none",
+        "//",
+    ] {
+        answers.push((path, running.request(Method::GET, path).await));
+    }
+    answers.push(("POST", running.request(Method::POST, "/").await));
+    answers.push(("HEAD", running.request(Method::HEAD, "/page.css").await));
+    answers.push(("OPTIONS", preflight(&running, "/api/v1/system").await));
+    for (path, answer) in answers {
+        let headers = answer.headers();
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(headers.get_all("content-security-policy").iter().count(), 1, "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        let is_page = answer.url().path().trim_start_matches('/').is_empty()
+            && answer.url().query() != Some("file=page.css");
+        assert_eq!(policy.contains("script-src 'self'"), is_page, "{path}: {policy}");
     }
     running.stop().await;
 }

@@ -6,6 +6,10 @@
 // connections to a host, and a stream for each tab takes one of them for as long as the tab is open.
 'use strict';
 (() => {
+  // Below a path without a slash at its end, what is asked for would be looked for beside the page.
+  if (!location.pathname.endsWith('/')) {
+    history.replaceState(history.state, '', `${location.origin}${location.pathname}/${location.search}${location.hash}`);
+  }
   const EVERY = 2000; // how often a page asks that somebody looks at
   const EVERY_HIDDEN = 10000;
   const AGAIN = 1500; // how soon it asks again after a failure

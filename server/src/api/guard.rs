@@ -1,0 +1,34 @@
+//! What every answer tells a browser that it must not do with it.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// Nothing of the page comes from elsewhere, nothing is written into it that could run, and no other page frames it.
+const OF_THE_PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                           connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Whatever else is answered fetches and runs nothing, even if it is opened by itself, and no page frames it. To show
+/// a badge as a picture is no framing.
+const OF_ALL_ELSE: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Puts these headers on every answer: refusals, redirections and what has not changed included.
+///
+/// They follow from the address alone: one that says that nothing has changed replaces the headers of what the
+/// browser has.
+pub(super) async fn guarded(request: Request, next: Next) -> Response {
+    let policy = match request.uri().path() {
+        "/" => OF_THE_PAGE,
+        _ => OF_ALL_ELSE,
+    };
+    let mut answer = next.run(request).await;
+    let guards: [(HeaderName, &'static str); 3] = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in guards {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
