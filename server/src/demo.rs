@@ -46,8 +46,8 @@ pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
         Services::start(&lab, options).await.map_err(|error| format!("no mock services: {error}"))?;
     let settings = settings(&services)?;
     log::start(&settings.log)?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
     let server = Server::on(listener, &settings)?;
-    let address = server.address().map_err(|error| error.to_string())?;
     say(&format!("a lab of six experiments with mock services; look at http://{address}/ (end with Ctrl-C)"));
     let script = async {
         tokio::join!(outages(&services), show_mails(&services));

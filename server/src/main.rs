@@ -8,11 +8,10 @@ use status_core::Mode;
 use status_server::cli::{Cli, Command};
 use status_server::serve::{NO_MAIL, Server};
 use status_server::settings::Settings;
-use status_server::{check, demo, history, log, simulate, stop};
+use status_server::stop::{self, Role};
+use status_server::{check, demo, history, log, simulate};
 use tokio_util::sync::CancellationToken;
 
-/// The exit code of what was interrupted.
-const INTERRUPTED: i32 = 130;
 /// The exit code of a start that the settings don't allow.
 const BAD_SETTINGS: u8 = 2;
 
@@ -24,9 +23,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),
     };
-    let ends_so = matches!(cli.command, Command::Serve | Command::Demo { .. });
-    // What should have come to an end by itself has not done what it should.
-    let stop = match stop::on_signals(if ends_so { 0 } else { INTERRUPTED }) {
+    let stop = match stop::on_signals(role(&cli.command)) {
         Ok(stop) => stop,
         Err(error) => return fail(&format!("cannot listen for signals: {error}")),
     };
@@ -51,6 +48,14 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     log::flush();
     code
+}
+
+/// What signals mean to a command.
+fn role(command: &Command) -> Role {
+    match command {
+        Command::Serve | Command::Demo { .. } => Role::Service,
+        Command::Check(_) | Command::History(_) | Command::Simulate(_) => Role::Command,
+    }
 }
 
 async fn serve(stop: CancellationToken) -> ExitCode {
@@ -78,8 +83,12 @@ async fn serve(stop: CancellationToken) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(&error),
     };
-    match server.address() {
-        Ok(address) => tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving at {address}"),
+    match server.addresses() {
+        Ok(addresses) => {
+            for address in addresses {
+                tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving at {address}");
+            }
+        }
         Err(error) => return fail(&format!("the port is gone: {error}")),
     }
     match server.run(stop).await {

@@ -16,7 +16,7 @@ use crate::listener::{self, Limits};
 /// If the port is taken, that is logged, and they are shown nowhere.
 pub async fn serve(port: u16, stop: CancellationToken) {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-        Ok(listener) => listener::serve(Limits::of_this_process(), listener, router(), stop).await,
+        Ok(listener) => listener::serve(Limits::of_this_process(), vec![listener], router(), stop).await,
         Err(error) => tracing::warn!(
             "no figures at port {port}: {error}; choose another STATUS_PORT_PROFILE, or set STATUS_PROFILE=false"
         ),

@@ -1,6 +1,6 @@
 //! The server put together: services, core, driver and API.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::live::{self, Live};
-use crate::api::{App, Parts, router};
+use crate::api::{App, OtherSites, Parts, router};
 use crate::driver::{self, Services, Shared};
 use crate::journal::Journal;
-use crate::listener::Limits;
+use crate::listener::{Limits, Place};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, StoreSettings};
 use crate::uptime::{self, Uptime};
@@ -38,7 +38,8 @@ pub(crate) const NO_STORE: &str =
 
 /// A server that has its port and has not begun to work.
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
+    other_sites: OtherSites,
     shared: Shared,
     services: Services,
     uptime: Uptime,
@@ -47,15 +48,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the port on every address, and finds out whether the settings make sense together. Asks
+    /// Takes the port on every address that was chosen, and finds out whether the settings make sense together. Asks
     /// no service yet.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
     pub async fn bind(settings: &Settings) -> Result<Self, String> {
-        let port = settings.serve_port;
-        let listener = bind(port).await.map_err(|error| no_port(port, &error))?;
-        Self::on(listener, settings)
+        let place = Place::of(settings);
+        let listeners = place.bind().map_err(|error| place.refused(&error))?;
+        Self::with(listeners, settings)
     }
 
     /// Likewise, but it is the caller who has taken a port; that in the settings does not count.
@@ -63,10 +64,15 @@ impl Server {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub fn on(listener: TcpListener, settings: &Settings) -> Result<Self, String> {
+        Self::with(vec![listener], settings)
+    }
+
+    fn with(listeners: Vec<TcpListener>, settings: &Settings) -> Result<Self, String> {
         let mut services = services(settings)?;
         let (monitor, uptime) = resume(settings, &mut services)?;
         Ok(Self {
-            listener,
+            listeners,
+            other_sites: settings.other_sites,
             uptime,
             shared: Shared::new(monitor),
             services,
@@ -78,12 +84,12 @@ impl Server {
         })
     }
 
-    /// Where the API is.
+    /// Where the API is: one address for each listener.
     ///
     /// # Errors
-    /// If the system doesn't know the address any more.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// If the system doesn't know an address any more.
+    pub fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
     /// The state, for looking at it from outside.
@@ -111,7 +117,8 @@ impl Server {
         let Services { store, clock, .. } = self.services.clone();
         let keeping = keeping.keep(store, clock, stop.clone());
         let keeping = tokio::spawn(keeping);
-        let answering = tokio::spawn(listener::serve(limits, self.listener, router(app), stop.clone()));
+        let routes = router(app, self.other_sites);
+        let answering = tokio::spawn(listener::serve(limits, self.listeners, routes, stop.clone()));
         let watchers = ((Journal::default(), metrics), (self.uptime, live));
         let mut driving = tokio::spawn(driver::run(self.shared, self.services, watchers, stop.clone()));
         systemd::ready("watching");
@@ -212,19 +219,4 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     services.store = Some(Arc::new(store));
     let uptime = Uptime::resumed(past, settings.core.startup, now);
     Ok((Monitor::resume(core, &new_life(), saved, now), uptime))
-}
-
-/// What to say where a port can't be had.
-pub(crate) fn no_port(port: u16, error: &std::io::Error) -> String {
-    format!("cannot listen on port {port}: {error}; choose another STATUS_PORT_SERVE")
-}
-
-/// Listens on every address, of both kinds where the machine has both.
-pub(crate) async fn bind(port: u16) -> std::io::Result<TcpListener> {
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-        Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
-        }
-        bound => bound,
-    }
 }

@@ -7,6 +7,7 @@ use status_adapters::store::{Preview, preview};
 use status_adapters::writable;
 
 use super::finding::{Finding, count};
+use crate::listener::{Place, Refused};
 use crate::log;
 use crate::serve;
 use crate::settings::{LogTarget, StoreSettings};
@@ -83,15 +84,19 @@ fn look_at_log(path: &Path) -> Result<bool, String> {
 }
 
 /// Whether the API can be where it is to be. The port is taken for a moment, and given back.
-pub(super) async fn port(port: u16) -> Finding {
+pub(super) fn port(place: &Place) -> Finding {
     const NAME: &str = "port";
-    match serve::bind(port).await {
-        Ok(_) if port == 0 => Finding::ok(NAME, "any that is free"),
-        Ok(_) => Finding::ok(NAME, format!("{port} is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => Finding::note(
+    let shown = place.port();
+    let at = place.shown_addresses();
+    match place.bind() {
+        Ok(_) if shown == 0 => Finding::ok(NAME, format!("any that is free{at}")),
+        Ok(_) => Finding::ok(NAME, format!("{shown} is free{at}")),
+        Err(Refused { error, .. }) if error.kind() == ErrorKind::AddrInUse => Finding::note(
             NAME,
-            format!("{port} is in use: by status itself if it runs, else choose another STATUS_PORT_SERVE"),
+            format!(
+                "{shown} is in use{at}: by status itself if it runs, else choose another STATUS_PORT_SERVE"
+            ),
         ),
-        Err(error) => Finding::wrong(NAME, serve::no_port(port, &error)),
+        Err(refused) => Finding::wrong(NAME, place.refused(&refused)),
     }
 }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::CheckArgs;
 use crate::driver::Services;
+use crate::listener::Place;
 use crate::log;
 use crate::serve;
 use crate::settings::{LogFormat, LogSettings, LogTarget, Settings};
@@ -122,10 +123,11 @@ impl Tasks {
         let Services { book, relay, jump, clock, .. } = serve::services(settings)?;
         let (store, target) = (settings.store.clone(), settings.log.target.clone());
         let config = &settings.core;
+        let place = Place::of(settings);
         Ok(Self {
             store: tokio::task::spawn_blocking(move || machine::store(&store)),
             log_file: tokio::task::spawn_blocking(move || machine::log_file(&target)),
-            port: tokio::spawn(machine::port(settings.serve_port)),
+            port: tokio::spawn(async move { machine::port(&place) }),
             book: tokio::spawn(services::book(book, settings.book.audience(), how.longest)),
             relay: tokio::spawn(services::feed(
                 (Feed::Relay, relay),

@@ -1,33 +1,40 @@
 //! Answers HTTP requests, and lets nobody hold it up.
 //!
 //! `axum::serve` waits for ever for the rest of a half-sent request, and takes any number of
-//! connections. This has a limit for each thing that a client could do too slowly or too often.
+//! connections. This has a limit for each thing that a client could do too slowly or too often, and where all
+//! connections are taken, the idlest of the address that has most makes room: so one address holds nobody else up.
 
+mod place;
+mod seats;
 mod stall;
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use futures_util::future::join_all;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, getrlimit};
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::repeated::Repeated;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use place::{Place, Refused};
+use seats::{Seat, Seats};
 use stall::Impatient;
 
 /// How far a client may go.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many connections there are at once. Further ones wait until one ends.
+    /// How many connections there are at once. For a further one the idlest makes room.
     connections: usize,
     /// How long a connection may be idle, and how long a request's head may take to arrive: hyper
     /// measures both as one, from the end of the request before it on.
@@ -48,7 +55,7 @@ const LIMITS: Limits = Limits {
     drain: Duration::from_secs(2),
 };
 
-/// More clients at once than this are no lab's: the rest waits for its turn.
+/// More clients at once than this are no lab's.
 const MOST_CONNECTIONS: usize = 4096;
 
 impl Limits {
@@ -78,68 +85,112 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// back only when others end.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Answers with `app` until `stop`, and then for at most two seconds more. HTTP/1 only: HTTP/2 is
+/// Answers with `app` at every listener until `stop`, and then for at most two seconds more. HTTP/1 only: HTTP/2 is
 /// a matter for the proxy in front.
-pub async fn serve(limits: Limits, listener: TcpListener, app: Router, stop: CancellationToken) {
+pub async fn serve(limits: Limits, listeners: Vec<TcpListener>, app: Router, stop: CancellationToken) {
     let connections = TaskTracker::new();
-    let free = Arc::new(Semaphore::new(limits.connections));
-    let mut failing = Repeated::default();
-    while let Some(permit) = next_permit(&free, &stop).await {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                if let Some(over) = failing.ended(SystemClock.now().time) {
-                    tracing::warn!("taking connections works again: {over}");
-                }
-                connections.spawn(answer(limits, stream, app.clone(), stop.clone(), permit));
-            }
-            Err(error) if is_clients_fault(&error) => {}
-            Err(error) => {
-                let problem = format!("cannot take a connection: {error}");
-                if let Some(failing) = failing.failed(SystemClock.now().time, &problem) {
-                    tracing::warn!("{failing}");
-                }
-                pause(&stop).await;
-            }
-        }
-    }
-    // While answers go on, nobody else is to hope for one.
-    drop(listener);
+    let reception = Reception {
+        limits,
+        seats: Seats::new(limits.connections),
+        connections: connections.clone(),
+        app,
+        stop,
+    };
+    // While answers go on, no listener is left: nobody else is to hope for one.
+    join_all(listeners.into_iter().map(|listener| reception.clone().accept(listener))).await;
     connections.close();
     connections.wait().await;
 }
 
-/// Waits until there is room for one more connection; `None` at the stop.
-async fn next_permit(free: &Arc<Semaphore>, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
-    tokio::select! {
-        () = stop.cancelled() => None,
-        permit = Arc::clone(free).acquire_owned() => permit.ok(),
+/// What each listener needs for its connections.
+#[derive(Clone)]
+struct Reception {
+    limits: Limits,
+    seats: Seats,
+    connections: TaskTracker,
+    app: Router,
+    stop: CancellationToken,
+}
+
+impl Reception {
+    /// Takes connections until the stop.
+    async fn accept(self, listener: TcpListener) {
+        let mut failing = Repeated::default();
+        let mut crowded = Repeated::default();
+        loop {
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, from)) => {
+                    if let Some(over) = failing.ended(SystemClock.now().time) {
+                        tracing::warn!("taking connections works again: {over}");
+                    }
+                    let Some(seat) = self.seat(from.ip(), &mut crowded).await else { return };
+                    let (app, stop) = (self.app.clone(), self.stop.clone());
+                    self.connections.spawn(answer(self.limits, stream, app, stop, seat));
+                }
+                Err(error) if is_clients_fault(&error) => {}
+                Err(error) => {
+                    let problem = format!("cannot take a connection: {error}");
+                    if let Some(failing) = failing.failed(SystemClock.now().time, &problem) {
+                        tracing::warn!("{failing}");
+                    }
+                    pause(&self.stop).await;
+                }
+            }
+        }
+    }
+
+    /// A seat for a connection from this address, for which another may have to go; `None` at the stop.
+    async fn seat(&self, from: IpAddr, crowded: &mut Repeated) -> Option<Seat> {
+        let (seat, evicted) = tokio::select! {
+            () = self.stop.cancelled() => return None,
+            taken = self.seats.take(from) => taken,
+        };
+        let now = SystemClock.now().time;
+        match evicted {
+            None => {
+                if let Some(over) = crowded.ended(now) {
+                    tracing::warn!("there is room for connections again: {over}");
+                }
+            }
+            Some(network) => {
+                let most = self.limits.connections;
+                let text = format!(
+                    "all {most} connections are taken, most of them by {network}, whose idlest makes room"
+                );
+                if let Some(crowd) = crowded.failed_as(now, "crowded", &text) {
+                    tracing::warn!("{crowd}");
+                }
+            }
+        }
+        Some(seat)
     }
 }
 
-/// Answers the requests on one connection.
-async fn answer(
-    limits: Limits,
-    stream: TcpStream,
-    app: Router,
-    stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-) {
+/// Answers the requests on one connection, until its seat is needed.
+async fn answer(limits: Limits, stream: TcpStream, app: Router, stop: CancellationToken, seat: Seat) {
     // An answer is small as a rule, and its end must not wait for more.
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(Impatient::new(stream, limits.stall));
+    let io = TokioIo::new(Impatient::new(stream, limits.stall, seat.activity()));
+    let app = TowerToHyperService::new(app);
+    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+        let answering = seat.answering();
+        let answer = app.call(request);
+        async move { answer.await.map(|answer| answer.map(|body| Body::new(answering.with(body)))) }
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head)
             .max_buf_size(HEAD_BYTES)
-            .serve_connection(io, TowerToHyperService::new(app))
+            .serve_connection(io, service)
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = seat.needed() => Ok(()),
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(limits.drain, connection).await.unwrap_or(Ok(()))
@@ -194,7 +245,7 @@ mod tests {
             .route("/", get(|| async { "hello" }))
             .route("/large", get(|| async { vec![b'x'; 50_000_000] }))
             .route("/never", get(std::future::pending::<&str>));
-        let task = tokio::spawn(serve(limits, listener, app, stop.clone()));
+        let task = tokio::spawn(serve(limits, vec![listener], app, stop.clone()));
         Server { address, stop, task }
     }
 
@@ -300,15 +351,57 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn further_connections_wait_until_one_ends() {
-        let server = start(Limits { connections: 1, ..PATIENT }).await;
-        let mut first = server.connect(REQUEST).await;
-        hello(&mut first).await;
-        let mut second = server.connect(REQUEST).await;
-        assert!(timeout(SHORT, second.read_u8()).await.is_err(), "there is no room for it yet");
-        drop(first);
-        hello(&mut second).await;
+    async fn the_idlest_connection_makes_room_for_another() {
+        let server = start(Limits { connections: 2, ..PATIENT }).await;
+        let mut idlest = server.connect(REQUEST).await;
+        hello(&mut idlest).await;
+        let mut idle = server.connect(REQUEST).await;
+        hello(&mut idle).await;
+        let mut third = server.connect(REQUEST).await;
+        hello(&mut third).await;
+        assert_eq!(rest(&mut idlest).await, b"");
+        idle.write_all(REQUEST).await.unwrap();
+        hello(&mut idle).await;
         server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn one_that_is_being_answered_goes_last_and_goes_too() {
+        let server = start(Limits { connections: 2, drain: SHORT, ..PATIENT }).await;
+        let never = b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut older = server.connect(never).await;
+        let mut idle = server.connect(REQUEST).await;
+        hello(&mut idle).await;
+        let mut third = server.connect(REQUEST).await;
+        hello(&mut third).await;
+        assert_eq!(rest(&mut idle).await, b"");
+        third.write_all(never).await.unwrap();
+        // Until the request has come, it is the third that is idle.
+        while timeout(SHORT, third.read_u8()).await.is_ok() {}
+        let mut fourth = server.connect(REQUEST).await;
+        hello(&mut fourth).await;
+        assert_eq!(rest(&mut older).await, b"");
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn every_listener_is_answered_at() {
+        let mut listeners = Vec::new();
+        for _ in 0..2 {
+            listeners.push(TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
+        }
+        let addresses: Vec<SocketAddr> =
+            listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        let stop = CancellationToken::new();
+        let app = Router::new().route("/", get(|| async { "hello" }));
+        let task = tokio::spawn(serve(PATIENT, listeners, app, stop.clone()));
+        for address in addresses {
+            let mut server = TcpStream::connect(address).await.unwrap();
+            server.write_all(REQUEST).await.unwrap();
+            hello(&mut server).await;
+        }
+        stop.cancel();
+        timeout(LONG, task).await.unwrap().unwrap();
     }
 
     #[tokio::test]

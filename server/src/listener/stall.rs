@@ -8,22 +8,26 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::seats::Activity;
+
 /// A stream whose writes fail once the other side has taken no byte for so long.
 pub(super) struct Impatient<S> {
     stream: S,
     patience: Duration,
+    activity: Activity,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Impatient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+    pub(super) fn new(stream: S, patience: Duration, activity: Activity) -> Self {
+        Self { stream, patience, activity, waiting: None }
     }
 
     /// Passes a write's outcome on, unless it has waited for too long.
     fn watch<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
+            self.activity.note();
             self.waiting = None;
             return outcome;
         }
@@ -40,7 +44,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if outcome.is_ready() {
+            self.activity.note();
+        }
+        outcome
     }
 }
 

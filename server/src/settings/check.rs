@@ -5,6 +5,7 @@ use std::time::Duration;
 use status_adapters::service::Service;
 use status_core::{Config, MailText};
 
+use crate::api::OtherSites;
 use crate::log::MOST_KEPT;
 
 use super::parse::{self, Expected};
@@ -44,6 +45,8 @@ pub(super) fn settings(
     let store_max_size = found.read(&v.store_max_size, STORE_MAX_SIZE, parse::store_size);
     let log = log(v, &mut found);
     let (serve_port, profile) = ports(v, &mut found);
+    let serve_addresses = found.read(&v.address_serve, Vec::new(), parse::addresses);
+    let other_sites = found.read(&v.cors, OtherSites::MayRead, parse::other_sites);
     match (book, relay, jump, found.problems.is_empty()) {
         (Some(book), Some(relay), Some(jump), true) => Ok((
             Settings {
@@ -57,6 +60,8 @@ pub(super) fn settings(
                 store_max_size,
                 log,
                 serve_port,
+                serve_addresses,
+                other_sites,
                 profile,
             },
             found.warnings,

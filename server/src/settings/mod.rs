@@ -14,12 +14,15 @@ mod tests;
 mod variables;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use status_adapters::mail::MailSettings;
 use status_adapters::service::Service;
 use status_core::Config;
+
+use crate::api::OtherSites;
 
 pub use problem::{Fault, Problem, Problems, Warning};
 
@@ -44,8 +47,12 @@ pub struct Settings {
     pub store_max_size: u64,
     /// What to log, and where.
     pub log: LogSettings,
-    /// `STATUS_PORT_SERVE`: where the API listens, on every address; 0 for any free port.
+    /// `STATUS_PORT_SERVE`: where the API listens; 0 for any free port.
     pub serve_port: u16,
+    /// `STATUS_ADDRESS_SERVE`: at which of this machine's addresses; none stands for all of them.
+    pub serve_addresses: Vec<IpAddr>,
+    /// `STATUS_CORS`: whether web pages of other sites may read what is public.
+    pub other_sites: OtherSites,
     /// `STATUS_PORT_PROFILE`, if `STATUS_PROFILE` is true.
     pub profile: Option<u16>,
 }

@@ -1,5 +1,6 @@
 //! What a value means. Each function says what it expects if a text has no meaning to it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,12 +9,16 @@ use status_core::{BookOverride, Mode};
 use tracing::Level;
 use url::Url;
 
+use crate::api::OtherSites;
+
 use super::{LogFormat, LogTarget, StoreSettings};
 
 /// No span is longer, so that adding one to a time overflows nowhere.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 const SPAN: &str = "a span of time such as 10s, 1h30m, 1500ms or 1d";
 const BOOLEAN: &str = "true or false";
+const ADDRESSES: &str =
+    "one or more IP addresses of this machine, separated by commas, such as 127.0.0.1,::1";
 
 /// What a service's host looks like.
 pub(super) const HOST: &str = "a host such as app.example.org, or host:port, or [::1]:port";
@@ -60,6 +65,45 @@ pub(super) fn port(text: &str, least: u16) -> Result<u16, Expected> {
         0 => "a port number from 1 to 65535, or 0 for any free one".to_owned(),
         _ => "a port number from 1 to 65535".to_owned(),
     })
+}
+
+/// Addresses of this machine, separated by commas or blanks, each once. Those that `0.0.0.0` or `::` stand for need not
+/// be named beside it.
+pub(super) fn addresses(text: &str) -> Result<Vec<IpAddr>, Expected> {
+    let mut addresses = Vec::new();
+    for one in text.split([',', ' ', '\t']).filter(|one| !one.is_empty()) {
+        let address = address(one)?;
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() {
+        return Err(ADDRESSES.to_owned());
+    }
+    let named = addresses.clone();
+    let all_of_its_kind =
+        |one: &IpAddr| named.iter().any(|other| other.is_unspecified() && other.is_ipv4() == one.is_ipv4());
+    addresses.retain(|one| one.is_unspecified() || !all_of_its_kind(one));
+    Ok(addresses)
+}
+
+/// One address, in brackets or without.
+fn address(text: &str) -> Result<IpAddr, Expected> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(address.to_canonical());
+    }
+    Err(match text.parse::<SocketAddr>() {
+        Ok(with_port) => {
+            format!("{ADDRESSES}: {} without a port, which belongs in STATUS_PORT_SERVE", with_port.ip())
+        }
+        Err(_) => format!("{ADDRESSES}: {text:?} is no IP address"),
+    })
+}
+
+/// Whether web pages of other sites may read what is public.
+pub(super) fn other_sites(text: &str) -> Result<OtherSites, Expected> {
+    Ok(if boolean(text)? { OtherSites::MayRead } else { OtherSites::Unsaid })
 }
 
 /// Yes or no, in the words that Go knows and some more.

@@ -1,6 +1,7 @@
 //! Every variable: left out, with a good value, and with a bad one.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use status_adapters::mail::{MailAuth, MailTls};
 use status_core::{BookOverride, Mode};
 
 use super::*;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const LOOPBACK_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 const REQUIRED: [(&str, &str); 6] = [
     ("STATUS_HOST_BOOK", "book.example.org"),
@@ -129,6 +133,16 @@ fn a_good_value_takes_effect() {
         ("STATUS_BOOK_OVERRIDE", "Respect", |s| s.core.book_override == BookOverride::Respect),
         ("STATUS_PORT_SERVE", "0", |s| s.serve_port == 0),
         ("STATUS_PORT_SERVE", "65535", |s| s.serve_port == 65535),
+        ("STATUS_ADDRESS_SERVE", "", |s| s.serve_addresses.is_empty()),
+        ("STATUS_ADDRESS_SERVE", "127.0.0.1", |s| s.serve_addresses == [LOOPBACK]),
+        ("STATUS_ADDRESS_SERVE", "127.0.0.1, ::1", |s| s.serve_addresses == [LOOPBACK, LOOPBACK_V6]),
+        ("STATUS_ADDRESS_SERVE", "[::1] ::1", |s| s.serve_addresses == [LOOPBACK_V6]),
+        ("STATUS_ADDRESS_SERVE", "::ffff:127.0.0.1", |s| s.serve_addresses == [LOOPBACK]),
+        ("STATUS_ADDRESS_SERVE", "127.0.0.1,0.0.0.0,::1", |s| {
+            s.serve_addresses == [IpAddr::from([0, 0, 0, 0]), LOOPBACK_V6]
+        }),
+        ("STATUS_CORS", "true", |s| s.other_sites == OtherSites::MayRead),
+        ("STATUS_CORS", "False", |s| s.other_sites == OtherSites::Unsaid),
         ("STATUS_PORT_PROFILE", "1", |s| s.profile.is_none()),
         ("STATUS_PROFILE", "true", |s| s.profile == Some(6061)),
         ("STATUS_PROFILE", "T", |s| s.profile == Some(6061)),
@@ -170,6 +184,21 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
             &["https://a.org", "wss://a.org:80/x", "?", "a..org?x", "a..b", ".b", "https://a..b"],
         ),
         ("STATUS_HOST_JUMP", &[":80", "#", "a.org:80:80"]),
+        (
+            "STATUS_ADDRESS_SERVE",
+            &[
+                "localhost",
+                "127.0.0.1:3007",
+                "[::1]:3007",
+                "127.0.0",
+                "256.0.0.1",
+                "127.0.0.1,lab",
+                "10.0.0.0/8",
+                ",",
+                "*",
+            ],
+        ),
+        ("STATUS_CORS", &["*", "maybe", "https://a.org"]),
         ("STATUS_SCHEME_BOOK", &["ftp", "https://"]),
         ("STATUS_SCHEME_RELAY", &["ws"]),
         ("STATUS_SCHEME_JUMP", &["h"]),

@@ -53,8 +53,10 @@ macro_rules! variables {
 }
 
 variables! {
+    address_serve
     basepath_book basepath_jump basepath_relay
     book_override
+    cors
     email_auth_type email_cc email_from email_helo email_host email_link email_password email_password_file
     email_port email_subject email_tls email_to email_user
     forget_after

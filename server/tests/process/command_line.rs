@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-use crate::support::{LONG, Status, environment, free_port, get, lab_services, mail};
+use crate::support::{LONG, Status, environment, free_port, get, lab_services, mail, port_in};
 
 /// Runs it without any settings until it ends by itself.
 async fn run(arguments: &[&str]) -> (ExitStatus, String, String) {
@@ -159,4 +159,25 @@ async fn the_demo_prints_its_address_answers_and_stops() {
     let port = line.split("127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
     assert!(get(port, "/healthz").await.starts_with("HTTP/1.1 200"));
     status.stop().await;
+}
+
+#[tokio::test]
+async fn it_listens_where_it_is_told_to_and_nowhere_else() {
+    let services = lab_services(1).await;
+    let mut status = Status::serve(&services, &[("STATUS_ADDRESS_SERVE", "127.0.0.3, 127.0.0.1")]);
+    let first = status.out.line(&["serving at 127.0.0.3:"]).await;
+    let second = status.out.line(&["serving at 127.0.0.1:"]).await;
+    let port = port_in(&first);
+    assert_eq!(port, port_in(&second));
+    for (address, there) in [("127.0.0.1", true), ("127.0.0.3", true), ("127.0.0.2", false)] {
+        assert_eq!(TcpStream::connect((address, port)).await.is_ok(), there, "{address}");
+    }
+    status.stop().await;
+
+    let mut status = Status::serve(&services, &[("STATUS_ADDRESS_SERVE", "127.0.0.1, lab.example.org")]);
+    assert_eq!(status.ended(LONG).await.code(), Some(2));
+    status.err.line(&["STATUS_ADDRESS_SERVE", "\"lab.example.org\" is no IP address"]).await;
+    let mut status = Status::serve(&services, &[("STATUS_ADDRESS_SERVE", "192.0.2.1")]);
+    assert_eq!(status.ended(LONG).await.code(), Some(1));
+    status.err.line(&["cannot listen on port 0 at 192.0.2.1", "STATUS_ADDRESS_SERVE has to name"]).await;
 }

@@ -7,6 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_sim::mock::{Lab, Services, ServicesOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::support::{LONG, Status, environment, free_port, get, lab_services, mail, silence};
@@ -86,6 +87,49 @@ async fn a_thousand_listeners_and_half_sent_requests_leave_it_watching() {
         }
     };
     timeout(LONG, gone).await.expect("who has gone is not counted");
+    status.stop().await;
+}
+
+/// `status serve` that may have so many files open, and may not have more.
+fn serve_with_files(services: &Services, files: usize) -> Status {
+    let mut command = Command::new("sh");
+    let run = format!("ulimit -n {files} && exec \"$0\" serve");
+    command.args(["-c", &run, env!("CARGO_BIN_EXE_status")]).env_clear().envs(environment(services, &[]));
+    Status::spawn(command)
+}
+
+#[tokio::test]
+async fn one_address_with_all_connections_holds_up_neither_others_nor_itself() {
+    const IDLE: usize = 300;
+    allow_many_files();
+    let services = lab_services(1).await;
+    let mut status = serve_with_files(&services, 1024);
+    let port = status.port().await;
+    mail(&services, 1).await;
+    // Somebody else, who was there before, and is idle for longest.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+    const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    other.write_all(REQUEST).await.unwrap();
+    until(&mut other, "ok\n").await;
+
+    let mut idle = Vec::new();
+    for number in 0..IDLE {
+        // Some have sent nothing, some a half, and some have had an answer.
+        let sent: &[u8] = [&b""[..], b"GET / HTTP/1.1\r\nX: ", REQUEST][number % 3];
+        idle.push(connect(port, sent).await);
+    }
+    for path in ["/healthz", "/metrics", "/", "/readyz", "/api/v1/system"] {
+        assert!(get(port, path).await.starts_with("HTTP/1.1 200"), "{path}");
+    }
+    other.write_all(REQUEST).await.unwrap();
+    until(&mut other, "ok\n").await;
+    status
+        .out
+        .line(&["all 256 connections are taken, most of them by 127.0.0.1, whose idlest makes room"])
+        .await;
+    drop(idle);
     status.stop().await;
 }
 

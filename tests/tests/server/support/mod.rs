@@ -75,7 +75,7 @@ impl Running {
         status_adapters::install_crypto();
         let log = Log::start();
         let server = Server::bind(&settings(&services, chosen)).await.unwrap();
-        let address = format!("http://127.0.0.1:{}", server.address().unwrap().port());
+        let address = format!("http://127.0.0.1:{}", server.addresses().unwrap()[0].port());
         let stop = CancellationToken::new();
         Self {
             lab: services.lab.clone(),
