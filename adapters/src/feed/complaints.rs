@@ -19,6 +19,8 @@ pub(super) struct Complaints {
     unusable: Repeated,
     /// Single reports in snapshots that are good otherwise.
     refused: Repeated,
+    /// Lists that somebody else wrote.
+    foreign: Repeated,
     /// How many reports, and frames as a whole, made no sense.
     bad: u64,
 }
@@ -26,7 +28,7 @@ pub(super) struct Complaints {
 impl Complaints {
     pub(super) fn new(feed: Feed) -> Self {
         let never = Repeated::default;
-        Self { feed, junk: never(), unusable: never(), refused: never(), bad: 0 }
+        Self { feed, junk: never(), unusable: never(), refused: never(), foreign: never(), bad: 0 }
     }
 
     /// How many reports, and frames as a whole, made no sense so far.
@@ -49,6 +51,12 @@ impl Complaints {
                 "{feed} sent {} values that are no snapshots, such as commands",
                 frame.meaningless
             );
+        }
+        if let Some(list) = &frame.foreign {
+            let what =
+                format!("a list came from {feed} without {feed}'s own connection, so somebody else wrote it");
+            let text = format!("{what}: it is ignored, with its {} reports", list.valid);
+            failed(&mut self.foreign, now, &what, &text);
         }
         match &frame.snapshot {
             None if frame.unusable.count > 0 => {

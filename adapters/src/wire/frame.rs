@@ -9,13 +9,16 @@ use status_core::{Feed, Report};
 
 use super::cursor::{Broken, Cursor};
 use super::json;
-use super::report::Fields;
+use super::report::{Fields, Listed};
 
 /// What a frame held.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frame {
     /// The last snapshot in it, if there is one.
     pub snapshot: Option<Snapshot>,
+    /// The last list of valid reports without the feed's own connection, which every snapshot has: somebody
+    /// else wrote it, and it is no snapshot.
+    pub foreign: Option<Snapshot>,
     /// What was refused in arrays of objects among which was no valid report, so that they are no
     /// snapshots. If there is no snapshot either, the feed speaks a dialect that is not known.
     pub unusable: Refused,
@@ -79,8 +82,9 @@ pub fn read(feed: Feed, text: &str) -> Frame {
 impl Frame {
     fn take_in(&mut self, array: Option<Array>) {
         match array {
-            Some(Array { snapshot, .. }) if snapshot.valid > 0 => self.snapshot = Some(snapshot),
-            Some(Array { snapshot, has_objects: true }) => self.unusable = snapshot.refused,
+            Some(Array { snapshot, lists_itself: true, .. }) => self.snapshot = Some(snapshot),
+            Some(Array { snapshot, .. }) if snapshot.valid > 0 => self.foreign = Some(snapshot),
+            Some(Array { snapshot, has_objects: true, .. }) => self.unusable = snapshot.refused,
             Some(_) | None => self.meaningless += 1,
         }
     }
@@ -128,6 +132,8 @@ impl Effort {
 struct Array {
     snapshot: Snapshot,
     has_objects: bool,
+    /// Whether the feed's own connection is in it.
+    lists_itself: bool,
 }
 
 impl Array {
@@ -153,7 +159,8 @@ impl Array {
     fn take_in(&mut self, feed: Feed, fields: &Fields<'_>) {
         self.has_objects = true;
         match fields.report(feed) {
-            Ok(report) => {
+            Ok(Listed { report, is_own }) => {
+                self.lists_itself |= is_own;
                 self.snapshot.valid += 1;
                 self.snapshot.reports.extend(report);
             }

@@ -30,6 +30,17 @@ pub(super) struct Fields<'a> {
     user_agent: Option<&'a str>,
 }
 
+/// The topic of the feed's own connection.
+const OWN_TOPIC: &str = "stats";
+
+/// A connection that a feed lists.
+pub(super) struct Listed {
+    /// The report, if the connection counts.
+    pub(super) report: Option<Report>,
+    /// Whether it is the feed's own, whatever its scopes are.
+    pub(super) is_own: bool,
+}
+
 impl<'a> Fields<'a> {
     /// Takes in the member with this key (which has its quotes), whose value comes next.
     pub(super) fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), Broken> {
@@ -52,20 +63,20 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// The report, or `None` for a connection that doesn't count: of those, nothing more is read
-    /// than what makes them valid.
+    /// What it lists. Of a connection that doesn't count nothing more is read than what makes it valid.
     ///
     /// # Errors
     /// Which of the fields that decide is wrong, and how.
-    pub(super) fn report(&self, feed: Feed) -> Result<Option<Report>, String> {
+    pub(super) fn report(&self, feed: Feed) -> Result<Listed, String> {
         let topic = topic(self.topic)?;
+        let is_own = topic == OWN_TOPIC;
         let scopes = scopes(self.scopes, feed)?;
         let statistics = match feed {
             Feed::Relay => statistics(self.stats.as_ref())?,
             // An idle connection to jump is normal, so its statistics are not even looked at.
             Feed::Jump => None,
         };
-        Ok(scopes.map(|scopes| Report {
+        let report = scopes.map(|scopes| Report {
             topic: Topic::from(&*topic),
             transmitted: statistics.map_or(Transmitted::Unknown, |(last, _)| last.into()),
             connection: Connection {
@@ -79,7 +90,8 @@ impl<'a> Fields<'a> {
                 tx: statistics.map(|(last, statistics)| statistics.sent(last)),
                 rx: statistics.and_then(|(_, statistics)| statistics.received()),
             },
-        }))
+        });
+        Ok(Listed { report, is_own })
     }
 
     /// Which connection this is, for complaints.

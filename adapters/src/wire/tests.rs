@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use status_core::{Feed, Report, Transmitted};
 
-use super::frame::{Frame, read};
+use super::frame::{self, Frame};
 
 const GOOD: &str = r#"{"canRead":true,"canWrite":true,"connected":"2026-11-24T00:28:09.892876729Z","expiresAt":"2026-11-24T02:28:09Z","remoteAddr":"203.0.113.7, 127.0.0.1","scopes":["write","read","expt"],"stats":{"tx":{"last":"1m2.5s","size":4000,"fps":24.65887126436389},"rx":{"last":"Never","size":0,"fps":0}},"topic":"pend00-st-video","userAgent":"Go-http-client/1.1"}"#;
 
@@ -32,6 +32,13 @@ fn with(key: &str, value: &str) -> String {
     let members: Vec<_> =
         members.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("\"{k}\":{v}")).collect();
     format!("{{{}}}", members.join(","))
+}
+
+/// A frame in which every list counts as a snapshot, also without the feed's own connection.
+fn read(feed: Feed, text: &str) -> Frame {
+    let mut frame = frame::read(feed, text);
+    frame.snapshot = frame.snapshot.or(frame.foreign.take());
+    frame
 }
 
 fn relay(text: &str) -> Frame {
@@ -284,6 +291,31 @@ fn the_last_snapshot_of_merged_ones_counts() {
         let frame = relay(&text);
         assert_eq!(topics(&frame), [topic], "{text}");
         assert_eq!((frame.meaningless, frame.not_json.is_none()), (meaningless, json), "{text}");
+    }
+}
+
+#[test]
+fn a_list_without_the_feeds_own_connection_is_no_snapshot() {
+    let own = |scopes: &str| with("topic", r#""stats""#).replace(r#"["write","read","expt"]"#, scopes);
+    for scopes in [r#"["read","stats"]"#, r#"["expt"]"#, "[]", "null"] {
+        let genuine = format!("[{},{GOOD}]", own(scopes));
+        for feed in Feed::BOTH {
+            let frame = frame::read(feed, &genuine);
+            assert_eq!((frame.snapshot.map(|list| list.valid), frame.foreign), (Some(2), None), "{scopes}");
+        }
+        for (text, count) in [
+            (format!("{genuine}[{GOOD}]"), Some(2)),
+            (format!("[{GOOD}]{genuine}"), Some(2)),
+            (format!("[{GOOD}]"), None),
+        ] {
+            let frame = frame::read(Feed::Relay, &text);
+            assert_eq!(frame.snapshot.map(|list| list.valid), count, "{text}");
+            assert_eq!(frame.foreign.map(|list| list.valid), Some(1), "{text}");
+        }
+    }
+    for topic in ["Stats", "stats ", "stats/x", "astats", "stats-st-video"] {
+        let text = format!("[{GOOD},{}]", with("topic", &format!("{topic:?}")));
+        assert_eq!(frame::read(Feed::Relay, &text).snapshot, None, "{topic}");
     }
 }
 
