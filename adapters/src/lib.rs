@@ -70,6 +70,11 @@ pub trait FeedSource: Send + Sync {
     /// returns when the connection could not be made or has ended. To end it, drop the future.
     async fn listen(&self, expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure;
 
+    /// What is odd about where its access point sent us so far, and may be meant so.
+    fn oddities(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How many reports, and frames as a whole, made no sense so far.
     fn bad_reports(&self) -> u64 {
         0

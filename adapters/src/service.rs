@@ -1,5 +1,7 @@
 //! Where a service is, and what opens it.
 
+use std::net::IpAddr;
+
 use secrecy::SecretString;
 
 /// The address of book, relay or jump, and the secret that it shares with us.
@@ -41,6 +43,13 @@ impl Service {
         format!("{}{}{path}", self.origin, self.base_path)
     }
 
+    /// Whether tokens for it go over a network in clear: over http, to another machine.
+    #[must_use]
+    pub fn is_in_clear(&self) -> bool {
+        let Ok(url) = reqwest::Url::parse(&self.origin) else { return false };
+        url.scheme() == "http" && !is_loopback_host(url.host_str().unwrap_or_default())
+    }
+
     /// The secret that signs its tokens.
     #[must_use]
     pub fn secret(&self) -> &SecretString {
@@ -48,9 +57,34 @@ impl Service {
     }
 }
 
+/// Whether a host is this machine, as an address names it.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    let ip = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match ip.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_is_in_clear_unless_it_stays_on_this_machine() {
+        for host in
+            ["localhost", "LOCALHOST:3000", "127.0.0.1:80", "127.8.9.1", "[::1]:4000", "[::ffff:127.0.0.1]"]
+        {
+            assert!(!Service::new("book", "http", host, "", "s".into()).is_in_clear(), "{host}");
+        }
+        for host in
+            ["app.example.org", "relay:3000", "10.0.0.7", "[fd00::1]", "localhost.example.org", "0.0.0.0"]
+        {
+            assert!(Service::new("book", "http", host, "", "s".into()).is_in_clear(), "{host}");
+            assert!(!Service::new("book", "https", host, "", "s".into()).is_in_clear(), "{host}");
+        }
+    }
 
     #[test]
     fn slashes_around_the_base_path_mean_nothing() {

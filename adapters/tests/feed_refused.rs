@@ -12,8 +12,10 @@ use support::{Identity, Log, clock, nowhere, raw_server, read_head, service, soo
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::{WebSocketStream, accept_async};
 
 #[tokio::test]
 async fn refusals_of_the_access_point_are_told_with_their_likely_cause() {
@@ -125,6 +127,73 @@ async fn websockets_that_do_not_open_are_told() {
     let uri = format!("wss://{}/x?code={CODE}", access(400, "").await.address());
     let failure = refusal(Feed::Relay, &access_to(&uri).await).await;
     assert_holds(&failure, Unreachable, &["does not speak TLS"]);
+}
+
+/// Relay answers the request for a websocket with this before the answer proper.
+async fn connected_behind(before: &str) -> Result<usize, status_core::Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://{}/x?code={CODE}", listener.local_addr().unwrap());
+    let access = access_to(&uri).await;
+    let (mut ended, mut snapshots) = listen(Feed::Relay, &access);
+    let (mut stream, _) = soon(listener.accept()).await.unwrap();
+    let head = read_head(&mut stream).await;
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap().trim();
+    let key = derive_accept_key(key.as_bytes());
+    let answer = format!(
+        "{before}HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {key}\r\n\r\n"
+    );
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+    // It may have hung up already.
+    let _ = socket.send(Message::text(ONE_EXPT)).await;
+    tokio::select! {
+        biased;
+        failure = &mut ended => Err(failure.unwrap()),
+        reports = soon(snapshots.recv()) => Ok(reports.unwrap().len()),
+    }
+}
+
+#[tokio::test]
+async fn answers_that_only_announce_another_are_skipped() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x.css>; rel=preload\r\n\r\n";
+    for before in [
+        "",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        hints,
+        "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 199 Whatever\r\nA: b\r\n\r\n",
+        &hints.repeat(8),
+    ] {
+        assert_eq!(connected_behind(before).await.unwrap(), 1, "{before}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_only_announce_another_are_bounded() {
+    let many = "HTTP/1.1 100 Continue\r\n\r\n".repeat(9);
+    let failure = connected_behind(&many).await.unwrap_err();
+    assert_holds(&failure, FailureKind::Refused, &["100 Continue"]);
+    let long = format!("HTTP/1.1 103 Early Hints\r\nLink: {}\r\n\r\n", "x".repeat(9_000)).repeat(2);
+    let failure = connected_behind(&long).await.unwrap_err();
+    assert_holds(&failure, FailureKind::Unreachable, &["closed"]);
+}
+
+#[tokio::test]
+async fn what_is_odd_about_an_address_is_logged_once_and_told() {
+    let log = Log::start();
+    let uri = format!("ws://localhost:{}/{CODE}/x?code={CODE}", nowhere().await.rsplit(':').next().unwrap());
+    let access = access_to(&uri).await;
+    let feed = feed(Feed::Relay, &access);
+    for _ in 0..3 {
+        let (sender, _snapshots) = mpsc::channel(1);
+        let failure = soon(feed.listen(HOUR, sender)).await;
+        assert_holds(&failure, FailureKind::Unreachable, &["ws://localhost:", "<hidden>"]);
+    }
+    let told = feed.oddities();
+    assert!(told.len() == 1 && told[0].contains("another host"), "{told:?}");
+    let logged = log.ours(&["WARN"]);
+    assert_eq!(logged.iter().filter(|line| line.contains("another host")).count(), 1, "{logged:?}");
+    assert!(!log.text().contains(CODE), "{}", log.text());
 }
 
 #[tokio::test]

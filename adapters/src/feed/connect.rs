@@ -88,7 +88,7 @@ fn told(feed: Feed, address: &Address, error: Error) -> Failure {
         Error::Io(_) | Error::Tls(_) => {
             let what = format!(
                 "cannot be reached: {}; {feed}'s access point gave this address",
-                Broken::new(&error)
+                address.secrets().hide(&Broken::new(&error).to_string())
             );
             failure(feed, address, FailureKind::Unreachable, &what)
         }

@@ -15,8 +15,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 
-/// How long an answer's head may be, in bytes.
+/// How long the head of an answer may be, with those of the answers before it, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
+
+/// How many answers may say that the real one is still to come (1xx).
+const INTERIM_AT_MOST: usize = 8;
 
 /// How much is read of what is said to a refusal, in bytes.
 const LARGEST_REFUSAL: usize = 64 << 10;
@@ -43,15 +46,28 @@ pub(super) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     Err(Box::new(Error::Http(Box::new(response))))
 }
 
-/// The answer, and what came behind it.
+/// The answer, and what came behind it. One that only says that another follows, such as `103 Early
+/// Hints`, is skipped (RFC 9110, 15.2).
 async fn head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(Response, Vec<u8>), Box<Error>> {
     let mut came = Vec::with_capacity(4 << 10);
+    let (mut skipped, mut interim) = (0, 0);
     loop {
         if let Some((length, response)) = Response::try_parse(&came)? {
-            return Ok((response, came.split_off(length)));
+            let behind = came.split_off(length);
+            let status = response.status();
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok((response, behind));
+            }
+            interim += 1;
+            if interim > INTERIM_AT_MOST {
+                return Err(Box::new(Error::Http(Box::new(response))));
+            }
+            skipped += length;
+            came = behind;
+            continue;
         }
         let ended = stream.read_buf(&mut came).await.map_err(Error::Io)? == 0;
-        if ended || came.len() > LARGEST_HEAD {
+        if ended || skipped + came.len() > LARGEST_HEAD {
             return Err(Box::new(ProtocolError::HandshakeIncomplete.into()));
         }
     }

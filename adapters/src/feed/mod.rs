@@ -7,6 +7,7 @@ mod connect;
 mod ending;
 mod handshake;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::clock::Clock;
 use crate::service::Service;
 use crate::wire::frame;
 use crate::{FeedSource, tls};
-use access::{Access, Address};
+use access::{Access, Address, Oddity};
 use complaints::Complaints;
 use connect::Socket;
 use ending::Ending;
@@ -43,6 +44,8 @@ pub struct WsFeed {
     tls: Arc<ClientConfig>,
     clock: Arc<dyn Clock>,
     complaints: Mutex<Complaints>,
+    /// What was odd about the addresses of websockets, each kind as it was first found.
+    oddities: Mutex<BTreeMap<Oddity, String>>,
 }
 
 impl WsFeed {
@@ -75,7 +78,14 @@ impl WsFeed {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, String> {
         let access = Access::new(feed, service, &tls)?;
-        Ok(Self { feed, access, tls, clock, complaints: Mutex::new(Complaints::new(feed)) })
+        Ok(Self {
+            feed,
+            access,
+            tls,
+            clock,
+            complaints: Mutex::new(Complaints::new(feed)),
+            oddities: Mutex::default(),
+        })
     }
 
     /// Hands over every snapshot that comes, until the connection ends.
@@ -135,6 +145,17 @@ impl WsFeed {
         frame.snapshot.map(|snapshot| snapshot.reports)
     }
 
+    /// What is odd about an address goes to the log when it is first so, not at each connection.
+    fn look_at(&self, address: &Address) {
+        let mut known = self.oddities.lock().unwrap_or_else(PoisonError::into_inner);
+        for (oddity, text) in address.oddities(self.feed) {
+            known.entry(oddity).or_insert_with(|| {
+                tracing::warn!("{text}");
+                text
+            });
+        }
+    }
+
     fn complaints<T>(&self, tell: impl FnOnce(&mut Complaints, status_core::Time) -> T) -> T {
         let now = self.clock.now().time;
         // What a panic elsewhere left behind is only counts of what was logged.
@@ -147,6 +168,7 @@ impl FeedSource for WsFeed {
     async fn listen(&self, expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure {
         let opened = async {
             let address = self.access.ask(expires, self.clock.now().wall).await?;
+            self.look_at(&address);
             let socket = connect::open(self.feed, &address, &self.tls).await?;
             Ok((address, socket))
         };
@@ -154,6 +176,10 @@ impl FeedSource for WsFeed {
             Ok((address, mut socket)) => self.follow(&mut socket, &address, &snapshots).await,
             Err(failure) => failure,
         }
+    }
+
+    fn oddities(&self) -> Vec<String> {
+        self.oddities.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     fn bad_reports(&self) -> u64 {

@@ -10,8 +10,10 @@ mod services;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use status_adapters::FeedSource;
 use status_core::{Feed, Mode};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -115,6 +117,8 @@ struct Tasks {
     book: JoinHandle<services::OfBook>,
     relay: JoinHandle<services::OfFeed>,
     jump: JoinHandle<services::OfFeed>,
+    /// Relay and jump themselves, for what they found on the way.
+    sources: [Arc<dyn FeedSource>; 2],
     mail: JoinHandle<Finding>,
 }
 
@@ -125,6 +129,7 @@ impl Tasks {
         let config = &settings.core;
         let place = Place::of(settings);
         Ok(Self {
+            sources: [Arc::clone(&relay), Arc::clone(&jump)],
             store: tokio::task::spawn_blocking(move || machine::store(&store)),
             log_file: tokio::task::spawn_blocking(move || machine::log_file(&target)),
             port: tokio::spawn(async move { machine::port(&place) }),
@@ -154,15 +159,22 @@ impl Tasks {
         let (finding, at_relay) =
             awaited("a snapshot of relay, which some send once a minute", self.relay).await;
         show(finding);
+        tell_oddities(&*self.sources[0], Feed::Relay, show);
         let (finding, at_jump) =
             awaited("a snapshot of jump, which some send once a minute", self.jump).await;
         show(finding);
+        tell_oddities(&*self.sources[1], Feed::Jump, show);
         show(awaited("the mail server", self.mail).await);
         if let Some(manifest) = manifest {
             let missing = services::missing(&manifest, at_relay.as_deref(), at_jump.as_deref());
             missing.into_iter().for_each(show);
         }
     }
+}
+
+/// What is odd about where a feed's access point sent us is worth a note: it may be meant so.
+fn tell_oddities(source: &dyn FeedSource, feed: Feed, show: &mut dyn FnMut(Finding)) {
+    source.oddities().into_iter().for_each(|text| show(Finding::note(feed.as_str(), text)));
 }
 
 async fn awaited<T>(what: &str, mut task: JoinHandle<T>) -> T {

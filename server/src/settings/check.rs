@@ -221,6 +221,7 @@ impl Found {
         base_path: &Variable,
         secret: &Variable,
     ) -> Option<Service> {
+        let scheme_named = scheme.name();
         let scheme = self.read(scheme, "https", parse::scheme);
         let host = self.need(host, parse::HOST, |text| parse::host(text, name));
         let base_path = self.read(base_path, String::new(), parse::base_path);
@@ -228,6 +229,15 @@ impl Found {
         if key.is_none() {
             self.problem(secret, format!("the secret that {name} checks tokens with"));
         }
-        Some(Service::new(name, scheme, &host?, &base_path, key?.into()))
+        let host = host?;
+        let service = Service::new(name, scheme, &host, &base_path, key?.into());
+        if service.is_in_clear() {
+            let text = format!(
+                "is http, and {host} is another machine: the tokens for {name} go over the network in clear; use \
+                 https unless that network is trusted"
+            );
+            self.warnings.push(Warning { variable: scheme_named, text });
+        }
+        Some(service)
     }
 }
