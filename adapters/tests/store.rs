@@ -12,9 +12,9 @@ use status_adapters::clock::SystemClock;
 use status_adapters::fake::FakeStore;
 use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, LetterRecord, Mail,
-    Manifest, Requirements, Saved, SavedAlert, SavedManifest, Standing, StreamRecord, Summary, SystemAlert,
-    Verdict, Wall,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, LetterRecord,
+    Mail, Manifest, Now, PastAlert, Requirements, Saved, SavedAlert, SavedManifest, Standing, StreamRecord,
+    Summary, SystemAlert, Time, Verdict, Wall,
 };
 use tempfile::TempDir;
 
@@ -35,6 +35,10 @@ fn open(path: &Path) -> SqliteStore {
 
 fn wall(seconds: u64) -> Wall {
     Wall::from_millis(1_795_480_000_000 + seconds * 1_000)
+}
+
+fn stamp(seconds: u64) -> Now {
+    Now { time: Time::from_millis(seconds * 1_000), wall: wall(seconds) }
 }
 
 fn event(number: u64, experiment: &str, healthy: bool) -> Change {
@@ -62,6 +66,7 @@ fn experiment(name: &str, healthy: bool) -> Change {
         jump_seen: Some(wall(1)),
         verdict,
         streams: vec![stream],
+        saved_at: Some(stamp(1)),
     };
     Change::Experiment { name: name.into(), record }
 }
@@ -80,7 +85,14 @@ fn letter(id: &str, tries: u32) -> Change {
             recipients: vec!["alpha@a.org".into()],
         }),
         trouble: None,
+        saved_at: Some(stamp(3)),
     })
+}
+
+fn alert_ended(since: u64, until: u64) -> Change {
+    let alert = SystemAlert::Silent(Feed::Relay);
+    let (since, until) = (wall(since), wall(until));
+    Change::AlertEnded(PastAlert { alert, detail: "no snapshot".to_owned(), since, until })
 }
 
 fn done(id: &str) -> Change {
@@ -103,7 +115,11 @@ fn story() -> Vec<Vec<Change>> {
         vec![done("a.1"), Change::Forgotten { name: "pend01".into() }, event(4, "pend00", true)],
         vec![experiment("pend01", false), event(5, "pend01", false), event(6, "pend01", true)],
         vec![Change::Prune { before: wall(6), keep: 2 }],
-        vec![Change::Anew, experiment("pend00", true), letter("a.3", 0)],
+        vec![alert_ended(5, 9), alert_ended(1, 2)],
+        vec![alert_ended(5, 9)],
+        vec![Change::Clock(stamp(7))],
+        vec![Change::Anew, experiment("pend00", true), letter("a.3", 0), Change::Clock(stamp(8))],
+        vec![Change::Clock(stamp(9))],
         vec![Change::Prune { before: wall(100), keep: 1 }],
     ]
 }

@@ -1,6 +1,6 @@
 //! What is wrong with the services themselves.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::name::Feed;
 use crate::note::Note;
-use crate::saved::SavedAlert;
-use crate::time::Wall;
+use crate::saved::{PastAlert, SavedAlert};
+use crate::time::{Now, Time, Wall};
 
 /// One thing that can be wrong with the services. While it lasts, it is in every mail; that it
 /// appears or clears is news.
@@ -31,6 +31,49 @@ pub enum SystemAlert {
     TooManyNames,
 }
 
+impl SystemAlert {
+    /// Every one that there is.
+    pub const ALL: [Self; 7] = [
+        Self::Silent(Feed::Relay),
+        Self::Silent(Feed::Jump),
+        Self::BookUnreachable,
+        Self::ManifestEmpty,
+        Self::StoreBroken,
+        Self::StoreReplaced,
+        Self::TooManyNames,
+    ];
+
+    /// A short name for programs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Silent(Feed::Relay) => "relay_silent",
+            Self::Silent(Feed::Jump) => "jump_silent",
+            Self::BookUnreachable => "book_unreachable",
+            Self::ManifestEmpty => "manifest_empty",
+            Self::StoreBroken => "store_broken",
+            Self::StoreReplaced => "store_replaced",
+            Self::TooManyNames => "too_many_experiments",
+        }
+    }
+}
+
+/// What a part of the server says of an alert that is its to raise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// It is so.
+    Raised {
+        /// What exactly is the matter.
+        detail: String,
+        /// The last good sign.
+        since: Time,
+    },
+    /// It is not so.
+    Clear,
+    /// Nothing shows whether it is so: what stands, stands, and what does not, does not.
+    Unknown,
+}
+
 impl fmt::Display for SystemAlert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -44,10 +87,16 @@ impl fmt::Display for SystemAlert {
     }
 }
 
-/// The system alerts that stand.
+/// The system alerts that stand, and those that are over.
 #[derive(Debug, Default)]
 pub struct Alerts {
-    standing: BTreeMap<SystemAlert, Standing>,
+    active: BTreeMap<SystemAlert, ActiveAlert>,
+    /// The newest that are over, the oldest first.
+    past: VecDeque<PastAlert>,
+    /// How many of those, counted from the newest, the store does not have.
+    unwritten: usize,
+    /// How many of the unwritten are in the save that is under way.
+    being_written: usize,
     /// Those that ended since the last mail was written.
     cleared: Vec<(SystemAlert, Wall)>,
     news: bool,
@@ -55,37 +104,38 @@ pub struct Alerts {
     pub(crate) changed: bool,
 }
 
+/// So many alerts that are over are remembered.
+const PAST_AT_MOST: usize = 100;
+
 #[derive(Debug)]
-struct Standing {
+struct ActiveAlert {
     detail: String,
     since: Wall,
-    /// Whether it stood before the server was restarted, and nothing has shown since that it does.
-    carried: bool,
 }
 
 impl Alerts {
-    /// Each that stands, what exactly is the matter, and since when.
+    /// Each that stands, what exactly is the matter, and since when: the last good sign.
     pub fn iter(&self) -> impl Iterator<Item = (SystemAlert, &str, Wall)> {
-        self.standing.iter().map(|(alert, standing)| (*alert, standing.detail.as_str(), standing.since))
+        self.active.iter().map(|(alert, active)| (*alert, active.detail.as_str(), active.since))
+    }
+
+    /// The newest that are over, the oldest first, also of earlier processes.
+    pub fn past(&self) -> impl ExactSizeIterator<Item = &PastAlert> + DoubleEndedIterator {
+        self.past.iter()
     }
 
     /// Whether this one stands.
     #[must_use]
     pub fn stands(&self, alert: SystemAlert) -> bool {
-        self.standing.contains_key(&alert)
+        self.active.contains_key(&alert)
     }
 
-    /// The alerts that stood before the server was restarted.
-    pub(crate) fn resumed(saved: Vec<SavedAlert>) -> Self {
-        let standing = saved
+    /// The alerts that stood before the server was restarted, and those that were over by then.
+    pub(crate) fn restored(saved: Vec<SavedAlert>, past: Vec<PastAlert>) -> Self {
+        let active = saved
             .into_iter()
-            .map(|SavedAlert { alert, detail, since }| (alert, Standing { detail, since, carried: true }));
-        Self { standing: standing.collect(), ..Self::default() }
-    }
-
-    /// Whether an alert stood before the server was restarted, and nothing has shown since that it does.
-    pub(crate) fn is_carried(&self, alert: SystemAlert) -> bool {
-        self.standing.get(&alert).is_some_and(|standing| standing.carried)
+            .map(|SavedAlert { alert, detail, since }| (alert, ActiveAlert { detail, since }));
+        Self { active: active.collect(), past: past.into(), ..Self::default() }
     }
 
     /// As they are written down.
@@ -93,37 +143,56 @@ impl Alerts {
         self.iter().map(|(alert, detail, since)| SavedAlert { alert, detail: detail.into(), since }).collect()
     }
 
-    /// Raises or clears an alert: `detail` says what is the matter, if something is. What is said
-    /// while it stands is what was said when it was raised.
-    pub(crate) fn set(
+    /// Those that are over and that the store does not have, or all.
+    pub(crate) fn unwritten(&self, all: bool) -> impl Iterator<Item = &PastAlert> {
+        let count = if all { self.past.len() } else { self.unwritten };
+        self.past.iter().skip(self.past.len() - count)
+    }
+
+    /// All are being written down as they are.
+    pub(crate) fn being_written(&mut self) {
+        self.changed = false;
+        self.being_written = self.unwritten;
+    }
+
+    /// They are written down.
+    pub(crate) fn were_written(&mut self) {
+        self.unwritten -= core::mem::take(&mut self.being_written).min(self.unwritten);
+    }
+
+    /// Raises or clears an alert. What is said while it stands is what was said when it was raised.
+    pub(crate) fn update(
         &mut self,
         alert: SystemAlert,
-        detail: Option<impl FnOnce() -> String>,
-        now: Wall,
+        condition: Condition,
+        now: Now,
         actions: &mut Vec<Action>,
     ) {
-        match detail {
-            Some(detail) if !self.standing.contains_key(&alert) => {
-                let detail = detail();
+        match condition {
+            Condition::Raised { detail, since } if !self.stands(alert) => {
                 actions.push(Action::Note(Note::AlertRaised { alert, detail: detail.clone() }));
-                self.standing.insert(alert, Standing { detail, since: now, carried: false });
+                self.active.insert(alert, ActiveAlert { detail, since: now.wall_at(since) });
                 self.news = true;
                 self.changed = true;
             }
-            None => {
-                if let Some(over) = self.standing.remove(&alert) {
-                    actions.push(Action::Note(Note::AlertCleared { alert }));
-                    self.cleared.push((alert, over.since));
-                    self.news = true;
-                    self.changed = true;
-                }
+            Condition::Clear => {
+                let Some(ActiveAlert { detail, since }) = self.active.remove(&alert) else { return };
+                actions.push(Action::Note(Note::AlertCleared { alert }));
+                self.cleared.push((alert, since));
+                self.keep(PastAlert { alert, detail, since, until: now.wall });
+                self.news = true;
+                self.changed = true;
             }
-            Some(_) => {
-                if let Some(standing) = self.standing.get_mut(&alert) {
-                    standing.carried = false;
-                }
-            }
+            Condition::Raised { .. } | Condition::Unknown => {}
         }
+    }
+
+    fn keep(&mut self, over: PastAlert) {
+        if self.past.len() == PAST_AT_MOST {
+            self.past.pop_front();
+        }
+        self.past.push_back(over);
+        self.unwritten = (self.unwritten + 1).min(self.past.len());
     }
 
     /// Whether one appeared or ended since this was last asked, and those that ended.

@@ -1,10 +1,9 @@
 //! The check: one evaluation of everything, at one instant.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::action::Action;
-use crate::alert::SystemAlert;
+use crate::alert::{Condition, SystemAlert};
 use crate::config::{Config, Mode};
 use crate::deadline::{Deadline, Timer};
 use crate::experiment::Experiment;
@@ -20,12 +19,9 @@ impl Monitor {
     /// Evaluates everything.
     pub(crate) fn check(&mut self, actions: &mut Vec<Action>) {
         self.check_due = Deadline::IDLE;
-        self.end_pause(actions);
-        let mut events = Vec::new();
-        if self.pause.is_none() {
-            events = self.judge(actions);
-            self.judge_services(actions);
-        }
+        self.end_stall(actions);
+        let events = if self.is_paused() { Vec::new() } else { self.judge(actions) };
+        self.judge_services(actions);
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {
             self.write_mail(events, cleared, actions);
@@ -33,23 +29,10 @@ impl Monitor {
         self.log_health(actions);
     }
 
-    /// Ends the pause once both feeds have reported since the server woke, or had the time to.
-    fn end_pause(&mut self, actions: &mut Vec<Action>) {
-        let Some(pause) = &self.pause else { return };
-        let over_at = pause.woke.plus(self.config.last_checked);
-        let heard = [self.relay.snapshots(), self.jump.snapshots()];
-        let both_reported = pause.heard.iter().zip(heard).all(|(before, now)| now > *before);
-        if both_reported || self.now.time >= over_at {
-            self.pause = None;
-            actions.push(Action::Note(Note::Judging));
-        } else {
-            self.check_due.no_later_than(over_at, Timer::Awake);
-        }
-    }
-
     /// Judges every experiment, keeps what is new in its history, and returns it. What nothing has
     /// named for long is forgotten in the same pass, so that each experiment is touched once.
     fn judge(&mut self, actions: &mut Vec<Action>) -> Vec<Line> {
+        let known_at = self.known_at();
         let Self { config, now, started, experiments, book, keeping, crowd, check_due, withheld, .. } = self;
         crowd.counted_anew();
         let policy = config.policy();
@@ -64,7 +47,7 @@ impl Monitor {
                 }
                 return false;
             }
-            experiment.judge(name, now.time, *started, config, book, check_due);
+            experiment.judge(name, now.time, known_at, *started, config, book, check_due);
             let verdict = experiment.verdict();
             if let Some(event) = experiment.add_event(now.wall, config.events) {
                 news.push(Line::new(name, experiment, event.issues.to_vec()));
@@ -86,43 +69,33 @@ impl Monitor {
         news
     }
 
-    /// Raises and clears system alerts.
+    /// Raises and clears system alerts, as whoever can raise each says.
     fn judge_services(&mut self, actions: &mut Vec<Action>) {
-        let Self { config, now, started, alerts, book, keeping, crowd, check_due, .. } = self;
-        let startup_over = started.plus(config.startup);
-        for link in [&self.relay, &self.jump] {
-            let silent = now.time >= startup_over && link.is_silent(now.time, *started);
-            let detail = || {
-                let why = link.trouble().map(|trouble| alloc::format!(" ({trouble})")).unwrap_or_default();
-                alloc::format!("no snapshot for more than {:?}{why}", config.last_checked)
+        let (now, known_at, started) = (self.now, self.known_at(), self.started);
+        let startup_over = started.plus(self.config.startup);
+        let startup_is_over = now.time >= startup_over;
+        for alert in SystemAlert::ALL {
+            let condition = match alert {
+                SystemAlert::Silent(feed) => {
+                    self.subscription(feed).silence(now, known_at, started, startup_over)
+                }
+                SystemAlert::BookUnreachable => self.book.unreachable(started, startup_is_over),
+                SystemAlert::ManifestEmpty => self.book.without_manifest(now.time),
+                SystemAlert::StoreBroken => {
+                    self.keeping.as_ref().map_or(Condition::Clear, |keeping| keeping.condition(now.time))
+                }
+                SystemAlert::StoreReplaced => {
+                    self.keeping.as_ref().map_or(Condition::Clear, Keeping::replacement)
+                }
+                SystemAlert::TooManyNames => self.crowd.condition(&self.config, now.time, startup_is_over),
             };
-            let alert = SystemAlert::Silent(link.feed());
-            // One that stood before a restart stands until the feed speaks, or had the time to.
-            if now.time >= startup_over || link.last_snapshot().is_some() || !alerts.is_carried(alert) {
-                alerts.set(alert, silent.then_some(detail), now.wall, actions);
+            if let (SystemAlert::Silent(feed), Condition::Clear | Condition::Unknown) = (alert, &condition)
+                && known_at == now.time
+            {
+                let at = self.subscription(feed).silent_at(started).max(startup_over);
+                self.check_due.no_later_than(at, Timer::Silent(feed));
             }
-            if !silent {
-                let at = link.silent_at(*started).max(startup_over);
-                check_due.no_later_than(at, Timer::Silent(link.feed()));
-            }
-        }
-        let detail = book.cannot_be_asked().map(|trouble| || String::from(trouble.detail.as_str()));
-        let unknown = book.manifest_at().is_none() || now.time < startup_over;
-        if detail.is_some() || !unknown || !alerts.is_carried(SystemAlert::BookUnreachable) {
-            alerts.set(SystemAlert::BookUnreachable, detail, now.wall, actions);
-        }
-        let detail = || {
-            String::from("it was restarted, perhaps: upload the manifest; until then no availability is set")
-        };
-        alerts.set(SystemAlert::ManifestEmpty, book.is_empty().then_some(detail), now.wall, actions);
-        let detail = keeping.as_ref().and_then(|keeping| keeping.broken(now.time)).map(|detail| || detail);
-        alerts.set(SystemAlert::StoreBroken, detail, now.wall, actions);
-        let lost = keeping.as_ref().and_then(Keeping::lost).map(|detail| move || String::from(detail));
-        alerts.set(SystemAlert::StoreReplaced, lost, now.wall, actions);
-        let refused = crowd.refused(config).map(|detail| || detail);
-        // At first nobody has named anything yet.
-        if refused.is_some() || now.time >= startup_over || !alerts.is_carried(SystemAlert::TooManyNames) {
-            alerts.set(SystemAlert::TooManyNames, refused, now.wall, actions);
+            self.alerts.update(alert, condition, now, actions);
         }
     }
 

@@ -4,9 +4,11 @@ use alloc::string::String;
 
 use smol_str::SmolStr;
 
+use crate::alert::Condition;
 use crate::config::Config;
 use crate::experiment::Experiment;
 use crate::name::Feed;
+use crate::time::Time;
 
 /// So many streams may an experiment have, on average.
 const STREAMS_EACH: usize = 10;
@@ -67,8 +69,17 @@ impl Crowd {
         refused.count += 1;
     }
 
+    /// Whether names are refused. At first nobody has named anything yet.
+    pub(crate) fn condition(&self, config: &Config, now: Time, startup_is_over: bool) -> Condition {
+        match self.refused(config) {
+            Some(detail) => Condition::Raised { detail, since: now },
+            None if startup_is_over => Condition::Clear,
+            None => Condition::Unknown,
+        }
+    }
+
     /// What is refused, if anything is.
-    pub(crate) fn refused(&self, config: &Config) -> Option<String> {
+    fn refused(&self, config: &Config) -> Option<String> {
         let count: usize = self.refused.iter().map(|refused| refused.count).sum();
         let first = &self.refused.iter().find(|refused| refused.count > 0)?.first;
         let most = config.max_experiments;

@@ -130,6 +130,7 @@ mod tests {
             experiment.judge(
                 &"pend00".into(),
                 now,
+                now,
                 Time::default(),
                 &config,
                 book,

@@ -223,24 +223,33 @@ impl Experiment {
     }
 
     /// Finds a verdict for now, and brings `deadline` forward to when it could change by itself.
+    ///
+    /// Freshness is judged at `known_at`: after a stall nothing turns stale, and nothing is decided that
+    /// was not decided before it.
+    #[expect(clippy::too_many_arguments, reason = "the experiment is one part of what a check looks at")]
     pub(crate) fn judge(
         &mut self,
         name: &ExperimentName,
         now: Time,
+        known_at: Time,
         started: Time,
         config: &Config,
         book: &mut Book,
         deadline: &mut Deadline,
     ) {
+        let stalled = known_at < now;
         let decided_at = self.first_named.max(started).plus(config.startup);
-        self.restored &= now < decided_at;
-        if self.restored {
+        let decides = now >= decided_at && (!stalled || self.verdict.decided);
+        if now < decided_at {
             deadline.no_later_than(decided_at, Timer::Startup);
+        }
+        self.restored &= !decides;
+        if self.restored {
             return;
         }
         let before = self.verdict;
         let mut changed = false;
-        let is_fresh = |sighting: &Sighting| now.since(sighting.seen) <= config.last_checked;
+        let is_fresh = |sighting: &Sighting| known_at.since(sighting.seen) <= config.last_checked;
         let mut oldest_fresh: Option<Time> = None;
         let mut see = |sighting: &Sighting| {
             oldest_fresh = Some(oldest_fresh.map_or(sighting.seen, |t| t.min(sighting.seen)));
@@ -260,12 +269,11 @@ impl Experiment {
             changed |= standing != stream.standing;
             stream.standing = standing;
         }
-        if let Some(seen) = oldest_fresh {
+        if let Some(seen) = oldest_fresh.filter(|_| !stalled) {
             deadline.no_later_than(seen.past(config.last_checked), Timer::Stale);
         }
         self.verdict = Verdict { jump_ok, ..Verdict::default() };
-        if now < decided_at {
-            deadline.no_later_than(decided_at, Timer::Startup);
+        if !decides {
             return;
         }
         self.verdict.decided = true;

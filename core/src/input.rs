@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -36,6 +37,12 @@ pub enum Input {
         call: Call,
         /// Whether book accepted it. After a failure nothing is known: it may have taken effect.
         outcome: Result<(), Failure>,
+    },
+    /// The caller was stopped: it comes so much later than it meant to, perhaps although the deadline lies
+    /// ahead. What it was told meanwhile follows.
+    Stalled {
+        /// How much later.
+        late: Duration,
     },
     /// A snapshot came on a connection that [`Action::OpenFeed`](crate::Action::OpenFeed) asked for.
     Reported {

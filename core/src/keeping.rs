@@ -13,7 +13,8 @@ use core::time::Duration;
 use smol_str::SmolStr;
 
 use crate::action::Action;
-use crate::alert::Alerts;
+use crate::ages::Ages;
+use crate::alert::{Alerts, Condition};
 use crate::backoff::backoff;
 use crate::book::Book;
 use crate::config::Config;
@@ -59,6 +60,8 @@ pub struct Keeping {
     under_way: Option<UnderWay>,
     failures: u32,
     trouble: Option<Failure>,
+    /// When something was last written down, or the server started.
+    written_at: Time,
     retry_at: Option<Time>,
     prune_at: Time,
     /// When something last named an experiment is written down again after so long.
@@ -93,6 +96,7 @@ impl Keeping {
             under_way: None,
             failures: 0,
             trouble: None,
+            written_at: now,
             retry_at: None,
             prune_at: now.plus(FIRST_PRUNE),
             coarse: COARSE.min(config.forget_after / COARSE_PART),
@@ -111,8 +115,24 @@ impl Keeping {
         self.trouble.as_ref().filter(|_| self.failures > 1)
     }
 
+    /// Whether the store was replaced and does not have everything again yet.
+    pub(crate) fn replacement(&self) -> Condition {
+        match self.lost() {
+            Some(detail) => Condition::Raised { detail: detail.into(), since: self.written_at },
+            None => Condition::Clear,
+        }
+    }
+
+    /// Whether the store is broken.
+    pub(crate) fn condition(&self, now: Time) -> Condition {
+        match self.broken(now) {
+            Some(detail) => Condition::Raised { detail, since: self.written_at },
+            None => Condition::Clear,
+        }
+    }
+
     /// Why nothing can be written down, if it can't.
-    pub(crate) fn broken(&self, now: Time) -> Option<String> {
+    fn broken(&self, now: Time) -> Option<String> {
         let hangs = || {
             let for_long = self.is_slow(now).then_some(PATIENCE);
             for_long.map(|span| alloc::format!("it has not answered for {span:?}"))
@@ -219,6 +239,7 @@ impl Keeping {
     fn changes(
         &self,
         now: Now,
+        ages: Ages,
         config: &Config,
         experiments: &BTreeMap<ExperimentName, Experiment>,
         book: &Book,
@@ -245,7 +266,7 @@ impl Keeping {
                 let unwritten = experiment.newest_events(experiment.written.unwritten);
                 changes.extend(unwritten.map(|(key, event)| happened(name, key, event)));
             }
-            changes.push(Change::Experiment { name: name.clone(), record: experiment.record(now) });
+            changes.push(Change::Experiment { name: name.clone(), record: experiment.record(now, &ages) });
         }
         if self.manifest_changed || self.anew {
             changes.push(Change::Manifest(book.record()));
@@ -253,10 +274,14 @@ impl Keeping {
         if alerts.changed || self.anew {
             changes.push(Change::Alerts(alerts.record()));
         }
-        changes.extend(outbox.records(self.anew).map(Change::Letter));
+        changes.extend(alerts.unwritten(self.anew).cloned().map(Change::AlertEnded));
+        changes.extend(outbox.records(self.anew, now, ages).map(Change::Letter));
         if now.time >= self.prune_at {
             let before = now.wall.minus(config.history_keep);
             changes.push(Change::Prune { before, keep: config.events.max(1) });
+        }
+        if !changes.is_empty() {
+            changes.push(Change::Clock(ages.stamp(now)));
         }
         changes
     }
@@ -291,12 +316,12 @@ impl Monitor {
 
     /// Has written down what the store does not have, if it can be.
     pub(crate) fn save(&mut self, actions: &mut Vec<Action>) {
-        let Self { keeping, now, config, experiments, book, alerts, outbox, calls, .. } = self;
+        let Self { keeping, now, ages, config, experiments, book, alerts, outbox, calls, .. } = self;
         let Some(keeping) = keeping else { return };
         if keeping.under_way.is_some() || keeping.retry_at.is_some_and(|at| now.time < at) {
             return;
         }
-        let changes = keeping.changes(*now, config, experiments, book, alerts, outbox);
+        let changes = keeping.changes(*now, *ages, config, experiments, book, alerts, outbox);
         if changes.is_empty() {
             return;
         }
@@ -309,14 +334,14 @@ impl Monitor {
             }
         }
         keeping.under_way = Some(under_way);
-        alerts.changed = false;
+        alerts.being_written();
         outbox.being_written(call);
         actions.push(Action::Save { call, changes });
     }
 
     /// Takes in whether something is written down. Returns whether an alert may follow from it.
     pub(crate) fn saved(&mut self, call: Call, outcome: Result<(), Failure>) -> bool {
-        let Self { keeping, experiments, outbox, now, .. } = self;
+        let Self { keeping, experiments, outbox, alerts, now, .. } = self;
         let Some(keeping) = keeping else { return false };
         let Some(under_way) = keeping.under_way.take_if(|under_way| under_way.call == call) else {
             return false;
@@ -335,6 +360,8 @@ impl Monitor {
                     }
                 }
                 keeping.lost = None;
+                alerts.were_written();
+                keeping.written_at = now.time;
                 keeping.gone.drain(..under_way.gone);
                 keeping.anew = false;
                 keeping.failures = 0;

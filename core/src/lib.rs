@@ -4,6 +4,7 @@
 extern crate alloc;
 
 mod action;
+mod ages;
 mod alert;
 mod backoff;
 mod book;
@@ -26,6 +27,7 @@ mod outbox;
 mod report;
 mod resume;
 mod saved;
+mod stall;
 mod take_in;
 mod time;
 mod withheld;
@@ -49,8 +51,8 @@ pub use note::Note;
 pub use outbox::{GivenUp, Outbox};
 pub use report::{Connection, Report, Traffic, Transmitted};
 pub use saved::{
-    Change, EventKey, ExperimentRecord, LetterRecord, Saved, SavedAlert, SavedExperiment, SavedManifest,
-    StreamRecord,
+    Change, EventKey, ExperimentRecord, LetterRecord, PastAlert, Saved, SavedAlert, SavedExperiment,
+    SavedManifest, StreamRecord,
 };
 pub use time::{Now, Time, Wall};
 pub use withheld::Withheld;

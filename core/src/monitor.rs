@@ -2,10 +2,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use smol_str::format_smolstr;
 
 use crate::action::Action;
+use crate::ages::Ages;
 use crate::alert::Alerts;
 use crate::book::Book;
 use crate::config::{Config, Mode};
@@ -16,8 +18,8 @@ use crate::feed::FeedSubscription;
 use crate::input::{Call, Input};
 use crate::keeping::Keeping;
 use crate::name::{ExperimentName, Feed};
-use crate::note::Note;
 use crate::outbox::Outbox;
+use crate::stall::Stall;
 use crate::time::{Now, Time, Wall};
 use crate::withheld::{Shelf, Withheld};
 
@@ -27,6 +29,8 @@ pub struct Monitor {
     pub(crate) config: Config,
     pub(crate) started: Time,
     pub(crate) now: Now,
+    /// What the times in the store mean to this process.
+    pub(crate) ages: Ages,
     pub(crate) experiments: BTreeMap<ExperimentName, Experiment>,
     pub(crate) relay: FeedSubscription,
     pub(crate) jump: FeedSubscription,
@@ -37,20 +41,12 @@ pub struct Monitor {
     pub(crate) keeping: Option<Keeping>,
     pub(crate) crowd: Crowd,
     pub(crate) withheld: Shelf,
-    pub(crate) pause: Option<Pause>,
+    pub(crate) stall: Option<Stall>,
     pub(crate) log_due: Time,
     pub(crate) calls: u64,
     /// When a check is due, as the last check found.
     pub(crate) check_due: Deadline,
     pub(crate) deadline: Deadline,
-}
-
-/// The server slept, and does not know yet what happened meanwhile.
-#[derive(Debug)]
-pub(crate) struct Pause {
-    pub(crate) woke: Time,
-    /// How many snapshots of relay and jump had come when it woke.
-    pub(crate) heard: [u64; 2],
 }
 
 impl Monitor {
@@ -62,6 +58,7 @@ impl Monitor {
         Self {
             started,
             now,
+            ages: Ages::new(now, None),
             experiments: BTreeMap::new(),
             relay: subscription(Feed::Relay, config.reconnect_relay_every),
             jump: subscription(Feed::Jump, config.reconnect_jump_every),
@@ -71,7 +68,7 @@ impl Monitor {
             keeping: None,
             crowd: Crowd::default(),
             withheld: Shelf::default(),
-            pause: None,
+            stall: None,
             log_due: started.plus(config.log_every),
             calls: 0,
             check_due: Deadline { at: started, why: Timer::Startup },
@@ -87,9 +84,11 @@ impl Monitor {
     #[must_use]
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
-        let time = now.time.max(self.now.time);
+        let before = self.now.time;
+        let time = now.time.max(before);
         self.now = Now { time, wall: now.wall };
-        self.notice_sleep(&mut actions);
+        let told = if let Input::Stalled { late } = input { late } else { Duration::ZERO };
+        self.notice_stall(before, told, &mut actions);
         let changed = self.take_in(input, &mut actions);
         if changed || time >= self.check_due.at {
             self.check(&mut actions);
@@ -166,12 +165,6 @@ impl Monitor {
         self.withheld.iter()
     }
 
-    /// Whether nothing is judged, since the server slept and does not know what happened.
-    #[must_use]
-    pub fn is_paused(&self) -> bool {
-        self.pause.is_some()
-    }
-
     pub(crate) fn subscription_mut(&mut self, feed: Feed) -> &mut FeedSubscription {
         match feed {
             Feed::Relay => &mut self.relay,
@@ -182,25 +175,6 @@ impl Monitor {
     pub(crate) fn new_call(&mut self) -> Call {
         self.calls += 1;
         Call(self.calls)
-    }
-
-    /// Called much later than asked for, the process or the whole machine was stopped meanwhile.
-    /// What the feeds sent then still lies in their sockets and looks like news, so they are
-    /// connected anew: only snapshots from after the sleep count.
-    fn notice_sleep(&mut self, actions: &mut Vec<Action>) {
-        let time = self.now.time;
-        let overslept = time.since(self.deadline.at);
-        if overslept <= self.config.last_checked {
-            return;
-        }
-        actions.push(Action::Note(Note::Slept { overslept }));
-        self.relay.slept(time, actions);
-        self.jump.slept(time, actions);
-        self.outbox.slept(overslept);
-        if let Some(keeping) = &mut self.keeping {
-            keeping.slept(time);
-        }
-        self.pause = Some(Pause { woke: time, heard: [self.relay.snapshots(), self.jump.snapshots()] });
     }
 
     /// Compares what is with what should be, and asks for the difference.

@@ -48,7 +48,17 @@ pub enum Note {
         /// Which resource.
         resource: ResourceName,
     },
-    /// A feed's snapshots come too far apart for the limit: verdicts will flap. Said once.
+    /// A feed's snapshots come further apart than half of the limit, so that one that is lost makes everything
+    /// stale: advice. Said once.
+    FeedPace {
+        /// Which feed.
+        feed: Feed,
+        /// How far apart they come.
+        apart: Duration,
+        /// `STATUS_HEALTH_LAST_CHECKED`.
+        last_checked: Duration,
+    },
+    /// A feed's snapshots come too far apart for the limit, and go on so: verdicts will flap. Said once.
     SlowFeed {
         /// Which feed.
         feed: Feed,
@@ -59,8 +69,10 @@ pub enum Note {
     },
     /// The server itself was asleep, so it knows nothing for now.
     Slept {
-        /// For how long past its deadline.
+        /// By how much it was called too late.
         overslept: Duration,
+        /// Whether that was so long that nothing is judged until the feeds have reported on new connections.
+        reconnects: bool,
     },
     /// It judges again after it slept.
     Judging,
@@ -113,13 +125,23 @@ impl fmt::Display for Note {
             }
             Self::SlowFeed { feed, apart, last_checked } => write!(
                 f,
-                "{feed} sends a snapshot every {apart:?}, more than half of STATUS_HEALTH_LAST_CHECKED \
+                "{feed} sends a snapshot every {apart:?}, more than 0.8 of STATUS_HEALTH_LAST_CHECKED \
                  ({last_checked:?}): verdicts will flap; set it to at least {:?}, or let {feed} report more often",
                 *apart * 2
             ),
-            Self::Slept { overslept } => write!(
+            Self::FeedPace { feed, apart, last_checked } => write!(
+                f,
+                "{feed} sends a snapshot every {apart:?}, more than half of STATUS_HEALTH_LAST_CHECKED \
+                 ({last_checked:?}): one that is lost may make everything stale; {:?} or more leaves room for that",
+                *apart * 2
+            ),
+            Self::Slept { overslept, reconnects: true } => write!(
                 f,
                 "woke {overslept:?} late (suspended or stopped?): nothing is judged until both feeds have reported"
+            ),
+            Self::Slept { overslept, reconnects: false } => write!(
+                f,
+                "woke {overslept:?} late (stopped, or too busy?): nothing turns stale until both feeds have reported"
             ),
             Self::Judging => f.write_str("judging again after the pause"),
             Self::ForgotExperiment { experiment } => {

@@ -8,6 +8,7 @@ use core::time::Duration;
 use smol_str::{SmolStr, format_smolstr};
 
 use crate::action::{Action, Mail};
+use crate::ages::Ages;
 use crate::backoff::backoff;
 use crate::config::MailText;
 use crate::deadline::{Deadline, Timer};
@@ -104,12 +105,17 @@ impl Outbox {
     ///
     /// One that the store knows as never tried gets a new identity: while the store was broken it may
     /// have been sent, and what joins it from now on must not look like the same mail again.
-    pub(crate) fn resumed(life: SmolStr, saved: Vec<LetterRecord>, now: Now) -> (Self, Vec<Change>) {
+    pub(crate) fn resumed(
+        life: SmolStr,
+        saved: Vec<LetterRecord>,
+        now: Now,
+        ages: &Ages,
+    ) -> (Self, Vec<Change>) {
         let mut outbox = Self::new(life);
         let mut gone = Vec::new();
         for record in saved {
             let untried = record.sealed.is_none() && record.tries == 0;
-            let mut letter = Letter::resumed(record, now);
+            let mut letter = Letter::resumed(record, now, ages);
             if untried {
                 let id = outbox.new_id();
                 gone.push(Change::LetterJoined { id: core::mem::replace(&mut letter.id, id) });
@@ -215,8 +221,9 @@ impl Outbox {
     }
 
     /// The mails that the store does not have as they are, or all.
-    pub(crate) fn records(&self, all: bool) -> impl Iterator<Item = LetterRecord> {
-        self.letters.iter().filter(move |letter| all || !letter.written).map(Letter::record)
+    pub(crate) fn records(&self, all: bool, now: Now, ages: Ages) -> impl Iterator<Item = LetterRecord> {
+        let unwritten = self.letters.iter().filter(move |letter| all || !letter.written);
+        unwritten.map(move |letter| letter.record(now, ages))
     }
 
     /// All mails are being written down as they are.
@@ -323,12 +330,12 @@ impl Letter {
     }
 
     /// It was not sent when the server ended. One that may have been sent goes out as it was.
-    fn resumed(record: LetterRecord, now: Now) -> Self {
-        let LetterRecord { id, begun, newest, tries, summary, sealed, trouble } = record;
+    fn resumed(record: LetterRecord, now: Now, ages: &Ages) -> Self {
+        let LetterRecord { id, begun, newest, tries, summary, sealed, trouble, saved_at } = record;
         Self {
             id,
-            begun: Now { time: now.time_at(begun), wall: begun },
-            newest: Now { time: now.time_at(newest), wall: newest },
+            begun: Now { time: ages.restored(begun, saved_at), wall: begun },
+            newest: Now { time: ages.restored(newest, saved_at), wall: newest },
             tries,
             state: State::Waiting(now.time),
             summary,
@@ -339,18 +346,20 @@ impl Letter {
         }
     }
 
-    fn record(&self) -> LetterRecord {
+    fn record(&self, now: Now, ages: Ages) -> LetterRecord {
         // Once it is ready to be sent, who reads this cannot know whether it was.
         let sealed = self.sent.clone();
         let summary = if sealed.is_some() { Summary::default() } else { self.summary.clone() };
         LetterRecord {
             id: self.id.clone(),
-            begun: self.begun.wall,
-            newest: self.newest.wall,
+            // As the time of day is now: it may have been set since.
+            begun: now.wall_at(self.begun.time),
+            newest: now.wall_at(self.newest.time),
             tries: self.tries,
             summary,
             sealed,
             trouble: self.trouble.clone(),
+            saved_at: Some(ages.stamp(now)),
         }
     }
 

@@ -1,8 +1,7 @@
 //! From one life of the server to the next: what is known becomes a record, and a record becomes
 //! what is known.
 //!
-//! Of the steady clock only ages survive. An age is taken from the times of day, and since these may
-//! step, it is never negative, and nothing lies in the future.
+//! Of the steady clock only ages survive: [`Ages`] says how.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
@@ -10,6 +9,7 @@ use alloc::vec::Vec;
 
 use smol_str::SmolStr;
 
+use crate::ages::Ages;
 use crate::alert::Alerts;
 use crate::book::{Book, Resource};
 use crate::config::Config;
@@ -21,25 +21,27 @@ use crate::monitor::Monitor;
 use crate::name::ExperimentName;
 use crate::outbox::Outbox;
 use crate::saved::{EventKey, ExperimentRecord, Saved, SavedExperiment, SavedManifest, StreamRecord};
-use crate::time::Now;
+use crate::time::{Now, Time, Wall};
 
 impl Monitor {
     /// A monitor that starts now, knows what a store has kept, and has written down what the next
     /// one must know. `life` is a text that no other life of the server has had or will have.
     #[must_use]
     pub fn resume(config: Config, life: &str, saved: Saved, now: Now) -> Self {
-        let Saved { experiments, manifest, alerts, letters } = saved;
+        let Saved { experiments, manifest, alerts, letters, past_alerts, clock } = saved;
         let mut monitor = Self::new(config, now);
+        let ages = Ages::new(now, clock);
+        monitor.ages = ages;
         let life = SmolStr::new(life);
-        let (outbox, gone) = Outbox::resumed(life.clone(), letters, now);
+        let (outbox, gone) = Outbox::resumed(life.clone(), letters, now, &ages);
         monitor.outbox = outbox;
         let mut keeping = Keeping::new(life, now.time, &monitor.config);
         gone.into_iter().for_each(|change| keeping.has_gone(change));
-        monitor.alerts = Alerts::resumed(alerts);
+        monitor.alerts = Alerts::restored(alerts, past_alerts);
         // So the store is written once at the start, and it is found out whether it can be.
         monitor.alerts.changed = true;
         for (name, saved) in experiments {
-            monitor.experiments.insert(name, Experiment::resumed(saved, now));
+            monitor.experiments.insert(name, Experiment::resumed(saved, now, &ages));
         }
         if let Some(SavedManifest { manifest, empty }) = manifest {
             monitor.resume_manifest(manifest, empty);
@@ -72,15 +74,16 @@ impl Monitor {
 impl Experiment {
     /// As the store has it. Nothing has been seen yet, so its verdict stays what it was until startup
     /// is over.
-    fn resumed(saved: SavedExperiment, now: Now) -> Self {
+    fn resumed(saved: SavedExperiment, now: Now, ages: &Ages) -> Self {
         let SavedExperiment { record, events, keys } = saved;
+        let time_at = |then| ages.restored(then, record.saved_at);
         let mut streams: Vec<Stream> =
-            record.streams.into_iter().map(|one| Stream::resumed(one, now)).collect();
+            record.streams.into_iter().map(|one| Stream::resumed(one, time_at)).collect();
         streams.sort_by(|one, other| one.topic.cmp(&other.topic));
         streams.dedup_by(|one, other| one.topic == other.topic);
         let restored = record.verdict.decided;
-        let mut experiment = Self::new(now.time_at(record.first_named));
-        experiment.last_named = now.time_at(record.last_named);
+        let mut experiment = Self::new(time_at(record.first_named));
+        experiment.last_named = time_at(record.last_named);
         experiment.in_manifest_at = record.in_manifest_at;
         experiment.jump_seen_before = record.jump_seen;
         experiment.streams = streams;
@@ -93,7 +96,7 @@ impl Experiment {
     }
 
     /// As it is written down.
-    pub(crate) fn record(&self, now: Now) -> ExperimentRecord {
+    pub(crate) fn record(&self, now: Now, ages: &Ages) -> ExperimentRecord {
         let mut verdict = self.verdict;
         verdict.decided |= self.restored;
         // While a manifest lists it, it is named all the time.
@@ -105,6 +108,7 @@ impl Experiment {
             jump_seen: self.jump_seen(now),
             verdict,
             streams: self.streams.iter().map(|stream| stream.record(now)).collect(),
+            saved_at: Some(ages.stamp(now)),
         }
     }
 
@@ -124,9 +128,9 @@ impl Experiment {
 }
 
 impl Stream {
-    fn resumed(record: StreamRecord, now: Now) -> Self {
+    fn resumed(record: StreamRecord, time_at: impl FnOnce(Wall) -> Time) -> Self {
         let StreamRecord { topic, named, seen, standing } = record;
-        let named = now.time_at(named);
+        let named = time_at(named);
         Self { topic, required: false, named, sighting: None, seen_before: seen, standing }
     }
 
@@ -172,18 +176,4 @@ fn sharing(events: Vec<Event>) -> VecDeque<Event> {
         shared.push_back(event);
     }
     shared
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::{Time, Wall};
-
-    #[test]
-    fn ages_survive_and_nothing_lies_in_the_future() {
-        let now = Now { time: Time::from_millis(5_000), wall: Wall::from_millis(100_000) };
-        assert_eq!(now.time_at(Wall::from_millis(98_000)), Time::from_millis(3_000));
-        assert_eq!(now.time_at(Wall::from_millis(10_000)), Time::from_millis(0));
-        assert_eq!(now.time_at(Wall::from_millis(200_000)), now.time);
-    }
 }

@@ -1,7 +1,7 @@
 //! What a restart must not lose: as it is written down, and as it is read again.
 //!
-//! The steady clock means nothing to the next process, so every time here is a time of day. It
-//! becomes an age again when it is read.
+//! The steady clock means nothing to the next process, so every time here is a time of day, and each
+//! record has the stamp of when it was written: the next process makes an age of both.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -17,12 +17,12 @@ use crate::experiment::{Standing, Verdict};
 use crate::mail::Summary;
 use crate::manifest::Manifest;
 use crate::name::{ExperimentName, Topic};
-use crate::time::Wall;
+use crate::time::{Now, Wall};
 
 /// One thing to write down. Written twice, it is as if it had been written once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Change {
-    /// All that follows takes the place of everything but the events and the mails that are done:
+    /// All that follows takes the place of everything but what is over: events, alerts that ended, mails that are done:
     /// the store may have missed something.
     Anew,
     /// An experiment's health changed.
@@ -51,6 +51,8 @@ pub enum Change {
     Manifest(SavedManifest),
     /// The system alerts that stand, in place of those that did.
     Alerts(Vec<SavedAlert>),
+    /// A system alert is over.
+    AlertEnded(PastAlert),
     /// A mail that the mail server does not have yet, in place of what it was.
     Letter(LetterRecord),
     /// A mail is done: the mail server has taken it, or it is given up.
@@ -69,6 +71,9 @@ pub enum Change {
         /// Which mail.
         id: SmolStr,
     },
+    /// When all this is written down, in place of when the save before it was. It is the last of each
+    /// save: what a restart makes of every age is told by it.
+    Clock(Now),
     /// What is older leaves the history, but for the newest `keep` events of each experiment.
     Prune {
         /// Events and mails from this time on stay.
@@ -103,6 +108,9 @@ pub struct ExperimentRecord {
     pub verdict: Verdict,
     /// Its known streams, in the order of their topics.
     pub streams: Vec<StreamRecord>,
+    /// The stamp of this record; `None` in one of an older version.
+    #[serde(default)]
+    pub saved_at: Option<Now>,
 }
 
 /// What is known of one stream.
@@ -139,6 +147,19 @@ pub struct SavedAlert {
     pub since: Wall,
 }
 
+/// A system alert that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastAlert {
+    /// What kind of thing was wrong.
+    pub alert: SystemAlert,
+    /// What exactly.
+    pub detail: String,
+    /// The last good sign before it.
+    pub since: Wall,
+    /// The first good sign after it.
+    pub until: Wall,
+}
+
 /// A mail that the mail server does not have yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LetterRecord {
@@ -156,6 +177,9 @@ pub struct LetterRecord {
     pub sealed: Option<Mail>,
     /// Why it was not sent when it was last tried.
     pub trouble: Option<String>,
+    /// The stamp of this record; `None` in one of an older version.
+    #[serde(default)]
+    pub saved_at: Option<Now>,
 }
 
 /// Everything that a store holds for the next life of the server.
@@ -169,6 +193,12 @@ pub struct Saved {
     pub alerts: Vec<SavedAlert>,
     /// The mails that the mail server does not have yet, the oldest first.
     pub letters: Vec<LetterRecord>,
+    /// The newest system alerts that are over, the oldest first.
+    #[serde(default)]
+    pub past_alerts: Vec<PastAlert>,
+    /// The stamp of the last save; `None` if there was none, or an older version made it.
+    #[serde(default)]
+    pub clock: Option<Now>,
 }
 
 /// An experiment in a store.

@@ -19,7 +19,7 @@ impl Monitor {
     /// Takes an input in. Returns whether a verdict may follow from it.
     pub(crate) fn take_in(&mut self, input: Input, actions: &mut Vec<Action>) -> bool {
         match input {
-            Input::Wake => true,
+            Input::Wake | Input::Stalled { .. } => true,
             Input::Reported { feed, connection, reports } => {
                 self.reported(feed, connection, reports, actions)
             }
@@ -214,7 +214,7 @@ impl Monitor {
 
     /// What may follow from an answer of book now.
     fn leave(&self) -> Leave {
-        let paused = self.pause.is_some();
+        let paused = self.is_paused();
         let outdated = paused || self.now.time >= self.check_due.at;
         Leave { policy: self.config.policy(), paused, outdated }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Every age and every deadline is measured on this clock. It never steps, and it goes on
 /// while the machine is suspended, so that a pause can be noticed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Time(u64);
 
 impl Time {
@@ -64,7 +64,7 @@ fn floor_millis(span: Duration) -> u64 {
 ///
 /// It stamps events and mails and may step at any moment, so nothing is decided by it.
 /// It prints as RFC 3339 in UTC, always with three decimals: `2026-11-24T00:28:13.792Z`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wall(u64);
 
 impl Wall {
@@ -136,13 +136,6 @@ pub struct Now {
 }
 
 impl Now {
-    /// The instant of the steady clock at an earlier time of day, as seen from now. One that is to
-    /// come is taken to be now: the time of day may have been set back.
-    #[must_use]
-    pub fn time_at(self, then: Wall) -> Time {
-        self.time.minus(self.wall.since(then))
-    }
-
     /// The time of day at an earlier instant of the steady clock, as seen from now.
     #[must_use]
     pub fn wall_at(self, then: Time) -> Wall {

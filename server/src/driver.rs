@@ -78,8 +78,11 @@ const WAITING_INPUTS: usize = 64;
 const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_secs(4);
 /// How long it takes at most until it is noticed that the store was deleted or replaced.
 const LOOK_AT_STORE_EVERY: Duration = Duration::from_secs(2);
-/// The driver looks up at least this often, however far off the deadline is.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+/// The driver looks up at least this often, however far off the deadline is: so it notices when it was
+/// stopped.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+/// Who looks up so much later was stopped, or the machine was.
+const STOPPED: Duration = Duration::from_secs(1);
 
 /// Sees everything that goes into the core and comes out of it.
 pub trait Watcher: Send {
@@ -118,9 +121,13 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
     }
     let mut hands = Hands { services, sender, feeds: BTreeMap::new() };
     let mut input = Input::Wake;
+    // What came first after a stop, and is to be told next.
+    let mut next: Option<Input> = None;
+    let mut last_turn;
     let mut watchdog = Watchdog::of_systemd();
     'driving: loop {
         let now = clock.now();
+        last_turn = now;
         watcher.input(now, &input);
         let (actions, deadline, state, took) = {
             let mut monitor = shared.monitor();
@@ -140,14 +147,33 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
         for action in actions {
             hands.perform(action);
         }
+        if let Some(next) = next.take() {
+            input = next;
+            continue;
+        }
         input = loop {
-            tokio::select! {
+            let came = tokio::select! {
                 biased;
                 () = stop.cancelled() => break 'driving,
                 // Only who still comes by here is alive.
-                () = watchdog.due() => watchdog.feed(),
-                Some(input) = inputs.recv() => break input,
-                () = tokio::time::sleep(clock.wait_for(time_left(clock.now(), deadline))) => break Input::Wake,
+                () = watchdog.due() => {
+                    watchdog.feed();
+                    None
+                }
+                Some(input) = inputs.recv() => Some(input),
+                () = tokio::time::sleep(clock.wait_for(time_left(clock.now(), deadline))) => {
+                    time_left(clock.now(), deadline).is_zero().then_some(Input::Wake)
+                }
+            };
+            let turn = clock.now();
+            let late = turn.time.since(last_turn.time).saturating_sub(LONGEST_SLEEP);
+            last_turn = turn;
+            if late > STOPPED {
+                next = came;
+                break Input::Stalled { late };
+            }
+            if let Some(input) = came {
+                break input;
             }
         };
     }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use status_adapters::repeated::Repeated;
 use status_core::{
-    Action, Call, Delivery, Failure, Input, MailFailureKind, Manifest, Note, Now, ResourceName, SystemAlert,
-    Time,
+    Action, Call, Delivery, Failure, Feed, Input, MailFailureKind, Manifest, Note, Now, ResourceName, Time,
 };
 
 use crate::driver::Watcher;
@@ -15,6 +14,8 @@ use crate::driver::Watcher;
 #[derive(Default)]
 pub struct Journal {
     failing: BTreeMap<&'static str, Repeated>,
+    /// The newest connection of each feed that could not be made or ended.
+    closed: BTreeMap<Feed, Call>,
     asked: BTreeMap<Call, (Doing, ResourceName)>,
     /// What could not be done last, for each resource of which that is so.
     not_done: BTreeMap<ResourceName, Doing>,
@@ -42,9 +43,18 @@ impl Watcher for Journal {
             self.done(now, &resource);
         }
         match input {
-            Input::Wake => {}
-            Input::Reported { feed, .. } => self.well(now, feed.as_str()),
-            Input::FeedClosed { feed, reason, .. } => self.ill(now, feed.as_str(), &reason.detail),
+            Input::Wake | Input::Stalled { .. } => {}
+            // An older connection that still delivers does not mean that a new one can be made.
+            Input::Reported { feed, connection, .. } => {
+                if self.closed.get(feed).is_none_or(|closed| connection > closed) {
+                    self.well(now, feed.as_str());
+                }
+            }
+            Input::FeedClosed { feed, connection, reason } => {
+                let newest = self.closed.entry(*feed).or_insert(*connection);
+                *newest = (*newest).max(*connection);
+                self.ill(now, feed.as_str(), &reason.detail);
+            }
             Input::ManifestFetched { outcome, .. } => self.manifest(now, outcome),
             Input::AvailabilityRead { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::AvailabilitySet { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
@@ -185,31 +195,22 @@ fn write_note(note: &Note) {
         Note::Event { experiment, available, .. } => {
             tracing::warn!(%experiment, healthy = false, available, "{note}");
         }
-        Note::AlertRaised { alert, .. } => tracing::error!(alert = alert_name(*alert), "{note}"),
-        Note::AlertCleared { alert } => tracing::warn!(alert = alert_name(*alert), "{note}"),
+        Note::AlertRaised { alert, .. } => tracing::error!(alert = alert.as_str(), "{note}"),
+        Note::AlertCleared { alert } => tracing::warn!(alert = alert.as_str(), "{note}"),
         Note::Held { .. }
         | Note::SlowFeed { .. }
-        | Note::Slept { .. }
+        | Note::Slept { reconnects: true, .. }
         | Note::UnmatchedRequirement { .. }
         | Note::Withheld(_)
         | Note::MailGivenUp { .. } => tracing::warn!("{note}"),
-        Note::Judging | Note::Released { .. } | Note::ForgotExperiment { .. } | Note::ForgotStream { .. } => {
+        Note::FeedPace { .. }
+        | Note::Slept { reconnects: false, .. }
+        | Note::Judging
+        | Note::Released { .. }
+        | Note::ForgotExperiment { .. }
+        | Note::ForgotStream { .. } => {
             tracing::info!("{note}");
         }
-    }
-}
-
-/// A short name of an alert, for machines.
-#[must_use]
-pub fn alert_name(alert: SystemAlert) -> &'static str {
-    match alert {
-        SystemAlert::Silent(status_core::Feed::Relay) => "relay_silent",
-        SystemAlert::Silent(status_core::Feed::Jump) => "jump_silent",
-        SystemAlert::BookUnreachable => "book_unreachable",
-        SystemAlert::ManifestEmpty => "manifest_empty",
-        SystemAlert::StoreBroken => "store_broken",
-        SystemAlert::StoreReplaced => "store_replaced",
-        SystemAlert::TooManyNames => "too_many_experiments",
     }
 }
 
@@ -363,12 +364,26 @@ mod tests {
         let mut written = Written::default();
         let mut closed = |detail: &str| {
             let reason = Failure { kind: FailureKind::Refused, detail: detail.to_owned() };
-            let feed = status_core::Feed::Relay;
+            let feed = Feed::Relay;
             written.of(&Input::FeedClosed { feed, connection: Call(0), reason })
         };
         assert_eq!(closed("relay refused: 502").len(), 1);
         assert_eq!(closed("relay refused: 502").len(), 0);
         assert!(holds(&closed("relay refused: token is expired by 1m0.43s"), "token is expired"));
         assert_eq!(closed("relay refused: token is expired by 43s").len(), 0);
+    }
+
+    #[test]
+    fn a_feed_works_again_when_a_newer_connection_delivers_than_the_one_that_failed() {
+        let mut written = Written::default();
+        let feed = Feed::Relay;
+        let reported = |call| Input::Reported { feed, connection: Call(call), reports: Vec::new() };
+        let reason = Failure { kind: FailureKind::Refused, detail: "relay refused: 502".to_owned() };
+        assert!(written.of(&reported(1)).is_empty());
+        assert_eq!(written.of(&Input::FeedClosed { feed, connection: Call(2), reason }).len(), 1);
+        for _ in 0..10 {
+            assert!(written.of(&reported(1)).is_empty(), "the old connection says nothing of the new one");
+        }
+        assert!(holds(&written.of(&reported(3)), "relay works again"));
     }
 }

@@ -181,8 +181,8 @@ pub(crate) fn services(settings: &Settings) -> Result<Services, String> {
 /// Opens the store, and goes on where the last life of the server ended.
 fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
     let core = settings.core.clone();
-    let now = services.clock.now();
     let afresh = |core| {
+        let now = services.clock.now();
         let uptime = Uptime::resumed(Past::default(), settings.core.startup, now);
         (Monitor::new(core, now), uptime)
     };
@@ -211,11 +211,15 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
         let trouble = letter.trouble.as_deref().unwrap_or("the server ended");
         tracing::warn!(id = %letter.id, "a mail from before the start is not delivered yet: {trouble}");
     }
-    let mut past = store.past_now(now.wall.minus(uptime::REMEMBERED)).unwrap_or_else(|failure| {
-        tracing::error!("{failure}; starting without figures of the past");
-        Past::default()
-    });
+    let mut past =
+        store.past_now(services.clock.now().wall.minus(uptime::REMEMBERED)).unwrap_or_else(|failure| {
+            tracing::error!("{failure}; starting without figures of the past");
+            Past::default()
+        });
     past.changes.retain(|name, _| saved.experiments.contains_key(name));
+    // To open and read a large store takes its time. The server starts when it is ready: before, nothing could
+    // be heard.
+    let now = services.clock.now();
     services.store = Some(Arc::new(store));
     let uptime = Uptime::resumed(past, settings.core.startup, now);
     Ok((Monitor::resume(core, &new_life(), saved, now), uptime))

@@ -13,7 +13,6 @@ use status_core::{
     Experiment, ExperimentName, Feed, FeedSubscription, Monitor, Now, Resource, Sighting, Stream, Wall,
 };
 
-use crate::journal::alert_name;
 use crate::view::experiment::issues;
 use crate::view::standing::{Health, is_available};
 use crate::view::system::MailView;
@@ -76,7 +75,7 @@ impl<'a> StateView<'a> {
             },
             system_alerts: alerts
                 .map(|(alert, detail, since)| AlertView {
-                    alert: alert_name(alert),
+                    alert: alert.as_str(),
                     detail,
                     since: Shown(since),
                 })

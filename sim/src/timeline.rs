@@ -113,6 +113,7 @@ impl From<&Note> for What {
             Note::Held { .. }
             | Note::Released { .. }
             | Note::SlowFeed { .. }
+            | Note::FeedPace { .. }
             | Note::Slept { .. }
             | Note::Judging
             | Note::ForgotExperiment { .. }

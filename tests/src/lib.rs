@@ -71,6 +71,8 @@ pub struct World {
     now: Now,
 }
 
+/// Years after the clock's start, so that an age of any length has a place on it.
+const BEGINNING: Time = Time::from_millis(3_000_000_000_000);
 /// Half a minute after 2026 began.
 const EPOCH: u64 = 1_767_225_630_000;
 
@@ -78,7 +80,7 @@ impl World {
     /// A world with nothing in it, and a monitor that has just started.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let now = Now { time: Time::from_millis(1_000_000), wall: Wall::from_millis(EPOCH) };
+        let now = Now { time: BEGINNING, wall: Wall::from_millis(EPOCH) };
         Self {
             monitor: Monitor::new(config, now),
             streams: Vec::new(),
@@ -151,7 +153,7 @@ impl World {
     /// Seconds since the monitor started.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        self.now.time.since(Time::from_millis(1_000_000)).as_secs_f64()
+        self.now.time.since(BEGINNING).as_secs_f64()
     }
 
     /// The present instant.
@@ -162,7 +164,7 @@ impl World {
 
     /// Lets time pass, until so many seconds after the start.
     pub fn until(&mut self, seconds: f64) {
-        let end = Time::from_millis(1_000_000).plus(Duration::from_secs_f64(seconds));
+        let end = BEGINNING.plus(Duration::from_secs_f64(seconds));
         loop {
             let deadline = self.monitor.deadline().at;
             let report = self.next_report();
@@ -184,7 +186,7 @@ impl World {
     pub fn next_event_in_seconds(&self) -> f64 {
         let deadline = self.monitor.deadline().at;
         let next = self.next_report().map_or(deadline, |(at, _)| at.min(deadline)).max(self.now.time);
-        next.since(Time::from_millis(1_000_000)).as_secs_f64()
+        next.since(BEGINNING).as_secs_f64()
     }
 
     /// Lets time pass in which the server itself is stopped.
@@ -301,7 +303,7 @@ impl World {
                 self.given.clone_from(manifest);
             }
             for action in self.monitor.handle(self.now, input) {
-                let seconds = self.now.time.since(Time::from_millis(1_000_000));
+                let seconds = self.now.time.since(BEGINNING);
                 self.trace.push((u64::try_from(seconds.as_millis()).expect("short"), action.clone()));
                 let answer = self.perform(action);
                 let waits = match answer {

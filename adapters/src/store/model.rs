@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, LetterRecord, Saved, SavedAlert,
-    SavedExperiment, SavedManifest, Wall,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, LetterRecord, Now, PastAlert, Saved,
+    SavedAlert, SavedExperiment, SavedManifest, Wall,
 };
 
 /// A store in memory. The simulator's world has one, and the real store is tested against it.
@@ -18,6 +18,9 @@ pub struct Model {
     manifest: Option<SavedManifest>,
     alerts: Vec<SavedAlert>,
     letters: Vec<LetterRecord>,
+    /// In the order in which they ended.
+    past_alerts: Vec<PastAlert>,
+    clock: Option<Now>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -32,11 +35,12 @@ impl Model {
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::Anew => {
-                let Self { events: _, keys: _, numbered: _, experiments, manifest, alerts, letters } = self;
+                let Self { experiments, manifest, alerts, letters, clock, .. } = self;
                 experiments.clear();
                 *manifest = None;
                 alerts.clear();
                 letters.clear();
+                *clock = None;
             }
             Change::Event { key, experiment, event } => {
                 let entry = Entry { experiment, event, forgotten: false };
@@ -59,6 +63,12 @@ impl Model {
             }
             Change::Manifest(manifest) => self.manifest = Some(manifest),
             Change::Alerts(alerts) => self.alerts = alerts,
+            Change::AlertEnded(past) => {
+                let same = |known: &PastAlert| (known.alert, known.since) == (past.alert, past.since);
+                self.past_alerts.retain(|known| !same(known));
+                self.past_alerts.push(past);
+                self.past_alerts.sort_by_key(|known| (known.until, known.since));
+            }
             Change::Letter(letter) => match self.letters.iter_mut().find(|known| known.id == letter.id) {
                 Some(known) => *known = letter,
                 None => self.letters.push(letter),
@@ -66,6 +76,7 @@ impl Model {
             Change::LetterDone { id, .. } | Change::LetterJoined { id } => {
                 self.letters.retain(|letter| letter.id != id);
             }
+            Change::Clock(stamp) => self.clock = Some(stamp),
             Change::Prune { before, keep } => self.prune(before, keep),
         }
     }
@@ -90,6 +101,8 @@ impl Model {
             manifest: self.manifest.clone(),
             alerts: self.alerts.clone(),
             letters: self.letters.clone(),
+            past_alerts: self.past_alerts[self.past_alerts.len().saturating_sub(100)..].to_vec(),
+            clock: self.clock,
         }
     }
 
@@ -133,5 +146,6 @@ impl Model {
         }
         old.iter().for_each(|number| drop(self.events.remove(number)));
         self.keys.retain(|_, number| self.events.contains_key(number));
+        self.past_alerts.retain(|past| past.until >= before);
     }
 }

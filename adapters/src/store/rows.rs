@@ -6,13 +6,17 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use status_core::{
-    Change, Event, EventKey, ExperimentName, LetterRecord, Saved, SavedExperiment, SavedManifest, Wall,
+    Change, Event, EventKey, ExperimentName, LetterRecord, PastAlert, Saved, SavedExperiment, SavedManifest,
+    Wall,
 };
 
 const MANIFEST: &str = "manifest";
 const ALERTS: &str = "alerts";
 /// By what the process that writes knows its file again.
 pub(super) const MARK: &str = "mark";
+/// How many system alerts that are over a server goes on with.
+const PAST_ALERTS: usize = 100;
+const CLOCK: &str = "clock";
 
 /// Writes one change down.
 pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
@@ -33,6 +37,12 @@ pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<(
         }
         Change::Manifest(manifest) => write_record(to, MANIFEST, manifest),
         Change::Alerts(alerts) => write_record(to, ALERTS, alerts),
+        Change::AlertEnded(past) => {
+            let sql = "INSERT INTO alerts (alert, began, ended, record) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT (alert, began) DO UPDATE SET ended = excluded.ended, record = excluded.record";
+            let (began, ended) = (millis(past.since), millis(past.until));
+            run(to, sql, params![past.alert.as_str(), began, ended, text(past)])
+        }
         Change::Letter(letter) => {
             let sql = "INSERT INTO letters (id, record) VALUES (?1, ?2)
                        ON CONFLICT (id) DO UPDATE SET record = excluded.record";
@@ -45,6 +55,7 @@ pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<(
             run(to, sql, params![id.as_str(), millis(*when), subject, trouble])
         }
         Change::LetterJoined { id } => run(to, "DELETE FROM letters WHERE id = ?1", [id.as_str()]),
+        Change::Clock(stamp) => write_record(to, CLOCK, stamp),
         Change::Prune { before, keep } => prune(to, *before, *keep),
     }
 }
@@ -80,6 +91,7 @@ fn prune(to: &Transaction<'_>, before: Wall, keep: usize) -> rusqlite::Result<()
                        ORDER BY id DESC LIMIT 1 OFFSET ?3)";
         run(to, sql, params![name, before, keep])?;
     }
+    run(to, "DELETE FROM alerts WHERE ended < ?1", [before])?;
     run(to, "DELETE FROM watched WHERE until < ?1", [before])?;
     run(to, "DELETE FROM mails WHERE at < ?1", [before])
 }
@@ -108,7 +120,22 @@ pub(super) fn load(from: &Connection, keep: usize) -> rusqlite::Result<Saved> {
     }
     let manifest: Option<SavedManifest> = read_record(from, MANIFEST)?;
     let alerts = read_record(from, ALERTS)?.unwrap_or_default();
-    Ok(Saved { experiments, manifest, alerts, letters })
+    let clock = read_record(from, CLOCK)?;
+    let past_alerts = past_alerts(from, Wall::default(), PAST_ALERTS)?;
+    Ok(Saved { experiments, manifest, alerts, letters, past_alerts, clock })
+}
+
+/// The newest system alerts that ended at a time or later, in the order in which they ended.
+pub(super) fn past_alerts(from: &Connection, since: Wall, newest: usize) -> rusqlite::Result<Vec<PastAlert>> {
+    let sql = "SELECT record FROM alerts WHERE ended >= ?1 ORDER BY ended DESC, began DESC LIMIT ?2";
+    let mut rows = from.prepare(sql)?;
+    let mut rows = rows.query(params![millis(since), i64::try_from(newest).unwrap_or(i64::MAX)])?;
+    let mut past = Vec::new();
+    while let Some(row) = rows.next()? {
+        past.extend(value::<PastAlert>(row.get_ref(0)?.as_str()?, "a system alert"));
+    }
+    past.reverse();
+    Ok(past)
 }
 
 fn newest_events(

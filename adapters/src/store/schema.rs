@@ -26,6 +26,15 @@ const STEPS: &[&str] = &[
     CREATE INDEX mails_by_time ON mails (at);",
     // When the server was watching.
     "CREATE TABLE watched (since INTEGER PRIMARY KEY, until INTEGER NOT NULL);",
+    // System alerts that are over.
+    "CREATE TABLE alerts (
+        alert TEXT NOT NULL,
+        began INTEGER NOT NULL,
+        ended INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (alert, began)
+    ) WITHOUT ROWID;
+    CREATE INDEX alerts_by_time ON alerts (ended);",
 ];
 
 /// Marks a file as ours.

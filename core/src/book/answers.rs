@@ -38,7 +38,10 @@ impl Book {
         let Some(name) = self.called(call) else { return (false, None) };
         let Some(resource) = self.resources.get_mut(&name) else { return (false, None) };
         match outcome {
-            Ok(said) => resource.was_read(said, policy, now),
+            Ok(said) => {
+                self.answered = Some(now);
+                resource.was_read(said, policy, now);
+            }
             Err(failure) => self.failed(&name, failure, now),
         }
         let Some(resource) = self.resources.get_mut(&name) else { return (false, None) };
@@ -72,7 +75,10 @@ impl Book {
     ) -> bool {
         let Some(name) = self.called(call) else { return false };
         match (outcome, self.resources.get_mut(&name)) {
-            (Ok(()), Some(resource)) => resource.was_set(),
+            (Ok(()), Some(resource)) => {
+                self.answered = Some(now);
+                resource.was_set();
+            }
             (Err(failure), _) => self.failed(&name, failure, now),
             (Ok(()), None) => {}
         }

@@ -5,6 +5,7 @@ mod queue;
 mod resource;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -12,6 +13,7 @@ pub(crate) use self::answers::Leave;
 use self::queue::Queue;
 pub use self::resource::Resource;
 use crate::action::Action;
+use crate::alert::Condition;
 use crate::backoff::backoff;
 use crate::config::{Config, Policy};
 use crate::deadline::{Deadline, Timer};
@@ -31,6 +33,10 @@ pub struct Book {
     failures: u32,
     trouble: Option<Failure>,
     manifest_at: Option<Wall>,
+    /// When it last answered anything well.
+    answered: Option<Time>,
+    /// When it last gave a manifest with something in it.
+    filled_at: Option<Time>,
     empty: bool,
     /// The resources of the present manifest.
     resources: BTreeMap<ResourceName, Resource>,
@@ -52,6 +58,8 @@ impl Book {
             failures: 0,
             trouble: None,
             manifest_at: None,
+            answered: None,
+            filled_at: None,
             empty: false,
             resources: BTreeMap::new(),
             by_experiment: BTreeMap::new(),
@@ -86,9 +94,30 @@ impl Book {
 
     /// Why book cannot be asked: for its manifest, or about a resource, and not at the next try
     /// either.
-    pub(crate) fn cannot_be_asked(&self) -> Option<&Failure> {
+    fn cannot_be_asked(&self) -> Option<&Failure> {
         let trouble = self.trouble.as_ref().filter(|_| self.failures > 1);
         trouble.or_else(|| self.troubled.values().next())
+    }
+
+    /// Whether it cannot be asked. Before its first manifest, and during startup, that it can be is not known.
+    pub(crate) fn unreachable(&self, started: Time, startup_is_over: bool) -> Condition {
+        match self.cannot_be_asked() {
+            Some(failure) => {
+                let detail = String::from(failure.detail.as_str());
+                Condition::Raised { detail, since: self.answered.unwrap_or(started) }
+            }
+            None if self.manifest_at.is_none() || !startup_is_over => Condition::Unknown,
+            None => Condition::Clear,
+        }
+    }
+
+    /// Whether it has no manifest.
+    pub(crate) fn without_manifest(&self, now: Time) -> Condition {
+        if !self.empty {
+            return Condition::Clear;
+        }
+        let detail = "it was restarted, perhaps: upload the manifest; until then no availability is set";
+        Condition::Raised { detail: detail.into(), since: self.filled_at.unwrap_or(now) }
     }
 
     /// The resources that book an experiment, in the order of their names.
@@ -190,6 +219,10 @@ impl Book {
     /// Book gave a manifest. Returns whether it could not be asked before.
     pub(crate) fn manifest_came(&mut self, empty: bool, now: Now, config: &Config) -> bool {
         self.manifest_at = Some(now.wall);
+        self.answered = Some(now.time);
+        if !empty {
+            self.filled_at = Some(now.time);
+        }
         self.trouble = None;
         self.empty = empty;
         if empty {

@@ -1,9 +1,11 @@
 //! The subscription to one feed: when to connect, and which connection to trust.
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::action::Action;
+use crate::alert::Condition;
 use crate::backoff::backoff;
 use crate::deadline::{Deadline, Timer};
 use crate::input::{Call, Failure};
@@ -17,6 +19,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// The longest wait until another try while an older connection still delivers.
+const LONGEST_RETRY_BESIDE: Duration = Duration::from_secs(60);
+/// So many gaps must be known before anything is said of the pace.
+const LASTING: usize = 3;
 /// Over how many gaps between snapshots a feed's pace is measured.
 const GAPS: usize = 8;
 
@@ -39,10 +45,13 @@ pub struct FeedSubscription {
     /// How often a connection was doubted since the last snapshot.
     probes: u32,
     trouble: Option<Failure>,
+    /// The newest connection that could not be made or ended.
+    failed: Option<Call>,
     snapshots: u64,
     last_snapshot: Option<Now>,
     /// How far apart the last snapshots were that came on one connection, the newest first.
     gaps: [Option<Duration>; GAPS],
+    advised: bool,
     warned: bool,
 }
 
@@ -50,7 +59,13 @@ pub struct FeedSubscription {
 struct Connection {
     call: Call,
     opened: Time,
-    heard: Option<Time>,
+    /// Whether a snapshot has come on it.
+    has_spoken: bool,
+    /// Since when it has said nothing while the server ran.
+    quiet_since: Time,
+    /// When its last snapshot came; `None` before the first, and after a stall: how far the next is apart
+    /// from it would tell nothing then.
+    last: Option<Time>,
 }
 
 impl FeedSubscription {
@@ -64,9 +79,11 @@ impl FeedSubscription {
             failures: 0,
             probes: 0,
             trouble: None,
+            failed: None,
             snapshots: 0,
             last_snapshot: None,
             gaps: [None; GAPS],
+            advised: false,
             warned: false,
         }
     }
@@ -95,29 +112,37 @@ impl FeedSubscription {
         self.trouble.as_ref()
     }
 
-    /// How far apart its snapshots come, if that is too far for `STATUS_HEALTH_LAST_CHECKED`.
+    /// How far apart its snapshots come, if that is so far that verdicts will flap: for some time, and
+    /// beyond 0.8 of `STATUS_HEALTH_LAST_CHECKED`.
     #[must_use]
     pub fn slow(&self) -> Option<Duration> {
-        // A feed that reports every 5 s drifts by some milliseconds. Within a twentieth of the
-        // half, that is what was meant, and one snapshot may still be late.
-        let half = self.last_checked / 2;
-        self.pace().filter(|pace| *pace > half + half / 20)
+        self.lasting_pace().filter(|pace| *pace > self.last_checked * 4 / 5)
     }
 
     /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
     /// number.
     pub(crate) fn on_snapshot(&mut self, call: Call, now: Now, actions: &mut Vec<Action>) -> Option<u64> {
         let at = self.connections.iter().position(|connection| connection.call == call)?;
+        let mut before = self.connections[at].last;
         for older in self.connections.drain(..at) {
+            // The feed told both, so what comes on this one follows on what came on that one.
+            before = before.max(older.last);
             actions.push(Action::CloseFeed { feed: self.feed, connection: older.call });
         }
-        let before = self.connections.first_mut().and_then(|connection| connection.heard.replace(now.time));
+        if let Some(connection) = self.connections.first_mut() {
+            connection.has_spoken = true;
+            connection.quiet_since = now.time;
+            connection.last = Some(now.time);
+        }
         if let Some(before) = before {
             self.measure(now.time.since(before), actions);
         }
-        self.failures = 0;
+        // An older connection that still delivers says nothing about whether another can be made.
+        if self.failed.is_none_or(|failed| call > failed) {
+            self.failures = 0;
+            self.trouble = None;
+        }
         self.probes = 0;
-        self.trouble = None;
         self.last_snapshot = Some(now);
         self.snapshots += 1;
         Some(self.snapshots)
@@ -128,13 +153,25 @@ impl FeedSubscription {
         let Some(at) = self.connections.iter().position(|connection| connection.call == call) else { return };
         self.connections.remove(at);
         self.trouble = Some(reason);
+        self.failed = self.failed.max(Some(call));
         self.failures = self.failures.saturating_add(1);
-        self.retry_at = now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY));
+        let delivers = self.connections.iter().any(|connection| connection.has_spoken);
+        let longest = if delivers { LONGEST_RETRY_BESIDE } else { LONGEST_RETRY };
+        self.retry_at = now.plus(backoff(self.failures, FIRST_RETRY, longest));
     }
 
-    /// The server slept. What comes on a connection from before may have been sent at any time
-    /// meanwhile, so each is given up, and all begins anew.
-    pub(crate) fn slept(&mut self, now: Time, actions: &mut Vec<Action>) {
+    /// The server did not run for a short while. What was sent meanwhile is still to come, so no
+    /// connection has been silent, and how far snapshots were apart is not known.
+    pub(crate) fn stalled(&mut self, now: Time) {
+        for connection in &mut self.connections {
+            connection.quiet_since = now;
+            connection.last = None;
+        }
+    }
+
+    /// The server did not run for long. What comes on a connection from before may have been sent at any
+    /// time meanwhile, so each is given up, and all begins anew.
+    pub(crate) fn reconnect(&mut self, now: Time, actions: &mut Vec<Action>) {
         for connection in self.connections.drain(..) {
             actions.push(Action::CloseFeed { feed: self.feed, connection: connection.call });
         }
@@ -145,7 +182,7 @@ impl FeedSubscription {
     }
 
     /// Whether it has been silent for too long.
-    pub(crate) fn is_silent(&self, now: Time, started: Time) -> bool {
+    fn is_silent(&self, now: Time, started: Time) -> bool {
         now.since(self.quiet_since(started)) > self.last_checked
     }
 
@@ -161,13 +198,19 @@ impl FeedSubscription {
         }
         if self.connections.len() > 1 {
             // One that has spoken may speak again, if its feed only reports rarely.
-            let worst = usize::from(self.connections[0].heard.is_some());
+            let worst = usize::from(self.connections[0].has_spoken);
             let given_up = self.connections.remove(worst);
             actions.push(Action::CloseFeed { feed: self.feed, connection: given_up.call });
         }
         self.probes += u32::from(!self.connections.is_empty());
         let call = new_call();
-        self.connections.push(Connection { call, opened: now, heard: None });
+        self.connections.push(Connection {
+            call,
+            opened: now,
+            has_spoken: false,
+            quiet_since: now,
+            last: None,
+        });
         actions.push(Action::OpenFeed { feed: self.feed, connection: call, expires: self.expires });
     }
 
@@ -180,34 +223,75 @@ impl FeedSubscription {
     fn wants_another_at(&self) -> Time {
         let Some(newest) = self.connections.last() else { return self.retry_at };
         let renew = newest.opened.plus(self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2)));
-        let silent = newest.heard.unwrap_or(newest.opened).past(self.silence_timeout(newest));
+        let silent = newest.quiet_since.past(self.silence_timeout(newest));
         renew.min(silent)
     }
 
-    /// How long a connection may say nothing until another is tried beside it.
+    /// How long a connection may say nothing until another is tried beside it. It follows the feed's pace:
+    /// one that reports each five minutes is not silent after two.
     fn silence_timeout(&self, connection: &Connection) -> Duration {
-        let usual = self.pace().or(self.gaps[0]).unwrap_or_default() * 2;
-        let least = self.last_checked.max(usual).clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT);
-        if connection.heard.is_some() { least } else { backoff(self.probes, least, LONGEST_TIMEOUT) }
-    }
-
-    /// Measures the feed's pace, and warns of one that is too slow.
-    fn measure(&mut self, gap: Duration, actions: &mut Vec<Action>) {
-        self.gaps.rotate_right(1);
-        self.gaps[0] = Some(gap);
-        if let Some(apart) = self.slow().filter(|_| !self.warned) {
-            self.warned = true;
-            let (feed, last_checked) = (self.feed, self.last_checked);
-            actions.push(Action::Note(Note::SlowFeed { feed, apart, last_checked }));
+        let soon = self.last_checked.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT);
+        if !connection.has_spoken {
+            return backoff(self.probes, soon, LONGEST_TIMEOUT.max(self.last_checked));
+        }
+        match self.pace().or(self.gaps[0]) {
+            Some(pace) => soon.max(pace * 2),
+            None => self.last_checked.max(SHORTEST_TIMEOUT),
         }
     }
 
-    /// How far apart snapshots come: the longest gap of late that came twice, since once is only
-    /// a hiccup. Shorter ones tell nothing: a feed also reports when somebody else asks it to.
+    /// Measures the feed's pace, and says what to do about one that is too slow.
+    fn measure(&mut self, gap: Duration, actions: &mut Vec<Action>) {
+        self.gaps.rotate_right(1);
+        self.gaps[0] = Some(gap);
+        let Some(apart) = self.lasting_pace() else { return };
+        let (feed, last_checked) = (self.feed, self.last_checked);
+        if self.slow().is_some() {
+            // The advice says less of the same.
+            self.advised = true;
+            if !core::mem::replace(&mut self.warned, true) {
+                actions.push(Action::Note(Note::SlowFeed { feed, apart, last_checked }));
+            }
+            // A feed that reports every 5 s drifts by some milliseconds, and half of the limit is what was meant:
+            // so it is a twentieth more.
+        } else if apart > last_checked * 21 / 40 && !core::mem::replace(&mut self.advised, true) {
+            actions.push(Action::Note(Note::FeedPace { feed, apart, last_checked }));
+        }
+    }
+
+    /// How far apart snapshots come at the most: the longest gap of late that came twice, since once is
+    /// only a hiccup.
     fn pace(&self) -> Option<Duration> {
+        self.longest_gaps()[1]
+    }
+
+    /// How far apart snapshots come for some time: half of the last gaps were so long. Shorter ones tell
+    /// nothing: a feed also reports when somebody else asks it to.
+    fn lasting_pace(&self) -> Option<Duration> {
+        let gaps = self.longest_gaps();
+        let known = gaps.iter().flatten().count();
+        if known < LASTING { None } else { gaps[known.div_ceil(2) - 1] }
+    }
+
+    fn longest_gaps(&self) -> [Option<Duration>; GAPS] {
         let mut gaps = self.gaps;
         gaps.sort_unstable_by(|one, other| other.cmp(one));
-        gaps[1]
+        gaps
+    }
+
+    /// Whether it is silent, as far as was known at `known_at`. Before it has spoken for the first time nothing
+    /// is known until `startup_over`.
+    pub(crate) fn silence(&self, now: Now, known_at: Time, started: Time, startup_over: Time) -> Condition {
+        if now.time >= startup_over && self.is_silent(known_at, started) {
+            let why = self.trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+            let detail = format!("no snapshot for more than {:?}{why}", self.last_checked);
+            return Condition::Raised { detail, since: self.quiet_since(started) };
+        }
+        if now.time >= startup_over || self.last_snapshot.is_some() {
+            Condition::Clear
+        } else {
+            Condition::Unknown
+        }
     }
 
     fn quiet_since(&self, started: Time) -> Time {

@@ -11,7 +11,6 @@ use status_adapters::store;
 use status_core::{Feed, Monitor, Now, SystemAlert, Wall};
 
 use super::Label;
-use crate::journal::alert_name;
 use crate::profile::Process;
 use crate::view::standing::Counts;
 use crate::view::system::sends_mail;
@@ -55,9 +54,9 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     feeds(to, scene);
     outbox(to, scene);
     let alerts: Figures = Family::default();
-    for alert in ALERTS {
+    for alert in SystemAlert::ALL {
         let stands = scene.monitor.alerts().stands(alert);
-        alerts.get_or_create(&[("alert", alert_name(alert))]).set(f64::from(u8::from(stands)));
+        alerts.get_or_create(&[("alert", alert.as_str())]).set(f64::from(u8::from(stands)));
     }
     to.register("status_system_alert", "Whether something is wrong with a service itself", alerts);
     one(
@@ -71,16 +70,6 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     }
     process(to, &scene.machine.process, scene.started);
 }
-
-const ALERTS: [SystemAlert; 7] = [
-    SystemAlert::Silent(Feed::Relay),
-    SystemAlert::Silent(Feed::Jump),
-    SystemAlert::BookUnreachable,
-    SystemAlert::ManifestEmpty,
-    SystemAlert::StoreBroken,
-    SystemAlert::StoreReplaced,
-    SystemAlert::TooManyNames,
-];
 
 fn counts(to: &mut Registry, counts: Counts) {
     let experiments = by_state([

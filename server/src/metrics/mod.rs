@@ -147,7 +147,7 @@ fn kind(kind: FailureKind) -> &'static str {
 impl Watcher for Metrics {
     fn input(&mut self, _: Now, input: &Input) {
         match input {
-            Input::Wake | Input::Reported { .. } | Input::StoreReplaced { .. } => {}
+            Input::Wake | Input::Stalled { .. } | Input::Reported { .. } | Input::StoreReplaced { .. } => {}
             Input::FeedClosed { feed, .. } => {
                 self.disconnects.get_or_create(&[("feed", feed.as_str())]).inc();
             }

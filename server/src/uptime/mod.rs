@@ -277,13 +277,14 @@ impl Watcher for Uptime {
             Note::ForgotExperiment { experiment } => {
                 self.ledger().tracks.remove(experiment);
             }
-            Note::Slept { overslept } => self.ledger().slept(now.wall, *overslept),
+            Note::Slept { overslept, .. } => self.ledger().slept(now.wall, *overslept),
             Note::Judging => self.ledger().judges(now),
             Note::AlertRaised { .. }
             | Note::AlertCleared { .. }
             | Note::Held { .. }
             | Note::Released { .. }
             | Note::SlowFeed { .. }
+            | Note::FeedPace { .. }
             | Note::ForgotStream { .. }
             | Note::UnmatchedRequirement { .. }
             | Note::Withheld(_)
@@ -341,7 +342,10 @@ mod tests {
         assert_eq!(today(&uptime, "a", 40), (20, 10));
         // The machine sleeps from minute 40 to 100, and five minutes later it is known how things are.
         uptime.input(at(100), &Input::Wake);
-        uptime.action(at(100), &Action::Note(Note::Slept { overslept: Duration::from_secs(60 * 60) }));
+        uptime.action(
+            at(100),
+            &Action::Note(Note::Slept { overslept: Duration::from_secs(60 * 60), reconnects: true }),
+        );
         until(&mut uptime, 105);
         uptime.action(at(105), &Action::Note(Note::Judging));
         until(&mut uptime, 110);

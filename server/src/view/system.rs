@@ -3,15 +3,18 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use status_core::{Feed, FeedSubscription, Keeping, Monitor, Now, SystemAlert, Verdict, Wall, Withheld};
+use status_core::{
+    Feed, FeedSubscription, Keeping, Monitor, Now, PastAlert, SystemAlert, Verdict, Wall, Withheld,
+};
 use utoipa::ToSchema;
 
 use super::standing::{Bookings, Counts, acts};
 use super::summary::{self, State};
 use super::{seconds, trouble};
-use crate::journal::alert_name;
 use crate::uptime::DAY_MILLIS;
 
+/// How many system alerts that are over are told with the rest.
+const PAST_ALERTS: usize = 20;
 /// How many withheld things are told with the rest: a stream tells them again and again.
 const WITHHELD: usize = 20;
 
@@ -51,6 +54,8 @@ pub struct SystemView {
     pub store: StoreView,
     /// What is wrong with the services themselves.
     pub alerts: Vec<AlertView>,
+    /// What was wrong with them and is over: the newest 20, the newest first.
+    pub past_alerts: Vec<PastAlertView>,
     /// What was decided lately and not done, in `STATUS_MODE=observe`: the newest 20, the newest first. All,
     /// with the texts of mails, are at `/api/v1/withheld`.
     pub withheld: Vec<WithheldView>,
@@ -68,8 +73,11 @@ pub struct FeedView {
     pub age_seconds: Option<f64>,
     /// How many have come.
     pub snapshots: u64,
-    /// How far apart they come, if that is too far for `STATUS_HEALTH_LAST_CHECKED`, so that verdicts flap.
+    /// How far apart they come, if that has been more than 0.8 of `limit_seconds` for some time, so that verdicts
+    /// flap.
     pub too_slow_seconds: Option<f64>,
+    /// `STATUS_HEALTH_LAST_CHECKED`: after so long without a snapshot the feed is silent.
+    pub limit_seconds: f64,
     /// What went wrong since; the log has the details.
     pub trouble: Option<&'static str>,
 }
@@ -125,6 +133,21 @@ pub struct AlertView {
     pub since: String,
 }
 
+/// Something that was wrong with a service, and is over.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PastAlertView {
+    /// Its name for programs, such as `relay_silent`.
+    pub alert: &'static str,
+    /// What was wrong.
+    pub text: String,
+    /// The last good sign before it.
+    #[schema(format = DateTime)]
+    pub since: String,
+    /// The first good sign after it.
+    #[schema(format = DateTime)]
+    pub until: String,
+}
+
 /// Something that was decided and not done.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WithheldView {
@@ -145,7 +168,7 @@ impl SystemView {
     #[must_use]
     pub fn of(monitor: &Monitor, now: Now, revision: String) -> Self {
         let alerts = monitor.alerts().iter().map(|(alert, _, since)| AlertView {
-            alert: alert_name(alert),
+            alert: alert.as_str(),
             text: alert.to_string(),
             advice: advice(alert),
             since: since.to_string(),
@@ -167,6 +190,7 @@ impl SystemView {
             mail: MailView::of(monitor),
             store: StoreView::of(monitor),
             alerts: alerts.collect(),
+            past_alerts: monitor.alerts().past().rev().take(PAST_ALERTS).map(PastAlertView::of).collect(),
             withheld: WithheldView::newest(monitor, WITHHELD, false),
         };
         let (state, words) = summary::of(&view);
@@ -276,6 +300,7 @@ impl FeedView {
             age_seconds: age.map(seconds),
             snapshots: link.snapshots(),
             too_slow_seconds: link.slow().map(seconds),
+            limit_seconds: seconds(monitor.config().last_checked),
             trouble: link.trouble().map(|failure| trouble(failure.kind)),
         }
     }
@@ -336,6 +361,17 @@ impl StoreView {
             Some(_) => "ok",
         };
         Self { state }
+    }
+}
+
+impl PastAlertView {
+    fn of(past: &PastAlert) -> Self {
+        Self {
+            alert: past.alert.as_str(),
+            text: past.alert.to_string(),
+            since: past.since.to_string(),
+            until: past.until.to_string(),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use status_core::{
-    Action, Call, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved, SavedExperiment,
-    Time, Topic, Transmitted, Wall,
+    Action, Call, Change, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved,
+    SavedExperiment, Time, Topic, Transmitted, Wall,
 };
 
 use super::memory::Digest;
@@ -16,6 +16,10 @@ use super::memory::Digest;
 pub(crate) struct Beliefs {
     config: Config,
     started: Time,
+    /// For how long servers had run at the last save before this one started.
+    ran_before: Duration,
+    /// The same at every save, by the stamp that the server put on it.
+    saves: HashMap<(Time, Wall), Duration>,
     experiments: BTreeMap<ExperimentName, Known>,
     /// Where each topic was split, once it has been.
     splits: HashMap<Topic, Option<ExperimentName>>,
@@ -28,15 +32,21 @@ pub(crate) struct Beliefs {
     manifests: u64,
     empty: bool,
     pause: Option<Pause>,
+    /// When the server was last called.
+    called: Time,
     /// When the next verdict can change although nothing is said.
     due: Time,
 }
 
-/// The server slept: it waits for the feeds that have not been heard since, or until a time.
+/// The server stood still: nothing turns stale until both feeds have been heard since, or until a time.
 #[derive(Debug)]
 struct Pause {
     until: Time,
     silent: [bool; 2],
+    /// When it was last called before: what was fresh then is.
+    ran: Time,
+    /// It was longer than the limit, so that nothing is judged at all.
+    long: bool,
 }
 
 /// What it knows of one experiment.
@@ -87,6 +97,8 @@ impl Beliefs {
         Self {
             config,
             started: Time::from_millis(0),
+            ran_before: Duration::ZERO,
+            saves: HashMap::new(),
             experiments: BTreeMap::new(),
             splits: HashMap::new(),
             connections: BTreeSet::new(),
@@ -95,30 +107,47 @@ impl Beliefs {
             manifests: 0,
             empty: false,
             pause: None,
+            called: Time::from_millis(0),
             due: Time::from_millis(u64::MAX),
         }
     }
 
     /// A server starts, and knows again what was written down.
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
-        *self = Self { started: now.time, ..Self::new(self.config.clone()) };
-        let then = |wall: Wall| {
-            let age = now.wall.as_millis().saturating_sub(wall.as_millis());
-            Time::from_millis(now.time.as_millis().saturating_sub(age))
+        let saves = std::mem::take(&mut self.saves);
+        // A stamp is only looked up: how long servers have run is known from the world's own clock.
+        let ran = |stamp: Option<Now>| stamp.and_then(|stamp| saves.get(&(stamp.time, stamp.wall)).copied());
+        let ran_before = ran(saved.clock).unwrap_or_default();
+        let then = |wall: Wall, stamp: Option<Now>| {
+            let at_save = stamp.map(|stamp| stamp.wall.since(wall)).unwrap_or_default();
+            let since = ran_before.saturating_sub(ran(stamp).unwrap_or_default());
+            now.time.minus(at_save + since)
         };
+        *self = Self { started: now.time, called: now.time, ran_before, ..Self::new(self.config.clone()) };
         for (name, SavedExperiment { record, events, .. }) in &saved.experiments {
-            let known = entry(&mut self.experiments, name, then(record.first_named));
-            known.last_named = then(record.last_named);
+            let known = entry(&mut self.experiments, name, then(record.first_named, record.saved_at));
+            known.last_named = then(record.last_named, record.saved_at);
             known.last = events.last().map(|event| (event.healthy, event.jump_ok));
             for stream in &record.streams {
-                let named = Stream { named: then(stream.named), ..Stream::default() };
+                let named = Stream { named: then(stream.named, record.saved_at), ..Stream::default() };
                 known.streams.insert(stream.topic.clone(), named);
             }
         }
+        self.saves = saves;
         if let Some(saved) = &saved.manifest {
             self.read_manifest(&saved.manifest, now.time);
             self.empty = saved.empty;
         }
+    }
+
+    /// The server has something written down, with a stamp.
+    pub(crate) fn saving(&mut self, now: Time, changes: &[Change]) {
+        let ran = self.ran_before + now.since(self.started);
+        let stamps = changes.iter().filter_map(|change| match change {
+            Change::Clock(stamp) => Some((stamp.time, stamp.wall)),
+            _ => None,
+        });
+        self.saves.extend(stamps.map(|stamp| (stamp, ran)));
     }
 
     /// What of it must be written down.
@@ -144,8 +173,18 @@ impl Beliefs {
         self.experiments.len()
     }
 
-    pub(crate) const fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pause.as_ref().is_some_and(|pause| pause.long)
+    }
+
+    /// Whether it stood still lately, so that nothing turns stale.
+    pub(crate) const fn has_stalled(&self) -> bool {
         self.pause.is_some()
+    }
+
+    /// The instant by which it is told whether something is fresh.
+    fn fresh_at(&self, now: Time) -> Time {
+        self.pause.as_ref().map_or(now, |pause| pause.ran)
     }
 
     /// Whether the last manifest was empty.
@@ -165,7 +204,8 @@ impl Beliefs {
 
     /// Whether a feed has said nothing for too long.
     pub(crate) fn is_silent(&self, feed: Feed, now: Time) -> bool {
-        now >= self.started.plus(self.config.startup) && self.quiet_for(feed, now) > self.config.last_checked
+        now >= self.started.plus(self.config.startup)
+            && self.quiet_for(feed, self.fresh_at(now)) > self.config.last_checked
     }
 
     /// What must be the case with each resource at this moment: `None` while nothing is decided.
@@ -191,7 +231,7 @@ impl Beliefs {
 
     /// Something that should have been found before this moment, and was not.
     pub(crate) fn overdue(&self, now: Time) -> Option<String> {
-        if now <= self.due || self.is_paused() {
+        if now <= self.due || self.has_stalled() {
             return None;
         }
         let late = self.experiments.iter().find(|(_, known)| {
@@ -202,13 +242,12 @@ impl Beliefs {
 
     /// Takes in what the server is told. Returns how long it slept before, if it did.
     pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) -> Option<Duration> {
-        let slept = Some(now.since(due)).filter(|late| *late > self.config.last_checked);
-        if slept.is_some() {
-            let until = now.plus(self.config.last_checked);
-            self.pause = Some(Pause { until, silent: [true; 2] });
-            // What they bring now may be from before it woke.
-            self.connections.clear();
+        let told = if let Input::Stalled { late } = input { *late } else { Duration::ZERO };
+        let slept = Some(now.since(due).max(told)).filter(|late| *late > seconds(1));
+        if let Some(late) = slept {
+            self.stood_still(now, late);
         }
+        self.called = now;
         match input {
             Input::Reported { feed, connection, .. } if !self.connections.contains(&(*feed, *connection)) => {
             }
@@ -228,6 +267,7 @@ impl Beliefs {
             Input::ManifestFetched { outcome: Ok(manifest), .. } => self.read_manifest(manifest, now),
             Input::ManifestFetched { outcome: Err(_), .. }
             | Input::Wake
+            | Input::Stalled { .. }
             | Input::AvailabilityRead { .. }
             | Input::AvailabilitySet { .. }
             | Input::FeedClosed { .. }
@@ -236,6 +276,22 @@ impl Beliefs {
             | Input::Saved { .. } => {}
         }
         slept
+    }
+
+    /// The server stood still for so long. A second time within the pause after the first prolongs nothing.
+    fn stood_still(&mut self, now: Time, late: Duration) {
+        let long = late > self.config.last_checked;
+        if long {
+            // What they bring now may be from before it ran again.
+            self.connections.clear();
+        }
+        let before = self.pause.as_ref();
+        if before.is_some_and(|pause| now < pause.until) {
+            return;
+        }
+        let ran = before.map_or(self.called, |pause| pause.ran);
+        let until = now.plus(self.config.last_checked);
+        self.pause = Some(Pause { until, silent: [true; 2], ran, long });
     }
 
     /// Takes in which connections the server makes and ends.
@@ -263,10 +319,11 @@ impl Beliefs {
     pub(crate) fn check(&mut self, now: Now) -> Vec<Found> {
         let time = now.time;
         if let Some(pause) = &self.pause {
-            if time < pause.until && pause.silent.contains(&true) {
+            if time >= pause.until || !pause.silent.contains(&true) {
+                self.pause = None;
+            } else if pause.long {
                 return Vec::new();
             }
-            self.pause = None;
         }
         self.forget(time);
         let mut found = Vec::new();
@@ -380,12 +437,15 @@ impl Beliefs {
         }
     }
 
+    /// What was not decided before it stood still is not decided before the pause is over.
     fn is_decided(&self, known: &Known, now: Time) -> bool {
         now.since(known.first_named.max(self.started)) >= self.config.startup
+            && (known.decided || !self.has_stalled())
     }
 
     fn is_fresh(&self, seen: Option<Time>, now: Time) -> bool {
-        seen.is_some_and(|seen| now.since(seen) <= self.config.last_checked)
+        let at = self.fresh_at(now);
+        seen.is_some_and(|seen| at.since(seen) <= self.config.last_checked)
     }
 
     fn is_ok(&self, known: &Known, topic: &Topic, now: Time) -> bool {

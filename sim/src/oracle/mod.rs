@@ -16,8 +16,8 @@ use std::time::Duration;
 use serde::Serialize;
 use status_adapters::store::Model;
 use status_core::{
-    Action, Call, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, Saved, SystemAlert, Time,
-    Verdict,
+    Action, Call, Change, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, Saved, SystemAlert,
+    Time, Verdict,
 };
 
 use crate::scenario::Fault;
@@ -117,7 +117,8 @@ impl Oracle {
     }
 
     /// The server has something written down.
-    pub(crate) fn saving(&mut self, call: Call) {
+    pub(crate) fn saving(&mut self, now: Time, call: Call, changes: &[Change]) {
+        self.beliefs.saving(now, changes);
         self.memory.marking(call, self.letters.taken());
         if !self.beliefs.is_paused() {
             self.memory.saving(call, self.beliefs.digest());

@@ -81,7 +81,7 @@ impl Disk {
 impl World<'_> {
     /// The server has something written down.
     pub(super) fn save(&mut self, call: Call, changes: Vec<Change>) {
-        self.oracle.saving(call);
+        self.oracle.saving(self.now.time, call, &changes);
         let takes = self.disk.chance.millis(1, 30);
         let late = if let Fault::Slow(late) = self.disk.fault { late } else { Duration::ZERO };
         self.plan_in(takes + late, Event::Write { life: self.lives, call, changes });

@@ -34,7 +34,8 @@ use wire::Wire;
 
 /// When every run begins: a Monday morning.
 const MORNING: Wall = Wall::from_millis(1_767_600_000_000);
-const BEGINNING: Time = Time::from_millis(1_000_000);
+/// Years after the clock's start, so that an age of any length has a place on it.
+const BEGINNING: Time = Time::from_millis(3_000_000_000_000);
 /// How often somebody who waits for a long run is told how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -76,6 +77,8 @@ struct Server {
     monitor: Monitor,
     /// Until when its machine is suspended, if it is.
     suspended: Option<Time>,
+    /// Since when it is, or was last.
+    suspended_at: Time,
     /// What came while it was suspended.
     backlog: Vec<Input>,
     /// How many experiments it knew when it was last told how each stands.
@@ -291,7 +294,13 @@ impl<'a> World<'a> {
         self.oracle.server_started(self.now, &saved);
         let life = format!("life{}", self.lives);
         let monitor = Monitor::resume(self.settings.core.clone(), &life, saved, self.now);
-        self.server = Some(Server { monitor, suspended: None, backlog: Vec::new(), known: 0 });
+        self.server = Some(Server {
+            monitor,
+            suspended: None,
+            suspended_at: self.now.time,
+            backlog: Vec::new(),
+            known: 0,
+        });
         self.give(Input::Wake);
     }
 

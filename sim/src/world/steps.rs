@@ -9,6 +9,9 @@ use crate::describe;
 use crate::scenario::{Fault, Sending, Service, Step};
 use crate::timeline::What;
 
+/// A stop of the server that is longer is noticed by its driver.
+const NOTICED: Duration = Duration::from_millis(1_500);
+
 /// A feed ends a connection whose other side has not read for so long.
 const SLOW_READER: Duration = Duration::from_secs(10);
 
@@ -171,6 +174,9 @@ impl World<'_> {
         if let Some(server) = &mut self.server {
             // Of two suspensions the one that ends later counts.
             let longer = server.suspended.is_none_or(|until_then| until > until_then);
+            if server.suspended.is_none() {
+                server.suspended_at = self.now.time;
+            }
             if longer {
                 server.suspended = Some(until);
                 self.plan_at(until, Event::Resume { life });
@@ -180,15 +186,19 @@ impl World<'_> {
 
     /// The machine goes on: what came meanwhile comes now, and feeds have ended what was not read.
     pub(super) fn resume(&mut self, life: u64) {
-        let due = match &mut self.server {
+        let (due, late) = match &mut self.server {
             Some(server)
                 if life == self.lives && server.suspended.is_some_and(|until| self.now.time >= until) =>
             {
                 server.suspended = None;
-                server.monitor.deadline().at
+                (server.monitor.deadline().at, self.now.time.since(server.suspended_at))
             }
             Some(_) | None => return,
         };
+        // The driver looks at the clock twice a second, and tells the core before anything else.
+        if late > NOTICED {
+            self.give(Input::Stalled { late });
+        }
         let backlog = self.server.as_mut().map(|server| std::mem::take(&mut server.backlog));
         for input in backlog.unwrap_or_default() {
             self.arrive(life, input);

@@ -119,6 +119,59 @@ fn an_alert_that_stood_is_not_told_again() {
 }
 
 #[test]
+fn an_alert_is_kept_with_its_last_good_sign_and_its_end_also_over_restarts() {
+    let mut world = kept(1, config());
+    world.until(36.0); // relay reports at 31 s and at 36 s
+    let sign = world.now().wall;
+    world.every.insert(Feed::Relay, None);
+    world.until(60.0);
+    world.restart();
+    world.until(100.0);
+    let standing: Vec<_> = world.monitor.alerts().iter().map(|(alert, _, since)| (alert, since)).collect();
+    assert_eq!(standing, [(SystemAlert::Silent(Feed::Relay), sign)], "since the last good sign");
+    assert_eq!(world.monitor.alerts().past().len(), 0);
+    world.every.insert(Feed::Relay, Some(Duration::from_secs(5)));
+    world.report(Feed::Relay);
+    let end = world.now().wall;
+    for _ in 0..2 {
+        let past: Vec<_> =
+            world.monitor.alerts().past().map(|past| (past.alert, past.since, past.until)).collect();
+        assert_eq!(past, [(SystemAlert::Silent(Feed::Relay), sign, end)]);
+        world.restart();
+    }
+}
+
+#[test]
+fn of_alerts_that_are_over_a_bounded_number_is_kept_and_a_broken_store_loses_none() {
+    let mut world = kept(1, config());
+    world.store_fails = true;
+    for n in 0..5 {
+        world.every.insert(Feed::Jump, None);
+        world.until(60.0 + 60.0 * f64::from(n));
+        world.every.insert(Feed::Jump, Some(Duration::from_secs(5)));
+        world.report(Feed::Jump);
+        world.until(90.0 + 60.0 * f64::from(n));
+    }
+    world.store_fails = false;
+    world.until(1_200.0);
+    let silences = |world: &World| {
+        let of_jump = |past: &&status_core::PastAlert| past.alert == SystemAlert::Silent(Feed::Jump);
+        world.monitor.alerts().past().filter(of_jump).count()
+    };
+    assert_eq!(silences(&world), 5);
+    world.restart();
+    assert_eq!(silences(&world), 5);
+    for n in 0..120 {
+        world.every.insert(Feed::Jump, None);
+        world.until(1_260.0 + 60.0 * f64::from(n));
+        world.every.insert(Feed::Jump, Some(Duration::from_secs(5)));
+        world.report(Feed::Jump);
+        world.until(1_290.0 + 60.0 * f64::from(n));
+    }
+    assert_eq!(world.monitor.alerts().past().len(), 100);
+}
+
+#[test]
 fn a_book_without_a_manifest_is_known_as_such() {
     let mut world = kept(1, config());
     let manifest = std::mem::take(&mut world.manifest);
@@ -283,6 +336,53 @@ fn a_clock_that_is_set_back_during_a_restart_makes_nothing_younger_than_now() {
         world.until(100.0);
         assert!(healthy(&world, "pend00") && world.mails.is_empty(), "{seconds}");
         assert!(world.monitor.experiment("pend00").expect("known").first_named() <= world.now().time);
+    }
+}
+
+#[test]
+fn over_a_restart_an_age_is_what_it_was_at_the_last_save() {
+    for (set_before, set_while_down, off) in [
+        (3 * 86_400, 0, 1.0),
+        (0, 3 * 86_400, 1.0),
+        (-3 * 86_400, 0, 1.0),
+        (0, -3 * 86_400, 1.0),
+        (0, 0, 300_000.0),
+    ] {
+        let mut world = kept(1, Config { forget_after: Duration::from_secs(86_400), ..config() });
+        world.hosts.push("host9".to_owned());
+        world.until(60.0);
+        world.hosts.pop();
+        world.until(40_000.0);
+        world.step_wall_clock(set_before);
+        world.until(50_000.0);
+        world.step_wall_clock(set_while_down);
+        world.sleep(off);
+        world.restart();
+        let end = world.seconds();
+        world.until(end + 36_000.0);
+        let context = format!("{set_before} {set_while_down} {off}");
+        assert!(
+            world.monitor.experiment("host9").is_some(),
+            "{context}: it was named 24 hours ago at the most"
+        );
+        // It was named at a minute; the last save before the restart is at most an hour old.
+        world.until(end + 86_400.0 - 50_000.0 + 60.0 + 3_700.0);
+        assert!(world.monitor.experiment("host9").is_none(), "{context}: and after them it is forgotten");
+    }
+}
+
+#[test]
+fn a_mail_is_owed_for_as_long_as_servers_ran_whatever_the_clock_says() {
+    for days in [-3, 3] {
+        let mut world = kept(1, config());
+        world.mail_fails = Some(MailFailureKind::Transient);
+        *world.stream(VIDEO) = Transmitted::Never;
+        world.until(70.0);
+        world.step_wall_clock(days * 86_400);
+        world.restart();
+        world.until(world.seconds() + 60.0);
+        assert_eq!(world.monitor.outbox().len(), 1, "{days}: it is seconds old");
+        assert_eq!(world.monitor.outbox().given_up().count(), 0);
     }
 }
 

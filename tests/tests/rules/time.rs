@@ -1,7 +1,9 @@
 //! Clocks that step, and a server that slept.
 
-use status_core::{Action, FailureKind, Feed, Input, SystemAlert, Transmitted};
-use status_tests::report;
+use std::time::Duration;
+
+use status_core::{Action, FailureKind, Feed, Input, Note, SystemAlert, Timer, Transmitted};
+use status_tests::{World, config, report};
 
 use crate::{VIDEO, ago, alerts, healthy, well};
 
@@ -44,13 +46,129 @@ fn after_a_sleep_judging_begins_at_the_latest_when_the_limit_has_passed() {
     assert_eq!(world.mails.len(), 1);
 }
 
+/// How many connections were opened so far.
+fn opened(world: &World) -> usize {
+    world.trace.iter().filter(|(_, action)| matches!(action, Action::OpenFeed { .. })).count()
+}
+
 #[test]
-fn a_short_delay_is_no_sleep() {
+fn a_delay_of_a_second_is_no_stall_and_one_that_is_longer_is() {
+    for (late, is_stall) in [(1.0, false), (1.001, true)] {
+        let mut world = well(1);
+        assert_eq!(world.deadline().why, Timer::Stale);
+        let due = world.deadline().at.since(world.now().time).as_secs_f64();
+        world.sleep(due + late);
+        world.step(Input::Wake);
+        assert_eq!(healthy(&world, "pend00"), is_stall, "{late}");
+        assert_eq!(world.notes().any(|note| matches!(note, Note::Slept { .. })), is_stall, "{late}");
+    }
+}
+
+#[test]
+fn after_a_stall_of_any_length_nothing_turns_stale_before_the_feeds_have_reported() {
+    for seconds in [10.9, 12.0, 16.0, 19.0, 60.0, 3_600.0] {
+        let mut world = well(2);
+        world.trace.clear();
+        world.sleep(seconds);
+        world.step(Input::Wake);
+        world.until(world.seconds() + 60.0);
+        assert!(world.mails.is_empty() && world.changes.is_empty(), "{seconds}");
+        assert!(healthy(&world, "pend00") && healthy(&world, "pend01"));
+        let anew = if seconds > 25.0 { 2 } else { 0 };
+        assert_eq!(opened(&world), anew, "{seconds}: connections are opened anew after a long stall only");
+    }
+}
+
+#[test]
+fn a_stall_that_only_the_caller_noticed_counts_like_any_other() {
     let mut world = well(1);
-    let late = world.deadline().at.since(world.now().time).as_secs_f64() + 10.0;
-    world.sleep(late);
+    let due = world.deadline().at.since(world.now().time).as_secs_f64();
+    world.sleep(due - 0.001);
+    world.step(Input::Stalled { late: Duration::from_secs_f64(due - 0.5) });
+    world.sleep(0.5);
     world.step(Input::Wake);
-    assert!(!world.monitor.is_paused(), "late by exactly the limit");
+    assert!(healthy(&world, "pend00") && world.mails.is_empty(), "the backlog is not read yet");
+    world.until(world.seconds() + 30.0);
+    assert!(healthy(&world, "pend00") && world.mails.is_empty());
+}
+
+#[test]
+fn what_a_report_says_after_a_short_stall_counts_at_once() {
+    let mut world = well(1);
+    world.sleep(15.0);
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.step(Input::Wake);
+    assert!(healthy(&world, "pend00"));
+    world.report(Feed::Relay);
+    assert!(!healthy(&world, "pend00") && !world.bookable("r-pend00"), "jump has not reported yet");
+}
+
+#[test]
+fn after_a_short_stall_what_is_gone_is_missed_when_the_feeds_have_reported_or_had_the_time_to() {
+    for (silent, seconds) in [(None, 0.0), (Some(Feed::Jump), 10.0), (Some(Feed::Relay), 10.0)] {
+        let mut world = well(1);
+        if let Some(feed) = silent {
+            world.every.insert(feed, None);
+        }
+        world.unplug(VIDEO);
+        world.sleep(15.0);
+        world.step(Input::Wake);
+        let woke = world.seconds();
+        for feed in Feed::BOTH {
+            if Some(feed) != silent {
+                world.report(feed);
+            }
+        }
+        if silent.is_some() {
+            world.until(woke + seconds - 0.001);
+            assert!(healthy(&world, "pend00") && alerts(&world).is_empty(), "{silent:?}");
+        }
+        world.until(woke + seconds);
+        assert!(!healthy(&world, "pend00"), "{silent:?}");
+        assert_eq!(alerts(&world), silent.map(SystemAlert::Silent).as_slice());
+    }
+}
+
+#[test]
+fn a_second_stall_within_the_time_after_the_first_prolongs_nothing() {
+    let mut world = well(1);
+    world.every.insert(Feed::Relay, None);
+    world.sleep(15.0);
+    world.step(Input::Wake);
+    let woke = world.seconds();
+    for _ in 0..4 {
+        world.sleep(2.4);
+        world.step(Input::Stalled { late: Duration::from_secs(2) });
+    }
+    assert!(healthy(&world, "pend00"));
+    world.until(woke + 10.0);
+    assert!(!healthy(&world, "pend00"));
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Relay)]);
+}
+
+#[test]
+fn a_stall_that_outlasts_startup_decides_nothing_before_the_feeds_have_reported() {
+    let mut world = World::lab(1, config());
+    world.until(6.5);
+    world.trace.clear();
+    world.sleep(28.0);
+    world.step(Input::Stalled { late: Duration::from_secs(9) });
+    assert!(world.mails.is_empty(), "nothing is decided yet");
+    world.until(world.seconds() + 20.0);
+    assert!(healthy(&world, "pend00") && world.events("pend00").len() == 1);
+    assert!(world.changes.is_empty());
+}
+
+#[test]
+fn an_alert_that_stood_before_a_stall_stands_and_ends_when_the_feed_speaks() {
+    let mut world = well(1);
+    world.every.insert(Feed::Jump, None);
+    world.until(60.0);
+    world.sleep(15.0);
+    world.step(Input::Wake);
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Jump)]);
+    world.report(Feed::Jump);
+    assert!(alerts(&world).is_empty());
 }
 
 #[test]
