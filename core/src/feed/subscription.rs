@@ -123,16 +123,20 @@ impl FeedSubscription {
     /// number.
     pub(crate) fn on_snapshot(&mut self, call: Call, now: Now, actions: &mut Vec<Action>) -> Option<u64> {
         let at = self.connections.iter().position(|connection| connection.call == call)?;
-        let mut before = self.connections[at].last;
+        let (opened, mut before) = (self.connections[at].opened, self.connections[at].last);
         for older in self.connections.drain(..at) {
-            // The feed told both, so what comes on this one follows on what came on that one.
-            before = before.max(older.last);
+            // What comes on this one follows on what came on that one, unless that had the same already.
+            before = before.or(older.last.filter(|last| *last < opened));
             actions.push(Action::CloseFeed { feed: self.feed, connection: older.call });
         }
         if let Some(connection) = self.connections.first_mut() {
             connection.has_spoken = true;
             connection.quiet_since = now.time;
             connection.last = Some(now.time);
+        }
+        // What was sent to a newer connection at the same time comes next.
+        for newer in self.connections.iter_mut().skip(1) {
+            newer.quiet_since = now.time;
         }
         if let Some(before) = before {
             self.measure(now.time.since(before), actions);
@@ -230,13 +234,13 @@ impl FeedSubscription {
     /// How long a connection may say nothing until another is tried beside it. It follows the feed's pace:
     /// one that reports each five minutes is not silent after two.
     fn silence_timeout(&self, connection: &Connection) -> Duration {
-        let soon = self.last_checked.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT);
-        if !connection.has_spoken {
-            return backoff(self.probes, soon, LONGEST_TIMEOUT.max(self.last_checked));
-        }
-        match self.pace().or(self.gaps[0]) {
-            Some(pace) => soon.max(pace * 2),
-            None => self.last_checked.max(SHORTEST_TIMEOUT),
+        let pace = self.pace().or(self.gaps[0]);
+        let soon =
+            self.last_checked.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT).max(pace.unwrap_or_default() * 2);
+        match (connection.has_spoken, pace) {
+            (false, _) => backoff(self.probes, soon, LONGEST_TIMEOUT.max(self.last_checked).max(soon)),
+            (true, Some(_)) => soon,
+            (true, None) => self.last_checked.max(SHORTEST_TIMEOUT),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use status_core::{Action, BookOverride, Config, FailureKind, Feed, Input, Note, SystemAlert, Transmitted};
+use status_core::{
+    Action, BookOverride, Config, FailureKind, Feed, Input, Note, SystemAlert, Timer, Transmitted,
+};
 use status_tests::{World, config, resource_of};
 
 use crate::{VIDEO, ago, alerts, well};
@@ -228,7 +230,10 @@ fn nothing_is_set_on_a_verdict_that_a_check_is_due_to_change() {
     let read = std::mem::take(&mut world.kept_back);
     assert!(matches!(read[..], [Input::AvailabilityRead { .. }]), "{read:?}");
     // The answer comes in the instant in which all streams cease to be fresh.
-    world.sleep(10.001);
+    while world.deadline().why != Timer::Stale {
+        world.until(world.next_event_in_seconds());
+    }
+    world.sleep(world.deadline().at.since(world.now().time).as_secs_f64());
     world.book_waits = false;
     read.into_iter().for_each(|read| world.step(read));
     assert_eq!(world.changes.len(), changes, "it is not made available");

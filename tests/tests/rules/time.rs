@@ -69,12 +69,13 @@ fn after_a_stall_of_any_length_nothing_turns_stale_before_the_feeds_have_reporte
     for seconds in [10.9, 12.0, 16.0, 19.0, 60.0, 3_600.0] {
         let mut world = well(2);
         world.trace.clear();
+        let late = seconds - world.deadline().at.since(world.now().time).as_secs_f64();
         world.sleep(seconds);
         world.step(Input::Wake);
         world.until(world.seconds() + 60.0);
         assert!(world.mails.is_empty() && world.changes.is_empty(), "{seconds}");
         assert!(healthy(&world, "pend00") && healthy(&world, "pend01"));
-        let anew = if seconds > 25.0 { 2 } else { 0 };
+        let anew = if late > 10.0 { 2 } else { 0 };
         assert_eq!(opened(&world), anew, "{seconds}: connections are opened anew after a long stall only");
     }
 }
@@ -139,6 +140,7 @@ fn a_second_stall_within_the_time_after_the_first_prolongs_nothing() {
     for _ in 0..4 {
         world.sleep(2.4);
         world.step(Input::Stalled { late: Duration::from_secs(2) });
+        world.report(Feed::Jump);
     }
     assert!(healthy(&world, "pend00"));
     world.until(woke + 10.0);
