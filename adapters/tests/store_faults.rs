@@ -64,6 +64,7 @@ fn experiment(name: &str) -> Change {
         jump_seen: None,
         verdict,
         streams: vec![stream],
+        saved_at: None,
     };
     Change::Experiment { name: name.into(), record }
 }
@@ -312,6 +313,7 @@ fn needed() -> Vec<Change> {
         summary: Summary { when: wall(2), ..Summary::default() },
         sealed: None,
         trouble: None,
+        saved_at: None,
     };
     let done = |n: u64| Change::LetterDone {
         id: format!("b.{n}").as_str().into(),
