@@ -57,6 +57,7 @@ fn experiment(name: &str, healthy: bool) -> Change {
         topic: format!("{name}-st-video").as_str().into(),
         named: wall(1),
         seen: healthy.then_some(wall(1)),
+        ceased: false,
         standing: Standing::Ok,
     };
     let record = ExperimentRecord {
@@ -303,7 +304,7 @@ async fn an_older_store_is_brought_up_to_date() {
     let saved = store.load(ALL).await.unwrap();
     let pend00 = &saved.experiments["pend00"];
     assert_eq!((pend00.events.len(), pend00.record.streams.len()), (2, 2));
-    assert_eq!(pend00.events[1].issues.len(), 4);
+    assert_eq!(pend00.events[1].issues().len(), 4);
     assert_eq!(saved.letters[0].id, "4f1c.7");
     assert!(saved.manifest.as_ref().is_some_and(|saved| saved.manifest.len() == 1 && !saved.empty));
     assert_eq!(saved.alerts.len(), 1);

@@ -56,7 +56,7 @@ fn event(number: u64, name: &str) -> Change {
 fn experiment(name: &str) -> Change {
     let verdict = Verdict { decided: true, healthy: true, jump_ok: true, available: true };
     let topic = format!("{name}-st-video").as_str().into();
-    let stream = StreamRecord { topic, named: wall(1), seen: None, standing: Standing::Ok };
+    let stream = StreamRecord { topic, named: wall(1), seen: None, ceased: false, standing: Standing::Ok };
     let record = ExperimentRecord {
         first_named: wall(0),
         last_named: wall(1),

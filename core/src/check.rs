@@ -6,12 +6,13 @@ use crate::action::Action;
 use crate::alert::{Condition, SystemAlert};
 use crate::config::{Config, Mode};
 use crate::deadline::{Deadline, Timer};
-use crate::experiment::Experiment;
+use crate::feed::FeedSubscription;
 use crate::keeping::Keeping;
+use crate::lab::Experiment;
 use crate::mail::{Line, Summary};
 use crate::monitor::Monitor;
-use crate::name::ExperimentName;
-use crate::note::Note;
+use crate::name::{ExperimentName, Feed, Topic};
+use crate::note::{Forgotten, Note};
 use crate::time::{Time, Wall};
 use crate::withheld::Withheld;
 
@@ -33,14 +34,21 @@ impl Monitor {
     /// named for long is forgotten in the same pass, so that each experiment is touched once.
     fn judge(&mut self, actions: &mut Vec<Action>) -> Vec<Line> {
         let known_at = self.known_at();
-        let Self { config, now, started, experiments, book, keeping, crowd, check_due, withheld, .. } = self;
-        crowd.counted_anew();
+        let Self { config, now, started, experiments, book, keeping, limits, check_due, withheld, .. } = self;
+        let mut streams = 0;
+        let silent: Vec<Feed> = [&self.relay, &self.jump]
+            .into_iter()
+            .filter(|feed| feed.is_silent(known_at, *started))
+            .map(FeedSubscription::feed)
+            .collect();
+        let newest = self.relay.snapshots();
         let policy = config.policy();
         // What was not named while the server was down may be named now.
         let heard = self.relay.last_snapshot().is_some() && self.jump.last_snapshot().is_some();
         let forgets_from = started.plus(if heard { config.startup } else { config.forget_after });
         let mut news = Vec::new();
         experiments.retain(|name, experiment| {
+            note_forgotten(experiment.drop_ceased(newest), Forgotten::NotRequired, actions);
             if forget(name, experiment, now.time, forgets_from, config, check_due, actions) {
                 if let Some(keeping) = keeping {
                     keeping.forgot(name);
@@ -49,8 +57,9 @@ impl Monitor {
             }
             experiment.judge(name, now.time, known_at, *started, config, book, check_due);
             let verdict = experiment.verdict();
-            if let Some(event) = experiment.add_event(now.wall, config.events) {
-                news.push(Line::new(name, experiment, event.issues.to_vec()));
+            let resources = book.resources_of(name).map(|resource| (resource.name(), resource.is_well()));
+            if let Some(event) = experiment.add_event(now.wall, resources, &silent, config.events) {
+                news.push(Line::new(name, experiment, event.issues()));
                 if let Some(keeping) = keeping {
                     keeping.happened(experiment);
                 }
@@ -60,12 +69,13 @@ impl Monitor {
             if let Some(keeping) = keeping {
                 keeping.judged(name, experiment, now.time);
             }
-            crowd.counts(experiment);
+            streams += experiment.streams().len();
             book.decide(name, verdict.decided, policy, actions, |change, actions| {
                 withheld.put(now.wall, change, actions);
             });
             true
         });
+        limits.recount(streams);
         news
     }
 
@@ -87,7 +97,7 @@ impl Monitor {
                 SystemAlert::StoreReplaced => {
                     self.keeping.as_ref().map_or(Condition::Clear, Keeping::replacement)
                 }
-                SystemAlert::TooManyNames => self.crowd.condition(&self.config, now.time, startup_is_over),
+                SystemAlert::TooManyNames => self.limits.condition(&self.config, now.time, startup_is_over),
             };
             if let (SystemAlert::Silent(feed), Condition::Clear | Condition::Unknown) = (alert, &condition)
                 && known_at == now.time
@@ -151,17 +161,23 @@ fn forget(
 ) -> bool {
     if let Some(at) = experiment.forgotten_at(config).map(|at| at.max(from)) {
         if now >= at {
-            actions.push(Action::Note(Note::ForgotExperiment { experiment: name.clone() }));
+            actions.push(Action::Note(Note::ForgotExperiment {
+                experiment: name.clone(),
+                why: Forgotten::Unnamed,
+            }));
             return true;
         }
         due.no_later_than(at, Timer::Forget);
     }
     if now >= from && experiment.stream_forgotten_at(config).is_some_and(|at| now >= at) {
-        let forgotten = experiment.forget_streams(now, config);
-        actions.extend(forgotten.into_iter().map(|topic| Action::Note(Note::ForgotStream { topic })));
+        note_forgotten(experiment.forget_streams(now, config), Forgotten::Unnamed, actions);
     }
     if let Some(at) = experiment.stream_forgotten_at(config).map(|at| at.max(from)) {
         due.no_later_than(at, Timer::Forget);
     }
     false
+}
+
+fn note_forgotten(topics: Vec<Topic>, why: Forgotten, actions: &mut Vec<Action>) {
+    actions.extend(topics.into_iter().map(|topic| Action::Note(Note::ForgotStream { topic, why })));
 }

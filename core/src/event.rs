@@ -1,21 +1,22 @@
 //! What changed in an experiment's health.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::Topic;
+use crate::lab::Standing;
+use crate::name::{Feed, ResourceName, Topic};
 use crate::time::Wall;
 
 /// A change in an experiment's health, kept in its history.
 ///
-/// There may be a million of them, so an event keeps little: the topics are shared with the event
-/// before it, and which streams were ok follows from the issues.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// There may be a million of them, and an experiment may have a thousand streams, so an event keeps
+/// little: one byte for each stream and resource. Their names are shared with the event before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "Record", into = "Record")]
 pub struct Event {
     /// When the check found it.
@@ -24,17 +25,172 @@ pub struct Event {
     pub healthy: bool,
     /// Whether jump had its connection.
     pub jump_ok: bool,
-    /// What was wrong, in order; empty when healthy.
-    pub issues: Box<[Issue]>,
-    /// Every stream that was known, in order.
-    pub(crate) topics: Arc<[Topic]>,
+    /// The feeds that were silent, where that is why something is missing.
+    cause: Box<[Feed]>,
+    names: Arc<Names>,
+    /// How each stream was, in the order of their names.
+    streams: Box<[Standing]>,
+    /// Whether each resource was available, in the order of their names; `None` if that was not
+    /// written down, as an earlier version did not.
+    resources: Option<Box<[bool]>>,
+}
+
+/// What an event tells about: the same for many events.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Names {
+    /// Every known stream, in the order of their topics, and whether a resource required it.
+    streams: Box<[(Topic, bool)]>,
+    /// Every resource of the experiment, in order.
+    resources: Box<[ResourceName]>,
+}
+
+/// The three parts of an experiment's health, as a check found them.
+#[derive(Debug)]
+pub(crate) struct Health<'a> {
+    /// Whether jump has its connection.
+    pub(crate) jump_ok: bool,
+    /// Every known stream in the order of their topics, whether a resource requires it, and how it is.
+    pub(crate) streams: Vec<(&'a Topic, bool, Standing)>,
+    /// Every resource in the order of their names, and whether it is available.
+    pub(crate) resources: Vec<(&'a ResourceName, bool)>,
+}
+
+impl Health<'_> {
+    /// Which of the feeds that are silent are why something is missing.
+    pub(crate) fn cause(&self, silent: &[Feed]) -> Vec<Feed> {
+        let misses = |feed: &Feed| match feed {
+            Feed::Jump => !self.jump_ok,
+            Feed::Relay => self.streams.iter().any(|(_, _, standing)| *standing == Standing::Missing),
+        };
+        silent.iter().copied().filter(misses).collect()
+    }
 }
 
 impl Event {
+    /// The event that tells of this health. It shares names with the one before it where they are
+    /// the same.
+    pub(crate) fn new(when: Wall, health: &Health<'_>, cause: Vec<Feed>, before: Option<&Self>) -> Self {
+        let Health { jump_ok, streams, resources } = health;
+        let shared = before.map(|before| &before.names).filter(|names| names.are_of(health));
+        let names = shared.map_or_else(|| Arc::new(Names::of(health)), Arc::clone);
+        let all_ok = streams.iter().all(|(_, _, standing)| *standing == Standing::Ok);
+        Self {
+            when,
+            healthy: *jump_ok && all_ok,
+            jump_ok: *jump_ok,
+            cause: cause.into(),
+            names,
+            streams: streams.iter().map(|(_, _, standing)| *standing).collect(),
+            resources: Some(resources.iter().map(|(_, available)| *available).collect()),
+        }
+    }
+
+    /// Whether the experiment's health has the same three parts. Of resources that an earlier version
+    /// did not write down nothing is known to differ.
+    pub(crate) fn tells_of(&self, health: &Health<'_>) -> bool {
+        let streams = health.streams.iter().map(|(topic, _, standing)| (*topic, *standing == Standing::Ok));
+        self.jump_ok == health.jump_ok
+            && self.streams().eq(streams)
+            && self.resources.as_ref().is_none_or(|_| self.resources().eq(health.resources.iter().copied()))
+    }
+
     /// Every stream that was known, in the order of their topics, and whether it was ok.
     pub fn streams(&self) -> impl ExactSizeIterator<Item = (&Topic, bool)> {
-        let failing: BTreeSet<&Topic> = self.issues.iter().filter_map(Issue::topic).collect();
-        self.topics.iter().map(move |topic| (topic, !failing.contains(topic)))
+        let topics = self.names.streams.iter().map(|(topic, _)| topic);
+        topics.zip(&self.streams).map(|(topic, standing)| (topic, *standing == Standing::Ok))
+    }
+
+    /// Every resource that booked the experiment, in the order of their names, and whether it was
+    /// available. None if an earlier version wrote the event down.
+    pub fn resources(&self) -> impl ExactSizeIterator<Item = (&ResourceName, bool)> {
+        let available = self.resources.as_deref().unwrap_or_default();
+        self.names.resources.iter().zip(available).map(|(name, available)| (name, *available))
+    }
+
+    /// The feeds that were silent, where that is why something is missing.
+    #[must_use]
+    pub fn cause(&self) -> &[Feed] {
+        &self.cause
+    }
+
+    /// What was wrong, in the order of the rules; empty when healthy.
+    #[must_use]
+    pub fn issues(&self) -> Vec<Issue> {
+        let jump = (!self.jump_ok).then_some(Issue::MissingJump);
+        let streams = self.names.streams.iter().zip(&self.streams);
+        let streams = streams.filter_map(|((topic, required), how)| Issue::of(topic, *required, *how));
+        let mut issues: Vec<Issue> = jump.into_iter().chain(streams).collect();
+        issues.sort();
+        issues
+    }
+
+    /// How many bytes it takes in memory, without the names that it shares with `before`.
+    pub(crate) fn size(&self, before: Option<&Self>) -> usize {
+        let shares = before.is_some_and(|before| Arc::ptr_eq(&before.names, &self.names));
+        let names = if shares { 0 } else { self.names.size() };
+        size_of::<Self>() + self.streams.len() + self.names.resources.len() + names
+    }
+
+    /// Lets it share names with the event before it, where that changes nothing of what it tells.
+    pub(crate) fn share(&mut self, before: &Self) {
+        let (own, other) = (&self.names, &before.names);
+        let mut streams = own.streams.iter().zip(&other.streams).zip(&self.streams);
+        let same = own.resources == other.resources
+            && own.streams.len() == other.streams.len()
+            && streams.all(|((mine, theirs), how)| {
+                // Whether a resource requires it shows only where it is missing.
+                mine.0 == theirs.0 && (mine.1 == theirs.1 || *how != Standing::Missing)
+            });
+        if same {
+            self.names = Arc::clone(other);
+        }
+    }
+
+    /// Tells it how each resource was, if it was written down by a version that did not.
+    pub(crate) fn complete(&mut self, resources: impl Iterator<Item = (ResourceName, bool)>) {
+        if self.resources.is_some() {
+            return;
+        }
+        let (names, available): (Vec<_>, Vec<_>) = resources.unzip();
+        self.names = Arc::new(Names { streams: self.names.streams.clone(), resources: names.into() });
+        self.resources = Some(available.into());
+    }
+}
+
+/// Two events are the same that tell the same.
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        let facts = |event: &Self| (event.when, event.healthy, event.jump_ok, event.resources.is_some());
+        facts(self) == facts(other)
+            && self.cause == other.cause
+            && self.streams().eq(other.streams())
+            && self.resources().eq(other.resources())
+            && self.issues() == other.issues()
+    }
+}
+
+impl Eq for Event {}
+
+impl Names {
+    fn of(health: &Health<'_>) -> Self {
+        Self {
+            streams: health
+                .streams
+                .iter()
+                .map(|(topic, required, _)| ((*topic).clone(), *required))
+                .collect(),
+            resources: health.resources.iter().map(|(name, _)| (*name).clone()).collect(),
+        }
+    }
+
+    fn are_of(&self, health: &Health<'_>) -> bool {
+        let streams = health.streams.iter().map(|(topic, required, _)| (*topic, *required));
+        self.streams.iter().map(|(topic, required)| (topic, *required)).eq(streams)
+            && self.resources.iter().eq(health.resources.iter().map(|(name, _)| *name))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(&*self.streams) + size_of_val(&*self.resources)
     }
 }
 
@@ -45,21 +201,55 @@ struct Record {
     healthy: bool,
     jump_ok: bool,
     streams: BTreeMap<Topic, bool>,
+    /// Missing where an earlier version wrote the event down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resources: Option<BTreeMap<ResourceName, bool>>,
     issues: Vec<Issue>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cause: Vec<Feed>,
 }
 
 impl From<Event> for Record {
     fn from(event: Event) -> Self {
         let streams = event.streams().map(|(topic, ok)| (topic.clone(), ok)).collect();
-        let Event { when, healthy, jump_ok, issues, .. } = event;
-        Self { when, healthy, jump_ok, streams, issues: issues.into_vec() }
+        let all = || event.resources().map(|(name, available)| (name.clone(), available)).collect();
+        let (resources, issues) = (event.resources.is_some().then(all), event.issues());
+        let Event { when, healthy, jump_ok, cause, .. } = event;
+        Self { when, healthy, jump_ok, streams, resources, issues, cause: cause.into_vec() }
     }
 }
 
 impl From<Record> for Event {
     fn from(record: Record) -> Self {
-        let Record { when, healthy, jump_ok, streams, issues } = record;
-        Self { when, healthy, jump_ok, issues: issues.into(), topics: streams.into_keys().collect() }
+        let Record { when, healthy, jump_ok, mut streams, resources, issues, cause } = record;
+        for topic in issues.iter().filter_map(Issue::topic) {
+            streams.entry(topic.clone()).or_insert(false);
+        }
+        let issues: BTreeMap<&Topic, &Issue> =
+            issues.iter().filter_map(|issue| Some((issue.topic()?, issue))).collect();
+        let how = |topic: &Topic, ok: bool| match issues.get(topic) {
+            Some(Issue::MissingRequired(_)) => (true, Standing::Missing),
+            Some(Issue::Missing(_)) => (false, Standing::Missing),
+            Some(Issue::Unhealthy(_)) => (false, Standing::Silent),
+            Some(Issue::MissingJump) | None if ok => (false, Standing::Ok),
+            Some(Issue::MissingJump) | None => (false, Standing::Missing),
+        };
+        let (names, standings): (Vec<_>, Vec<_>) = streams
+            .iter()
+            .map(|(topic, ok)| (how(topic, *ok), topic))
+            .map(|((required, standing), topic)| ((topic.clone(), required), standing))
+            .unzip();
+        let (resources, available): (Vec<_>, Option<Vec<_>>) = match resources {
+            Some(resources) => {
+                let (names, available) = resources.into_iter().unzip();
+                (names, Some(available))
+            }
+            None => (Vec::new(), None),
+        };
+        let names = Arc::new(Names { streams: names.into(), resources: resources.into() });
+        let available = available.map(Vec::into_boxed_slice);
+        let streams = standings.into();
+        Self { when, healthy, jump_ok, cause: cause.into(), names, streams, resources: available }
     }
 }
 
@@ -77,6 +267,16 @@ pub enum Issue {
 }
 
 impl Issue {
+    /// What is wrong with a stream, if something is.
+    pub(crate) fn of(topic: &Topic, required: bool, standing: Standing) -> Option<Self> {
+        match (standing, required) {
+            (Standing::Ok, _) => None,
+            (Standing::Silent, _) => Some(Self::Unhealthy(topic.clone())),
+            (Standing::Missing, true) => Some(Self::MissingRequired(topic.clone())),
+            (Standing::Missing, false) => Some(Self::Missing(topic.clone())),
+        }
+    }
+
     /// The stream that is not ok, if it is about one.
     #[must_use]
     pub fn topic(&self) -> Option<&Topic> {
@@ -101,47 +301,58 @@ impl fmt::Display for Issue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::Book;
-    use crate::config::Config;
-    use crate::deadline::Deadline;
-    use crate::experiment::Experiment;
-    use crate::report::{Report, Transmitted};
-    use crate::time::Time;
 
-    #[test]
-    fn an_event_of_three_streams_takes_at_most_200_bytes() {
-        let of_its_own = size_of::<Event>() + 4 * size_of::<Issue>();
-        assert!(of_its_own <= 200, "{of_its_own}: jump and all three streams are missing");
+    fn health<'a>(topics: &'a [Topic], resources: &'a [ResourceName], how: Standing) -> Health<'a> {
+        Health {
+            jump_ok: how == Standing::Ok,
+            streams: topics.iter().map(|topic| (topic, true, how)).collect(),
+            resources: resources.iter().map(|name| (name, how == Standing::Ok)).collect(),
+        }
     }
 
     #[test]
-    fn events_share_their_topics_while_these_are_the_same() {
-        let config = Config { startup: core::time::Duration::ZERO, ..Config::default() };
-        let mut experiment = Experiment::new(Time::default());
-        let mut event = |at: u64, topics: &[&str]| {
-            let now = Time::from_millis(at);
-            for topic in topics {
-                let (topic, transmitted) = (Topic::from(*topic), Transmitted::Never);
-                let mut report = Report { topic, transmitted, connection: Default::default() };
-                experiment.stream_reported(&mut report, now, at);
-                experiment.jump_reported(&mut report, now, at);
-            }
-            let book = &mut Book::new(now);
-            experiment.judge(
-                &"pend00".into(),
-                now,
-                now,
-                Time::default(),
-                &config,
-                book,
-                &mut Deadline::IDLE.clone(),
-            );
-            experiment.add_event(Wall::default(), 10).expect("jump came or went")
+    fn an_event_of_a_thousand_streams_takes_little_more_than_a_byte_for_each() {
+        let topics: Vec<Topic> = (0..1_000).map(|n| Topic::from(&*alloc::format!("a-st-{n:03}"))).collect();
+        let resources = [ResourceName::from("r-a")];
+        let first = Event::new(Wall::default(), &health(&topics, &resources, Standing::Ok), Vec::new(), None);
+        let down = health(&topics, &resources, Standing::Missing);
+        let second = Event::new(Wall::default(), &down, Vec::new(), Some(&first));
+        assert!(second.size(Some(&first)) < 1_200, "{}", second.size(Some(&first)));
+        assert_eq!(second.issues().len(), 1_001);
+        let read: Event = Record::from(second.clone()).into();
+        assert_eq!(read, second, "what is written down reads the same");
+        let mut read = read;
+        read.share(&first);
+        assert!(Arc::ptr_eq(&read.names, &first.names) && read == second);
+    }
+
+    #[test]
+    fn names_are_shared_while_they_are_the_same() {
+        let (topics, resources) = (["a-st-b", "a-st-c"].map(Topic::from), [ResourceName::from("r-a")]);
+        let event = |topics, how, before| {
+            Event::new(Wall::default(), &health(topics, &resources, how), Vec::new(), before)
         };
-        let first = event(0, &["a-st-b"]);
-        let same = event(20_000, &[]);
-        let other = event(40_000, &["a-st-b", "a-st-c"]);
-        assert!(Arc::ptr_eq(&first.topics, &same.topics));
-        assert_eq!(other.topics.len(), 2);
+        let first = event(&topics[..1], Standing::Ok, None);
+        let same = event(&topics[..1], Standing::Silent, Some(&first));
+        let other = event(&topics, Standing::Silent, Some(&same));
+        assert!(Arc::ptr_eq(&first.names, &same.names));
+        assert_eq!(other.streams().len(), 2);
+    }
+
+    #[test]
+    fn an_event_differs_where_one_of_the_three_parts_does() {
+        let (topics, resources) = (["a-st-b"].map(Topic::from), [ResourceName::from("r-a")]);
+        let event = Event::new(Wall::default(), &health(&topics, &resources, Standing::Ok), Vec::new(), None);
+        assert!(event.tells_of(&health(&topics, &resources, Standing::Ok)));
+        let jump = Health { jump_ok: false, ..health(&topics, &resources, Standing::Ok) };
+        let streams = health(&topics, &[], Standing::Silent).streams;
+        let streams = Health { streams, ..health(&topics, &resources, Standing::Ok) };
+        let booking = Health {
+            resources: alloc::vec![(&resources[0], false)],
+            ..health(&topics, &resources, Standing::Ok)
+        };
+        assert!([jump, streams, booking].iter().all(|other| !event.tells_of(other)));
+        let fewer = health(&topics, &[], Standing::Ok);
+        assert!(!event.tells_of(&fewer));
     }
 }

@@ -10,13 +10,12 @@ mod backoff;
 mod book;
 mod check;
 mod config;
-mod crowd;
 mod deadline;
 mod event;
-mod experiment;
 mod feed;
 mod input;
 mod keeping;
+mod lab;
 
 mod mail;
 mod manifest;
@@ -38,16 +37,16 @@ pub use book::{Book, Resource};
 pub use config::{BookOverride, Config, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub use event::{Event, Issue};
-pub use experiment::{Experiment, Sighting, Standing, Stream, Verdict};
 pub use feed::FeedSubscription;
 pub use input::{Call, Delivery, Failure, FailureKind, Input, MailFailure, MailFailureKind};
 pub use keeping::Keeping;
+pub use lab::{Experiment, Sighting, Standing, Stream, Verdict};
 
 pub use mail::{Line, Summary};
 pub use manifest::{Availability, Manifest, Requirements};
 pub use monitor::Monitor;
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
-pub use note::Note;
+pub use note::{Forgotten, Note};
 pub use outbox::{GivenUp, Outbox};
 pub use report::{Connection, Report, Traffic, Transmitted};
 pub use saved::{

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::SystemAlert;
 use crate::config::MailText;
 use crate::event::Issue;
-use crate::experiment::{Experiment, Verdict};
+use crate::lab::{Experiment, Verdict};
 use crate::name::ExperimentName;
 use crate::time::Wall;
 

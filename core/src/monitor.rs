@@ -11,12 +11,11 @@ use crate::ages::Ages;
 use crate::alert::Alerts;
 use crate::book::Book;
 use crate::config::{Config, Mode};
-use crate::crowd::Crowd;
 use crate::deadline::{Deadline, Timer};
-use crate::experiment::Experiment;
 use crate::feed::FeedSubscription;
 use crate::input::{Call, Input};
 use crate::keeping::Keeping;
+use crate::lab::{Experiment, Limits};
 use crate::name::{ExperimentName, Feed};
 use crate::outbox::Outbox;
 use crate::stall::Stall;
@@ -39,7 +38,7 @@ pub struct Monitor {
     pub(crate) outbox: Outbox,
     /// What the store has; `None` if there is no store.
     pub(crate) keeping: Option<Keeping>,
-    pub(crate) crowd: Crowd,
+    pub(crate) limits: Limits,
     pub(crate) withheld: Shelf,
     pub(crate) stall: Option<Stall>,
     pub(crate) log_due: Time,
@@ -66,7 +65,7 @@ impl Monitor {
             alerts: Alerts::default(),
             outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis())),
             keeping: None,
-            crowd: Crowd::default(),
+            limits: Limits::default(),
             withheld: Shelf::default(),
             stall: None,
             log_due: started.plus(config.log_every),

@@ -76,15 +76,19 @@ pub enum Note {
     },
     /// It judges again after it slept.
     Judging,
-    /// Nothing has named an experiment for `STATUS_FORGET_AFTER`.
+    /// An experiment is forgotten.
     ForgotExperiment {
         /// Which one.
         experiment: ExperimentName,
+        /// Why.
+        why: Forgotten,
     },
-    /// Nothing has named a stream for `STATUS_FORGET_AFTER`.
+    /// A stream is forgotten.
     ForgotStream {
         /// Which one.
         topic: Topic,
+        /// Why.
+        why: Forgotten,
     },
     /// A required stream's topic is no topic of a stream, so it can never be ok.
     UnmatchedRequirement {
@@ -104,13 +108,34 @@ pub enum Note {
     },
 }
 
+/// Why an experiment or a stream is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forgotten {
+    /// Nothing has named it for `STATUS_FORGET_AFTER`.
+    Unnamed,
+    /// A manifest has ceased to require it, and relay does not list it.
+    NotRequired,
+    /// There is no room for it beside what book's manifest names.
+    MadeRoom,
+}
+
+impl fmt::Display for Forgotten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unnamed => "nothing has named it for STATUS_FORGET_AFTER",
+            Self::NotRequired => "the manifest does not require it any more, and relay does not list it",
+            Self::MadeRoom => "it has made room for what book's manifest names, which comes first",
+        })
+    }
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Event { experiment, event, available } => {
                 write!(f, "{experiment} is {}", if event.healthy { "healthy" } else { "unhealthy" })?;
                 write!(f, ", {}", if *available { "can be booked" } else { "cannot be booked" })?;
-                for (i, issue) in event.issues.iter().enumerate() {
+                for (i, issue) in event.issues().iter().enumerate() {
                     write!(f, "{}{issue}", if i == 0 { ": " } else { ", " })?;
                 }
                 Ok(())
@@ -144,12 +169,8 @@ impl fmt::Display for Note {
                 "woke {overslept:?} late (stopped, or too busy?): nothing turns stale until both feeds have reported"
             ),
             Self::Judging => f.write_str("judging again after the pause"),
-            Self::ForgotExperiment { experiment } => {
-                write!(f, "forgot {experiment}: nothing has named it for STATUS_FORGET_AFTER")
-            }
-            Self::ForgotStream { topic } => {
-                write!(f, "forgot stream {topic}: nothing has named it for STATUS_FORGET_AFTER")
-            }
+            Self::ForgotExperiment { experiment, why } => write!(f, "forgot {experiment}: {why}"),
+            Self::ForgotStream { topic, why } => write!(f, "forgot stream {topic}: {why}"),
             Self::UnmatchedRequirement { resource, topic } => write!(
                 f,
                 "{resource} requires {topic}, which is no topic of a stream, so it can never be \

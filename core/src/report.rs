@@ -98,6 +98,17 @@ impl Transmitted {
         self.ago() < other.ago()
     }
 
+    /// The same, seen `span` later. What was transmitting without statistics did so then.
+    #[must_use]
+    pub(crate) fn after(self, span: Duration) -> Self {
+        match self {
+            Self::Ago(ago) => Self::Ago(ago.saturating_add(span)),
+            Self::Never => Self::Never,
+            Self::Unknown if span.is_zero() => Self::Unknown,
+            Self::Unknown => Self::Ago(span),
+        }
+    }
+
     fn ago(self) -> Duration {
         match self {
             Self::Ago(ago) => ago,

@@ -3,8 +3,7 @@
 //!
 //! Of the steady clock only ages survive: [`Ages`] says how.
 
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::sync::Arc;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use smol_str::SmolStr;
@@ -14,11 +13,11 @@ use crate::alert::Alerts;
 use crate::book::{Book, Resource};
 use crate::config::Config;
 use crate::event::Event;
-use crate::experiment::{Experiment, Stream, Written};
 use crate::keeping::Keeping;
+use crate::lab::{Experiment, Stream, Written};
 use crate::manifest::{Manifest, Requirements};
 use crate::monitor::Monitor;
-use crate::name::ExperimentName;
+use crate::name::{ExperimentName, Topic};
 use crate::outbox::Outbox;
 use crate::saved::{EventKey, ExperimentRecord, Saved, SavedExperiment, SavedManifest, StreamRecord};
 use crate::time::{Now, Time, Wall};
@@ -40,12 +39,19 @@ impl Monitor {
         monitor.alerts = Alerts::restored(alerts, past_alerts);
         // So the store is written once at the start, and it is found out whether it can be.
         monitor.alerts.changed = true;
+        let names: Vec<ExperimentName> = experiments.keys().cloned().collect();
         for (name, saved) in experiments {
-            monitor.experiments.insert(name, Experiment::resumed(saved, now, &ages));
+            let experiment = Experiment::resumed(&name, saved, now, &ages);
+            monitor.experiments.insert(name, experiment);
         }
         if let Some(SavedManifest { manifest, empty }) = manifest {
             monitor.resume_manifest(manifest, empty);
         }
+        // Where there may be fewer than before, some have made room for what the manifest names.
+        names
+            .iter()
+            .filter(|name| !monitor.experiments.contains_key(*name))
+            .for_each(|name| keeping.forgot(name));
         for (name, experiment) in &monitor.experiments {
             keeping.judged(name, experiment, now.time);
         }
@@ -67,18 +73,35 @@ impl Monitor {
                 experiment.written.at = written;
             }
         }
+        self.complete_events();
         self.book.resumed(empty);
+    }
+
+    /// A last event that an earlier version wrote down does not tell of resources: what it would have
+    /// told follows from how their streams were.
+    fn complete_events(&mut self) {
+        let Self { experiments, book, .. } = self;
+        for (name, experiment) in experiments {
+            let Experiment { streams, events, .. } = experiment;
+            let is_ok = |topic: &Topic| streams.iter().any(|stream| stream.topic == *topic && stream.is_ok());
+            if let Some(last) = events.back_mut() {
+                last.complete(
+                    book.resources_of(name)
+                        .map(|resource| (resource.name().clone(), resource.required().iter().all(is_ok))),
+                );
+            }
+        }
     }
 }
 
 impl Experiment {
     /// As the store has it. Nothing has been seen yet, so its verdict stays what it was until startup
     /// is over.
-    fn resumed(saved: SavedExperiment, now: Now, ages: &Ages) -> Self {
+    fn resumed(name: &ExperimentName, saved: SavedExperiment, now: Now, ages: &Ages) -> Self {
         let SavedExperiment { record, events, keys } = saved;
         let time_at = |then| ages.restored(then, record.saved_at);
         let mut streams: Vec<Stream> =
-            record.streams.into_iter().map(|one| Stream::resumed(one, time_at)).collect();
+            record.streams.into_iter().map(|one| Stream::resumed(name, one, time_at)).collect();
         streams.sort_by(|one, other| one.topic.cmp(&other.topic));
         streams.dedup_by(|one, other| one.topic == other.topic);
         let restored = record.verdict.decided;
@@ -87,11 +110,16 @@ impl Experiment {
         experiment.in_manifest_at = record.in_manifest_at;
         experiment.jump_seen_before = record.jump_seen;
         experiment.streams = streams;
-        experiment.events = sharing(events);
         experiment.verdict = record.verdict;
         experiment.verdict.decided = false;
         experiment.restored = restored;
         experiment.written = Written { at: Some(now.time), keys: keys.into(), unwritten: 0 };
+        for mut event in events {
+            if let Some(before) = experiment.events.back() {
+                event.share(before);
+            }
+            experiment.keep_event(event, usize::MAX);
+        }
         experiment
     }
 
@@ -128,10 +156,13 @@ impl Experiment {
 }
 
 impl Stream {
-    fn resumed(record: StreamRecord, time_at: impl FnOnce(Wall) -> Time) -> Self {
-        let StreamRecord { topic, named, seen, standing } = record;
-        let named = time_at(named);
-        Self { topic, required: false, named, sighting: None, seen_before: seen, standing }
+    /// As the store has it. What relay has never listed, only a manifest can have named: if the last one
+    /// does not require it, it has ceased to.
+    fn resumed(name: &ExperimentName, record: StreamRecord, time_at: impl FnOnce(Wall) -> Time) -> Self {
+        let StreamRecord { topic, named, seen, ceased, standing } = record;
+        let own = topic.split().is_some_and(|(stub, _)| stub == name.as_str());
+        let stream = Self::new(topic, own, time_at(named));
+        Self { ceased: ceased || seen.is_none(), seen_before: seen, standing, ..stream }
     }
 
     fn record(&self, now: Now) -> StreamRecord {
@@ -141,6 +172,7 @@ impl Stream {
             topic: self.topic.clone(),
             named: now.wall_at(named),
             seen: self.seen(now),
+            ceased: self.ceased,
             standing: self.standing,
         }
     }
@@ -164,16 +196,4 @@ impl Resource {
         let stream = |topic: &str| topic.strip_prefix(stub.as_str())?.strip_prefix('-').map(SmolStr::new);
         self.required().iter().filter_map(|topic| stream(topic.as_str())).collect()
     }
-}
-
-/// Lets each event share its topics with the one before it, where they are the same.
-fn sharing(events: Vec<Event>) -> VecDeque<Event> {
-    let mut shared: VecDeque<Event> = VecDeque::with_capacity(events.len());
-    for mut event in events {
-        if let Some(before) = shared.back().filter(|before| before.topics == event.topics) {
-            event.topics = Arc::clone(&before.topics);
-        }
-        shared.push_back(event);
-    }
-    shared
 }

@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 use crate::action::Mail;
 use crate::alert::SystemAlert;
 use crate::event::Event;
-use crate::experiment::{Standing, Verdict};
+use crate::lab::{Standing, Verdict};
 use crate::mail::Summary;
 use crate::manifest::Manifest;
 use crate::name::{ExperimentName, Topic};
@@ -123,6 +123,9 @@ pub struct StreamRecord {
     /// When relay last listed it, at most an hour out of date; `None` if it never has.
     #[serde(default)]
     pub seen: Option<Wall>,
+    /// Whether a manifest has ceased to require it, and relay has not listed it since.
+    #[serde(default)]
+    pub ceased: bool,
     /// What the last check made of it.
     pub standing: Standing,
 }

@@ -46,7 +46,7 @@ fn table(events: &[(ExperimentName, Event)], out: &mut impl Write) -> io::Result
     let width = events.iter().map(|(name, _)| name.as_str().chars().count()).max().unwrap_or(0);
     for (name, event) in events {
         let health = if event.healthy { "healthy  " } else { "unhealthy" };
-        let issues: Vec<String> = event.issues.iter().map(ToString::to_string).collect();
+        let issues: Vec<String> = event.issues().iter().map(ToString::to_string).collect();
         let line = format!("{}  {:width$}  {health}  {}", event.when, name.as_str(), issues.join(", "));
         writeln!(out, "{}", line.trim_end())?;
     }

@@ -104,7 +104,7 @@ impl From<&Note> for What {
                 experiment: experiment.to_string(),
                 healthy: event.healthy,
                 available: *available,
-                issues: event.issues.iter().map(ToString::to_string).collect(),
+                issues: event.issues().iter().map(ToString::to_string).collect(),
             },
             Note::AlertRaised { alert, detail } => {
                 Self::AlertRaised { alert: alert.to_string(), detail: detail.clone() }

@@ -55,6 +55,8 @@ pub struct World {
     pub changes: Vec<(u64, String, bool)>,
     /// When each topic was last reported, and whether it was active then: kept apart from the core.
     pub reported: BTreeMap<String, (Time, bool)>,
+    /// When each topic last transmitted, as any of its connections has shown: kept apart likewise.
+    sent: BTreeMap<String, Duration>,
     /// Everything that the core asked for, with the time in milliseconds.
     pub trace: Vec<(u64, Action)>,
     /// What is written down: it outlives a restart.
@@ -101,6 +103,7 @@ impl World {
             delivered: Vec::new(),
             changes: Vec::new(),
             reported: BTreeMap::new(),
+            sent: BTreeMap::new(),
             trace: Vec::new(),
             store: Model::default(),
             store_fails: false,
@@ -226,12 +229,13 @@ impl World {
         let connections = self.connections(feed);
         if feed == Feed::Relay && !connections.is_empty() {
             let now = self.now.time;
-            let fresh: BTreeMap<String, bool> =
-                self.streams.iter().fold(BTreeMap::new(), |mut seen, (topic, sent)| {
-                    *seen.entry(topic.clone()).or_default() |= is_active(*sent);
-                    seen
-                });
-            self.reported.extend(fresh.into_iter().map(|(topic, active)| (topic, (now, active))));
+            for (topic, transmitted) in &self.streams {
+                let at = sent_at(now, *transmitted);
+                let sent = self.sent.entry(topic.clone()).or_default();
+                *sent = at.unwrap_or_default().max(*sent);
+                let active = now.since(Time::default()) - *sent <= Duration::from_secs(10);
+                self.reported.insert(topic.clone(), (now, active));
+            }
         }
         for connection in connections {
             self.step(Input::Reported { feed, connection, reports: reports.clone() });
@@ -403,12 +407,13 @@ pub fn resource_of<'a>(monitor: &'a Monitor, experiment: &str) -> &'a Resource {
     monitor.book().resources_of(&experiment.into()).next().expect("the manifest has it")
 }
 
-/// Whether a stream that last transmitted then is active, by the default limit of ten seconds.
-fn is_active(sent: Transmitted) -> bool {
+/// When a stream last transmitted, on the steady clock.
+fn sent_at(now: Time, sent: Transmitted) -> Option<Duration> {
+    let now = now.since(Time::default());
     match sent {
-        Transmitted::Ago(ago) => ago <= Duration::from_secs(10),
-        Transmitted::Never => false,
-        Transmitted::Unknown => true,
+        Transmitted::Ago(ago) => Some(now.saturating_sub(ago)),
+        Transmitted::Never => None,
+        Transmitted::Unknown => Some(now),
     }
 }
 

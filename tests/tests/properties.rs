@@ -176,7 +176,7 @@ impl Run {
                 }
                 Action::Note(Note::Event { event, .. }) => {
                     assert!(!early, "decided during startup");
-                    assert_eq!(event.healthy, event.issues.is_empty());
+                    assert_eq!(event.healthy, event.issues().is_empty());
                 }
                 Action::FetchManifest { .. }
                 | Action::ReadAvailability { .. }

@@ -134,6 +134,11 @@ impl Book {
         self.resources.values()
     }
 
+    /// Whether the present manifest has this resource.
+    pub(crate) fn has(&self, name: &ResourceName) -> bool {
+        self.resources.contains_key(name)
+    }
+
     /// Every experiment that the present manifest names, in the order of their names.
     pub(crate) fn experiments(&self) -> impl Iterator<Item = &ExperimentName> {
         self.by_experiment.keys()

@@ -134,6 +134,11 @@ impl Resource {
         self.wanted
     }
 
+    /// Whether every stream that it requires is ok, as the last check found.
+    pub(crate) fn is_well(&self) -> bool {
+        self.failing.is_empty()
+    }
+
     /// What book said when it last answered; `None` if it never has.
     #[must_use]
     pub fn said(&self) -> Option<&Availability> {

@@ -186,7 +186,7 @@ impl FeedSubscription {
     }
 
     /// Whether it has been silent for too long.
-    fn is_silent(&self, now: Time, started: Time) -> bool {
+    pub(crate) fn is_silent(&self, now: Time, started: Time) -> bool {
         now.since(self.quiet_since(started)) > self.last_checked
     }
 

@@ -62,7 +62,7 @@ fn history(app: &App, name: &str) -> Vec<Entry> {
         let entry = Entry {
             when: event.when.to_string(),
             healthy: event.healthy,
-            issues: event.issues.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            issues: event.issues().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             lasted: span(until.since(event.when)),
         };
         until = event.when;

@@ -274,7 +274,7 @@ impl Watcher for Uptime {
             Note::Event { experiment, event, .. } => {
                 self.ledger().changed(experiment, event.when, event.healthy);
             }
-            Note::ForgotExperiment { experiment } => {
+            Note::ForgotExperiment { experiment, why: _ } => {
                 self.ledger().tracks.remove(experiment);
             }
             Note::Slept { overslept, .. } => self.ledger().slept(now.wall, *overslept),
@@ -352,7 +352,13 @@ mod tests {
         assert_eq!(today(&uptime, "a", 110), (20, 15));
         let spans: Vec<(u64, u64)> = uptime.watched(at(110).wall).into_iter().map(minutes).collect();
         assert_eq!(spans, [(5, 40), (105, 110)]);
-        uptime.action(at(110), &Action::Note(Note::ForgotExperiment { experiment: "a".into() }));
+        uptime.action(
+            at(110),
+            &Action::Note(Note::ForgotExperiment {
+                experiment: "a".into(),
+                why: status_core::Forgotten::Unnamed,
+            }),
+        );
         assert_eq!(uptime.days(&"a".into(), at(110).wall), None);
     }
 

@@ -9,12 +9,17 @@ use utoipa::ToSchema;
 /// A change in an experiment's health.
 #[derive(Serialize, ToSchema)]
 pub struct EventView<'a> {
+    /// The feeds whose silence is why something is missing: `relay`, `jump`. Empty if that is not why.
+    cause: Vec<&'static str>,
     /// Whether it was healthy from then on.
     healthy: bool,
     /// What was wrong, in order; empty when healthy.
     issues: Vec<String>,
     /// Whether jump had its connection.
     jump_ok: bool,
+    /// Whether each resource that books it was available, by name. Empty if there was none, or if an
+    /// earlier version wrote the event down.
+    resources: BTreeMap<&'a str, bool>,
     /// Whether each stream that was known then worked, by topic.
     stream_ok: BTreeMap<&'a str, bool>,
     /// When the check found it.
@@ -27,9 +32,11 @@ impl<'a> EventView<'a> {
     #[must_use]
     pub fn new(event: &'a Event) -> Self {
         Self {
+            cause: event.cause().iter().map(|feed| feed.as_str()).collect(),
             healthy: event.healthy,
-            issues: event.issues.iter().map(ToString::to_string).collect(),
+            issues: event.issues().iter().map(ToString::to_string).collect(),
             jump_ok: event.jump_ok,
+            resources: event.resources().map(|(name, available)| (name.as_str(), available)).collect(),
             stream_ok: event.streams().map(|(topic, ok)| (topic.as_str(), ok)).collect(),
             when: event.when.to_string(),
         }

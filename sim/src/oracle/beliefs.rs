@@ -1,14 +1,15 @@
 //! What a server that follows the rules must hold true, of all that it was told: the rules of health,
 //! stated a second time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use status_core::{
     Action, Call, Change, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved,
-    SavedExperiment, Time, Topic, Transmitted, Wall,
+    SavedExperiment, Time, Topic, Wall,
 };
 
+use super::known::{self, Experiment, Lab, Stream};
 use super::memory::Digest;
 
 /// Everything that the server was told, and what follows.
@@ -20,14 +21,10 @@ pub(crate) struct Beliefs {
     ran_before: Duration,
     /// The same at every save, by the stamp that the server put on it.
     saves: HashMap<(Time, Wall), Duration>,
-    experiments: BTreeMap<ExperimentName, Known>,
-    /// Where each topic was split, once it has been.
-    splits: HashMap<Topic, Option<ExperimentName>>,
+    lab: Lab,
     /// The connections that it listens to.
     connections: BTreeSet<(Feed, Call)>,
     last_snapshot: [Option<Time>; 2],
-    /// Counts snapshots: what one lists twice is twins, what the next lists again is not.
-    snapshots: u64,
     /// Counts manifests.
     manifests: u64,
     empty: bool,
@@ -49,35 +46,13 @@ struct Pause {
     long: bool,
 }
 
-/// What it knows of one experiment.
-#[derive(Debug)]
-struct Known {
-    first_named: Time,
-    last_named: Time,
-    jump: Option<Time>,
-    streams: BTreeMap<Topic, Stream>,
-    resources: BTreeMap<ResourceName, Vec<Topic>>,
-    /// What its last event said of health and jump.
-    last: Option<(bool, bool)>,
-    decided: bool,
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    seen: Option<Time>,
-    /// In which snapshot that was.
-    snapshot: u64,
-    active: bool,
-    required: bool,
-    /// When a manifest last required it that does not any more, or when it was first seen.
-    named: Time,
-}
-
 /// An event that must follow.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     /// How it stands in a mail, with single spaces.
     pub(crate) line: String,
+    /// What else the event tells.
+    pub(crate) rest: String,
 }
 
 /// How an experiment stands in a mail, with single spaces.
@@ -99,11 +74,9 @@ impl Beliefs {
             started: Time::from_millis(0),
             ran_before: Duration::ZERO,
             saves: HashMap::new(),
-            experiments: BTreeMap::new(),
-            splits: HashMap::new(),
+            lab: Lab::default(),
             connections: BTreeSet::new(),
             last_snapshot: [None; 2],
-            snapshots: 0,
             manifests: 0,
             empty: false,
             pause: None,
@@ -125,13 +98,8 @@ impl Beliefs {
         };
         *self = Self { started: now.time, called: now.time, ran_before, ..Self::new(self.config.clone()) };
         for (name, SavedExperiment { record, events, .. }) in &saved.experiments {
-            let known = entry(&mut self.experiments, name, then(record.first_named, record.saved_at));
-            known.last_named = then(record.last_named, record.saved_at);
-            known.last = events.last().map(|event| (event.healthy, event.jump_ok));
-            for stream in &record.streams {
-                let named = Stream { named: then(stream.named, record.saved_at), ..Stream::default() };
-                known.streams.insert(stream.topic.clone(), named);
-            }
+            let then = |wall| then(wall, record.saved_at);
+            self.lab.remember(name, record, events.last().map(known::last), then);
         }
         self.saves = saves;
         if let Some(saved) = &saved.manifest {
@@ -152,11 +120,8 @@ impl Beliefs {
 
     /// What of it must be written down.
     pub(crate) fn digest(&self) -> Digest {
-        let known = self
-            .experiments
-            .iter()
-            .map(|(name, known)| (name.clone(), (known.streams.keys().cloned().collect(), known.last)));
-        known.collect()
+        let digest = |known: &Experiment| (known.streams.keys().cloned().collect(), known.last.clone());
+        self.lab.experiments.iter().map(|(name, known)| (name.clone(), digest(known))).collect()
     }
 
     /// Whether a feed has said something since the server started, or had the time to.
@@ -170,7 +135,7 @@ impl Beliefs {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.experiments.len()
+        self.lab.experiments.len()
     }
 
     pub(crate) fn is_paused(&self) -> bool {
@@ -197,6 +162,11 @@ impl Beliefs {
         self.manifests
     }
 
+    /// Whether more was named than there is room for.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.lab.is_crowded()
+    }
+
     /// How long ago a feed last sent a snapshot.
     pub(crate) fn quiet_for(&self, feed: Feed, now: Time) -> Duration {
         now.since(self.last_snapshot[index(feed)].unwrap_or(self.started))
@@ -211,7 +181,7 @@ impl Beliefs {
     /// What must be the case with each resource at this moment: `None` while nothing is decided.
     pub(crate) fn wanted(&self, now: Time) -> impl Iterator<Item = (&ResourceName, Option<bool>)> {
         let paused = self.is_paused();
-        self.experiments.values().flat_map(move |known| {
+        self.lab.experiments.values().flat_map(move |known| {
             let decided = !paused && self.is_decided(known, now);
             // Mostly all is well, and to see that is cheaper than to look each topic up.
             let all_ok = decided && known.streams.values().all(|stream| self.is_well(stream, now));
@@ -224,7 +194,7 @@ impl Beliefs {
 
     /// How every experiment stands that is decided and not well, as mails list them.
     pub(crate) fn problems(&self, now: Time) -> Vec<String> {
-        let decided = self.experiments.iter().filter(|(_, known)| self.is_decided(known, now));
+        let decided = self.lab.experiments.iter().filter(|(_, known)| self.is_decided(known, now));
         let judged = decided.map(|(name, known)| (name, self.judge(known, now)));
         judged.filter(|(_, verdict)| !verdict.healthy).map(|(name, verdict)| verdict.line(name)).collect()
     }
@@ -234,9 +204,11 @@ impl Beliefs {
         if now <= self.due || self.has_stalled() {
             return None;
         }
-        let late = self.experiments.iter().find(|(_, known)| {
-            self.is_decided(known, self.due) && known.last != Some(self.stands(known, self.due))
-        });
+        let late = self
+            .lab
+            .experiments
+            .iter()
+            .find(|(_, known)| self.is_decided(known, self.due) && !self.stands_as_told(known, self.due));
         late.map(|(name, _)| format!("it was not to be woken in time to find that {name} had changed"))
     }
 
@@ -253,16 +225,10 @@ impl Beliefs {
             }
             Input::Reported { feed, reports, .. } => {
                 self.last_snapshot[index(*feed)] = Some(now);
-                self.snapshots += 1;
                 if let Some(pause) = &mut self.pause {
                     pause.silent[index(*feed)] = false;
                 }
-                for report in reports {
-                    match feed {
-                        Feed::Relay => self.saw_stream(&report.topic, report.transmitted, now),
-                        Feed::Jump => self.saw_jump(&report.topic, now),
-                    }
-                }
+                self.lab.saw(*feed, reports, &self.config, now);
             }
             Input::ManifestFetched { outcome: Ok(manifest), .. } => self.read_manifest(manifest, now),
             Input::ManifestFetched { outcome: Err(_), .. }
@@ -325,93 +291,28 @@ impl Beliefs {
                 return Vec::new();
             }
         }
+        self.lab.drop_what_ceased();
         self.forget(time);
         let mut found = Vec::new();
-        let mut experiments = std::mem::take(&mut self.experiments);
+        let mut experiments = std::mem::take(&mut self.lab.experiments);
         for (name, known) in &mut experiments {
             known.decided = self.is_decided(known, time);
-            if !known.decided {
-                continue;
-            }
-            let stands = Some(self.stands(known, time));
-            if known.last != stands {
-                known.last = stands;
-                found.push(Found { line: self.judge(known, time).line(name) });
+            if known.decided && !self.stands_as_told(known, time) {
+                known.last = Some(self.stands(known, time));
+                found.push(self.found(name, known, time));
             }
         }
-        self.experiments = experiments;
+        self.lab.experiments = experiments;
         self.due = self.next_change(time);
         found
-    }
-
-    fn saw_stream(&mut self, topic: &Topic, transmitted: Transmitted, now: Time) {
-        let name = match self.splits.get(topic) {
-            Some(name) => name,
-            None => {
-                let name = stub(topic.as_str()).map(ExperimentName::from);
-                self.splits.entry(topic.clone()).or_insert(name)
-            }
-        };
-        let Some(name) = name else { return };
-        let known = entry(&mut self.experiments, name, now);
-        known.last_named = now;
-        let active = match transmitted {
-            Transmitted::Ago(ago) => ago <= self.config.last_active,
-            Transmitted::Never => false,
-            Transmitted::Unknown => true,
-        };
-        let stream = match known.streams.get_mut(topic) {
-            Some(stream) => stream,
-            None => known
-                .streams
-                .entry(topic.clone())
-                .or_insert_with(|| Stream { named: now, ..Stream::default() }),
-        };
-        // Of twins in one snapshot, the one that transmitted last counts.
-        stream.active = active || (stream.snapshot == self.snapshots && stream.active);
-        stream.seen = Some(now);
-        stream.snapshot = self.snapshots;
-    }
-
-    fn saw_jump(&mut self, topic: &Topic, now: Time) {
-        let known = entry(&mut self.experiments, &ExperimentName::from(topic.as_str()), now);
-        known.last_named = now;
-        known.jump = Some(now);
     }
 
     /// A manifest replaces the one before it, whole; an empty one replaces nothing.
     fn read_manifest(&mut self, manifest: &Manifest, now: Time) {
         self.empty = manifest.is_empty();
-        if self.empty {
-            return;
-        }
-        self.manifests += 1;
-        for known in self.experiments.values_mut() {
-            if !known.resources.is_empty() {
-                known.last_named = now;
-            }
-            known.resources.clear();
-            for stream in known.streams.values_mut().filter(|stream| stream.required) {
-                stream.required = false;
-                stream.named = now;
-            }
-        }
-        for (resource, needs) in manifest {
-            let known = entry(&mut self.experiments, &needs.stub, now);
-            known.last_named = now;
-            let topics: Vec<Topic> = needs
-                .streams
-                .iter()
-                .map(|stream| Topic::from(format!("{}-{stream}", needs.stub).as_str()))
-                .collect();
-            for topic in &topics {
-                let stream = known
-                    .streams
-                    .entry(topic.clone())
-                    .or_insert_with(|| Stream { named: now, ..Stream::default() });
-                stream.required = true;
-            }
-            known.resources.insert(resource.clone(), topics);
+        if !self.empty {
+            self.manifests += 1;
+            self.lab.read_manifest(manifest, &self.config, now);
         }
     }
 
@@ -419,26 +320,13 @@ impl Beliefs {
         let limit = self.config.forget_after;
         // Who was not heard since the server started may name what the server had not heard of before.
         let heard = self.last_snapshot.iter().all(Option::is_some);
-        if now < self.started.plus(if heard { self.config.startup } else { limit }) {
-            return;
-        }
-        let keeps_stream = |stream: &Stream| {
-            stream.required || now.since(stream.seen.unwrap_or_default().max(stream.named)) <= limit
-        };
-        let keeps = |known: &Known| !known.resources.is_empty() || now.since(known.last_named) <= limit;
-        for known in self.experiments.values_mut() {
-            // Mostly there is nothing to forget, and to look is much cheaper.
-            if !known.streams.values().all(keeps_stream) {
-                known.streams.retain(|_, stream| keeps_stream(stream));
-            }
-        }
-        if !self.experiments.values().all(keeps) {
-            self.experiments.retain(|_, known| keeps(known));
+        if now >= self.started.plus(if heard { self.config.startup } else { limit }) {
+            self.lab.forget(now, limit);
         }
     }
 
     /// What was not decided before it stood still is not decided before the pause is over.
-    fn is_decided(&self, known: &Known, now: Time) -> bool {
+    fn is_decided(&self, known: &Experiment, now: Time) -> bool {
         now.since(known.first_named.max(self.started)) >= self.config.startup
             && (known.decided || !self.has_stalled())
     }
@@ -448,7 +336,7 @@ impl Beliefs {
         seen.is_some_and(|seen| at.since(seen) <= self.config.last_checked)
     }
 
-    fn is_ok(&self, known: &Known, topic: &Topic, now: Time) -> bool {
+    fn is_ok(&self, known: &Experiment, topic: &Topic, now: Time) -> bool {
         known.streams.get(topic).is_some_and(|stream| self.is_well(stream, now))
     }
 
@@ -456,13 +344,52 @@ impl Beliefs {
         stream.active && self.is_fresh(stream.seen, now)
     }
 
-    /// Whether all of it is well, and whether jump is.
-    fn stands(&self, known: &Known, now: Time) -> (bool, bool) {
-        let jump_ok = self.is_fresh(known.jump, now);
-        (jump_ok && known.streams.values().all(|stream| self.is_well(stream, now)), jump_ok)
+    /// The three parts of its health.
+    fn parts<'a>(
+        &'a self,
+        known: &'a Experiment,
+        now: Time,
+    ) -> (
+        bool,
+        impl Iterator<Item = (&'a Topic, bool)> + 'a,
+        impl Iterator<Item = (&'a ResourceName, bool)> + 'a,
+    ) {
+        let streams = known.streams.iter().map(move |(topic, stream)| (topic, self.is_well(stream, now)));
+        let are_ok = move |topics: &[Topic]| topics.iter().all(|topic| self.is_ok(known, topic, now));
+        let resources = known.resources.iter().map(move |(name, topics)| (name, are_ok(topics)));
+        (self.is_fresh(known.jump, now), streams, resources)
     }
 
-    fn judge(&self, known: &Known, now: Time) -> Verdict {
+    fn stands(&self, known: &Experiment, now: Time) -> known::Last {
+        let (jump, streams, resources) = self.parts(known, now);
+        let streams = streams.map(|(topic, ok)| (topic.clone(), ok)).collect();
+        (jump, streams, resources.map(|(name, ok)| (name.clone(), ok)).collect())
+    }
+
+    /// Whether its last event tells how it stands.
+    fn stands_as_told(&self, known: &Experiment, now: Time) -> bool {
+        let (jump, streams, resources) = self.parts(known, now);
+        known.last.as_ref().is_some_and(|(told_jump, told_streams, told_resources)| {
+            jump == *told_jump
+                && streams.eq(told_streams.iter().map(|(topic, ok)| (topic, *ok)))
+                && resources.eq(told_resources.iter().map(|(name, ok)| (name, *ok)))
+        })
+    }
+
+    /// The event that tells how an experiment stands.
+    fn found(&self, name: &ExperimentName, known: &Experiment, now: Time) -> Found {
+        let verdict = self.judge(known, now);
+        let (jump, streams, resources) = self.parts(known, now);
+        let missing = known.streams.values().any(|stream| !self.is_fresh(stream.seen, now));
+        let cause: Vec<Feed> = [(Feed::Relay, missing), (Feed::Jump, !jump)]
+            .into_iter()
+            .filter(|(feed, misses)| *misses && self.is_silent(*feed, now))
+            .map(|(feed, _)| feed)
+            .collect();
+        Found { line: verdict.line(name), rest: rest(streams, resources, &cause) }
+    }
+
+    fn judge(&self, known: &Experiment, now: Time) -> Verdict {
         let jump_ok = self.is_fresh(known.jump, now);
         let (mut missing_required, mut unhealthy, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for (topic, stream) in &known.streams {
@@ -485,7 +412,7 @@ impl Beliefs {
     fn next_change(&self, now: Time) -> Time {
         let stale = |seen: Time| seen.past(self.config.last_checked);
         let mut due = Time::from_millis(u64::MAX);
-        for known in self.experiments.values() {
+        for known in self.lab.experiments.values() {
             let seen = known.streams.values().filter_map(|stream| stream.seen).chain(known.jump);
             let ends = seen.map(stale).filter(|at| *at > now).min();
             let decided = known.first_named.max(self.started).plus(self.config.startup);
@@ -508,33 +435,20 @@ impl Verdict {
     }
 }
 
-fn entry<'a>(
-    experiments: &'a mut BTreeMap<ExperimentName, Known>,
-    name: &ExperimentName,
-    now: Time,
-) -> &'a mut Known {
-    experiments.entry(name.clone()).or_insert_with(|| Known {
-        first_named: now,
-        last_named: now,
-        jump: None,
-        streams: BTreeMap::new(),
-        resources: BTreeMap::new(),
-        last: None,
-        decided: false,
-    })
+/// What an event tells beside its line in a mail.
+pub(crate) fn rest<'a>(
+    streams: impl Iterator<Item = (&'a Topic, bool)>,
+    resources: impl Iterator<Item = (&'a ResourceName, bool)>,
+    cause: &[Feed],
+) -> String {
+    let mut rest = String::new();
+    streams.for_each(|(topic, ok)| rest.push_str(&format!(" {topic} {ok}")));
+    resources.for_each(|(name, ok)| rest.push_str(&format!(" {name} {ok}")));
+    cause.iter().for_each(|feed| rest.push_str(&format!(" {feed} is silent")));
+    rest
 }
 
-/// The experiment that a topic names, if it names a stream: what stands before the last `-st-` that has
-/// text on both sides starting with a letter or digit.
-fn stub(topic: &str) -> Option<&str> {
-    let starts_well = |text: &str| text.starts_with(char::is_alphanumeric);
-    let marks =
-        (0..topic.len()).rev().filter(|at| topic.is_char_boundary(*at) && topic[*at..].starts_with("-st-"));
-    let mut splits = marks.map(|at| (&topic[..at], &topic[at + 4..]));
-    splits.find(|(stub, stream)| starts_well(stub) && starts_well(stream)).map(|(stub, _)| stub)
-}
-
-const fn index(feed: Feed) -> usize {
+pub(super) const fn index(feed: Feed) -> usize {
     match feed {
         Feed::Relay => 0,
         Feed::Jump => 1,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use status_adapters::store::Model;
 use status_core::{Call, ExperimentName, LetterRecord, Topic};
 
-use super::beliefs;
 use super::letters::section;
+use super::{beliefs, known};
 
 /// More experiments than this are not compared at each save, which would take too long.
 const COMPARED_AT_MOST: usize = 64;
@@ -19,8 +19,8 @@ pub(super) struct Memory {
     marking: Option<(Call, BTreeSet<String>)>,
 }
 
-/// Of each experiment its streams, and what its last event said of health and jump.
-pub(super) type Digest = BTreeMap<ExperimentName, (Vec<Topic>, Option<(bool, bool)>)>;
+/// Of each experiment its streams, and what its last event said.
+pub(super) type Digest = BTreeMap<ExperimentName, (Vec<Topic>, Option<known::Last>)>;
 
 impl Memory {
     /// The server has something written down, and knows this much.
@@ -60,7 +60,7 @@ impl Memory {
             if !has.iter().copied().eq(topics) {
                 wrong.push(format!("of {name} the streams {has:?} are written down, and it has {topics:?}"));
             }
-            let event = there.events.last().map(|event| (event.healthy, event.jump_ok));
+            let event = there.events.last().map(known::last);
             if event != *last {
                 wrong.push(format!(
                     "the last event of {name} that is written down is {event:?}, not {last:?}"

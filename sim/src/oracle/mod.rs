@@ -6,18 +6,19 @@
 
 mod beliefs;
 mod booking;
+mod known;
 mod letters;
 mod memory;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use status_adapters::store::Model;
 use status_core::{
-    Action, Call, Change, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, Saved, SystemAlert,
-    Time, Verdict,
+    Action, Call, Change, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, ResourceName, Saved,
+    SystemAlert, Time, Verdict,
 };
 
 use crate::scenario::Fault;
@@ -59,6 +60,8 @@ pub enum Promise {
     PersonRespected,
     /// Memory is bounded by what the services hold (8).
     Bounded,
+    /// Nothing changes what students can book without an event (9).
+    Announced,
 }
 
 impl fmt::Display for Violation {
@@ -78,6 +81,8 @@ pub(crate) struct Oracle {
     carried: BTreeSet<SystemAlert>,
     /// The system alerts that the server has raised and not cleared.
     alerts: BTreeSet<SystemAlert>,
+    /// What the newest event of each experiment said of its resources.
+    announced: BTreeMap<ResourceName, bool>,
     violations: Vec<Violation>,
 }
 
@@ -93,6 +98,7 @@ impl Oracle {
             memory: Memory::default(),
             carried: BTreeSet::new(),
             alerts: BTreeSet::new(),
+            announced: BTreeMap::new(),
             violations: Vec::new(),
         }
     }
@@ -106,6 +112,9 @@ impl Oracle {
         self.beliefs.server_started(now, saved);
         self.booking.server_started();
         self.letters.server_started(now.time);
+        let events = saved.experiments.values().filter_map(|saved| saved.events.last());
+        let told = events.flat_map(|event| event.resources().map(|(name, ok)| (name.clone(), ok)));
+        self.announced = told.collect();
         self.alerts = saved.alerts.iter().map(|saved| saved.alert).collect();
         self.carried.clone_from(&self.alerts);
     }
@@ -185,6 +194,7 @@ impl Oracle {
         self.beliefs.acted(actions);
         let found = self.beliefs.check(now);
         self.compare_events(now, &found, actions);
+        self.compare_announced(now.time, actions);
         self.note_alerts(actions);
         self.compare_alerts(now.time);
         if self.beliefs.is_paused() {
@@ -271,12 +281,28 @@ impl Oracle {
     /// The server must find the same events as the rules do, no more and no fewer.
     fn compare_events(&mut self, now: Now, found: &[beliefs::Found], actions: &[Action]) {
         let told: BTreeSet<String> = actions.iter().filter_map(told_event).collect();
-        let expected: BTreeSet<String> = found.iter().map(|found| found.line.clone()).collect();
+        let expected: BTreeSet<String> =
+            found.iter().map(|found| format!("{}{}", found.line, found.rest)).collect();
         for line in expected.difference(&told) {
             self.complain(now.time, Promise::Health, format!("it missed an event: {line}"));
         }
         for line in told.difference(&expected) {
             self.complain(now.time, Promise::Health, format!("it invented an event: {line}"));
+        }
+    }
+
+    /// Book is told nothing of a resource but what the newest event says of it.
+    fn compare_announced(&mut self, now: Time, actions: &[Action]) {
+        for action in actions {
+            if let Action::Note(Note::Event { event, .. }) = action {
+                self.announced.extend(event.resources().map(|(name, ok)| (name.clone(), ok)));
+            }
+            if let Action::SetAvailability { resource, available, .. } = action
+                && self.announced.get(resource) != Some(available)
+            {
+                let what = format!("{resource} is made available ({available}), and no event says so");
+                self.complain(now, Promise::Announced, what);
+            }
         }
     }
 
@@ -308,7 +334,14 @@ impl Oracle {
         }
         let silent = Feed::BOTH.map(|feed| (SystemAlert::Silent(feed), self.beliefs.is_silent(feed, now)));
         let empty = (SystemAlert::ManifestEmpty, self.beliefs.manifest_is_empty());
-        for (alert, expected) in silent.into_iter().chain([empty]) {
+        let crowded = (SystemAlert::TooManyNames, self.beliefs.is_crowded());
+        for (alert, expected) in silent.into_iter().chain([empty, crowded]) {
+            if alert == SystemAlert::TooManyNames
+                && self.carried.contains(&alert)
+                && !self.beliefs.startup_is_over(now)
+            {
+                continue; // at first nothing is named yet
+            }
             if let SystemAlert::Silent(feed) = alert
                 && self.carried.contains(&alert)
                 && !self.beliefs.knows(feed, now)
@@ -332,6 +365,7 @@ impl Oracle {
 /// An event that the server tells of, as a line.
 fn told_event(action: &Action) -> Option<String> {
     let Action::Note(Note::Event { experiment, event, available }) = action else { return None };
-    let issues: Vec<String> = event.issues.iter().map(ToString::to_string).collect();
-    Some(beliefs::line(experiment.as_str(), event.healthy, *available, &issues))
+    let issues: Vec<String> = event.issues().iter().map(ToString::to_string).collect();
+    let line = beliefs::line(experiment.as_str(), event.healthy, *available, &issues);
+    Some(line + &beliefs::rest(event.streams(), event.resources(), event.cause()))
 }

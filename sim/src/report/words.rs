@@ -80,6 +80,7 @@ pub(super) const fn promise(promise: Promise) -> &'static str {
         Promise::Remembered => "remembered",
         Promise::PersonRespected => "person_respected",
         Promise::Bounded => "bounded",
+        Promise::Announced => "announced",
     }
 }
 

@@ -260,7 +260,7 @@ fn a_manifest_that_comes_while_a_resource_is_read_makes_it_be_read_again() {
     world.unplug(VIDEO);
     world.until(40.0);
     assert!(!world.bookable("r-pend00"));
-    world.streams.push((VIDEO.into(), ago(40)));
+    world.streams.push((VIDEO.into(), ago(9_500)));
     world.book_waits = true;
     world.until(41.5); // it is well, and a read is under way, which says: unavailable
     let read = world.kept_back.pop().unwrap();

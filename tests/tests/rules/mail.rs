@@ -11,23 +11,23 @@ use status_tests::{RECIPIENT, World, config};
 use crate::{DATA, VIDEO, ago, alerts, well};
 
 #[test]
-fn an_event_is_added_when_healthy_or_jump_changes_and_only_then() {
+fn an_event_is_added_when_one_of_the_three_parts_changes_and_only_then() {
     let mut world = well(1);
     world.hosts.clear();
     world.until(50.0); // jump missing
     world.unplug(VIDEO);
-    world.until(70.0); // a further issue, but healthy and jump are as before
+    world.until(70.0); // a stream and the resource, too
     world.hosts.push("pend00".into());
     world.until(90.0); // jump back, still unhealthy
     let events = world.events("pend00");
     let facts: Vec<(bool, bool)> = events.iter().map(|event| (event.healthy, event.jump_ok)).collect();
-    assert_eq!(facts, [(true, true), (false, false), (false, true)]);
-    assert_eq!(events[2].issues[0].to_string(), "missing required pend00-st-video");
+    assert_eq!(facts, [(true, true), (false, false), (false, false), (false, true)]);
+    assert_eq!(events[3].issues()[0].to_string(), "missing required pend00-st-video");
     assert_eq!(
-        events[2].streams().map(|(topic, ok)| (topic.as_str(), ok)).collect::<Vec<_>>(),
+        events[3].streams().map(|(topic, ok)| (topic.as_str(), ok)).collect::<Vec<_>>(),
         [(DATA, true), (VIDEO, false)]
     );
-    assert_eq!(world.mails.len(), 2);
+    assert_eq!(world.mails.len(), 3);
 }
 
 #[test]

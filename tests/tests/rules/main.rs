@@ -3,8 +3,10 @@
 
 mod answers;
 mod booking;
+mod events;
 mod feeds;
 mod known;
+mod limits;
 mod mail;
 mod observe;
 mod restart;

@@ -82,7 +82,7 @@ fn a_stream_that_nothing_requires_is_still_missed_after_a_restart() {
     world.restart();
     world.until(100.0);
     assert_eq!(world.issues("pend00"), ["missing pend00-st-log"]);
-    assert_eq!(world.mails.len(), 1);
+    assert_eq!(world.mails.len(), 2, "that it came, and that it went");
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn beyond_the_limit_new_names_are_refused() {
     let (_, detail, _) = world.monitor.alerts().iter().next().expect("it stands");
     assert_eq!(
         detail,
-        "2 new names are refused, such as b: STATUS_MAX_EXPERIMENTS is 3, and an experiment has 1000 streams at most"
+        "2 new names of jump are refused, such as b: STATUS_MAX_EXPERIMENTS is 3, and an experiment has 1000 streams at most"
     );
     assert!(healthy(&world, "pend00") && healthy(&world, "pend01"));
     world.add_resource("r-d", "d", &["st-data"]);

@@ -68,7 +68,7 @@ impl Story {
         self.notes(|note| match note {
             Note::Event { experiment, event, .. } if experiment.as_str() == name => {
                 let health = if event.healthy { "healthy" } else { "unhealthy" };
-                Some(format!("{health}{}", in_brackets(&event.issues)))
+                Some(format!("{health}{}", in_brackets(&event.issues())))
             }
             _ => None,
         })

@@ -34,7 +34,7 @@ fn relay_without_statistics() {
 }
 
 #[test]
-fn an_event_is_a_change_of_healthy_or_of_jump_ok() {
+fn an_event_is_a_change_of_jump_or_of_the_streams() {
     assert_eq!(
         with_statistics().events("pend01"),
         [
@@ -44,7 +44,14 @@ fn an_event_is_a_change_of_healthy_or_of_jump_ok() {
             "00:29:00.811 unhealthy [unhealthy pend01-st-data]",
             "00:29:07.803 healthy",
             "00:29:20.813 unhealthy [missing jump]",
-            // 00:29:59.813, its video is missing too: neither of them changes
+            "00:29:59.813 unhealthy [missing jump, missing required pend01-st-video]",
+            // Its data is missing too whenever relay is silent.
+            "00:31:47.911 unhealthy [missing jump, missing required pend01-st-data, missing required pend01-st-video]",
+            "00:31:52.930 unhealthy [missing jump, missing required pend01-st-video]",
+            "00:32:20.934 unhealthy [missing jump, missing required pend01-st-data, missing required pend01-st-video]",
+            "00:32:26.942 unhealthy [missing jump, missing required pend01-st-video]",
+            "00:32:55.930 unhealthy [missing jump, missing required pend01-st-data, missing required pend01-st-video]",
+            "00:32:56.946 unhealthy [missing jump, missing required pend01-st-video]",
         ]
     );
 }
@@ -112,6 +119,13 @@ fn without_statistics_what_is_connected_counts_as_transmitting() {
             "00:28:55.809 unhealthy [missing jump]",
             "00:29:00.811 healthy",
             "00:29:20.813 unhealthy [missing jump]",
+            "00:29:59.831 unhealthy [missing jump, missing required pend01-st-video]",
+            "00:31:47.910 unhealthy [missing jump, missing required pend01-st-data, missing required pend01-st-video]",
+            "00:31:52.931 unhealthy [missing jump, missing required pend01-st-video]",
+            "00:32:20.936 unhealthy [missing jump, missing required pend01-st-data, missing required pend01-st-video]",
+            "00:32:26.941 unhealthy [missing jump, missing required pend01-st-video]",
+            "00:32:55.930 unhealthy [missing jump, missing required pend01-st-data, missing required pend01-st-video]",
+            "00:33:00.943 unhealthy [missing jump, missing required pend01-st-video]",
         ]
     );
     assert_eq!(

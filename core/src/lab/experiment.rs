@@ -1,19 +1,24 @@
 //! One experiment: what is known of it, and whether it is well.
 
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::STREAMS_OF_ONE;
+use super::stream::{Sighting, Standing, Stream};
 use crate::book::{Book, Resource};
 use crate::config::Config;
 use crate::deadline::{Deadline, Timer};
-use crate::event::{Event, Issue};
-use crate::name::{ExperimentName, Topic};
-use crate::report::{Connection, Report, Transmitted};
+use crate::event::{Event, Health, Issue};
+use crate::name::{ExperimentName, Feed, ResourceName, Topic};
+use crate::report::Report;
 use crate::saved::EventKey;
 use crate::time::{Now, Time, Wall};
+
+/// So many bytes do the events of one experiment take at most, beside the newest. Those of an experiment
+/// with a few streams never come near it; a thousand streams with other names at each event do.
+const EVENT_BYTES: usize = 1 << 20;
 
 /// What is known of one experiment.
 #[derive(Debug)]
@@ -30,7 +35,11 @@ pub struct Experiment {
     /// When jump last listed it, before the server was restarted.
     pub(crate) jump_seen_before: Option<Wall>,
     pub(crate) events: VecDeque<Event>,
+    /// How many bytes the events take.
+    event_bytes: usize,
     pub(crate) verdict: Verdict,
+    /// Whether its health may differ from what the last event tells.
+    pub(crate) unsettled: bool,
     /// Whether the verdict is the one of the server's last life, until startup is over.
     pub(crate) restored: bool,
     pub(crate) written: Written,
@@ -61,43 +70,6 @@ pub struct Verdict {
     pub available: bool,
 }
 
-/// One stream of an experiment.
-#[derive(Debug)]
-pub struct Stream {
-    pub(crate) topic: Topic,
-    pub(crate) required: bool,
-    /// When a manifest that has been replaced since last required it, or it was first seen.
-    pub(crate) named: Time,
-    pub(crate) sighting: Option<Sighting>,
-    /// When relay last listed it, before the server was restarted.
-    pub(crate) seen_before: Option<Wall>,
-    pub(crate) standing: Standing,
-}
-
-/// What the last check made of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Standing {
-    /// Fresh, and transmitting when last seen.
-    Ok,
-    /// Fresh, but silent for too long, or it has never transmitted.
-    Silent,
-    /// Not seen, or not for too long.
-    Missing,
-}
-
-/// A connection as the newest snapshot that lists it told.
-#[derive(Debug)]
-pub struct Sighting {
-    /// When that snapshot came.
-    pub seen: Time,
-    /// When it last transmitted.
-    pub transmitted: Transmitted,
-    /// The rest of what the snapshot said: apart from what decides, so that a check touches little.
-    pub connection: Box<Connection>,
-    /// Counts snapshots: tells a twin in the same one from the same connection in the next.
-    snapshot: u64,
-}
-
 impl Experiment {
     pub(crate) fn new(named: Time) -> Self {
         Self {
@@ -109,7 +81,9 @@ impl Experiment {
             jump: None,
             jump_seen_before: None,
             events: VecDeque::new(),
+            event_bytes: 0,
             verdict: Verdict::default(),
+            unsettled: true,
             restored: false,
             written: Written::default(),
         }
@@ -185,16 +159,34 @@ impl Experiment {
         find(&self.streams, topic).is_ok()
     }
 
-    /// Takes in what relay says of one of its streams, in the `snapshot`th snapshot.
-    pub(crate) fn stream_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) {
-        self.last_named = now;
-        let stream = self.stream_entry(&report.topic, now);
-        if let Some(twin) = stream.sighting.as_ref().filter(|known| known.snapshot == snapshot)
-            && !report.transmitted.is_later_than(twin.transmitted)
-        {
-            return; // a dead twin must not hide a live one
+    /// What relay said when it last listed one of its streams.
+    pub(crate) fn sighting(&self, topic: &Topic) -> Option<&Sighting> {
+        find(&self.streams, topic).ok().and_then(|at| self.streams[at].sighting())
+    }
+
+    /// Takes in what relay said of a stream of it before it was one.
+    pub(crate) fn saw_before(&mut self, topic: &Topic, sighting: &Sighting) {
+        if let Ok(at) = find(&self.streams, topic) {
+            self.streams[at].sighting.get_or_insert_with(|| sighting.clone());
         }
-        Sighting::update(&mut stream.sighting, report, now, snapshot);
+    }
+
+    /// Takes in what relay says of one of its streams, in the snapshot with this number. Returns whether
+    /// the stream is known.
+    pub(crate) fn stream_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) -> bool {
+        let Ok(at) = find(&self.streams, &report.topic) else { return false };
+        self.last_named = now;
+        if self.streams[at].reported(report, now, snapshot) {
+            self.written.at = None;
+        }
+        true
+    }
+
+    /// Takes in that relay names a stream of it that is not known yet.
+    pub(crate) fn stream_came(&mut self, report: &mut Report, now: Time, snapshot: u64) {
+        self.last_named = now;
+        let stream = self.stream_entry(&report.topic, now, true);
+        stream.reported(report, now, snapshot);
     }
 
     /// Takes in what jump says of its connection.
@@ -203,23 +195,49 @@ impl Experiment {
         Sighting::update(&mut self.jump, report, now, snapshot);
     }
 
-    /// Takes in what a manifest says: these are all the resources of it that book the experiment.
+    /// Takes in what a manifest says: these are all the resources of it that book the experiment. What
+    /// they require comes before what only relay names: where there is too much, the stream that came
+    /// last makes room. Returns the topics that did.
     pub(crate) fn manifest_read<'a>(
         &mut self,
+        name: &ExperimentName,
         resources: impl ExactSizeIterator<Item = &'a Resource>,
         now: Now,
-    ) {
+    ) -> Vec<Topic> {
         self.listed = resources.len() > 0;
-        for stream in self.streams.iter_mut().filter(|stream| stream.required) {
-            stream.required = false;
-            stream.named = now.time;
-        }
+        self.streams.iter_mut().for_each(|stream| stream.cease(now.time));
         for topic in resources.flat_map(Resource::required) {
-            self.stream_entry(topic, now.time).required = true;
+            let own = topic.split().is_some_and(|(stub, _)| stub == name.as_str());
+            self.stream_entry(topic, now.time, own).require();
         }
         if self.listed {
             self.in_manifest_at = Some(now.wall);
         }
+        let before = self.streams.len();
+        // What names another experiment is a stream of this one only while it is required.
+        self.streams.retain(|stream| stream.own || stream.required);
+        let gone = self.make_room();
+        self.unsettled = true;
+        if self.streams.len() != before || self.streams.iter().any(|stream| stream.ceased) {
+            self.written.at = None;
+        }
+        gone
+    }
+
+    /// Lets go of streams that nothing requires, those that came last before the others, until there are
+    /// as many as there may be. Returns which.
+    fn make_room(&mut self) -> Vec<Topic> {
+        let surplus = self.streams.len().saturating_sub(STREAMS_OF_ONE);
+        if surplus == 0 {
+            return Vec::new();
+        }
+        let optional = self.streams.iter().filter(|stream| !stream.required);
+        let mut optional: Vec<_> = optional.map(|stream| (stream.named, stream.topic.clone())).collect();
+        optional.sort();
+        let gone: Vec<Topic> = optional.into_iter().rev().take(surplus).map(|(_, topic)| topic).collect();
+        let sorted: BTreeSet<&Topic> = gone.iter().collect();
+        self.streams.retain(|stream| !sorted.contains(&stream.topic));
+        gone
     }
 
     /// Finds a verdict for now, and brings `deadline` forward to when it could change by itself.
@@ -248,27 +266,8 @@ impl Experiment {
             return;
         }
         let before = self.verdict;
-        let mut changed = false;
-        let is_fresh = |sighting: &Sighting| known_at.since(sighting.seen) <= config.last_checked;
-        let mut oldest_fresh: Option<Time> = None;
-        let mut see = |sighting: &Sighting| {
-            oldest_fresh = Some(oldest_fresh.map_or(sighting.seen, |t| t.min(sighting.seen)));
-        };
-        let jump_ok = self.jump.as_ref().filter(|jump| is_fresh(jump)).inspect(|jump| see(jump)).is_some();
-        for stream in &mut self.streams {
-            let fresh = stream
-                .sighting
-                .as_ref()
-                .filter(|sighting| is_fresh(sighting))
-                .inspect(|sighting| see(sighting));
-            let standing = match fresh {
-                None => Standing::Missing,
-                Some(sighting) if sighting.transmitted.is_within(config.last_active) => Standing::Ok,
-                Some(_) => Standing::Silent,
-            };
-            changed |= standing != stream.standing;
-            stream.standing = standing;
-        }
+        let (jump_ok, changed, oldest_fresh) = self.judge_connections(known_at, config);
+        self.unsettled |= changed;
         if let Some(seen) = oldest_fresh.filter(|_| !stalled) {
             deadline.no_later_than(seen.past(config.last_checked), Timer::Stale);
         }
@@ -282,8 +281,31 @@ impl Experiment {
         let is_ok = |topic: &Topic| find(streams, topic).is_ok_and(|at| streams[at].is_ok());
         self.verdict.available = book.judge(name, is_ok);
         if changed || self.verdict != before {
+            self.unsettled = true;
             self.written.at = None;
         }
+    }
+
+    /// Judges jump and each stream. Returns whether jump is ok, whether a stream is other than before,
+    /// and when the oldest of what is fresh was seen.
+    fn judge_connections(&mut self, now: Time, config: &Config) -> (bool, bool, Option<Time>) {
+        let is_fresh = |sighting: &&Sighting| now.since(sighting.seen) <= config.last_checked;
+        let mut changed = false;
+        let jump = self.jump.as_ref().filter(is_fresh).map(|jump| jump.seen);
+        let mut oldest_fresh = jump;
+        for stream in &mut self.streams {
+            let standing = match stream.sighting.as_ref().filter(is_fresh) {
+                None => Standing::Missing,
+                Some(sighting) => {
+                    oldest_fresh = Some(oldest_fresh.map_or(sighting.seen, |seen| seen.min(sighting.seen)));
+                    let active = sighting.transmitted.is_within(config.last_active);
+                    if active { Standing::Ok } else { Standing::Silent }
+                }
+            };
+            changed |= standing != stream.standing;
+            stream.standing = standing;
+        }
+        (jump.is_some(), changed, oldest_fresh)
     }
 
     /// Whether it is known to be not well: as the last check decided, or as it was before a restart.
@@ -291,28 +313,45 @@ impl Experiment {
         (self.verdict.decided || self.restored) && !self.verdict.healthy
     }
 
-    /// Adds an event to the history, if the last check found something new, and keeps the newest `keep`.
-    pub(crate) fn add_event(&mut self, when: Wall, keep: usize) -> Option<Event> {
-        let Verdict { decided, healthy, jump_ok, .. } = self.verdict;
-        let last = self.events.back();
-        if !decided || last.is_some_and(|last| (last.healthy, last.jump_ok) == (healthy, jump_ok)) {
+    /// Adds an event to the history, if the last check found another health than the last event tells,
+    /// and keeps the newest `keep`. `silent` are the feeds that are.
+    pub(crate) fn add_event<'a>(
+        &mut self,
+        when: Wall,
+        resources: impl Iterator<Item = (&'a ResourceName, bool)>,
+        silent: &[Feed],
+        keep: usize,
+    ) -> Option<Event> {
+        if !self.verdict.decided || !core::mem::take(&mut self.unsettled) {
             return None;
         }
-        let before = last.map(|last| &last.topics).filter(|topics| self.knows_just(topics));
-        let topics =
-            before.cloned().unwrap_or_else(|| self.streams.iter().map(|s| s.topic.clone()).collect());
-        let event = Event { when, healthy, jump_ok, issues: self.issues().into(), topics };
-        self.events.push_back(event.clone());
-        // The last one stays whatever was asked for: the next check compares with it.
-        while self.events.len() > keep.max(1) {
-            self.events.pop_front();
+        let streams = self.streams.iter().map(|stream| (&stream.topic, stream.required, stream.standing));
+        let health = Health {
+            jump_ok: self.verdict.jump_ok,
+            streams: streams.collect(),
+            resources: resources.collect(),
+        };
+        if self.events.back().is_some_and(|last| last.tells_of(&health)) {
+            return None;
         }
+        let event = Event::new(when, &health, health.cause(silent), self.events.back());
+        self.keep_event(event.clone(), keep);
         self.written.at = None;
         Some(event)
     }
 
-    fn knows_just(&self, topics: &[Topic]) -> bool {
-        self.streams.iter().map(Stream::topic).eq(topics)
+    /// Adds an event to the history, and lets go of the oldest where there are more than `keep`, or where
+    /// they take too much memory. The last one stays in any case: the next check compares with it.
+    pub(crate) fn keep_event(&mut self, event: Event, keep: usize) {
+        self.event_bytes += event.size(self.events.back());
+        self.events.push_back(event);
+        while self.events.len() > 1 && (self.events.len() > keep || self.event_bytes > EVENT_BYTES) {
+            let Some(oldest) = self.events.pop_front() else { break };
+            // The names that it shared with the next count for that one from now on.
+            let next = self.events.front();
+            let shared = next.map_or(0, |next| next.size(None) - next.size(Some(&oldest)));
+            self.event_bytes = (self.event_bytes + shared).saturating_sub(oldest.size(None));
+        }
     }
 
     /// When it is to be forgotten, if nothing names it until then.
@@ -327,29 +366,30 @@ impl Experiment {
 
     /// Forgets streams that are due, and returns which.
     pub(crate) fn forget_streams(&mut self, now: Time, config: &Config) -> Vec<Topic> {
-        let mut forgotten = Vec::new();
-        self.streams.retain(|stream| {
-            let keep = stream.required || now < stream.forgotten_at(config);
-            if !keep {
-                forgotten.push(stream.topic.clone());
-            }
-            keep
-        });
-        self.written.at = None;
-        forgotten
+        self.drop_streams(|stream| !stream.required && now >= stream.forgotten_at(config))
     }
 
-    fn stream_entry(&mut self, topic: &Topic, now: Time) -> &mut Stream {
+    /// Drops streams that no manifest requires any more and that relay's newest snapshot, which has this
+    /// number, does not list. Returns which.
+    pub(crate) fn drop_ceased(&mut self, newest: u64) -> Vec<Topic> {
+        if self.streams.iter().any(|stream| stream.is_over(newest)) {
+            self.drop_streams(|stream| stream.is_over(newest))
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn drop_streams(&mut self, goes: impl Fn(&Stream) -> bool) -> Vec<Topic> {
+        let gone = self.streams.extract_if(.., |stream| goes(stream)).map(|stream| stream.topic).collect();
+        self.unsettled = true;
+        self.written.at = None;
+        gone
+    }
+
+    fn stream_entry(&mut self, topic: &Topic, now: Time, own: bool) -> &mut Stream {
         let at = find(&self.streams, topic).unwrap_or_else(|at| {
-            let stream = Stream {
-                topic: topic.clone(),
-                required: false,
-                named: now,
-                sighting: None,
-                seen_before: None,
-                standing: Standing::Missing,
-            };
-            self.streams.insert(at, stream);
+            self.streams.insert(at, Stream::new(topic.clone(), own, now));
+            self.unsettled = true;
             self.written.at = None;
             at
         });
@@ -359,74 +399,4 @@ impl Experiment {
 
 fn find(streams: &[Stream], topic: &Topic) -> Result<usize, usize> {
     streams.binary_search_by(|stream| stream.topic.cmp(topic))
-}
-
-impl Stream {
-    /// The topic that names it.
-    #[must_use]
-    pub fn topic(&self) -> &Topic {
-        &self.topic
-    }
-
-    /// Whether a resource requires it.
-    #[must_use]
-    pub fn is_required(&self) -> bool {
-        self.required
-    }
-
-    /// Whether it was fresh and active at the last check.
-    #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.standing == Standing::Ok
-    }
-
-    /// What the last check made of it.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.standing
-    }
-
-    /// What relay said when it last listed it; `None` if it never has.
-    #[must_use]
-    pub fn sighting(&self) -> Option<&Sighting> {
-        self.sighting.as_ref()
-    }
-
-    /// When relay last listed it, also in an earlier life of the server; `None` if it never has.
-    #[must_use]
-    pub fn seen(&self, now: Now) -> Option<Wall> {
-        self.sighting.as_ref().map(|sighting| now.wall_at(sighting.seen)).or(self.seen_before)
-    }
-
-    fn issue(&self) -> Option<Issue> {
-        match (self.standing, self.required) {
-            (Standing::Ok, _) => None,
-            (Standing::Silent, _) => Some(Issue::Unhealthy(self.topic.clone())),
-            (Standing::Missing, true) => Some(Issue::MissingRequired(self.topic.clone())),
-            (Standing::Missing, false) => Some(Issue::Missing(self.topic.clone())),
-        }
-    }
-
-    fn forgotten_at(&self, config: &Config) -> Time {
-        let seen = self.sighting.as_ref().map_or(self.named, |sighting| sighting.seen);
-        seen.max(self.named).past(config.forget_after)
-    }
-}
-
-impl Sighting {
-    /// Takes what a report says. What was known goes into the report in its place, so that nothing
-    /// is copied twice or freed here.
-    fn update(known: &mut Option<Self>, report: &mut Report, seen: Time, snapshot: u64) {
-        let transmitted = report.transmitted;
-        match known {
-            Some(known) => {
-                core::mem::swap(&mut *known.connection, &mut report.connection);
-                (known.seen, known.transmitted, known.snapshot) = (seen, transmitted, snapshot);
-            }
-            None => {
-                let connection = Box::new(core::mem::take(&mut report.connection));
-                *known = Some(Self { seen, transmitted, connection, snapshot });
-            }
-        }
-    }
 }

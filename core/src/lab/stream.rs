@@ -1,0 +1,164 @@
+//! One stream: what relay has shown of it, and what the last check made of that.
+
+use alloc::boxed::Box;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::event::Issue;
+use crate::name::Topic;
+use crate::report::{Connection, Report, Transmitted};
+use crate::time::{Now, Time, Wall};
+
+/// One stream of an experiment: its own by name, or one that a resource of it requires.
+#[derive(Debug)]
+pub struct Stream {
+    pub(crate) topic: Topic,
+    pub(crate) required: bool,
+    /// Whether its topic names the experiment that holds it. One that names another is held only while
+    /// a resource requires it.
+    pub(crate) own: bool,
+    /// Whether a manifest has ceased to require it, and relay has not listed it since.
+    pub(crate) ceased: bool,
+    /// When a manifest that has been replaced since last required it, or it was first seen.
+    pub(crate) named: Time,
+    pub(crate) sighting: Option<Sighting>,
+    /// When relay last listed it, before the server was restarted.
+    pub(crate) seen_before: Option<Wall>,
+    pub(crate) standing: Standing,
+}
+
+/// What the last check made of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// Fresh, and transmitting when last seen.
+    Ok,
+    /// Fresh, but silent for too long, or it has never transmitted.
+    Silent,
+    /// Not seen, or not for too long.
+    Missing,
+}
+
+/// What the newest snapshot that lists a stream, or jump's connection, told of it.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// When that snapshot came.
+    pub seen: Time,
+    /// When it last transmitted, counted from then: the newest that any of its connections has
+    /// shown, also one that is gone.
+    pub transmitted: Transmitted,
+    /// The rest of what the snapshot said: apart from what decides, so that a check touches little.
+    pub connection: Box<Connection>,
+    /// Counts snapshots: tells a twin in the same one from the same connection in the next.
+    snapshot: u64,
+}
+
+impl Stream {
+    /// A stream that is named for the first time, and of which nothing is known.
+    pub(crate) fn new(topic: Topic, own: bool, named: Time) -> Self {
+        Self {
+            topic,
+            required: false,
+            own,
+            ceased: false,
+            named,
+            sighting: None,
+            seen_before: None,
+            standing: Standing::Missing,
+        }
+    }
+
+    /// The topic that names it.
+    #[must_use]
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Whether a resource requires it.
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Whether it was fresh and active at the last check.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.standing == Standing::Ok
+    }
+
+    /// What the last check made of it.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// What relay said when it last listed it; `None` if it never has.
+    #[must_use]
+    pub fn sighting(&self) -> Option<&Sighting> {
+        self.sighting.as_ref()
+    }
+
+    /// When relay last listed it, also in an earlier life of the server; `None` if it never has.
+    #[must_use]
+    pub fn seen(&self, now: Now) -> Option<Wall> {
+        self.sighting.as_ref().map(|sighting| now.wall_at(sighting.seen)).or(self.seen_before)
+    }
+
+    /// Takes in what relay says of it. Returns whether it was never seen before.
+    pub(super) fn reported(&mut self, report: &mut Report, now: Time, snapshot: u64) -> bool {
+        self.ceased = false;
+        let is_new = self.sighting.is_none() && self.seen_before.is_none();
+        Sighting::update(&mut self.sighting, report, now, snapshot);
+        is_new
+    }
+
+    /// A manifest that required it is replaced.
+    pub(super) fn cease(&mut self, now: Time) {
+        if self.required {
+            (self.required, self.ceased, self.named) = (false, true, now);
+        }
+    }
+
+    /// A manifest requires it.
+    pub(super) fn require(&mut self) {
+        (self.required, self.ceased) = (true, false);
+    }
+
+    /// Whether it is none any more: no manifest requires it, and relay, whose newest snapshot has this
+    /// number, does not list it.
+    pub(super) fn is_over(&self, newest: u64) -> bool {
+        let listed = || self.sighting.as_ref().is_some_and(|sighting| sighting.snapshot == newest);
+        self.ceased && newest > 0 && !listed()
+    }
+
+    pub(super) fn issue(&self) -> Option<Issue> {
+        Issue::of(&self.topic, self.required, self.standing)
+    }
+
+    pub(super) fn forgotten_at(&self, config: &Config) -> Time {
+        let seen = self.sighting.as_ref().map_or(self.named, |sighting| sighting.seen);
+        seen.max(self.named).past(config.forget_after)
+    }
+}
+
+impl Sighting {
+    /// Takes in what a report says. What was known goes into the report in its place, so that nothing
+    /// is copied twice or freed here.
+    ///
+    /// Of several reports in one snapshot, the connection that transmitted last is shown.
+    pub(super) fn update(known: &mut Option<Self>, report: &mut Report, seen: Time, snapshot: u64) {
+        let Some(known) = known else {
+            let connection = Box::new(core::mem::take(&mut report.connection));
+            *known = Some(Self { seen, transmitted: report.transmitted, connection, snapshot });
+            return;
+        };
+        let before = known.transmitted.after(seen.since(known.seen));
+        let is_later = report.transmitted.is_later_than(before);
+        if known.snapshot == snapshot && !is_later {
+            return;
+        }
+        known.transmitted = if is_later { report.transmitted } else { before };
+        core::mem::swap(&mut *known.connection, &mut report.connection);
+        (known.seen, known.snapshot) = (seen, snapshot);
+    }
+}
