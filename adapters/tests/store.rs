@@ -12,9 +12,9 @@ use status_adapters::clock::SystemClock;
 use status_adapters::fake::FakeStore;
 use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, LetterRecord,
-    Mail, Manifest, Now, PastAlert, Requirements, Saved, SavedAlert, SavedManifest, Standing, StreamRecord,
-    Summary, SystemAlert, Time, Verdict, Wall,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Issue, Line, Mail,
+    Manifest, News, NewsItem, Now, OutboxRecord, PastAlert, QueuedMailRecord, RecipientRecord, Requirements,
+    Saved, SavedAlert, SavedManifest, Span, Standing, StreamRecord, SystemAlert, Time, Verdict, Wall,
 };
 use tempfile::TempDir;
 
@@ -72,22 +72,46 @@ fn experiment(name: &str, healthy: bool) -> Change {
     Change::Experiment { name: name.into(), record }
 }
 
-fn letter(id: &str, tries: u32) -> Change {
-    Change::Letter(LetterRecord {
-        id: id.into(),
-        begun: wall(2),
-        newest: wall(3),
-        tries,
-        summary: Summary { when: wall(2), ..Summary::default() },
-        sealed: (tries > 0).then(|| Mail {
+fn queued(id: &str, attempts: u32) -> Change {
+    Change::QueuedMail(QueuedMailRecord {
+        mail: Mail {
             id: id.into(),
             subject: "lab 1 new health events".to_owned(),
             body: "text\n".to_owned(),
             recipients: vec!["alpha@a.org".into()],
-        }),
-        trouble: None,
-        saved_at: Some(stamp(3)),
+        },
+        covers: vec![Span { after: 1, to: 2 }],
+        begun: wall(2),
+        newest: 3,
+        attempts,
+        last_error: None,
+        refused: vec![("beta@a.org".into(), "550 no such user".to_owned())],
+        taken: false,
     })
+}
+
+fn news(number: u64, count: usize) -> Change {
+    let line = Line {
+        experiment: "pend00".into(),
+        healthy: false,
+        available: true,
+        issues: vec![Issue::MissingJump],
+        more_issues: 2,
+    };
+    Change::News(News { number, at: wall(2), awake: 70, item: NewsItem::Event(line), count })
+}
+
+fn outbox(told: u64) -> Change {
+    let recipient = RecipientRecord {
+        address: "alpha@a.org".into(),
+        told,
+        again: vec![Span { after: 0, to: 1 }],
+        attempts: 1,
+        last_error: Some("452 full".to_owned()),
+        longest: 100_000,
+        missed: 3,
+    };
+    Change::Outbox(OutboxRecord { recipients: vec![recipient], newest: 9, awake: 70 })
 }
 
 fn alert_ended(since: u64, until: u64) -> Change {
@@ -98,7 +122,7 @@ fn alert_ended(since: u64, until: u64) -> Change {
 
 fn done(id: &str) -> Change {
     let (subject, trouble) = ("lab 1 new health events".to_owned(), Some("550 beta@a.org".to_owned()));
-    Change::LetterDone { id: id.into(), when: wall(4), subject, trouble }
+    Change::MailDone { id: id.into(), when: wall(4), subject, trouble }
 }
 
 /// What a server would save in the course of a week.
@@ -109,8 +133,10 @@ fn story() -> Vec<Vec<Change>> {
         SavedAlert { alert: SystemAlert::BookUnreachable, detail: "no answer".into(), since: wall(5) };
     vec![
         vec![experiment("pend00", true), experiment("pend01", true)],
-        vec![event(1, "pend00", true), event(2, "pend01", true), letter("a.1", 0)],
-        vec![letter("a.2", 0), letter("a.1", 1)],
+        vec![event(1, "pend00", true), event(2, "pend01", true), news(1, 1), outbox(0)],
+        vec![news(2, 1), news(3, 1), news(4, 1), news(5, 1), queued("a.1", 0), queued("a.2", 0)],
+        vec![queued("a.1", 1), outbox(2), Change::NewsTold { up_to: 2 }, news(4, 3)],
+        vec![Change::MailMerged { id: "a.2".into() }, Change::NewsMerged { numbers: vec![3, 7] }],
         vec![Change::Manifest(SavedManifest { manifest, empty: true }), Change::Alerts(vec![alert])],
         vec![event(3, "pend00", false), event(3, "pend00", false), experiment("pend00", false), done("a.1")],
         vec![done("a.1"), Change::Forgotten { name: "pend01".into() }, event(4, "pend00", true)],
@@ -119,7 +145,7 @@ fn story() -> Vec<Vec<Change>> {
         vec![alert_ended(5, 9), alert_ended(1, 2)],
         vec![alert_ended(5, 9)],
         vec![Change::Clock(stamp(7))],
-        vec![Change::Anew, experiment("pend00", true), letter("a.3", 0), Change::Clock(stamp(8))],
+        vec![Change::Anew, experiment("pend00", true), news(6, 1), queued("a.3", 0), Change::Clock(stamp(8))],
         vec![Change::Clock(stamp(9))],
         vec![Change::Prune { before: wall(100), keep: 1 }],
     ]
@@ -146,7 +172,7 @@ async fn the_real_store_does_what_the_fake_one_does() {
     }
     let saved = open(&path).load(ALL).await.unwrap();
     assert_eq!(saved.experiments.len(), 1);
-    assert_eq!(saved.letters.len(), 1);
+    assert_eq!((saved.mail.news.len(), saved.mail.queued.len()), (1, 1));
 }
 
 async fn refuses_and_recovers(store: &dyn Store, break_down: impl Fn(), repair: impl Fn()) {
@@ -264,7 +290,7 @@ async fn what_could_not_be_read_at_the_start_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("store");
     let path = place.join("status.db");
-    open(&path).save(vec![experiment("pend00", true), letter("a.1", 1)]).await.unwrap();
+    open(&path).save(vec![experiment("pend00", true), queued("a.1", 1)]).await.unwrap();
     // Something else is where the folder was, until after the start.
     let away = folder.path().join("away");
     fs::rename(&place, &away).unwrap();
@@ -273,11 +299,11 @@ async fn what_could_not_be_read_at_the_start_is_not_replaced() {
     assert!(store.load(ALL).await.is_err());
     fs::remove_file(&place).unwrap();
     fs::rename(&away, &place).unwrap();
-    store.save(vec![Change::Anew, experiment("pend01", true), letter("b.1", 1)]).await.unwrap();
+    store.save(vec![Change::Anew, experiment("pend01", true), queued("b.1", 1)]).await.unwrap();
     drop(store);
     let saved = open(&path).load(ALL).await.unwrap();
     assert_eq!(saved.experiments.len(), 2, "what was there, and what has come");
-    assert_eq!(saved.letters.len(), 2);
+    assert_eq!(saved.mail.queued.len(), 2);
 }
 
 #[tokio::test]
@@ -305,15 +331,15 @@ async fn an_older_store_is_brought_up_to_date() {
     let pend00 = &saved.experiments["pend00"];
     assert_eq!((pend00.events.len(), pend00.record.streams.len()), (2, 2));
     assert_eq!(pend00.events[1].issues().len(), 4);
-    assert_eq!(saved.letters[0].id, "4f1c.7");
+    assert_eq!(saved.mail.letters[0].id, "4f1c.7");
     assert!(saved.manifest.as_ref().is_some_and(|saved| saved.manifest.len() == 1 && !saved.empty));
     assert_eq!(saved.alerts.len(), 1);
     store.save(vec![done("4f1c.7")]).await.unwrap();
-    assert!(store.load(ALL).await.unwrap().letters.is_empty());
+    assert!(store.load(ALL).await.unwrap().mail.letters.is_empty());
     drop(store);
     let version: i32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 5);
 }
 
 fn damaged_in(folder: &Path) -> Vec<String> {

@@ -14,8 +14,8 @@ use status_adapters::Store;
 use status_adapters::clock::SystemClock;
 use status_adapters::store::{InUse, SqliteStore, preview, size};
 use status_core::{
-    Change, Event, EventKey, ExperimentRecord, FailureKind, LetterRecord, Manifest, Saved, SavedManifest,
-    Standing, StreamRecord, Summary, Verdict, Wall,
+    Change, Event, EventKey, ExperimentRecord, FailureKind, Manifest, News, NewsItem, Saved, SavedManifest,
+    Standing, StreamRecord, Verdict, Wall,
 };
 use tempfile::TempDir;
 
@@ -305,23 +305,14 @@ fn large_event(number: u64, name: &str) -> Change {
 
 fn needed() -> Vec<Change> {
     let manifest = SavedManifest { manifest: Manifest::new(), empty: true };
-    let letter = LetterRecord {
-        id: "a.1".into(),
-        begun: wall(2),
-        newest: wall(3),
-        tries: 0,
-        summary: Summary { when: wall(2), ..Summary::default() },
-        sealed: None,
-        trouble: None,
-        saved_at: None,
-    };
-    let done = |n: u64| Change::LetterDone {
+    let news = News { number: 1, at: wall(2), awake: 2_000, item: NewsItem::Raised, count: 1 };
+    let done = |n: u64| Change::MailDone {
         id: format!("b.{n}").as_str().into(),
         when: wall(n),
         subject: "status 1 new health events".to_owned(),
         trouble: None,
     };
-    let mut needed = vec![Change::Manifest(manifest), Change::Letter(letter)];
+    let mut needed = vec![Change::Manifest(manifest), Change::News(news)];
     needed.extend(["pend00", "pend01", "quiet"].map(experiment));
     needed.push(event(1, "quiet"));
     needed.extend((1..20).map(done));
@@ -331,7 +322,7 @@ fn needed() -> Vec<Change> {
 fn sees_what_is_needed(saved: &Saved) {
     assert_eq!(saved.experiments.len(), 3);
     assert_eq!(seconds(saved, "quiet"), [1], "the newest event of each stays however old it is");
-    assert_eq!((saved.letters.len(), saved.manifest.is_some()), (1, true));
+    assert_eq!((saved.mail.news.len(), saved.manifest.is_some()), (1, true));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The check: one evaluation of everything, at one instant.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::action::Action;
@@ -9,7 +10,7 @@ use crate::deadline::{Deadline, Timer};
 use crate::feed::FeedSubscription;
 use crate::keeping::Keeping;
 use crate::lab::Experiment;
-use crate::mail::{Line, Summary};
+use crate::mail::{Digest, LONGEST, Line, Standing};
 use crate::monitor::Monitor;
 use crate::name::{ExperimentName, Feed, Topic};
 use crate::note::{Forgotten, Note};
@@ -109,7 +110,7 @@ impl Monitor {
         }
     }
 
-    /// Writes the one mail of a check with news.
+    /// Takes down the news of a check, for the mails that tell of it.
     fn write_mail(
         &mut self,
         events: Vec<Line>,
@@ -117,25 +118,39 @@ impl Monitor {
         actions: &mut Vec<Action>,
     ) {
         let Some(text) = &self.config.mail else { return };
-        let ill = |(_, experiment): &(&ExperimentName, &Experiment)| experiment.is_ill();
-        let problems = self.experiments.iter().filter(ill);
-        let summary = Summary {
+        let standing = self.standing();
+        match self.config.mode {
+            Mode::Act => {
+                let gone = self.outbox.add(events, cleared, standing, self.now);
+                self.has_gone(gone);
+            }
+            Mode::Observe => {
+                let digest = Digest {
+                    notice: String::new(),
+                    when: standing.when,
+                    alerts: &standing.alerts,
+                    cleared,
+                    more_cleared: 0,
+                    events: events.iter().collect(),
+                    more_events: 0,
+                    problems: &standing.problems,
+                };
+                let (subject, body) = (digest.subject(text), digest.body(text, LONGEST));
+                self.withheld.put(self.now.wall, Withheld::Mail { subject, body }, actions);
+            }
+        }
+    }
+
+    /// How all stands, for a mail.
+    pub(crate) fn standing(&self) -> Standing {
+        let ill = self.experiments.iter().filter(|(_, experiment)| experiment.is_ill());
+        let line = |(name, experiment): (&ExperimentName, &Experiment)| {
+            Line::new(name, experiment, experiment.issues())
+        };
+        Standing {
             when: self.now.wall,
             alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
-            cleared,
-            more_cleared: 0,
-            events,
-            more_events: 0,
-            problems: problems
-                .map(|(name, experiment)| Line::new(name, experiment, experiment.issues()))
-                .collect(),
-        };
-        match self.config.mode {
-            Mode::Act => self.outbox.add(summary, self.now),
-            Mode::Observe => {
-                let mail = Withheld::Mail { subject: summary.subject(text), body: summary.body(text) };
-                self.withheld.put(self.now.wall, mail, actions);
-            }
+            problems: ill.map(line).collect(),
         }
     }
 

@@ -75,6 +75,11 @@ impl Config {
     pub(crate) fn policy(&self) -> Policy {
         Policy { person: self.book_override, mode: self.mode }
     }
+
+    /// Every address that mail is for.
+    pub(crate) fn recipients(&self) -> &[SmolStr] {
+        self.mail.as_ref().map_or(&[], |mail| &mail.recipients)
+    }
 }
 
 /// The words that the operator puts into every mail.

@@ -22,9 +22,9 @@ use crate::deadline::{Deadline, Timer};
 use crate::event::Event;
 use crate::input::{Call, Failure, FailureKind};
 use crate::lab::Experiment;
+use crate::mail::Outbox;
 use crate::monitor::Monitor;
 use crate::name::ExperimentName;
-use crate::outbox::Outbox;
 use crate::saved::{Change, EventKey};
 use crate::time::{Now, Time, Wall};
 
@@ -176,6 +176,11 @@ impl Keeping {
         self.has_gone(Change::Forgotten { name: name.clone() });
     }
 
+    /// The store is to be written as a whole, since an older version has written it.
+    pub(crate) fn rewrite(&mut self) {
+        self.anew = true;
+    }
+
     /// Something is no more.
     pub(crate) fn has_gone(&mut self, change: Change) {
         if self.gone.len() < GONE_AT_MOST {
@@ -275,7 +280,7 @@ impl Keeping {
             changes.push(Change::Alerts(alerts.record()));
         }
         changes.extend(alerts.unwritten(self.anew).cloned().map(Change::AlertEnded));
-        changes.extend(outbox.records(self.anew, now, ages).map(Change::Letter));
+        changes.extend(outbox.changes(self.anew, now));
         if now.time >= self.prune_at {
             let before = now.wall.minus(config.history_keep);
             changes.push(Change::Prune { before, keep: config.events.max(1) });

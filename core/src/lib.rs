@@ -22,12 +22,12 @@ mod manifest;
 mod monitor;
 mod name;
 mod note;
-mod outbox;
 mod report;
 mod resume;
 mod saved;
 mod stall;
 mod take_in;
+mod text;
 mod time;
 mod withheld;
 
@@ -41,17 +41,19 @@ pub use feed::FeedSubscription;
 pub use input::{Call, Delivery, Failure, FailureKind, Input, MailFailure, MailFailureKind};
 pub use keeping::Keeping;
 pub use lab::{Experiment, Sighting, Standing, Stream, Verdict};
-
-pub use mail::{Line, Summary};
+pub use mail::{
+    GivenUp, LetterRecord, Line, News, NewsItem, Outbox, OutboxRecord, QueuedMailRecord, RecipientRecord,
+    SavedMail, SealedMail, Span, Summary, Undelivered,
+};
 pub use manifest::{Availability, Manifest, Requirements};
 pub use monitor::Monitor;
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
 pub use note::{Forgotten, Note};
-pub use outbox::{GivenUp, Outbox};
 pub use report::{Connection, Report, Traffic, Transmitted};
 pub use saved::{
-    Change, EventKey, ExperimentRecord, LetterRecord, PastAlert, Saved, SavedAlert, SavedExperiment,
-    SavedManifest, StreamRecord,
+    Change, EventKey, ExperimentRecord, PastAlert, Saved, SavedAlert, SavedExperiment, SavedManifest,
+    StreamRecord,
 };
+pub use text::printable;
 pub use time::{Now, Time, Wall};
 pub use withheld::Withheld;

@@ -16,8 +16,8 @@ use crate::feed::FeedSubscription;
 use crate::input::{Call, Input};
 use crate::keeping::Keeping;
 use crate::lab::{Experiment, Limits};
+use crate::mail::Outbox;
 use crate::name::{ExperimentName, Feed};
-use crate::outbox::Outbox;
 use crate::stall::Stall;
 use crate::time::{Now, Time, Wall};
 use crate::withheld::{Shelf, Withheld};
@@ -63,7 +63,7 @@ impl Monitor {
             jump: subscription(Feed::Jump, config.reconnect_jump_every),
             book: Book::new(started),
             alerts: Alerts::default(),
-            outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis())),
+            outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis()), config.recipients(), now),
             keeping: None,
             limits: Limits::default(),
             withheld: Shelf::default(),
@@ -196,7 +196,8 @@ impl Monitor {
     fn pursue_mail(&mut self, actions: &mut Vec<Action>) {
         let acts = self.config.mode == Mode::Act;
         if let Some(text) = self.config.mail.as_ref().filter(|_| acts) {
-            self.outbox.prepare(self.now, text);
+            let gone = self.outbox.prepare(self.now, text);
+            self.has_gone(gone);
         }
         self.save(actions);
         if !acts {
@@ -208,7 +209,14 @@ impl Monitor {
             *calls += 1;
             Call(*calls)
         };
-        outbox.pursue(unwritten_too, new_call, actions);
+        outbox.reconcile(unwritten_too, now.time, new_call, actions);
+    }
+
+    /// What the store is to forget.
+    pub(crate) fn has_gone(&mut self, changes: Vec<crate::saved::Change>) {
+        if let Some(keeping) = &mut self.keeping {
+            changes.into_iter().for_each(|change| keeping.has_gone(change));
+        }
     }
 
     fn set_deadline(&mut self) {

@@ -1,6 +1,6 @@
 //! Decisions, for the log.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::SystemAlert;
 use crate::event::Event;
 use crate::name::{ExperimentName, Feed, ResourceName, Topic};
+use crate::text::printable;
 use crate::withheld::Withheld;
 
 /// Something that was decided or found out, and that an operator may want to read about.
@@ -133,19 +134,23 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Event { experiment, event, available } => {
-                write!(f, "{experiment} is {}", if event.healthy { "healthy" } else { "unhealthy" })?;
+                let name = printable(experiment.as_str());
+                write!(f, "{name} is {}", if event.healthy { "healthy" } else { "unhealthy" })?;
                 write!(f, ", {}", if *available { "can be booked" } else { "cannot be booked" })?;
                 for (i, issue) in event.issues().iter().enumerate() {
-                    write!(f, "{}{issue}", if i == 0 { ": " } else { ", " })?;
+                    let issue = issue.to_string();
+                    write!(f, "{}{}", if i == 0 { ": " } else { ", " }, printable(&issue))?;
                 }
                 Ok(())
             }
-            Self::AlertRaised { alert, detail } => write!(f, "{alert}: {detail}"),
+            Self::AlertRaised { alert, detail } => write!(f, "{alert}: {}", printable(detail)),
             Self::AlertCleared { alert } => write!(f, "over: {alert}"),
             Self::Held { resource, reason } => {
+                let (resource, reason) = (printable(resource.as_str()), printable(reason));
                 write!(f, "{resource} is well but stays out of booking, since a person took it out: {reason}")
             }
             Self::Released { resource } => {
+                let resource = printable(resource.as_str());
                 write!(f, "{resource} is no longer kept out of booking by a person")
             }
             Self::SlowFeed { feed, apart, last_checked } => write!(
@@ -169,13 +174,20 @@ impl fmt::Display for Note {
                 "woke {overslept:?} late (stopped, or too busy?): nothing turns stale until both feeds have reported"
             ),
             Self::Judging => f.write_str("judging again after the pause"),
-            Self::ForgotExperiment { experiment, why } => write!(f, "forgot {experiment}: {why}"),
-            Self::ForgotStream { topic, why } => write!(f, "forgot stream {topic}: {why}"),
-            Self::UnmatchedRequirement { resource, topic } => write!(
-                f,
-                "{resource} requires {topic}, which is no topic of a stream, so it can never be \
-                 available: correct the resource's topic_stub or streams in book's manifest"
-            ),
+            Self::ForgotExperiment { experiment, why } => {
+                write!(f, "forgot {}: {why}", printable(experiment.as_str()))
+            }
+            Self::ForgotStream { topic, why } => {
+                write!(f, "forgot stream {}: {why}", printable(topic.as_str()))
+            }
+            Self::UnmatchedRequirement { resource, topic } => {
+                let (resource, topic) = (printable(resource.as_str()), printable(topic.as_str()));
+                write!(
+                    f,
+                    "{resource} requires {topic}, which is no topic of a stream, so it can never be \
+                     available: correct the resource's topic_stub or streams in book's manifest"
+                )
+            }
             Self::Withheld(withheld) => withheld.fmt(f),
             Self::MailGivenUp { subject, detail } => write!(f, "gave up mail \"{subject}\": {detail}"),
         }

@@ -15,10 +15,10 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::keeping::Keeping;
 use crate::lab::{Experiment, Stream, Written};
+use crate::mail::Outbox;
 use crate::manifest::{Manifest, Requirements};
 use crate::monitor::Monitor;
 use crate::name::{ExperimentName, Topic};
-use crate::outbox::Outbox;
 use crate::saved::{EventKey, ExperimentRecord, Saved, SavedExperiment, SavedManifest, StreamRecord};
 use crate::time::{Now, Time, Wall};
 
@@ -27,15 +27,15 @@ impl Monitor {
     /// one must know. `life` is a text that no other life of the server has had or will have.
     #[must_use]
     pub fn resume(config: Config, life: &str, saved: Saved, now: Now) -> Self {
-        let Saved { experiments, manifest, alerts, letters, past_alerts, clock } = saved;
+        let Saved { experiments, manifest, alerts, mail, past_alerts, clock } = saved;
         let mut monitor = Self::new(config, now);
         let ages = Ages::new(now, clock);
         monitor.ages = ages;
         let life = SmolStr::new(life);
-        let (outbox, gone) = Outbox::resumed(life.clone(), letters, now, &ages);
-        monitor.outbox = outbox;
-        let mut keeping = Keeping::new(life, now.time, &monitor.config);
-        gone.into_iter().for_each(|change| keeping.has_gone(change));
+        let mut keeping = Keeping::new(life.clone(), now.time, &monitor.config);
+        if !mail.letters.is_empty() {
+            keeping.rewrite();
+        }
         monitor.alerts = Alerts::restored(alerts, past_alerts);
         // So the store is written once at the start, and it is found out whether it can be.
         monitor.alerts.changed = true;
@@ -56,6 +56,10 @@ impl Monitor {
             keeping.judged(name, experiment, now.time);
         }
         monitor.keeping = Some(keeping);
+        let recipients = monitor.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
+        let (outbox, gone) = Outbox::restored(life, mail, recipients, monitor.standing(), now);
+        monitor.outbox = outbox;
+        monitor.has_gone(gone);
         monitor
     }
 

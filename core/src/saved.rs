@@ -10,11 +10,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::action::Mail;
 use crate::alert::SystemAlert;
 use crate::event::Event;
 use crate::lab::{Standing, Verdict};
-use crate::mail::Summary;
+use crate::mail::{News, OutboxRecord, QueuedMailRecord, SavedMail};
 use crate::manifest::Manifest;
 use crate::name::{ExperimentName, Topic};
 use crate::time::{Now, Wall};
@@ -53,10 +52,24 @@ pub enum Change {
     Alerts(Vec<SavedAlert>),
     /// A system alert is over.
     AlertEnded(PastAlert),
-    /// A mail that the mail server does not have yet, in place of what it was.
-    Letter(LetterRecord),
-    /// A mail is done: the mail server has taken it, or it is given up.
-    LetterDone {
+    /// Something that somebody is to be told by mail, in place of what had the same number.
+    News(News),
+    /// All news up to this number was told to everybody.
+    NewsTold {
+        /// The newest such number.
+        up_to: u64,
+    },
+    /// News that newer news stands for.
+    NewsMerged {
+        /// Its numbers.
+        numbers: Vec<u64>,
+    },
+    /// To whom what is owed, in place of what was.
+    Outbox(OutboxRecord),
+    /// A mail that is about to be sent, or of which it is not known who has it, in place of what it was.
+    QueuedMail(QueuedMailRecord),
+    /// A mail is done: it is known of each recipient whether it is taken.
+    MailDone {
         /// Which mail.
         id: SmolStr,
         /// When.
@@ -66,8 +79,8 @@ pub enum Change {
         /// Who does not have it and why; `None` if everybody has it.
         trouble: Option<String>,
     },
-    /// A mail is none any more: what it was to tell, another tells.
-    LetterJoined {
+    /// A mail is none any more, and nobody has it: what it was to tell, another tells.
+    MailMerged {
         /// Which mail.
         id: SmolStr,
     },
@@ -163,28 +176,6 @@ pub struct PastAlert {
     pub until: Wall,
 }
 
-/// A mail that the mail server does not have yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LetterRecord {
-    /// Unique for all time: the part of the Message-ID before the `@`.
-    pub id: SmolStr,
-    /// When the oldest news in it happened.
-    pub begun: Wall,
-    /// When the newest news in it happened.
-    pub newest: Wall,
-    /// How often it was tried.
-    pub tries: u32,
-    /// What it tells.
-    pub summary: Summary,
-    /// The mail, if the mail server may have it: then it is sent exactly so again.
-    pub sealed: Option<Mail>,
-    /// Why it was not sent when it was last tried.
-    pub trouble: Option<String>,
-    /// The stamp of this record; `None` in one of an older version.
-    #[serde(default)]
-    pub saved_at: Option<Now>,
-}
-
 /// Everything that a store holds for the next life of the server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
@@ -194,8 +185,9 @@ pub struct Saved {
     pub manifest: Option<SavedManifest>,
     /// The system alerts that stand.
     pub alerts: Vec<SavedAlert>,
-    /// The mails that the mail server does not have yet, the oldest first.
-    pub letters: Vec<LetterRecord>,
+    /// What is owed by mail, and to whom.
+    #[serde(default)]
+    pub mail: SavedMail,
     /// The newest system alerts that are over, the oldest first.
     #[serde(default)]
     pub past_alerts: Vec<PastAlert>,

@@ -29,10 +29,9 @@ impl Monitor {
                 self.book.was_set(call, outcome, self.config.policy(), self.now.time)
             }
             Input::MailSent { call, mail: _, outcome } => {
-                let gone = self.outbox.answered(call, &outcome, self.now, actions);
-                if let Some(keeping) = &mut self.keeping {
-                    gone.into_iter().for_each(|change| keeping.has_gone(change));
-                }
+                let text = self.config.mail.as_ref();
+                let gone = self.outbox.answered(call, &outcome, self.now, text, actions);
+                self.has_gone(gone);
                 false
             }
             Input::StoreReplaced { detail } => self.store_replaced(detail),

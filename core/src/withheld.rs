@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::name::ResourceName;
 use crate::note::Note;
+use crate::text::printable;
 use crate::time::Wall;
 
 /// So many things are remembered of each kind, the newest.
@@ -43,9 +44,11 @@ impl fmt::Display for Withheld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Availability { resource, available: true, reason } => {
+                let resource = printable(resource.as_str());
                 write!(f, "only observing: {resource} would be put back into booking: {reason}")
             }
             Self::Availability { resource, available: false, reason } => {
+                let resource = printable(resource.as_str());
                 write!(f, "only observing: {resource} would be taken out of booking: {reason}")
             }
             Self::Mail { subject, body: _ } => {

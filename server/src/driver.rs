@@ -3,7 +3,7 @@
 //! Whatever takes time runs in a task of its own, and its answer is the next input. So a slow or
 //! hung service delays nothing else, and no lock is held while anything is waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use status_adapters::clock::{Clock, Stopwatch};
 use status_adapters::{Book, FeedSource, Mailer, Store};
 use status_core::{
-    Action, Call, Change, Deadline, Delivery, Failure, FailureKind, Feed, Input, Keeping, Mail, MailFailure,
+    Action, Call, Change, Deadline, Delivery, Failure, FailureKind, Feed, Input, Mail, MailFailure,
     MailFailureKind, Monitor, Now,
 };
 use tokio::sync::{mpsc, watch};
@@ -119,7 +119,7 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
     if let Some(store) = services.store.clone() {
         tokio::spawn(look_after(store, sender.clone(), stop.clone()));
     }
-    let mut hands = Hands { services, sender, feeds: BTreeMap::new() };
+    let mut hands = Hands { services, sender, feeds: BTreeMap::new(), under_way: BTreeSet::new() };
     let mut input = Input::Wake;
     // What came first after a stop, and is to be told next.
     let mut next: Option<Input> = None;
@@ -128,6 +128,7 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
     'driving: loop {
         let now = clock.now();
         last_turn = now;
+        hands.has_answered(&input);
         watcher.input(now, &input);
         let (actions, deadline, state, took) = {
             let mut monitor = shared.monitor();
@@ -178,26 +179,22 @@ pub async fn run(shared: Shared, services: Services, mut watcher: impl Watcher, 
         };
     }
     hands.let_go();
-    let last_words = last_words(&shared, &mut inputs, &hands, &mut watcher);
+    let last_words = last_words(&shared, &mut inputs, &mut hands, &mut watcher);
     // Whatever is not said by then, the next life of the server finds out.
     let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, last_words).await;
 }
 
 /// A mail that the mail server is just taking, and what is just being written down, comes to its end:
-/// so an ordinary restart sends no mail twice.
+/// so an ordinary restart sends no mail twice. No other mail begins: one that is due is for the next life.
 async fn last_words(
     shared: &Shared,
     inputs: &mut mpsc::Receiver<Input>,
-    hands: &Hands,
+    hands: &mut Hands,
     watcher: &mut impl Watcher,
 ) {
-    let is_busy = || {
-        let monitor = shared.monitor();
-        monitor.outbox().is_sending() || monitor.keeping().is_some_and(Keeping::is_writing)
-    };
-    while is_busy() {
+    while !hands.under_way.is_empty() {
         let Some(input) = inputs.recv().await else { return };
-        if !matches!(input, Input::MailSent { .. } | Input::Saved { .. }) {
+        if !hands.has_answered(&input) {
             continue;
         }
         let now = hands.services.clock.now();
@@ -220,6 +217,8 @@ struct Hands {
     services: Services,
     sender: mpsc::Sender<Input>,
     feeds: BTreeMap<Call, AbortHandle>,
+    /// The mail that is on its way, and what is being written down: the end waits for their answers.
+    under_way: BTreeSet<Call>,
 }
 
 impl Hands {
@@ -274,7 +273,23 @@ impl Hands {
         });
     }
 
-    fn save(&self, call: Call, changes: Vec<Change>) {
+    /// Takes down that one of those that the end waits for is answered. Returns whether it was one.
+    fn has_answered(&mut self, input: &Input) -> bool {
+        match input {
+            Input::MailSent { call, .. } | Input::Saved { call, .. } => self.under_way.remove(call),
+            Input::Wake
+            | Input::ManifestFetched { .. }
+            | Input::AvailabilityRead { .. }
+            | Input::AvailabilitySet { .. }
+            | Input::Reported { .. }
+            | Input::FeedClosed { .. }
+            | Input::Stalled { .. }
+            | Input::StoreReplaced { .. } => false,
+        }
+    }
+
+    fn save(&mut self, call: Call, changes: Vec<Change>) {
+        self.under_way.insert(call);
         let store = self.services.store.clone();
         let saving = async move {
             match store {
@@ -285,7 +300,8 @@ impl Hands {
         self.answer(saving, move |outcome| Input::Saved { call, outcome: outcome.unwrap_or_else(broken) });
     }
 
-    fn send(&self, call: Call, mail: Mail) {
+    fn send(&mut self, call: Call, mail: Mail) {
+        self.under_way.insert(call);
         let (id, recipients) = (mail.id.clone(), mail.recipients.clone());
         let mailer = self.services.mailer.clone();
         let sending = async move {

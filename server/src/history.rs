@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::store::History;
-use status_core::{Event, ExperimentName, Wall};
+use status_core::{Event, ExperimentName, Wall, printable};
 
 use crate::cli::{HistoryArgs, HistoryFormat};
 use crate::settings::{Settings, StoreSettings};
@@ -27,6 +27,7 @@ pub fn print(args: &HistoryArgs) -> Result<(), String> {
     let events = history.events(name.as_ref(), since, usize::MAX).map_err(|failure| failure.detail)?;
     if let Some(name) = name.filter(|_| events.is_empty()) {
         // Not a failure: but who mistyped a name is to see why nothing is printed.
+        let name = printable(name.as_str());
         let _ = writeln!(io::stderr(), "status: no events of {name} in {}", path.display());
     }
     let mut out = BufWriter::new(io::stdout().lock());
@@ -43,11 +44,15 @@ pub fn print(args: &HistoryArgs) -> Result<(), String> {
 
 /// A line for each event, in which everything stands below its like.
 fn table(events: &[(ExperimentName, Event)], out: &mut impl Write) -> io::Result<()> {
-    let width = events.iter().map(|(name, _)| name.as_str().chars().count()).max().unwrap_or(0);
-    for (name, event) in events {
+    const WIDEST: usize = 40;
+    let name = |name: &ExperimentName| printable(name.as_str()).into_owned();
+    let width = events.iter().map(|(known, _)| name(known).chars().count()).max().unwrap_or(0).min(WIDEST);
+    for (known, event) in events {
+        let name = name(known);
         let health = if event.healthy { "healthy  " } else { "unhealthy" };
-        let issues: Vec<String> = event.issues().iter().map(ToString::to_string).collect();
-        let line = format!("{}  {:width$}  {health}  {}", event.when, name.as_str(), issues.join(", "));
+        let issues: Vec<String> =
+            event.issues().iter().map(|issue| printable(&issue.to_string()).into_owned()).collect();
+        let line = format!("{}  {name:width$}  {health}  {}", event.when, issues.join(", "));
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())

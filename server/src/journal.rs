@@ -1,11 +1,12 @@
 //! What the log says: one line for each decision, and for each failure when it begins, rarely
 //! while it lasts, and when it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use status_adapters::repeated::Repeated;
 use status_core::{
     Action, Call, Delivery, Failure, Feed, Input, MailFailureKind, Manifest, Note, Now, ResourceName, Time,
+    printable,
 };
 
 use crate::driver::Watcher;
@@ -16,6 +17,8 @@ pub struct Journal {
     failing: BTreeMap<&'static str, Repeated>,
     /// The newest connection of each feed that could not be made or ended.
     closed: BTreeMap<Feed, Call>,
+    /// Who does not have the newest mail yet, since the mail server did not take it.
+    put_off: BTreeSet<String>,
     asked: BTreeMap<Call, (Doing, ResourceName)>,
     /// What could not be done last, for each resource of which that is so.
     not_done: BTreeMap<ResourceName, Doing>,
@@ -71,10 +74,11 @@ impl Watcher for Journal {
             Action::SetAvailability { call, resource, available, reason } => {
                 self.asked.insert(*call, (Doing::Setting, resource.clone()));
                 self.reread.take_if(|reread| reread == resource);
+                let name = printable(resource.as_str());
                 if *available {
-                    tracing::info!(%resource, available, reason, "putting {resource} back into booking: {reason}");
+                    tracing::info!(%resource, available, reason, "putting {name} back into booking: {reason}");
                 } else {
-                    tracing::warn!(%resource, available, reason, "taking {resource} out of booking: {reason}");
+                    tracing::warn!(%resource, available, reason, "taking {name} out of booking: {reason}");
                 }
             }
             Action::SendMail { mail, .. } => {
@@ -89,7 +93,7 @@ impl Watcher for Journal {
             Action::FetchManifest { .. } => tracing::debug!("reading book's manifest"),
             Action::ReadAvailability { call, resource } => {
                 self.asked.insert(*call, (Doing::Reading, resource.clone()));
-                tracing::debug!(%resource, "reading the availability of {resource}");
+                tracing::debug!(%resource, "reading the availability of {}", printable(resource.as_str()));
             }
         }
     }
@@ -118,7 +122,7 @@ impl Journal {
                     Doing::Reading => "reading the availability of",
                     Doing::Setting => "setting the availability of",
                 };
-                let text = format!("{what} {resource} failed: {}", failure.detail);
+                let text = format!("{what} {} failed: {}", printable(resource.as_str()), failure.detail);
                 // The same failure of many resources is one.
                 let kind = text.replace(resource.as_str(), "");
                 self.ill_as(now, RESOURCES, &kind, &text);
@@ -147,22 +151,26 @@ impl Journal {
         self.ill_as(now, service, detail, detail);
     }
 
-    /// What became of a mail. One that was refused for good is told of when it is given up.
+    /// What became of a mail. It works again once nobody waits any more, so that one recipient who is put
+    /// off for long is told of as rarely as any failure that lasts.
     fn mail(&mut self, now: Time, mail: &str, outcome: &[Delivery]) {
-        let failures = outcome.iter().filter_map(|one| one.outcome.as_ref().err());
-        let mut waits: Vec<&str> = failures
-            .filter(|failure| failure.kind != MailFailureKind::Permanent)
-            .map(|failure| failure.detail.as_str())
-            .collect();
-        waits.dedup();
-        if waits.is_empty() {
-            if outcome.iter().any(|one| one.outcome.is_ok()) {
-                self.well(now, "mail");
+        let mut details: Vec<&str> = Vec::new();
+        for Delivery { recipient, outcome } in outcome {
+            match outcome {
+                Err(failure) if failure.kind != MailFailureKind::Permanent => {
+                    self.put_off.insert(recipient.to_string());
+                    details.push(&failure.detail);
+                }
+                Ok(()) | Err(_) => drop(self.put_off.remove(recipient.as_str())),
             }
-            return;
         }
-        let detail = waits.join("; ");
-        self.ill_as(now, "mail", &detail, &format!("mail {mail} is not delivered yet: {detail}"));
+        details.dedup();
+        if !details.is_empty() {
+            let detail = details.join("; ");
+            self.ill_as(now, "mail", &detail, &format!("mail {mail} is not delivered yet: {detail}"));
+        } else if self.put_off.is_empty() && outcome.iter().any(|one| one.outcome.is_ok()) {
+            self.well(now, "mail");
+        }
     }
 
     fn ill_as(&mut self, now: Time, service: &'static str, kind: &str, detail: &str) {

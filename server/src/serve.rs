@@ -198,7 +198,7 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
         .map_err(|in_use| in_use.to_string())?;
     let saved = match store.load_now(core.events.max(1)) {
         Ok(saved) => {
-            let (experiments, mails) = (saved.experiments.len(), saved.letters.len());
+            let (experiments, mails) = (saved.experiments.len(), saved.mail.undelivered());
             tracing::info!(experiments, mails, "going on with the store {}", path.display());
             saved
         }
@@ -207,9 +207,15 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
             Saved::default()
         }
     };
-    for letter in &saved.letters {
-        let trouble = letter.trouble.as_deref().unwrap_or("the server ended");
-        tracing::warn!(id = %letter.id, "a mail from before the start is not delivered yet: {trouble}");
+    for queued in &saved.mail.queued {
+        let trouble = queued.last_error.as_deref().unwrap_or("the server ended");
+        tracing::warn!(id = %queued.mail.id, "a mail from before the start is not delivered yet: {trouble}");
+    }
+    for recipient in saved.mail.outbox.iter().flat_map(|outbox| &outbox.recipients) {
+        if let Some(trouble) = &recipient.last_error {
+            let address = &recipient.address;
+            tracing::warn!("mail to {address} from before the start is not delivered yet: {trouble}");
+        }
     }
     let mut past =
         store.past_now(services.clock.now().wall.minus(uptime::REMEMBERED)).unwrap_or_else(|failure| {

@@ -56,6 +56,8 @@ struct StateView<'a> {
     system_alerts: Vec<AlertView<'a>>,
     undelivered_mails: usize,
     kept_mails: usize,
+    /// What the oldest mail that somebody does not have is waiting for.
+    mail_trouble: Option<String>,
 }
 
 impl<'a> StateView<'a> {
@@ -63,6 +65,7 @@ impl<'a> StateView<'a> {
         let book = monitor.book();
         let alerts = monitor.alerts().iter();
         let mail = MailView::of(monitor);
+        let undelivered = monitor.outbox().undelivered();
         Self {
             time: Shown(monitor.now().wall),
             paused: monitor.is_paused(),
@@ -82,6 +85,7 @@ impl<'a> StateView<'a> {
                 .collect(),
             undelivered_mails: mail.undelivered,
             kept_mails: mail.kept,
+            mail_trouble: undelivered.first().and_then(|mail| mail.trouble(monitor.now().time)),
         }
     }
 }

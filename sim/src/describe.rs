@@ -42,6 +42,14 @@ pub fn step(step: &Step) -> String {
             "the mail server knows every recipient".into()
         }
         Step::RefuseRecipients { addresses } => format!("the mail server does not know {}", names(addresses)),
+        Step::PutOffRecipients { addresses } if addresses.is_empty() => {
+            "the mail server has room for every recipient".into()
+        }
+        Step::PutOffRecipients { addresses } => {
+            format!("the mail server has no room for {}", names(addresses))
+        }
+        Step::LimitMails { bytes: 0 } => "the mail server takes mails of any length".into(),
+        Step::LimitMails { bytes } => format!("the mail server takes mails of at most {bytes} bytes"),
         Step::SetClock { millis } => {
             let by = Duration::from_millis(millis.unsigned_abs());
             format!("the clock is set {} by {by:?}", if *millis < 0 { "back" } else { "forward" })

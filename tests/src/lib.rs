@@ -47,6 +47,10 @@ pub struct World {
     pub book_ignores: bool,
     /// What the mail server fails with, if it does.
     pub mail_fails: Option<MailFailureKind>,
+    /// What it fails with for some recipients.
+    pub recipients_fail: BTreeMap<String, MailFailureKind>,
+    /// The longest text of a mail that it takes, in bytes.
+    pub longest_mail: Option<usize>,
     /// Every mail that was sent, taken or not.
     pub mails: Vec<Mail>,
     /// Those that the mail server took, whether it said so or not.
@@ -99,6 +103,8 @@ impl World {
             answers_are_lost: false,
             book_ignores: false,
             mail_fails: None,
+            recipients_fail: BTreeMap::new(),
+            longest_mail: None,
             mails: Vec::new(),
             delivered: Vec::new(),
             changes: Vec::new(),
@@ -137,8 +143,12 @@ impl World {
     /// The server is killed, if it ran, and started again with what is written down. Without this a
     /// world has no store.
     pub fn restart(&mut self) {
+        self.restart_with(self.monitor.config().clone());
+    }
+
+    /// The server is killed, and started again with these settings.
+    pub fn restart_with(&mut self, config: Config) {
         self.lives += 1;
-        let config = self.monitor.config().clone();
         let saved = self.store.saved(config.events);
         self.monitor = Monitor::resume(config, &format!("life{}", self.lives), saved, self.now);
         self.connections.clear();
@@ -370,12 +380,8 @@ impl World {
                 None
             }
             Action::SendMail { call, mail } => {
-                let failed = |kind| Err(MailFailure::new(kind, "451 later"));
-                let outcome = Delivery::to_each(&mail.recipients, &self.mail_fails.map_or(Ok(()), failed));
                 self.mails.push(mail.clone());
-                if matches!(self.mail_fails, None | Some(MailFailureKind::Unknown)) {
-                    self.delivered.push(mail.clone());
-                }
+                let outcome = self.deliver(&mail);
                 Some(Input::MailSent { call, mail: mail.id, outcome })
             }
             Action::Save { call, changes } => {
@@ -387,6 +393,24 @@ impl World {
             }
             Action::LogHealth | Action::Note(_) => None,
         }
+    }
+
+    /// What becomes of a mail for each of its recipients.
+    fn deliver(&mut self, mail: &Mail) -> Vec<Delivery> {
+        let too_long = self.longest_mail.filter(|longest| mail.body.len() > *longest);
+        let too_long = too_long.map(|_| MailFailureKind::TooLong);
+        let fails = |to: &str| self.mail_fails.or_else(|| self.recipients_fail.get(to).copied()).or(too_long);
+        let outcome = mail.recipients.iter().map(|to| Delivery {
+            recipient: to.clone(),
+            outcome: fails(to).map_or(Ok(()), |kind| Err(MailFailure::new(kind, "451 later"))),
+        });
+        let outcome: Vec<Delivery> = outcome.collect();
+        let mut taken = mail.clone();
+        taken.recipients.retain(|to| matches!(fails(to), None | Some(MailFailureKind::Unknown)));
+        if !taken.recipients.is_empty() {
+            self.delivered.push(taken);
+        }
+        outcome
     }
 
     fn change(&mut self, resource: ResourceName, available: bool, reason: String) -> Result<(), Failure> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, LetterRecord, Now, PastAlert, Saved,
-    SavedAlert, SavedExperiment, SavedManifest, Wall,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, News, Now, OutboxRecord, PastAlert,
+    QueuedMailRecord, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, Wall,
 };
 
 /// A store in memory. The simulator's world has one, and the real store is tested against it.
@@ -17,7 +17,9 @@ pub struct Model {
     experiments: BTreeMap<ExperimentName, ExperimentRecord>,
     manifest: Option<SavedManifest>,
     alerts: Vec<SavedAlert>,
-    letters: Vec<LetterRecord>,
+    news: BTreeMap<u64, News>,
+    outbox: Option<OutboxRecord>,
+    queued: Vec<QueuedMailRecord>,
     /// In the order in which they ended.
     past_alerts: Vec<PastAlert>,
     clock: Option<Now>,
@@ -35,12 +37,14 @@ impl Model {
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::Anew => {
-                let Self { experiments, manifest, alerts, letters, clock, .. } = self;
+                let Self { experiments, manifest, alerts, clock, .. } = self;
                 experiments.clear();
                 *manifest = None;
                 alerts.clear();
-                letters.clear();
                 *clock = None;
+                self.news.clear();
+                self.outbox = None;
+                self.queued.clear();
             }
             Change::Event { key, experiment, event } => {
                 let entry = Entry { experiment, event, forgotten: false };
@@ -69,12 +73,22 @@ impl Model {
                 self.past_alerts.push(past);
                 self.past_alerts.sort_by_key(|known| (known.until, known.since));
             }
-            Change::Letter(letter) => match self.letters.iter_mut().find(|known| known.id == letter.id) {
-                Some(known) => *known = letter,
-                None => self.letters.push(letter),
-            },
-            Change::LetterDone { id, .. } | Change::LetterJoined { id } => {
-                self.letters.retain(|letter| letter.id != id);
+            Change::News(news) => drop(self.news.insert(news.number, news)),
+            Change::NewsTold { up_to } => self.news.retain(|number, _| *number > up_to),
+            Change::NewsMerged { numbers } => {
+                for number in numbers {
+                    self.news.remove(&number);
+                }
+            }
+            Change::Outbox(outbox) => self.outbox = Some(outbox),
+            Change::QueuedMail(queued) => {
+                match self.queued.iter_mut().find(|known| known.mail.id == queued.mail.id) {
+                    Some(known) => *known = queued,
+                    None => self.queued.push(queued),
+                }
+            }
+            Change::MailDone { id, .. } | Change::MailMerged { id } => {
+                self.queued.retain(|queued| queued.mail.id != id);
             }
             Change::Clock(stamp) => self.clock = Some(stamp),
             Change::Prune { before, keep } => self.prune(before, keep),
@@ -100,16 +114,34 @@ impl Model {
             experiments: experiments.collect(),
             manifest: self.manifest.clone(),
             alerts: self.alerts.clone(),
-            letters: self.letters.clone(),
+            mail: SavedMail {
+                news: self.news.values().cloned().collect(),
+                outbox: self.outbox.clone(),
+                queued: self.queued.clone(),
+                letters: Vec::new(),
+            },
             past_alerts: self.past_alerts[self.past_alerts.len().saturating_sub(100)..].to_vec(),
             clock: self.clock,
         }
     }
 
-    /// The mails that the mail server does not have yet.
+    /// The mails that somebody may have got.
     #[must_use]
-    pub fn letters(&self) -> &[LetterRecord] {
-        &self.letters
+    pub fn queued_mails(&self) -> &[QueuedMailRecord] {
+        &self.queued
+    }
+
+    /// What this recipient is owed, and no mail tells it that may be on its way to it.
+    pub fn owed<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a News> {
+        let known = self.outbox.iter().flat_map(|outbox| &outbox.recipients);
+        let known = known.filter(move |one| one.address == address);
+        let told = known.clone().map(|one| one.told).max().unwrap_or(0);
+        let mine = move |mail: &&QueuedMailRecord| mail.mail.recipients.iter().any(|to| to == address);
+        self.news.values().filter(move |news| {
+            let again = known.clone().any(|one| one.again.iter().any(|span| span.holds(news.number)));
+            let queued = || self.queued.iter().filter(mine).flat_map(|mail| &mail.covers);
+            (news.number > told || again) && !queued().any(|span| span.holds(news.number))
+        })
     }
 
     /// Every event from a time on, in the order in which they happened.

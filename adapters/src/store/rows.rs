@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use status_core::{
-    Change, Event, EventKey, ExperimentName, LetterRecord, PastAlert, Saved, SavedExperiment, SavedManifest,
+    Change, Event, EventKey, ExperimentName, PastAlert, Saved, SavedExperiment, SavedMail, SavedManifest,
     Wall,
 };
 
@@ -17,12 +17,15 @@ pub(super) const MARK: &str = "mark";
 /// How many system alerts that are over a server goes on with.
 const PAST_ALERTS: usize = 100;
 const CLOCK: &str = "clock";
+const OUTBOX: &str = "outbox";
 
 /// Writes one change down.
 pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
     match change {
         Change::Anew => {
-            to.execute_batch("DELETE FROM experiments; DELETE FROM letters;")?;
+            to.execute_batch(
+                "DELETE FROM experiments; DELETE FROM news; DELETE FROM queued_mails; DELETE FROM letters;",
+            )?;
             run(to, "DELETE FROM records WHERE name <> ?1", [MARK])
         }
         Change::Event { key, experiment, event } => write_event(to, key, experiment, event),
@@ -43,18 +46,29 @@ pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<(
             let (began, ended) = (millis(past.since), millis(past.until));
             run(to, sql, params![past.alert.as_str(), began, ended, text(past)])
         }
-        Change::Letter(letter) => {
-            let sql = "INSERT INTO letters (id, record) VALUES (?1, ?2)
-                       ON CONFLICT (id) DO UPDATE SET record = excluded.record";
-            run(to, sql, params![letter.id.as_str(), text(letter)])
+        Change::News(news) => {
+            let sql = "INSERT INTO news (number, record) VALUES (?1, ?2)
+                       ON CONFLICT (number) DO UPDATE SET record = excluded.record";
+            run(to, sql, params![number(news.number), text(news)])
         }
-        Change::LetterDone { id, when, subject, trouble } => {
+        Change::NewsTold { up_to } => run(to, "DELETE FROM news WHERE number <= ?1", [number(*up_to)]),
+        Change::NewsMerged { numbers } => numbers
+            .iter()
+            .try_for_each(|merged| run(to, "DELETE FROM news WHERE number = ?1", [number(*merged)])),
+        Change::Outbox(outbox) => write_record(to, OUTBOX, outbox),
+        Change::QueuedMail(queued) => {
+            let sql = "INSERT INTO queued_mails (id, record) VALUES (?1, ?2)
+                       ON CONFLICT (id) DO UPDATE SET record = excluded.record";
+            run(to, sql, params![queued.mail.id.as_str(), text(queued)])
+        }
+        Change::MailDone { id, when, subject, trouble } => {
+            run(to, "DELETE FROM queued_mails WHERE id = ?1", [id.as_str()])?;
             run(to, "DELETE FROM letters WHERE id = ?1", [id.as_str()])?;
             let sql = "INSERT INTO mails (id, at, subject, trouble) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT (id) DO NOTHING";
             run(to, sql, params![id.as_str(), millis(*when), subject, trouble])
         }
-        Change::LetterJoined { id } => run(to, "DELETE FROM letters WHERE id = ?1", [id.as_str()]),
+        Change::MailMerged { id } => run(to, "DELETE FROM queued_mails WHERE id = ?1", [id.as_str()]),
         Change::Clock(stamp) => write_record(to, CLOCK, stamp),
         Change::Prune { before, keep } => prune(to, *before, *keep),
     }
@@ -68,8 +82,11 @@ fn write_event(
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO events (life, number, experiment, at, event) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT (life, number) DO UPDATE SET forgotten = 0";
-    let number = i64::try_from(key.number).unwrap_or(i64::MAX);
-    run(to, sql, params![key.life.as_str(), number, experiment.as_str(), millis(event.when), text(event)])
+    run(
+        to,
+        sql,
+        params![key.life.as_str(), number(key.number), experiment.as_str(), millis(event.when), text(event)],
+    )
 }
 
 fn write_record(to: &Transaction<'_>, name: &str, record: &impl Serialize) -> rusqlite::Result<()> {
@@ -112,17 +129,17 @@ pub(super) fn load(from: &Connection, keep: usize) -> rusqlite::Result<Saved> {
             experiments.insert(name, SavedExperiment { record, events, keys });
         }
     }
-    let mut letters: Vec<LetterRecord> = Vec::new();
-    let mut rows = from.prepare("SELECT record FROM letters ORDER BY turn")?;
-    let mut rows = rows.query([])?;
-    while let Some(row) = rows.next()? {
-        letters.extend(value::<LetterRecord>(row.get_ref(0)?.as_str()?, "a mail"));
-    }
+    let mail = SavedMail {
+        news: read_rows(from, "SELECT record FROM news ORDER BY number", "news")?,
+        outbox: read_record(from, OUTBOX)?,
+        queued: read_rows(from, "SELECT record FROM queued_mails ORDER BY turn", "a mail")?,
+        letters: read_rows(from, "SELECT record FROM letters ORDER BY turn", "a mail")?,
+    };
     let manifest: Option<SavedManifest> = read_record(from, MANIFEST)?;
     let alerts = read_record(from, ALERTS)?.unwrap_or_default();
     let clock = read_record(from, CLOCK)?;
     let past_alerts = past_alerts(from, Wall::default(), PAST_ALERTS)?;
-    Ok(Saved { experiments, manifest, alerts, letters, past_alerts, clock })
+    Ok(Saved { experiments, manifest, alerts, mail, past_alerts, clock })
 }
 
 /// The newest system alerts that ended at a time or later, in the order in which they ended.
@@ -136,6 +153,17 @@ pub(super) fn past_alerts(from: &Connection, since: Wall, newest: usize) -> rusq
     }
     past.reverse();
     Ok(past)
+}
+
+/// What is in one column of these rows, as far as it makes sense.
+fn read_rows<T: DeserializeOwned>(from: &Connection, sql: &str, what: &str) -> rusqlite::Result<Vec<T>> {
+    let mut found = Vec::new();
+    let mut rows = from.prepare(sql)?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        found.extend(value::<T>(row.get_ref(0)?.as_str()?, what));
+    }
+    Ok(found)
 }
 
 fn newest_events(
@@ -197,6 +225,10 @@ fn value<T: DeserializeOwned>(text: &str, what: &str) -> Option<T> {
     serde_json::from_str(text)
         .inspect_err(|error| tracing::warn!("the store holds {what} that makes no sense, left out: {error}"))
         .ok()
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 pub(super) fn millis(wall: Wall) -> i64 {

@@ -35,6 +35,10 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (alert, began)
     ) WITHOUT ROWID;
     CREATE INDEX alerts_by_time ON alerts (ended);",
+    // What is owed by mail, once each, and the mails that are sent or in doubt. What stands in `letters` is
+    // read once more, and is in these from the first save on.
+    "CREATE TABLE news (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
+    CREATE TABLE queued_mails (turn INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL);",
 ];
 
 /// Marks a file as ours.

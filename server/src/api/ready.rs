@@ -49,7 +49,7 @@ pub(super) struct Readiness {
     ready: bool,
     /// What has not been heard of yet: `relay`, `jump` or `book`.
     missing: Vec<&'static str>,
-    /// How many mails the mail server does not have yet.
+    /// How many mails somebody does not have yet.
     undelivered_mails: usize,
     /// Each of them, the oldest first.
     undelivered: Vec<Undelivered>,
@@ -83,16 +83,16 @@ impl From<Trimmed> for LetGo {
     }
 }
 
-/// A mail that the mail server does not have yet.
+/// A mail that somebody does not have yet.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Undelivered {
-    /// The part of its Message-ID before the `@`.
-    id: String,
+    /// The part of its Message-ID before the `@`; null while it is not composed.
+    id: Option<String>,
     /// Since when it waits.
     since: String,
-    /// How often it was tried.
+    /// How often it was tried in vain.
     tries: u32,
-    /// Why that was in vain the last time; null if it was not tried yet.
+    /// Why that was in vain the last time, or what it is waiting for; null if there is nothing to say.
     trouble: Option<String>,
 }
 
@@ -111,13 +111,13 @@ impl Readiness {
     fn of(monitor: &Monitor, trimmed: Option<Trimmed>) -> Self {
         let missing = not_heard_of(monitor);
         let mail = MailView::of(monitor);
-        let waiting = monitor.outbox().waiting().take(mail.undelivered).map(|(id, since, tries, trouble)| {
-            Undelivered {
-                id: id.to_owned(),
-                since: since.to_string(),
-                tries,
-                trouble: trouble.map(str::to_owned),
-            }
+        let now = monitor.now().time;
+        let undelivered = monitor.outbox().undelivered();
+        let waiting = undelivered.iter().take(mail.undelivered).map(|mail| Undelivered {
+            id: mail.id.as_ref().map(ToString::to_string),
+            since: mail.since.to_string(),
+            tries: mail.attempts,
+            trouble: mail.trouble(now),
         });
         let given_up = monitor.outbox().given_up().map(|lost| Lost {
             when: lost.when.to_string(),

@@ -112,12 +112,14 @@ fn feeds(to: &mut Registry, scene: &Scene<'_>) {
 fn outbox(to: &mut Registry, scene: &Scene<'_>) {
     let outbox = scene.monitor.outbox();
     let sends = sends_mail(scene.monitor);
-    let (waiting, kept) = if sends { (outbox.len(), 0) } else { (0, outbox.len()) };
-    one(to, "status_outbox_mails", "Mails that the mail server does not have yet", count(waiting));
+    let undelivered = outbox.undelivered();
+    let all = undelivered.len();
+    let (waiting, kept) = if sends { (all, 0) } else { (0, all) };
+    one(to, "status_outbox_mails", "Mails that somebody does not have yet", count(waiting));
     let help = "Mails of an earlier run that wait until mails are sent again";
     one(to, "status_outbox_kept_mails", help, count(kept));
-    let oldest = outbox.oldest().filter(|_| sends);
-    let age = oldest.map_or(0.0, |(since, _)| scene.now.wall.since(since).as_secs_f64());
+    let oldest = undelivered.first().filter(|_| sends);
+    let age = oldest.map_or(0.0, |mail| scene.now.wall.since(mail.since).as_secs_f64());
     one(to, "status_outbox_oldest_age_seconds", "Since when the oldest of them waits; 0 if none does", age);
 }
 

@@ -1,6 +1,7 @@
 //! The page of one experiment.
 
 use askama::Template;
+use status_core::printable;
 
 use super::bar::Look;
 use super::filters;
@@ -62,7 +63,12 @@ fn history(app: &App, name: &str) -> Vec<Entry> {
         let entry = Entry {
             when: event.when.to_string(),
             healthy: event.healthy,
-            issues: event.issues().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            issues: event
+                .issues()
+                .iter()
+                .map(|issue| printable(&issue.to_string()).into_owned())
+                .collect::<Vec<_>>()
+                .join(", "),
             lasted: span(until.since(event.when)),
         };
         until = event.when;

@@ -1,7 +1,7 @@
 //! The first page: how everything stands, and every experiment, problems first.
 
 use askama::Template;
-use status_core::{Experiment, ExperimentName, Monitor, Now, Resource, Standing};
+use status_core::{Experiment, ExperimentName, Monitor, Now, Resource, Standing, printable};
 
 use super::bar::Bar;
 use super::filters;
@@ -143,7 +143,7 @@ fn streams(known: &Experiment) -> String {
         words.push("no jump".to_owned());
     }
     for stream in known.streams() {
-        let name = stream.topic().split().map_or(stream.topic().as_str(), |(_, stream)| stream);
+        let name = printable(stream.topic().split().map_or(stream.topic().as_str(), |(_, stream)| stream));
         match stream.standing() {
             Standing::Ok => {}
             Standing::Silent => words.push(format!("{name} silent")),
@@ -179,7 +179,7 @@ fn booking_is(resource: &Resource) -> (u8, String) {
     let Some(said) = resource.said() else { return (1, "book not asked yet".to_owned()) };
     match (said.available, set_by(said)) {
         (true, by) => (0, format!("bookable, by {by}")),
-        (false, "person") => (5, format!("out, by a person: {}", cut(&said.reason))),
+        (false, "person") => (5, format!("out, by a person: {}", cut(&printable(&said.reason)))),
         (false, by) => (4, format!("out, by {by}")),
     }
 }

@@ -157,6 +157,11 @@ impl Stage {
                 let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
                 self.services.smtp.set_unknown_recipients(&addresses);
             }
+            Step::PutOffRecipients { addresses } => {
+                let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+                self.services.smtp.set_full_mailboxes(&addresses);
+            }
+            Step::LimitMails { bytes } => self.services.smtp.set_longest_mail(*bytes),
             Step::SetClock { millis } => self.theatre.clock.set_by(*millis),
             Step::Suspend { lasts } => self.suspend(*lasts),
             Step::Kill => {

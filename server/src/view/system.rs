@@ -99,9 +99,9 @@ pub struct BookView {
 /// How the mails stand.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MailView {
-    /// `ok`, `waiting` (the mail server did not take some yet), `off` (none are sent).
+    /// `ok`, `waiting` (the mail server did not take some yet, or does not answer), `off` (none are sent).
     pub state: &'static str,
-    /// How many the mail server does not have yet. Those in `kept` are not among them.
+    /// How many somebody does not have yet. Those in `kept` are not among them.
     pub undelivered: usize,
     /// Since when the oldest of them waits.
     #[schema(format = DateTime)]
@@ -331,16 +331,18 @@ impl MailView {
     pub(crate) fn of(monitor: &Monitor) -> Self {
         let outbox = monitor.outbox();
         let sends = sends_mail(monitor);
+        let all = outbox.undelivered();
+        let now = monitor.now().time;
         let state = match sends {
-            true if outbox.waiting().any(|(_, _, tries, _)| tries > 0) => "waiting",
+            true if all.iter().any(|mail| mail.trouble(now).is_some()) => "waiting",
             true => "ok",
             false => "off",
         };
-        let (undelivered, kept) = if sends { (outbox.len(), 0) } else { (0, outbox.len()) };
+        let (undelivered, kept) = if sends { (all.len(), 0) } else { (0, all.len()) };
         Self {
             state,
             undelivered,
-            oldest: outbox.oldest().filter(|_| sends).map(|(since, _)| since.to_string()),
+            oldest: all.first().filter(|_| sends).map(|mail| mail.since.to_string()),
             kept,
             given_up: outbox.given_up().count(),
         }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use smol_str::SmolStr;
 use status_adapters::store::Model;
 use status_core::{
-    Action, Change, ExperimentName, Input, LetterRecord, Mail, MailFailure, MailFailureKind, Note, Now,
+    Action, Change, ExperimentName, Input, Mail, MailFailure, MailFailureKind, News, NewsItem, Note, Now,
     SystemAlert, Time, Wall,
 };
 
@@ -25,9 +26,11 @@ const STORE_RETRY: Duration = seconds(60 + 300 + 10);
 /// How old the newest news in a mail is when it is given up.
 const A_DAY: Duration = seconds(24 * 3600);
 
-/// What is to be mailed, and what was.
+/// What is to be mailed to one recipient, and what was.
 #[derive(Debug, Default)]
 pub(crate) struct Letters {
+    /// Who it is about.
+    address: SmolStr,
     /// Lines that no mail has brought yet, each with when it came to be.
     unsent: Vec<Unsent>,
     /// Alerts that were raised or cleared, and that no mail has told of yet.
@@ -40,6 +43,8 @@ pub(crate) struct Letters {
     taken: BTreeSet<String>,
     /// The mails that have arrived, by their ids.
     arrived: BTreeMap<String, Mail>,
+    /// Of the mails that have arrived, and of which the server was not told so, what they tell.
+    in_doubt: BTreeMap<String, Vec<String>>,
     /// Each mail as it was last sent, and when.
     sent: BTreeMap<String, (Time, Mail)>,
     /// What was wrong when the last event came to be, or those: two may come in one millisecond.
@@ -57,7 +62,10 @@ pub(crate) struct Letters {
     /// Whether a server was killed: what is a day old is no longer known for sure then.
     killed: bool,
     last_arrival: Time,
+    /// Whether mail can reach this recipient: the mail server is well, and does not put it off.
     well: bool,
+    server_is_well: bool,
+    put_off: bool,
     store_is_well: bool,
     store_excused: Time,
     /// Whether the store ever failed.
@@ -84,8 +92,17 @@ struct Untold {
 }
 
 impl Letters {
-    pub(crate) fn new() -> Self {
-        Self { well: true, store_is_well: true, ..Self::default() }
+    pub(crate) fn new(address: &SmolStr) -> Self {
+        let address = address.clone();
+        Self { address, well: true, server_is_well: true, store_is_well: true, ..Self::default() }
+    }
+
+    pub(crate) fn is_of(&self, address: &str) -> bool {
+        self.address == address
+    }
+
+    fn is_to_me(&self, mail: &Mail) -> bool {
+        mail.recipients.contains(&self.address)
     }
 
     /// What it had not mailed it knows again, if it was written down; and an event that was must be
@@ -93,10 +110,16 @@ impl Letters {
     pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
         self.killed = true;
         self.blurred |= self.store_failed;
+        let address = self.address.clone();
         // One that has arrived waits only since the store does not know it.
-        let letters: Vec<&LetterRecord> =
-            model.letters().iter().filter(|letter| !self.arrived.contains_key(letter.id.as_str())).collect();
-        let mut told: Vec<String> = letters.iter().copied().flat_map(memory::lines).collect();
+        let queued = model.queued_mails().iter().map(|queued| &queued.mail);
+        let mails: Vec<&Mail> = queued
+            .filter(|mail| self.is_to_me(mail) && !self.arrived.contains_key(mail.id.as_str()))
+            .collect();
+        let owed: Vec<&News> = model.owed(&address).collect();
+        let mut told: Vec<String> =
+            mails.iter().flat_map(|mail| section(mail, "New health events")).collect();
+        told.extend(owed.iter().filter_map(|news| memory::line(news)));
         let mut wrong = Vec::new();
         for unsent in std::mem::take(&mut self.unsent) {
             if let Some(at) = told.iter().position(|line| *line == unsent.line) {
@@ -113,21 +136,22 @@ impl Letters {
             }
             self.perhaps.push(unsent.line);
         }
-        let tells = |letter: &LetterRecord, alert: SystemAlert| {
-            let name = alert.to_string();
-            letter.sealed.as_ref().is_some_and(|mail| mail.body.contains(&name))
-                || letter.summary.alerts.iter().any(|(known, ..)| *known == alert)
-                || letter.summary.cleared.iter().any(|(known, _)| *known == alert)
+        let is_told = |untold: &Untold| {
+            let over =
+                |news: &&News| matches!(news.item, NewsItem::Cleared { alert, .. } if alert == untold.alert);
+            mails.iter().any(|mail| mail.body.contains(&untold.alert.to_string()))
+                || owed.iter().any(over)
+                || (untold.raised && !owed.is_empty())
         };
         for untold in std::mem::take(&mut self.untold) {
-            if letters.iter().any(|letter| tells(letter, untold.alert)) {
+            if is_told(&untold) {
                 self.untold.push(untold);
             } else {
                 self.perhaps_untold.push(untold.alert);
             }
         }
         // Where the mark was lost, the mail may come again.
-        self.taken.retain(|id| !model.letters().iter().any(|letter| letter.id == id.as_str()));
+        self.taken.retain(|id| !model.queued_mails().iter().any(|queued| queued.mail.id == id.as_str()));
         wrong
     }
 
@@ -145,10 +169,14 @@ impl Letters {
     pub(crate) fn told(&mut self, input: &Input) {
         self.failed = None;
         let Input::MailSent { mail, outcome, .. } = input else { return };
-        match outcome.iter().find_map(|one| one.outcome.as_ref().err()) {
-            None => drop(self.taken.insert(mail.to_string())),
-            Some(_) if self.taken.contains(mail.as_str()) => {}
-            Some(failure) => {
+        let Some(mine) = outcome.iter().find(|one| one.recipient == self.address) else { return };
+        match &mine.outcome {
+            Ok(()) => {
+                self.taken.insert(mail.to_string());
+                self.in_doubt.remove(mail.as_str());
+            }
+            Err(_) if self.taken.contains(mail.as_str()) => {}
+            Err(failure) => {
                 let sent = self.sent.get(mail.as_str());
                 self.failed = sent.map(|(at, mail)| (*at, mail.clone(), failure.clone()));
             }
@@ -179,7 +207,7 @@ impl Letters {
     /// A mail is sent: just so it must be written down, unless the store is broken.
     pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
         let excused = !self.store_is_well || now <= self.store_excused;
-        let is_there = model.letters().iter().any(|letter| letter.sealed.as_ref() == Some(mail));
+        let is_there = model.queued_mails().iter().any(|queued| queued.mail == *mail);
         (!excused && !is_there).then(|| format!("a mail is sent that is not written down: {}", mail.subject))
     }
 
@@ -189,7 +217,20 @@ impl Letters {
     }
 
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
-        self.well = fault == Fault::None;
+        self.server_is_well = fault == Fault::None;
+        self.may_be_well(now);
+    }
+
+    /// The mail server takes nothing for this recipient, or does again.
+    pub(crate) fn is_put_off(&mut self, now: Time, put_off: bool) {
+        if self.put_off != put_off {
+            self.put_off = put_off;
+            self.may_be_well(now);
+        }
+    }
+
+    fn may_be_well(&mut self, now: Time) {
+        self.well = self.server_is_well && !self.put_off;
         if self.well {
             self.excused = self.excused.max(now.plus(LONGEST_WAIT));
         }
@@ -237,6 +278,10 @@ impl Letters {
         for action in actions {
             self.note_texts(now, action);
             let Action::SendMail { mail, .. } = action else { continue };
+            if !self.is_to_me(mail) {
+                continue;
+            }
+            let mail = &for_all(mail);
             if self.taken.contains(mail.id.as_str()) {
                 wrong.push(format!("a mail is sent again that the mail server has, or refused: {}", mail.id));
             }
@@ -264,10 +309,10 @@ impl Letters {
     fn note_texts(&mut self, now: Time, action: &Action) {
         let Action::Save { changes, .. } = action else { return };
         for change in changes {
-            if let Change::Letter(LetterRecord { id, sealed: Some(mail), .. }) = change
-                && self.texts.get(id.as_str()).is_none_or(|(_, text)| text != mail)
-            {
-                self.texts.insert(id.to_string(), (now, mail.clone()));
+            let Change::QueuedMail(queued) = change else { continue };
+            let mail = for_all(&queued.mail);
+            if self.texts.get(mail.id.as_str()).is_none_or(|(_, text)| *text != mail) {
+                self.texts.insert(mail.id.to_string(), (now, mail));
             }
         }
     }
@@ -305,8 +350,14 @@ impl Letters {
 
     /// A mail may be given up if it was refused for good, or when all that it tells is a day old.
     fn check_given_up(&mut self, now: Time, actions: &[Action]) -> Option<String> {
-        let gives_up = |action: &Action| matches!(action, Action::Note(Note::MailGivenUp { .. }));
+        let me = self.address.clone();
+        let gives_up = |action: &Action| matches!(action, Action::Note(Note::MailGivenUp { detail, .. }) if detail.contains(me.as_str()));
         let (sent, mail, failure) = self.failed.take()?;
+        // Of what is owed for a day, and could not be sent, perhaps only the number is told.
+        let (old, new) =
+            std::mem::take(&mut self.unsent).into_iter().partition(|one| now.since(one.at) >= A_DAY);
+        self.unsent = new;
+        self.perhaps.extend(Vec::<Unsent>::into_iter(old).map(|unsent| unsent.line));
         if !actions.iter().any(gives_up) {
             return None;
         }
@@ -331,21 +382,36 @@ impl Letters {
 
     /// What a mail tells that was sent then is not to be mailed any more. Returns what had not happened.
     fn take_off(&mut self, mail: &Mail, sent: Time) -> Option<String> {
-        for line in section(mail, "New health events") {
+        let (lines, counted) = told_events(mail);
+        for line in lines {
             if let Some(at) = self.unsent.iter().position(|unsent| unsent.line == line) {
                 self.unsent.remove(at);
             } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
                 self.perhaps.remove(at);
-            } else {
+            } else if !self.was_in_doubt(&line) {
                 return Some(line);
+            }
+        }
+        for _ in 0..counted {
+            if let Some(at) = self.unsent.iter().position(|unsent| unsent.at <= sent) {
+                self.unsent.remove(at);
             }
         }
         self.untold.retain(|untold| untold.at > sent || !untold.is_in(mail));
         None
     }
 
+    /// Whether a mail told this of which the server does not know whether it has arrived.
+    fn was_in_doubt(&mut self, line: &String) -> bool {
+        self.in_doubt.values_mut().any(|lines| {
+            let at = lines.iter().position(|told| told == line);
+            at.map(|at| lines.remove(at)).is_some()
+        })
+    }
+
     /// A mail has arrived: what it tells must have happened, and not have been told before.
     pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Result<(), String> {
+        let mail = &for_all(mail);
         self.last_arrival = now;
         let sent = self.sent.get(mail.id.as_str()).map_or(now, |(at, _)| *at);
         if let Some(before) = self.arrived.insert(mail.id.to_string(), mail.clone()) {
@@ -355,11 +421,14 @@ impl Letters {
                 Err("the same mail has come with another text".into())
             };
         }
-        let count = section(mail, "New health events").len();
+        let (lines, counted) = told_events(mail);
+        let count = lines.len() + counted;
         if !mail.subject.ends_with(&format!(" {count} new health events")) {
             return Err(format!("the subject is {:?}, and {count} events are in it", mail.subject));
         }
-        match self.take_off(mail, sent) {
+        let untold = self.take_off(mail, sent);
+        self.in_doubt.insert(mail.id.to_string(), lines);
+        match untold {
             None => Ok(()),
             Some(line) => Err(format!("a mail tells what has not happened, or was told before: {line}")),
         }
@@ -393,6 +462,20 @@ impl Untold {
         };
         names("No longer a system alert") || (self.raised && names("System alerts"))
     }
+}
+
+/// The mail as it reads, whoever it goes to.
+fn for_all(mail: &Mail) -> Mail {
+    Mail { recipients: Vec::new(), ..mail.clone() }
+}
+
+/// The events that a mail tells, and how many more it only counts.
+fn told_events(mail: &Mail) -> (Vec<String>, usize) {
+    let mut lines = section(mail, "New health events");
+    let more = |line: &String| line.strip_prefix("and ")?.strip_suffix(" more events")?.parse::<usize>().ok();
+    let counted = lines.last().and_then(more);
+    lines.truncate(lines.len() - usize::from(counted.is_some()));
+    (lines, counted.unwrap_or(0))
 }
 
 /// The lines below a headline, up to the next empty line, each with single spaces.

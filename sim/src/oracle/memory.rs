@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smol_str::SmolStr;
 use status_adapters::store::Model;
-use status_core::{Call, ExperimentName, LetterRecord, Topic};
+use status_core::{Call, ExperimentName, News, NewsItem, Topic};
 
-use super::letters::section;
 use super::{beliefs, known};
 
 /// More experiments than this are not compared at each save, which would take too long.
@@ -16,7 +16,7 @@ const COMPARED_AT_MOST: usize = 64;
 pub(super) struct Memory {
     saving: Option<(Call, Digest)>,
     /// The save that is under way, and the mails that were known to be done when it was asked for.
-    marking: Option<(Call, BTreeSet<String>)>,
+    marking: Option<(Call, BTreeSet<(SmolStr, String)>)>,
 }
 
 /// Of each experiment its streams, and what its last event said.
@@ -29,7 +29,7 @@ impl Memory {
     }
 
     /// The server has something written down, and knows that these mails are done.
-    pub(super) fn marking(&mut self, call: Call, done: BTreeSet<String>) {
+    pub(super) fn marking(&mut self, call: Call, done: BTreeSet<(SmolStr, String)>) {
         self.marking = Some((call, done));
     }
 
@@ -38,10 +38,13 @@ impl Memory {
         let Some((_, done)) = self.marking.take_if(|(marking, _)| *marking == call) else {
             return Vec::new();
         };
-        let waiting = model.letters().iter().filter(|letter| done.contains(letter.id.as_str()));
+        let waiting = model.queued_mails().iter().filter(|queued| {
+            let id = queued.mail.id.to_string();
+            queued.mail.recipients.iter().any(|address| done.contains(&(address.clone(), id.clone())))
+        });
         waiting
-            .map(|letter| {
-                format!("the mail server has a mail that is written down as waiting: {}", letter.id)
+            .map(|queued| {
+                format!("the mail server has a mail that is written down as waiting: {}", queued.mail.id)
             })
             .collect()
     }
@@ -73,16 +76,9 @@ impl Memory {
     }
 }
 
-/// The events that a mail tells, as lines with single spaces.
-pub(super) fn lines(letter: &LetterRecord) -> Vec<String> {
-    match &letter.sealed {
-        Some(mail) => section(mail, "New health events"),
-        None => {
-            let lines = letter.summary.events.iter().map(|line| {
-                let issues: Vec<String> = line.issues.iter().map(ToString::to_string).collect();
-                beliefs::line(line.experiment.as_str(), line.healthy, line.available, &issues)
-            });
-            lines.collect()
-        }
-    }
+/// The event that news tells, as a line with single spaces.
+pub(super) fn line(news: &News) -> Option<String> {
+    let NewsItem::Event(line) = &news.item else { return None };
+    let issues: Vec<String> = line.issues.iter().map(ToString::to_string).collect();
+    Some(beliefs::line(line.experiment.as_str(), line.healthy, line.available, &issues))
 }

@@ -9,6 +9,7 @@ mod booking;
 mod known;
 mod letters;
 mod memory;
+mod recipients;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,8 +26,8 @@ use crate::scenario::Fault;
 use crate::world::Book;
 use beliefs::Beliefs;
 use booking::Booking;
-use letters::Letters;
 use memory::Memory;
+use recipients::Recipients;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,7 +76,7 @@ impl fmt::Display for Violation {
 pub(crate) struct Oracle {
     beliefs: Beliefs,
     booking: Booking,
-    letters: Letters,
+    letters: Recipients,
     memory: Memory,
     /// Alerts that stood when the server started.
     carried: BTreeSet<SystemAlert>,
@@ -91,10 +92,11 @@ const MOST_VIOLATIONS: usize = 20;
 
 impl Oracle {
     pub(crate) fn new(config: Config) -> Self {
+        let recipients = config.mail.as_ref().map(|mail| mail.recipients.clone()).unwrap_or_default();
         Self {
             booking: Booking::new(&config),
             beliefs: Beliefs::new(config),
-            letters: Letters::new(),
+            letters: Recipients::new(&recipients),
             memory: Memory::default(),
             carried: BTreeSet::new(),
             alerts: BTreeSet::new(),
@@ -166,6 +168,11 @@ impl Oracle {
         self.letters.mail_is(now, fault);
     }
 
+    /// The mail server puts these recipients off from now on, and no others.
+    pub(crate) fn recipients_are_put_off(&mut self, now: Time, addresses: &[String]) {
+        self.letters.are_put_off(now, addresses);
+    }
+
     /// Somebody other than the server has changed what book says.
     pub(crate) fn book_changed(&mut self, now: Time) {
         self.booking.waits_for_query(now);
@@ -226,7 +233,7 @@ impl Oracle {
 
     /// A mail has arrived.
     pub(crate) fn mailed(&mut self, now: Now, mail: &Mail) {
-        if let Err(what) = self.letters.arrived(now.time, mail) {
+        for what in self.letters.arrived(now.time, mail) {
             self.complain(now.time, Promise::Mailed, what);
         }
     }

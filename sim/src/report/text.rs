@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn many_experiments_at_once_are_one_line_and_a_long_mail_is_cut() {
         let told = told("name = \"All\\u001b[2J\"\nlasts = \"3m\"\nlab = { experiments = 300 }");
-        assert!(told.starts_with("All\u{fffd}[2J\n"), "{told}");
+        assert!(told.starts_with("All\\u{1B}[2J\n"), "{told}");
         assert!(told.contains("pend00 and 299 others: healthy, can be booked"), "{told}");
         assert!(told.lines().count() < 80 && told.contains("more lines (--format json"), "{told}");
     }

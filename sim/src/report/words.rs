@@ -98,7 +98,10 @@ pub fn failures(outcome: &Outcome) -> Vec<String> {
 
 /// A text without what a terminal or a picture would take for a command.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let inner = text.trim_matches(' ');
+    let start = text.len() - text.trim_start_matches(' ').len();
+    let (before, after) = (&text[..start], &text[start + inner.len()..]);
+    format!("{before}{}{after}", status_core::printable(inner))
 }
 
 #[cfg(test)]
@@ -132,6 +135,6 @@ mod tests {
 
     #[test]
     fn a_text_cannot_command_a_terminal() {
-        assert_eq!(plain("a\u{1b}[31m\r\nb"), "a\u{fffd}[31m\u{fffd}\u{fffd}b");
+        assert_eq!(plain("a\u{1b}[31m\r\nb"), "a\\u{1B}[31m\\u{D}\\u{A}b");
     }
 }

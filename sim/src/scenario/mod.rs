@@ -197,6 +197,16 @@ pub enum Step {
         /// Their addresses.
         addresses: Vec<String>,
     },
+    /// The mailboxes of these recipients are full from now on, and no others: mail for them is put off.
+    PutOffRecipients {
+        /// Their addresses.
+        addresses: Vec<String>,
+    },
+    /// The mail server takes no mail with a longer text from now on.
+    LimitMails {
+        /// The longest, in bytes; 0 for any.
+        bytes: usize,
+    },
     /// Somebody sets the time of day, by so many milliseconds.
     SetClock {
         /// How much later it is then.

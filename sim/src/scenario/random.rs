@@ -109,6 +109,9 @@ fn lab(choices: &mut Choices<'_>) -> Lab {
     }
 }
 
+/// Who gets the mails of some scenarios; the others have the first one alone.
+const RECIPIENTS: &str = "maintainer@lab.example.org, alpha@lab.example.org, beta@lab.example.org";
+
 fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: &str| settings.insert(name.to_owned(), value.to_owned());
@@ -120,6 +123,9 @@ fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
     set("book_override", choices.of(&["respect", "respect", "enforce"]));
     set("health_events", choices.of(&["100", "3", "1"]));
     set("reconnect_relay_every", choices.of(&["1d", "2m", "30s"]));
+    if choices.is() {
+        set("email_to", RECIPIENTS);
+    }
     settings
 }
 
@@ -207,10 +213,16 @@ fn garbage(choices: &mut Choices<'_>) -> Step {
     Step::Garbage { feed: feed(choices), text: choices.of(&TEXTS).to_owned() }
 }
 
-/// The only recipient is not known any more, or all are known.
+/// Some recipients are not known any more, or their mailboxes are full; or mails must be short.
 fn recipients(choices: &mut Choices<'_>) -> Step {
-    let all = ["maintainer@lab.example.org".to_owned()];
-    Step::RefuseRecipients { addresses: if choices.is() { all.to_vec() } else { Vec::new() } }
+    let mut addresses: Vec<String> =
+        RECIPIENTS.split(", ").filter(|_| choices.is()).map(str::to_owned).collect();
+    match choices.byte() % 8 {
+        0 | 1 => Step::RefuseRecipients { addresses },
+        2 => Step::LimitMails { bytes: choices.of(&[0, 4_000, 20_000]) },
+        3 => Step::PutOffRecipients { addresses: addresses.split_off(addresses.len()) },
+        _ => Step::PutOffRecipients { addresses },
+    }
 }
 
 fn feed(choices: &mut Choices<'_>) -> Feed {

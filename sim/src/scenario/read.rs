@@ -235,6 +235,8 @@ impl Fields<'_> {
             "withdraw" => Step::Withdraw { resources: self.resources()? },
             "take_out" | "put_back" => self.person()?,
             "refuse_recipients" => Step::RefuseRecipients { addresses: self.what("addresses")? },
+            "put_off_recipients" => Step::PutOffRecipients { addresses: self.what("addresses")? },
+            "limit_mails" => Step::LimitMails { bytes: self.bytes()? },
             "set_clock" => Step::SetClock { millis: self.by()? },
             "suspend" => Step::Suspend { lasts: self.lasts()?.ok_or_else(|| self.missing("for", SPAN))? },
             "kill" => Step::Kill,
@@ -267,6 +269,10 @@ impl Fields<'_> {
             return Err(self.bad("do", format!("{name} cannot {}", self.verb)));
         }
         Ok(Step::Service { service, fault, lasts: self.lasts()? })
+    }
+
+    fn bytes(&mut self) -> Read<usize> {
+        Ok(self.raw.count.take().ok_or_else(|| self.missing("count", "a number of bytes"))?.into_inner())
     }
 
     fn sending(&mut self) -> Read<Sending> {

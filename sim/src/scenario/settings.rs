@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use smol_str::SmolStr;
 use status_adapters::wire::duration;
 use status_core::{BookOverride, Config, MailText};
+
+use crate::world::RECIPIENT;
 
 /// What a scenario can set, as values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ const NAMES: &[&str] = &[
     "book_override",
     "email_subject",
     "email_link",
+    "email_to",
 ];
 
 impl Settings {
@@ -77,7 +81,7 @@ impl Settings {
             mail: Some(MailText {
                 subject: text(words, "email_subject", "lab"),
                 link: text(words, "email_link", ""),
-                recipients: vec![crate::world::RECIPIENT.into()],
+                recipients: recipients(words),
             }),
         };
         let timeout_book = span(words, "timeout_book", Duration::from_secs(5), LEAST)?;
@@ -87,6 +91,12 @@ impl Settings {
 
 fn text(words: &BTreeMap<String, String>, name: &str, default: &str) -> String {
     words.get(name).map_or(default, String::as_str).to_owned()
+}
+
+/// The addresses that mails go to, separated by commas.
+fn recipients(words: &BTreeMap<String, String>) -> Vec<SmolStr> {
+    let addresses = text(words, "email_to", RECIPIENT);
+    addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).map(SmolStr::new).collect()
 }
 
 fn span(

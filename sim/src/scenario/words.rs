@@ -37,6 +37,8 @@ pub(super) const VERBS: &[&str] = &[
     "take_out",
     "put_back",
     "refuse_recipients",
+    "put_off_recipients",
+    "limit_mails",
     "set_clock",
     "suspend",
     "kill",

@@ -87,6 +87,8 @@ fn verb(step: &Step) -> &'static str {
         Step::Withdraw { .. } => "withdraw",
         Step::Person { available, .. } => either(*available, "put_back", "take_out"),
         Step::RefuseRecipients { .. } => "refuse_recipients",
+        Step::PutOffRecipients { .. } => "put_off_recipients",
+        Step::LimitMails { .. } => "limit_mails",
         Step::SetClock { .. } => "set_clock",
         Step::Suspend { .. } => "suspend",
         Step::Kill => "kill",
@@ -110,7 +112,8 @@ fn add_fields(step: &Step, fields: &mut Row) {
         | Step::Jump { experiments: what, .. }
         | Step::Remove { experiments: what }
         | Step::Withdraw { resources: what }
-        | Step::RefuseRecipients { addresses: what } => fields.add("what", texts(what)),
+        | Step::RefuseRecipients { addresses: what }
+        | Step::PutOffRecipients { addresses: what } => fields.add("what", texts(what)),
         Step::Add { experiment, streams } => {
             fields.add("what", quoted(experiment));
             fields.add("streams", texts(streams));
@@ -139,6 +142,7 @@ fn add_fields(step: &Step, fields: &mut Row) {
             fields.add("what", texts(resources));
             fields.add("reason", quoted(reason));
         }
+        Step::LimitMails { bytes } => fields.add("count", bytes),
         Step::SetClock { millis } => {
             let sign = if *millis < 0 { "-" } else { "" };
             fields.add("by", format!("\"{sign}{}ms\"", millis.unsigned_abs()));

@@ -207,6 +207,8 @@ impl<'a> World<'a> {
         self.set_every(Feed::Relay, self.scenario.lab.relay_every);
         self.set_every(Feed::Jump, self.scenario.lab.jump_every);
         self.post.refuse(&[]);
+        self.put_off(&[]);
+        self.post.limit(0);
         self.equipment.repair(self.now.time);
         if self.book.manifest().is_empty() {
             self.load_manifest();

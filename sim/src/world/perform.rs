@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_adapters::wire::frame;
-use status_core::{Action, Call, Delivery, FailureKind, Feed, Input, Mail};
+use status_core::{Action, Call, FailureKind, Feed, Input, Mail};
 
 use super::book::{Answer, Reply, Request};
 use super::post::{Receipt, failure};
@@ -85,13 +85,14 @@ impl World<'_> {
         let receipt = self.post.take(mail, self.now.time);
         if self.post.delivered().len() > before {
             let again = !self.mailed.insert(mail.id.to_string());
-            self.oracle.mailed(self.now, mail);
-            self.tell(What::Mailed { number: self.mailed.len(), mail: mail.clone(), again });
+            let mail = self.post.delivered()[before].1.clone();
+            self.oracle.mailed(self.now, &mail);
+            self.tell(What::Mailed { number: self.mailed.len(), mail, again });
         }
         let late = if let Fault::Slow(late) = self.post.fault { late } else { Duration::ZERO };
         let (outcome, after) = match receipt {
             Receipt::Now(outcome) => (outcome, (late + self.way()).min(MAIL_PATIENCE)),
-            Receipt::Late(failure) => (Delivery::to_each(&mail.recipients, &Err(failure)), MAIL_PATIENCE),
+            Receipt::Late(outcome) => (outcome, MAIL_PATIENCE),
         };
         let input = Input::MailSent { call, mail: mail.id.clone(), outcome };
         self.plan_in(after, Event::Come { life, input });

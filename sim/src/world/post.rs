@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
 use status_core::{Delivery, Failure, FailureKind, Mail, MailFailure, MailFailureKind, Time};
 
 use crate::scenario::Fault;
 
-/// Who gets every mail.
+/// Who gets every mail, unless a scenario says otherwise.
 pub(crate) const RECIPIENT: &str = "maintainer@lab.example.org";
 
 /// A mail server that keeps what it took.
@@ -14,6 +15,10 @@ pub(crate) const RECIPIENT: &str = "maintainer@lab.example.org";
 pub(crate) struct Post {
     pub(crate) fault: Fault,
     refused: BTreeSet<String>,
+    /// Whose mailbox is full.
+    put_off: BTreeSet<String>,
+    /// Longer texts are not taken, in bytes.
+    longest: Option<usize>,
     delivered: Vec<(Time, Mail)>,
 }
 
@@ -21,20 +26,35 @@ pub(crate) struct Post {
 pub(crate) enum Receipt {
     /// This, as soon as it can be there.
     Now(Vec<Delivery>),
-    /// Nothing, so that whoever sent it gives up after a while: with this, whether it was taken or not.
-    Late(MailFailure),
+    /// Nothing, so that whoever sent it gives up after a while, with this.
+    Late(Vec<Delivery>),
 }
 
 impl Post {
     pub(crate) fn new() -> Self {
-        Self { fault: Fault::None, refused: BTreeSet::new(), delivered: Vec::new() }
+        Self {
+            fault: Fault::None,
+            refused: BTreeSet::new(),
+            put_off: BTreeSet::new(),
+            longest: None,
+            delivered: Vec::new(),
+        }
     }
 
     pub(crate) fn refuse(&mut self, addresses: &[String]) {
         self.refused = addresses.iter().cloned().collect();
     }
 
-    /// Every mail that was taken, whether the sender was told so or not.
+    pub(crate) fn put_off(&mut self, addresses: &[String]) {
+        self.put_off = addresses.iter().cloned().collect();
+    }
+
+    /// Takes no longer texts from now on; 0 for any.
+    pub(crate) fn limit(&mut self, longest: usize) {
+        self.longest = Some(longest).filter(|longest| *longest > 0);
+    }
+
+    /// Every mail that was taken, whether the sender was told so or not, for those that it was taken for.
     pub(crate) fn delivered(&self) -> &[(Time, Mail)] {
         &self.delivered
     }
@@ -42,13 +62,18 @@ impl Post {
     /// A mail has come.
     pub(crate) fn take(&mut self, mail: &Mail, now: Time) -> Receipt {
         match self.fault {
-            Fault::Hangs => Receipt::Late(later("it did not greet")),
+            Fault::Hangs => Receipt::Late(to_each(mail, later("it did not greet"))),
             Fault::Down => Receipt::Now(to_each(mail, later("nothing listens there"))),
             Fault::Refuses => Receipt::Now(to_each(mail, later("451 try later"))),
             Fault::LosesAnswers => {
-                self.delivered.push((now, mail.clone()));
-                let detail = "it did not say whether it took the mail".to_owned();
-                Receipt::Late(MailFailure::new(MailFailureKind::Unknown, detail))
+                let mut outcome = self.deliver(mail, now);
+                let lost =
+                    MailFailure::new(MailFailureKind::Unknown, "it did not say whether it took the mail");
+                outcome
+                    .iter_mut()
+                    .filter(|one| one.outcome.is_ok())
+                    .for_each(|one| one.outcome = Err(lost.clone()));
+                Receipt::Late(outcome)
             }
             Fault::None
             | Fault::Slow(_)
@@ -60,20 +85,32 @@ impl Post {
     }
 
     fn deliver(&mut self, mail: &Mail, now: Time) -> Vec<Delivery> {
-        let refused = |recipient: &str| {
-            self.refused.contains(recipient).then(|| {
-                MailFailure::new(MailFailureKind::Permanent, format!("550 no such user: {recipient}"))
-            })
-        };
-        let outcome = mail.recipients.iter().map(|recipient| Delivery {
-            recipient: recipient.clone(),
-            outcome: refused(recipient).map_or(Ok(()), Err),
+        let outcome = mail.recipients.iter().map(|recipient| {
+            let outcome = self.refusal(recipient, mail.body.len()).map_or(Ok(()), Err);
+            Delivery { recipient: recipient.clone(), outcome }
         });
         let outcome: Vec<Delivery> = outcome.collect();
-        if outcome.iter().any(|one| one.outcome.is_ok()) {
-            self.delivered.push((now, mail.clone()));
+        let taken = outcome.iter().filter(|one| one.outcome.is_ok());
+        let recipients: Vec<SmolStr> = taken.map(|one| one.recipient.clone()).collect();
+        if !recipients.is_empty() {
+            self.delivered.push((now, Mail { recipients, ..mail.clone() }));
         }
         outcome
+    }
+
+    /// Why a mail of this length is not taken for this recipient, if it isn't.
+    fn refusal(&self, recipient: &str, length: usize) -> Option<MailFailure> {
+        let no = |kind, detail: &str| Some(MailFailure::new(kind, format!("{detail}: {recipient}")));
+        if self.refused.contains(recipient) {
+            return no(MailFailureKind::Permanent, "550 no such user");
+        }
+        if self.put_off.contains(recipient) {
+            return no(MailFailureKind::Transient, "452 mailbox is full");
+        }
+        if self.longest.is_some_and(|longest| length > longest) {
+            return no(MailFailureKind::TooLong, "552 message too long");
+        }
+        None
     }
 }
 

@@ -89,6 +89,8 @@ impl World<'_> {
             Step::Withdraw { resources } => resources.iter().for_each(|name| self.book.withdraw(name)),
             Step::Person { resources, available, reason } => self.person(resources, *available, reason),
             Step::RefuseRecipients { addresses } => self.post.refuse(addresses),
+            Step::PutOffRecipients { addresses } => self.put_off(addresses),
+            Step::LimitMails { bytes } => self.post.limit(*bytes),
             Step::SetClock { millis } => {
                 self.now.wall = Wall::from_millis(self.now.wall.as_millis().saturating_add_signed(*millis));
             }
@@ -96,6 +98,11 @@ impl World<'_> {
             Step::Kill => self.kill(),
             Step::Start => self.start(),
         }
+    }
+
+    pub(super) fn put_off(&mut self, addresses: &[String]) {
+        self.post.put_off(addresses);
+        self.oracle.recipients_are_put_off(self.now.time, addresses);
     }
 
     fn set_stream(&mut self, topic: &str, does: Sending) {

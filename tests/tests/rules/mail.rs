@@ -352,29 +352,6 @@ fn an_answer_that_comes_twice_sends_no_mail_again() {
 }
 
 #[test]
-fn news_does_not_wait_for_a_mail_that_may_have_been_taken_but_few_such_mails_pile_up() {
-    let mut world = well(1);
-    world.mail_fails = Some(MailFailureKind::Unknown);
-    let mut most = 0;
-    for n in 0..400 {
-        if n % 2 == 0 {
-            world.hosts.clear();
-        } else {
-            world.hosts.push("pend00".into());
-        }
-        world.until(60.0 + 20.0 * f64::from(n));
-        most = most.max(world.monitor.outbox().len());
-        let ids: std::collections::BTreeSet<&str> = world.mails.iter().map(|mail| mail.id.as_str()).collect();
-        assert_eq!(ids.len(), usize::try_from(n + 1).unwrap().min(4), "four are sent, further news waits");
-    }
-    assert_eq!(most, 5);
-    world.mail_fails = None;
-    world.until(10_000.0);
-    assert!(world.monitor.outbox().is_empty());
-    assert!(world.mails.iter().any(|mail| mail.subject == "lab 396 new health events"));
-}
-
-#[test]
 fn news_that_joined_a_mail_late_has_a_day_of_its_own() {
     let mut world = well(2);
     world.mail_fails = Some(MailFailureKind::Transient);

@@ -9,6 +9,7 @@ mod known;
 mod limits;
 mod mail;
 mod observe;
+mod recipients;
 mod restart;
 mod time;
 mod verdicts;

@@ -94,3 +94,34 @@ async fn the_rest_goes_on_while_the_mail_server_hangs() {
     running.mail_about("pend01 ><   U [unhealthy pend01-st-video]").await;
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_full_mailbox_holds_up_nobody_and_gets_what_it_is_owed_as_one_mail() {
+    let running = Running::well(1, &[("STATUS_EMAIL_TO", "alpha@a.org, beta@a.org")]).await;
+    running.services.smtp.set_full_mailboxes(&["beta@a.org"]);
+    running.silence("pend00-st-video");
+    assert_eq!(running.mail(2).await.recipients, ["alpha@a.org"]);
+    running.log.line(&["WARN", "452", "mailbox is full"]).await;
+    running.lab.transmit("pend00-st-video");
+    assert_eq!(running.mail(3).await.recipients, ["alpha@a.org"]);
+    running.services.smtp.set_full_mailboxes(&[]);
+    let late = running.mail(4).await;
+    assert_eq!(late.recipients, ["beta@a.org"]);
+    assert_eq!(late.subject(), "lab.example.org 2 new health events");
+    assert!(late.header("To").is_some_and(|to| to.contains("alpha@a.org")), "{}", late.raw);
+    running.log.line(&["WARN", "mail works again"]).await;
+    let next = running.nothing_was_news_until(5).await;
+    assert_eq!(next.recipients, ["alpha@a.org", "beta@a.org"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_takes_short_mails_only_gets_short_ones() {
+    let running = Running::well(80, &[]).await;
+    running.services.smtp.set_longest_mail(6_000);
+    running.lab.topics().iter().for_each(|topic| running.lab.disconnect(topic));
+    let mail = running.mail(2).await;
+    assert!(mail.body.contains(" more events") && mail.body.contains(" more problems"), "{}", mail.body);
+    assert_eq!(mail.subject(), "lab.example.org 80 new health events");
+    running.stop().await;
+}

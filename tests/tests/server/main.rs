@@ -4,6 +4,7 @@
 
 mod api;
 mod book;
+mod driver;
 mod events;
 mod feeds;
 mod garbage;

@@ -127,6 +127,9 @@ impl fmt::Debug for Shared {
 struct Control {
     fault: SmtpFault,
     unknown_recipients: BTreeSet<String>,
+    full_mailboxes: BTreeSet<String>,
+    /// The longest text that is taken, in bytes; 0 for any.
+    longest: usize,
 }
 
 impl Smtp {
@@ -171,6 +174,17 @@ impl Smtp {
     pub fn set_unknown_recipients(&self, addresses: &[&str]) {
         let addresses = addresses.iter().map(|address| address.to_ascii_lowercase()).collect();
         self.shared.control.send_modify(|control| control.unknown_recipients = addresses);
+    }
+
+    /// Answers 452 to these recipients from now on, and to no others.
+    pub fn set_full_mailboxes(&self, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|address| address.to_ascii_lowercase()).collect();
+        self.shared.control.send_modify(|control| control.full_mailboxes = addresses);
+    }
+
+    /// Answers 552 to mails with a longer text from now on; 0 for none.
+    pub fn set_longest_mail(&self, bytes: usize) {
+        self.shared.control.send_modify(|control| control.longest = bytes);
     }
 
     /// What it has seen so far.

@@ -200,6 +200,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         if control.unknown_recipients.contains(&to.to_ascii_lowercase()) {
             return Next::Say(format!("550 5.1.1 no such user: {to}"));
         }
+        if control.full_mailboxes.contains(&to.to_ascii_lowercase()) {
+            return Next::Say(format!("452 4.2.2 mailbox is full: {to}"));
+        }
         self.recipients.push(to);
         Next::say("250 2.1.5 ok")
     }
@@ -215,6 +218,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             user: self.user.clone(),
             ..Mail::parse(raw)
         };
+        let longest = self.shared.control.borrow().longest;
+        if longest > 0 && mail.body.len() > longest {
+            self.say("552 5.3.4 message too long").await?;
+            return Ok(true);
+        }
         match self.shared.fault() {
             SmtpFault::TextLater => self.say("451 4.3.0 try later").await?,
             SmtpFault::RefusesText => self.say("554 5.6.0 not wanted").await?,

@@ -199,6 +199,8 @@ fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
         | Step::Withdraw { .. }
         | Step::Person { .. }
         | Step::RefuseRecipients { .. }
+        | Step::PutOffRecipients { .. }
+        | Step::LimitMails { .. }
         | Step::SetClock { .. }
         | Step::Suspend { .. } => None,
     }

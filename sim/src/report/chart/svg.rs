@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_text_is_no_markup() {
-        assert_eq!(escape("<b a=\"1\">R&D\u{0}\u{ffff}"), "&lt;b a=&quot;1&quot;&gt;R&amp;D\u{fffd}\u{fffd}");
+        assert_eq!(escape("<b a=\"1\">R&D\u{0}\u{ffff}"), "&lt;b a=&quot;1&quot;&gt;R&amp;D\\u{0}\u{fffd}");
     }
 
     #[test]

@@ -1,0 +1,249 @@
+//! What became of a mail, and what follows for each of its recipients.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use smol_str::SmolStr;
+
+use super::news::{NewsItem, Span};
+use super::outbox::{OWED_FOR, Outbox};
+use super::queued::{MailState, QueuedMail};
+use super::undelivered::GivenUp;
+use crate::action::Action;
+use crate::config::MailText;
+use crate::input::{Call, Delivery, MailFailure, MailFailureKind};
+use crate::note::Note;
+use crate::saved::Change;
+use crate::time::Now;
+
+const NO_ANSWER: &str = "nothing is known of what became of it";
+
+/// Recipients, each with why it does not have a mail.
+type Reasons = Vec<(SmolStr, String)>;
+
+/// What a mail server's answers come to.
+#[derive(Default)]
+struct Outcome {
+    /// Of whom it is not known whether they have it.
+    doubtful: Reasons,
+    /// Who is told later, in another mail.
+    later: Reasons,
+    /// Who is told at once, in a shorter mail.
+    shorter: Vec<SmolStr>,
+    /// Whether nothing can be sent to anybody.
+    unreachable: bool,
+}
+
+impl Outbox {
+    /// Takes in what the mail server made of a mail. Returns what the store is to know of it.
+    pub(crate) fn answered(
+        &mut self,
+        call: Call,
+        told: &[Delivery],
+        now: Now,
+        text: Option<&MailText>,
+        actions: &mut Vec<Action>,
+    ) -> Vec<Change> {
+        let sending = |mail: &QueuedMail| matches!(mail.state, MailState::Sending(sent, _) if sent == call);
+        let Some(at) = self.mails.iter().position(sending) else { return Vec::new() };
+        let mut queued = self.mails.remove(at);
+        let mut outcome = Outcome::default();
+        for recipient in core::mem::take(&mut queued.record.mail.recipients) {
+            let answer = told.iter().find(|one| one.recipient == recipient).map(|one| one.outcome.clone());
+            let unknown = || Err(MailFailure::new(MailFailureKind::Unknown, NO_ANSWER));
+            self.settle(&recipient, answer.unwrap_or_else(unknown), &mut queued, &mut outcome, now);
+        }
+        self.recipients_changed = true;
+        if outcome.unreachable {
+            self.server.failed(now.time);
+        } else {
+            self.server.attempts = 0;
+        }
+        let Outcome { doubtful, later, shorter: _, unreachable } = &outcome;
+        let mut changes = Vec::new();
+        if doubtful.is_empty() {
+            self.reserve_id(&queued, &outcome);
+            changes.push(self.end(queued, later, now, actions));
+        } else if self.awake.age(now.time, queued.record.newest) >= OWED_FOR {
+            queued.record.refused.extend(doubtful.iter().cloned());
+            changes.push(self.end(queued, later, now, actions));
+        } else {
+            queued.record.mail.recipients = doubtful.iter().map(|(address, _)| address.clone()).collect();
+            queued.wait(listed(doubtful), now.time, *unreachable);
+            self.mails.insert(at, queued);
+        }
+        let late = if outcome.unreachable {
+            self.recipients.iter().map(|one| one.known.address.clone()).collect()
+        } else {
+            outcome.later.into_iter().map(|(address, _)| address).collect::<Vec<SmolStr>>()
+        };
+        changes.extend(self.expire(&late, now, text, actions));
+        changes.extend(self.forget_told());
+        changes
+    }
+
+    /// What became of it for one recipient.
+    fn settle(
+        &mut self,
+        recipient: &SmolStr,
+        answer: Result<(), MailFailure>,
+        queued: &mut QueuedMail,
+        outcome: &mut Outcome,
+        now: Now,
+    ) {
+        let Some(one) = self.recipients.iter_mut().find(|one| one.known.address == *recipient) else {
+            return;
+        };
+        let (covers, in_doubt) = (&queued.record.covers, queued.in_doubt);
+        let Err(MailFailure { kind, detail }) = answer else {
+            one.told(covers);
+            one.reached();
+            queued.record.taken = true;
+            return;
+        };
+        match kind {
+            MailFailureKind::Permanent => {
+                one.told(covers);
+                one.reached();
+                queued.record.refused.push((recipient.clone(), detail));
+            }
+            MailFailureKind::Unknown => {
+                one.told(covers);
+                outcome.doubtful.push((recipient.clone(), detail));
+            }
+            MailFailureKind::Unreachable => {
+                outcome.unreachable = true;
+                if in_doubt {
+                    outcome.doubtful.push((recipient.clone(), detail));
+                } else {
+                    one.failed(&detail);
+                    outcome.later.push((recipient.clone(), detail));
+                }
+            }
+            MailFailureKind::Transient if in_doubt => outcome.doubtful.push((recipient.clone(), detail)),
+            MailFailureKind::TooLong if in_doubt && covers.is_empty() => {
+                queued.record.refused.push((recipient.clone(), detail));
+            }
+            MailFailureKind::TooLong if one.shorten(queued.record.mail.body.len()) => {
+                if in_doubt {
+                    one.tell_again(covers);
+                }
+                one.known.last_error = Some(detail);
+                outcome.shorter.push(recipient.clone());
+            }
+            MailFailureKind::TooLong | MailFailureKind::Transient => {
+                if in_doubt {
+                    one.tell_again(covers);
+                }
+                one.put_off(&detail, now.time);
+                outcome.later.push((recipient.clone(), detail));
+            }
+        }
+    }
+
+    /// A mail that certainly nobody has got leaves its identity to the next one for the same recipients.
+    fn reserve_id(&mut self, queued: &QueuedMail, outcome: &Outcome) {
+        let record = &queued.record;
+        if queued.in_doubt || record.taken || !record.refused.is_empty() {
+            return;
+        }
+        let later = outcome.later.iter().map(|(address, _)| address).chain(&outcome.shorter);
+        for address in later {
+            if let Some(one) = self.recipients.iter_mut().find(|one| one.known.address == *address) {
+                one.next_id = Some(record.mail.id.clone());
+            }
+        }
+    }
+
+    /// It is known of everybody whether this mail has reached them.
+    fn end(&mut self, queued: QueuedMail, later: &Reasons, now: Now, actions: &mut Vec<Action>) -> Change {
+        let record = queued.record;
+        let (id, subject) = (record.mail.id, record.mail.subject);
+        if !record.taken && record.refused.is_empty() {
+            return Change::MailMerged { id };
+        }
+        if !record.refused.is_empty() {
+            let taken = if record.taken { "the mail server took it, but not for " } else { "" };
+            let detail = alloc::format!("{taken}{}", listed(&record.refused));
+            let lost = GivenUp { when: now.wall, subject: subject.clone(), why: detail.clone() };
+            self.remember_given_up(lost);
+            actions.push(Action::Note(Note::MailGivenUp { subject: subject.clone(), detail }));
+        }
+        let missing: Reasons = record.refused.into_iter().chain(later.iter().cloned()).collect();
+        let trouble = (!missing.is_empty()).then(|| listed(&missing));
+        Change::MailDone { id, when: now.wall, subject, trouble }
+    }
+
+    /// Of these recipients, who could not be told for a day is not owed any more what is so old.
+    fn expire(
+        &mut self,
+        recipients: &[SmolStr],
+        now: Now,
+        text: Option<&MailText>,
+        actions: &mut Vec<Action>,
+    ) -> Vec<Change> {
+        let mut lost: Vec<(usize, String, Vec<SmolStr>)> = Vec::new();
+        let newest = self.log.newest();
+        for at in 0..self.recipients.len() {
+            let one = &self.recipients[at];
+            let owed = one.owed(newest);
+            if owed.is_empty() || !recipients.contains(&one.known.address) {
+                continue;
+            }
+            let Some((up_to, events)) = self.too_old(&owed, now) else { continue };
+            let one = &mut self.recipients[at];
+            one.expire(up_to, events);
+            if one.is_owed(newest) {
+                continue;
+            }
+            let why = one.known.last_error.clone().unwrap_or_default();
+            let missed = core::mem::take(&mut one.known.missed);
+            one.known.attempts = 0;
+            let address = one.known.address.clone();
+            match lost.iter_mut().find(|(events, other, _)| *events == missed && *other == why) {
+                Some((_, _, addresses)) => addresses.push(address),
+                None => lost.push((missed, why, alloc::vec![address])),
+            }
+        }
+        lost.into_iter().map(|lost| self.give_up(lost, now, text, actions)).collect()
+    }
+
+    /// The newest news among this that is too old, and how many events are.
+    fn too_old(&self, owed: &[Span], now: Now) -> Option<(u64, usize)> {
+        let old = self.log.within(owed).filter(|news| self.awake.age(now.time, news.awake) >= OWED_FOR);
+        let (mut up_to, mut events) = (None, 0);
+        for news in old {
+            up_to = Some(news.number);
+            events += if matches!(news.item, NewsItem::Event(_)) { news.count } else { 0 };
+        }
+        up_to.map(|up_to| (up_to, events))
+    }
+
+    fn give_up(
+        &mut self,
+        (events, why, addresses): (usize, String, Vec<SmolStr>),
+        now: Now,
+        text: Option<&MailText>,
+        actions: &mut Vec<Action>,
+    ) -> Change {
+        let subject = self.subject_of(text, events);
+        let why = alloc::format!("{}: not sent for a day: {why}", addresses.join(", "));
+        self.remember_given_up(GivenUp { when: now.wall, subject: subject.clone(), why: why.clone() });
+        actions.push(Action::Note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() }));
+        Change::MailDone { id: self.new_id(), when: now.wall, subject, trouble: Some(why) }
+    }
+}
+
+/// Says of each recipient why, and of those who have the same reason once.
+fn listed(reasons: &[(SmolStr, String)]) -> String {
+    let mut grouped: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (address, why) in reasons {
+        match grouped.iter_mut().find(|(other, _)| *other == why.as_str()) {
+            Some((_, addresses)) => addresses.push(address),
+            None => grouped.push((why, alloc::vec![address])),
+        }
+    }
+    let texts: Vec<String> =
+        grouped.iter().map(|(why, addresses)| alloc::format!("{}: {why}", addresses.join(", "))).collect();
+    texts.join("; ")
+}

@@ -1,0 +1,24 @@
+//! Mail: what there is to tell, to whom it is owed, and how it reads.
+//!
+//! News is a log with numbers. Each recipient has a position in it, as the consumers of a log have
+//! offsets: what lies behind its position it is owed. A mail is composed of that when it can be sent,
+//! so nothing that waits is ever rewritten, and recipients with the same position share one mail.
+
+mod answered;
+mod body;
+mod news;
+mod outbox;
+mod queued;
+mod recipient;
+mod restored;
+mod undelivered;
+
+pub use body::Line;
+pub(crate) use body::{Digest, LONGEST};
+pub use news::{News, NewsItem, Span};
+pub use outbox::Outbox;
+pub(crate) use outbox::Standing;
+pub use queued::QueuedMailRecord;
+pub use recipient::RecipientRecord;
+pub use restored::{LetterRecord, OutboxRecord, SavedMail, SealedMail, Summary};
+pub use undelivered::{GivenUp, Undelivered};

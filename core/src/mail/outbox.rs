@@ -1,0 +1,452 @@
+//! Mail on its way: one at a time, to all who are owed the same.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use smol_str::{SmolStr, format_smolstr};
+
+use super::body::{Digest, Line, subject};
+use super::news::{AwakeClock, NewsItem, NewsLog, Span};
+use super::queued::{MailState, QueuedMail, QueuedMailRecord};
+use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
+use super::undelivered::{GivenUp, Undelivered};
+use crate::action::{Action, Mail};
+use crate::alert::SystemAlert;
+use crate::backoff::backoff;
+use crate::config::MailText;
+use crate::deadline::{Deadline, Timer};
+use crate::input::Call;
+use crate::saved::Change;
+use crate::time::{Now, Time, Wall};
+
+/// How long news is owed. Time asleep does not count, nor time in which no server ran.
+pub(super) const OWED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How many mails may be in doubt for one recipient. With so many, what they tell is told again in the
+/// next one, so that newer news waits for none of them.
+const IN_DOUBT_AT_MOST: usize = 4;
+/// A mail that is composed so long after its news says that it is late.
+const LATE_AFTER: Duration = Duration::from_secs(60);
+/// So many mails that somebody will never get are remembered.
+const GIVEN_UP_AT_MOST: usize = 20;
+
+/// What is to be told, and to whom.
+///
+/// One mail is on its way at a time, so that none overtakes another and tells of problems that are over.
+/// What a recipient is owed when it can be reached is one mail of the newest state, which goes to all who
+/// are owed the same. Who is put off waits alone; only what keeps all mail back lets all wait. A mail of
+/// which it is not known whether it was taken is *in doubt*: it is sent again exactly as it was, until
+/// that is known, and newer news does not wait for it.
+///
+/// A mail is written down before it is sent, just as it is sent. If the server ends before the mail
+/// server's answer is written down, too, the next life of the server sends the same mail again.
+#[derive(Debug)]
+pub struct Outbox {
+    /// Which life of the server this is: part of each mail's identity.
+    pub(super) life: SmolStr,
+    /// How many mails were composed in this life: part of each one's identity.
+    pub(super) composed: u64,
+    pub(super) log: NewsLog,
+    pub(super) standing: Standing,
+    pub(super) recipients: Vec<Recipient>,
+    /// Whether the store knows another state of the recipients.
+    pub(super) recipients_changed: bool,
+    /// In the order in which they were composed.
+    pub(super) mails: Vec<QueuedMail>,
+    pub(super) server: MailServer,
+    pub(super) awake: AwakeClock,
+    /// The newest mails that somebody will never get.
+    pub(super) given_up: VecDeque<GivenUp>,
+}
+
+/// The newest state, as the newest news found it.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    pub(crate) when: Wall,
+    /// System alerts that stand, with what exactly is the matter and since when.
+    pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
+    /// Every experiment that is not healthy.
+    pub(crate) problems: Vec<Line>,
+}
+
+/// Whether anything can be sent at all.
+#[derive(Debug, Default)]
+pub(super) struct MailServer {
+    pub(super) attempts: u32,
+    pub(super) retry_at: Time,
+}
+
+impl MailServer {
+    pub(super) fn failed(&mut self, now: Time) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.retry_at = now.plus(backoff(self.attempts, FIRST_RETRY, LONGEST_RETRY));
+    }
+}
+
+/// What is to be sent next.
+enum Next {
+    /// A mail that is in doubt.
+    InDoubt(usize),
+    /// What this recipient is owed.
+    News(usize),
+}
+
+impl Outbox {
+    pub(crate) fn new(life: SmolStr, recipients: &[SmolStr], now: Now) -> Self {
+        let to = |address: &SmolStr| Recipient::new(address.clone(), 0, now.time);
+        Self {
+            life,
+            composed: 0,
+            log: NewsLog::new(VecDeque::new(), 0),
+            standing: Standing::default(),
+            recipients: recipients.iter().map(to).collect(),
+            recipients_changed: true,
+            mails: Vec::new(),
+            server: MailServer::default(),
+            awake: AwakeClock::new(0, now.time),
+            given_up: VecDeque::new(),
+        }
+    }
+
+    /// How many mails somebody does not have yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.undelivered().len()
+    }
+
+    /// Whether everybody has every mail.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.mails.is_empty() && !self.recipients.iter().any(|one| one.is_owed(self.log.newest()))
+    }
+
+    /// Returns what somebody does not have yet, the oldest first.
+    #[must_use]
+    pub fn undelivered(&self) -> Vec<Undelivered> {
+        let mut all: Vec<Undelivered> = self.mails.iter().map(undelivered).collect();
+        let mut seen: Vec<Position> = Vec::new();
+        for one in &self.recipients {
+            let position = one.position();
+            let owed = one.owed(self.log.newest());
+            if owed.is_empty() || self.is_on_its_way(one) || seen.contains(&position) {
+                continue;
+            }
+            let same = |other: &&Recipient| other.position() == position && !self.is_on_its_way(other);
+            let group: Vec<&Recipient> = self.recipients.iter().filter(same).collect();
+            all.push(Undelivered {
+                id: one.next_id.clone(),
+                recipients: group.iter().map(|one| one.known.address.clone()).collect(),
+                since: self.log.within(&owed).next().map_or(self.standing.when, |news| news.at),
+                attempts: group.iter().map(|one| one.known.attempts).max().unwrap_or(0),
+                last_error: group.iter().find_map(|one| one.known.last_error.clone()),
+                sending_since: None,
+            });
+            seen.push(position);
+        }
+        all.sort_by_key(|one| one.since);
+        all
+    }
+
+    /// Returns the newest mails that somebody will never get, the oldest first, as far as this life of the
+    /// server knows.
+    pub fn given_up(&self) -> impl Iterator<Item = &GivenUp> {
+        self.given_up.iter()
+    }
+
+    /// Takes in news: what happened, and how all stands since. If nothing did, a system alert was raised.
+    /// Returns what the store is to forget.
+    pub(crate) fn add(
+        &mut self,
+        events: Vec<Line>,
+        cleared: Vec<(SystemAlert, Wall)>,
+        standing: Standing,
+        now: Now,
+    ) -> Vec<Change> {
+        if self.recipients.is_empty() {
+            return Vec::new();
+        }
+        let newest = self.log.newest();
+        for one in self.recipients.iter_mut().filter(|one| !one.is_owed(newest)) {
+            one.owed_since = now.time;
+        }
+        let awake = self.awake.at(now.time);
+        let items = events.into_iter().map(NewsItem::Event);
+        let over = cleared.into_iter().map(|(alert, since)| NewsItem::Cleared { alert, since });
+        let mut items: Vec<NewsItem> = items.chain(over).collect();
+        if items.is_empty() {
+            items.push(NewsItem::Raised);
+        }
+        for item in items {
+            self.log.add(standing.when, awake, item, 1);
+        }
+        self.standing = standing;
+        let borders = self.borders();
+        let numbers = self.log.merge(&borders);
+        if numbers.is_empty() { Vec::new() } else { alloc::vec![Change::NewsMerged { numbers }] }
+    }
+
+    /// The numbers at which what one recipient is owed begins or ends.
+    fn borders(&self) -> BTreeSet<u64> {
+        let told = self.recipients.iter().map(|one| one.known.told);
+        let again = self.recipients.iter().flat_map(|one| &one.known.again);
+        let spans = again.chain(self.mails.iter().flat_map(|mail| &mail.record.covers));
+        told.chain(spans.flat_map(|span| [span.after, span.to])).collect()
+    }
+
+    /// Chooses what is due, if nothing is on its way, and composes it. Returns what the store is to forget.
+    pub(crate) fn prepare(&mut self, now: Now, text: &MailText) -> Vec<Change> {
+        match self.next().filter(|(_, at)| *at <= now.time) {
+            None => Vec::new(),
+            Some((Next::InDoubt(at), _)) => {
+                self.mails[at].state = MailState::Ready(None);
+                self.mails[at].written = false;
+                Vec::new()
+            }
+            Some((Next::News(at), _)) => {
+                let gone = self.tell_doubtful_again(at);
+                self.compose(at, now, text);
+                gone
+            }
+        }
+    }
+
+    /// What is to be sent next, and when; `None` if there is nothing, or one is on its way.
+    fn next(&self) -> Option<(Next, Time)> {
+        let mut next: Option<(Next, Time)> = None;
+        let mut consider = |what: Next, due: Time| {
+            if next.as_ref().is_none_or(|(_, sooner)| due < *sooner) {
+                next = Some((what, due));
+            }
+        };
+        for (at, mail) in self.mails.iter().enumerate() {
+            consider(Next::InDoubt(at), mail.due()?);
+        }
+        let newest = self.log.newest();
+        for (at, one) in self.recipients.iter().enumerate().filter(|(_, one)| one.is_owed(newest)) {
+            consider(Next::News(at), one.retry_at.max(one.owed_since));
+        }
+        next.map(|(what, due)| (what, due.max(self.server.retry_at)))
+    }
+
+    /// Where too many mails are in doubt, what they tell is owed again, in the next mail: they are not sent
+    /// any more. Returns what the store is to forget.
+    fn tell_doubtful_again(&mut self, at: usize) -> Vec<Change> {
+        let position = self.recipients[at].position();
+        let (recipients, mails) = (&mut self.recipients, &mut self.mails);
+        for one in recipients.iter_mut().filter(|one| one.position() == position) {
+            let address = one.known.address.clone();
+            let is_doubtful = |mail: &&mut QueuedMail| {
+                !mail.record.covers.is_empty() && mail.record.mail.recipients.contains(&address)
+            };
+            if mails.iter_mut().filter(is_doubtful).count() < IN_DOUBT_AT_MOST {
+                continue;
+            }
+            for mail in mails.iter_mut().filter(is_doubtful) {
+                mail.record.mail.recipients.retain(|other| *other != address);
+                mail.written = false;
+                one.tell_again(&mail.record.covers);
+            }
+            self.recipients_changed = true;
+        }
+        self.drop_mails_for_nobody()
+    }
+
+    /// Composes the mail of all who are owed the same as this one, and can be tried. From then on it stays
+    /// as it is.
+    fn compose(&mut self, at: usize, now: Now, text: &MailText) {
+        let position = self.recipients[at].position();
+        let covers = self.recipients[at].owed(self.log.newest());
+        let id = self.recipients[at].next_id.take();
+        let with_it = |one: &Recipient| one.position() == position && one.retry_at <= now.time;
+        let (mut to, mut longest, mut attempts) = (Vec::new(), usize::MAX, 0);
+        for one in self.recipients.iter_mut().filter(|one| with_it(one)) {
+            to.push(one.known.address.clone());
+            longest = longest.min(one.known.longest);
+            attempts = attempts.max(one.known.attempts);
+        }
+        // The same identity never names two mails.
+        let same = |one: &&mut Recipient| one.next_id == id;
+        self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
+        let id = id.unwrap_or_else(|| self.new_id());
+        let (_, _, missed) = position;
+        let (digest, begun, newest) = self.digest(&covers, now, attempts, missed);
+        let mail =
+            Mail { id, subject: digest.subject(text), body: digest.body(text, longest), recipients: to };
+        let record = QueuedMailRecord {
+            mail,
+            covers,
+            begun,
+            newest,
+            attempts: 0,
+            last_error: None,
+            refused: Vec::new(),
+            taken: false,
+        };
+        self.mails.push(QueuedMail::new(record));
+    }
+
+    pub(super) fn new_id(&mut self) -> SmolStr {
+        self.composed += 1;
+        format_smolstr!("{}.{}.status", self.life, self.composed)
+    }
+
+    /// What a mail about this says, and when the oldest and the newest of it happened.
+    fn digest(&self, covers: &[Span], now: Now, attempts: u32, missed: usize) -> (Digest<'_>, Wall, u64) {
+        let Standing { when, alerts, problems } = &self.standing;
+        let (mut events, mut cleared) = (Vec::new(), Vec::new());
+        let (mut more_events, mut more_cleared) = (missed, 0);
+        let (mut oldest, mut newest) = (None, 0);
+        for news in self.log.within(covers) {
+            oldest = oldest.or(Some((news.at, news.awake)));
+            newest = news.awake;
+            match &news.item {
+                NewsItem::Event(line) => {
+                    events.push(line);
+                    more_events += news.count - 1;
+                }
+                NewsItem::Cleared { alert, since } => {
+                    cleared.push((*alert, *since));
+                    more_cleared += news.count - 1;
+                }
+                NewsItem::Raised => {}
+            }
+        }
+        let (begun, awake) = oldest.unwrap_or((*when, self.awake.at(now.time)));
+        let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER;
+        let notice = if late { late_notice(begun, attempts, missed) } else { String::new() };
+        let digest =
+            Digest { notice, when: *when, alerts, cleared, more_cleared, events, more_events, problems };
+        (digest, begun, newest)
+    }
+
+    /// Sends what is ready, if it is written down or does not have to be.
+    pub(crate) fn reconcile(
+        &mut self,
+        unwritten_too: bool,
+        now: Time,
+        new_call: impl FnOnce() -> Call,
+        actions: &mut Vec<Action>,
+    ) {
+        let ready = |mail: &&mut QueuedMail| match mail.state {
+            MailState::Written => true,
+            MailState::Ready(_) => unwritten_too,
+            MailState::Sending(..) | MailState::InDoubt(_) => false,
+        };
+        let Some(queued) = self.mails.iter_mut().find(ready) else { return };
+        let call = new_call();
+        queued.state = MailState::Sending(call, now);
+        actions.push(Action::SendMail { call, mail: queued.record.mail.clone() });
+    }
+
+    /// What the store does not have as it is, or all.
+    pub(crate) fn changes(&self, all: bool, now: Now) -> impl Iterator<Item = Change> {
+        let news = self.log.unwritten(all).cloned().map(Change::News);
+        let mails = self.mails.iter().filter(move |mail| all || !mail.written);
+        let mails = mails.map(|mail| Change::QueuedMail(mail.record.clone()));
+        let state = (all || self.recipients_changed).then(|| Change::Outbox(self.record(now)));
+        news.chain(mails).chain(state)
+    }
+
+    /// All of it is being written down as it is.
+    pub(crate) fn being_written(&mut self, call: Call) {
+        self.log.being_written();
+        self.recipients_changed = false;
+        for mail in &mut self.mails {
+            mail.written = true;
+            if mail.state == MailState::Ready(None) {
+                mail.state = MailState::Ready(Some(call));
+            }
+        }
+    }
+
+    /// It was written down, or could not be: a mail does not wait any longer.
+    pub(crate) fn was_written(&mut self, call: Call) {
+        let ready = MailState::Ready(Some(call));
+        if let Some(mail) = self.mails.iter_mut().find(|mail| mail.state == ready) {
+            mail.state = MailState::Written;
+        }
+    }
+
+    /// The server slept for so long, in which nothing could be tried.
+    pub(crate) fn slept(&mut self, span: Duration) {
+        self.awake.slept(span);
+    }
+
+    /// Brings `deadline` forward to when something is to be sent.
+    pub(crate) fn deadline(&self, deadline: &mut Deadline) {
+        if let Some((_, at)) = self.next() {
+            deadline.no_later_than(at, Timer::Mail);
+        }
+    }
+
+    /// Whether a mail is on its way that tells this recipient what it is owed.
+    fn is_on_its_way(&self, one: &Recipient) -> bool {
+        let mut on_its_way = self.mails.iter().filter(|mail| mail.due().is_none() && !mail.in_doubt);
+        on_its_way.any(|mail| {
+            mail.record.mail.recipients.contains(&one.known.address)
+                && mail.record.covers == one.owed(self.log.newest())
+        })
+    }
+
+    /// Removes the mails that are for nobody any more: what they were to tell, others tell.
+    pub(super) fn drop_mails_for_nobody(&mut self) -> Vec<Change> {
+        let mut gone = Vec::new();
+        self.mails.retain(|mail| {
+            let stays = !mail.record.mail.recipients.is_empty();
+            if !stays {
+                gone.push(Change::MailMerged { id: mail.record.mail.id.clone() });
+            }
+            stays
+        });
+        gone
+    }
+
+    /// What everybody was told and nobody may have to be told again is forgotten.
+    pub(super) fn forget_told(&mut self) -> Option<Change> {
+        let recipients = self.recipients.iter().map(Recipient::floor);
+        let mails = self.mails.iter().filter_map(|mail| mail.record.covers.first());
+        let up_to = recipients.chain(mails.map(|span| span.after)).min().unwrap_or(self.log.newest());
+        self.log.forget(up_to).then_some(Change::NewsTold { up_to })
+    }
+
+    pub(super) fn remember_given_up(&mut self, lost: GivenUp) {
+        if self.given_up.len() == GIVEN_UP_AT_MOST {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back(lost);
+    }
+
+    /// The subject of a mail that is never composed, about this.
+    pub(super) fn subject_of(&self, text: Option<&MailText>, events: usize) -> String {
+        text.map(|text| subject(text, events)).unwrap_or_default()
+    }
+}
+
+fn undelivered(queued: &QueuedMail) -> Undelivered {
+    let QueuedMailRecord { mail, begun, attempts, last_error, .. } = &queued.record;
+    Undelivered {
+        id: Some(mail.id.clone()),
+        recipients: mail.recipients.clone(),
+        since: *begun,
+        attempts: *attempts,
+        last_error: last_error.clone(),
+        sending_since: match queued.state {
+            MailState::Sending(_, since) => Some(since),
+            MailState::Ready(_) | MailState::Written | MailState::InDoubt(_) => None,
+        },
+    }
+}
+
+fn late_notice(begun: Wall, attempts: u32, missed: usize) -> String {
+    let taken = if attempts > 0 { "did not take it then" } else { "had not taken an earlier one" };
+    let mut notice =
+        alloc::format!("This mail is late: it was to be sent at {begun}, and the mail server {taken}.\n");
+    if missed > 0 {
+        notice.push_str(&alloc::format!(
+            "Of {missed} events that are more than a day old only the number is told.\n"
+        ));
+    }
+    notice.push('\n');
+    notice
+}

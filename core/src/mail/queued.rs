@@ -1,0 +1,86 @@
+//! One mail that is composed, from when it is written down until it is known what became of it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::news::Span;
+use super::recipient::{FIRST_RETRY, LONGEST_RETRY};
+use crate::action::Mail;
+use crate::backoff::backoff;
+use crate::input::Call;
+use crate::time::{Time, Wall};
+
+/// A mail that somebody may have got, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedMailRecord {
+    /// The mail, for those of whom it is not known whether they have it.
+    pub mail: Mail,
+    /// What it tells.
+    pub covers: Vec<Span>,
+    /// When the oldest news in it happened.
+    pub begun: Wall,
+    /// When the newest news in it happened, on the clock that runs while a server is awake, in milliseconds.
+    pub newest: u64,
+    /// How often it was sent in vain.
+    pub attempts: u32,
+    /// Why that was in vain the last time.
+    pub last_error: Option<String>,
+    /// Who will never get it, each with why.
+    pub refused: Vec<(smol_str::SmolStr, String)>,
+    /// Whether somebody has it.
+    pub taken: bool,
+}
+
+/// A mail that is composed.
+#[derive(Debug)]
+pub(super) struct QueuedMail {
+    pub(super) record: QueuedMailRecord,
+    pub(super) state: MailState,
+    /// Whether an earlier try may have brought it, so that it must stay exactly as it is.
+    pub(super) in_doubt: bool,
+    /// Whether the store has it as it is.
+    pub(super) written: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MailState {
+    /// To be sent as soon as it is written down: in this save, once one is under way.
+    Ready(Option<Call>),
+    /// Written down, or not to be waited for.
+    Written,
+    /// The mail server is being told, since then.
+    Sending(Call, Time),
+    /// In doubt, and to be sent again at this time.
+    InDoubt(Time),
+}
+
+impl QueuedMail {
+    pub(super) fn new(record: QueuedMailRecord) -> Self {
+        Self { record, state: MailState::Ready(None), in_doubt: false, written: false }
+    }
+
+    /// One that a life of the server before wrote down: it may have been sent.
+    pub(super) fn restored(record: QueuedMailRecord, now: Time) -> Self {
+        Self { record, state: MailState::InDoubt(now), in_doubt: true, written: true }
+    }
+
+    /// When it is due, unless it is on its way.
+    pub(super) fn due(&self) -> Option<Time> {
+        match self.state {
+            MailState::InDoubt(at) => Some(at),
+            MailState::Ready(_) | MailState::Written | MailState::Sending(..) => None,
+        }
+    }
+
+    /// It was sent in vain, and has to wait, but not for a reason that keeps all mail back.
+    pub(super) fn wait(&mut self, why: String, now: Time, all_wait: bool) {
+        self.record.attempts = self.record.attempts.saturating_add(1);
+        self.record.last_error = Some(why);
+        let wait = backoff(self.record.attempts, FIRST_RETRY, LONGEST_RETRY);
+        self.state = MailState::InDoubt(if all_wait { now } else { now.plus(wait) });
+        self.in_doubt = true;
+        self.written = false;
+    }
+}

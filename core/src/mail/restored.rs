@@ -1,0 +1,207 @@
+//! From one life of the server to the next: what is owed, and the mails that somebody may have got.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::body::Line;
+use super::news::{AwakeClock, News, NewsItem, NewsLog};
+use super::outbox::{Outbox, Standing};
+use super::queued::{QueuedMail, QueuedMailRecord};
+use super::recipient::{Recipient, RecipientRecord};
+use crate::action::Mail;
+use crate::alert::SystemAlert;
+use crate::saved::Change;
+use crate::time::{Now, Wall};
+
+/// To whom what is owed, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxRecord {
+    /// Every recipient.
+    pub recipients: Vec<RecipientRecord>,
+    /// The number of the newest news that ever was.
+    pub newest: u64,
+    /// For how long servers have run and been awake, in milliseconds.
+    pub awake: u64,
+}
+
+/// What a store knows of mail.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedMail {
+    /// What somebody is owed, in the order of its numbers.
+    pub news: Vec<News>,
+    /// To whom what is owed; `None` if no server that knew of it ever wrote it down.
+    pub outbox: Option<OutboxRecord>,
+    /// The mails that somebody may have got, the oldest first.
+    pub queued: Vec<QueuedMailRecord>,
+    /// What an older version left, the oldest first.
+    pub letters: Vec<LetterRecord>,
+}
+
+/// A mail that the mail server did not have yet, as older versions wrote it down. It is only read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterRecord {
+    /// Unique for all time: the part of the Message-ID before the `@`.
+    pub id: SmolStr,
+    /// When the oldest news in it happened.
+    pub begun: Wall,
+    /// When the newest news in it happened.
+    pub newest: Wall,
+    /// How often it was tried.
+    pub tries: u32,
+    /// What it tells.
+    pub summary: Summary,
+    /// The mail, if the mail server may have it: then it is sent exactly so again.
+    pub sealed: Option<SealedMail>,
+    /// Why it was not sent when it was last tried.
+    pub trouble: Option<String>,
+}
+
+/// A mail as older versions wrote it down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedMail {
+    /// The part of the Message-ID before the `@`.
+    pub id: SmolStr,
+    /// The subject line.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// Addresses that have it or never will.
+    #[serde(default)]
+    pub settled: Vec<SmolStr>,
+}
+
+/// What an older version's mail was to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    /// When the newest thing in it happened.
+    pub when: Wall,
+    /// System alerts that are over, in the order in which they ended.
+    pub cleared: Vec<(SystemAlert, Wall)>,
+    /// System alerts that were over earlier and are only counted.
+    pub more_cleared: usize,
+    /// New events, in the order in which they happened.
+    pub events: Vec<Line>,
+    /// New events that are only counted.
+    pub more_events: usize,
+}
+
+impl SavedMail {
+    /// How many mails and how much news an earlier life of the server could not send.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        self.news.len() + self.queued.len() + self.letters.len()
+    }
+}
+
+impl Outbox {
+    /// What an earlier life of the server owed, to be tried at once. Returns also what the store is to
+    /// forget.
+    ///
+    /// A recipient that is configured no more is owed nothing more; one that is new is owed what comes from
+    /// now on. Without mail, what is owed waits for a server that sends it. A mail that was written down may
+    /// have been sent, and goes out as it was.
+    pub(crate) fn restored(
+        life: SmolStr,
+        saved: SavedMail,
+        recipients: Option<&[SmolStr]>,
+        standing: Standing,
+        now: Now,
+    ) -> (Self, Vec<Change>) {
+        let SavedMail { news, outbox: record, queued, letters } = saved;
+        let shown = record.as_ref().map(|record| record.awake);
+        let stamps = news.iter().map(|news| news.awake).chain(queued.iter().map(|mail| mail.newest));
+        let awake = stamps.chain(shown).max().unwrap_or(0);
+        let newest = record.as_ref().map_or(0, |record| record.newest);
+        let mut outbox = Self::new(life, &[], now);
+        outbox.awake = AwakeClock::new(awake, now.time);
+        outbox.log = NewsLog::new(VecDeque::from(news), newest);
+        outbox.standing = standing;
+        outbox.restore_recipients(record, recipients, now);
+        for letter in letters {
+            outbox.restore_letter(letter, now);
+        }
+        outbox.mails.extend(queued.into_iter().map(|record| QueuedMail::restored(record, now.time)));
+        let mut gone = outbox.restore_mails();
+        gone.extend(outbox.forget_told());
+        (outbox, gone)
+    }
+
+    fn restore_recipients(&mut self, record: Option<OutboxRecord>, recipients: Option<&[SmolStr]>, now: Now) {
+        let mut known = record.map(|record| record.recipients).unwrap_or_default();
+        let Some(recipients) = recipients else {
+            self.recipients = known.into_iter().map(|known| Recipient::restored(known, now.time)).collect();
+            return;
+        };
+        for address in recipients {
+            let before = known.iter().position(|one| one.address == *address).map(|at| known.swap_remove(at));
+            self.recipients.push(match before {
+                Some(known) => Recipient::restored(known, now.time),
+                None => Recipient::new(address.clone(), self.log.newest(), now.time),
+            });
+        }
+    }
+
+    /// What an older version left: a mail that may have been sent, or news.
+    fn restore_letter(&mut self, letter: LetterRecord, now: Now) {
+        let LetterRecord { id: _, begun, newest, tries, summary, sealed, trouble } = letter;
+        let awake = self.awake.at(now.time);
+        if let Some(SealedMail { id, subject, body, settled }) = sealed {
+            let all = self.recipients.iter().map(|one| one.known.address.clone());
+            let recipients = all.filter(|address| !settled.contains(address)).collect();
+            let record = QueuedMailRecord {
+                mail: Mail { id, subject, body, recipients },
+                covers: Vec::new(),
+                begun,
+                newest: awake,
+                attempts: tries,
+                last_error: trouble,
+                refused: Vec::new(),
+                taken: !settled.is_empty(),
+            };
+            self.mails.push(QueuedMail { written: false, ..QueuedMail::restored(record, now.time) });
+            return;
+        }
+        let mut counted = 1 + summary.more_events;
+        let mut items: Vec<(NewsItem, usize)> = Vec::new();
+        for line in summary.events {
+            items.push((NewsItem::Event(line), core::mem::replace(&mut counted, 1)));
+        }
+        let mut counted = 1 + summary.more_cleared;
+        for (alert, since) in summary.cleared {
+            items.push((NewsItem::Cleared { alert, since }, core::mem::replace(&mut counted, 1)));
+        }
+        if items.is_empty() {
+            items.push((NewsItem::Raised, 1));
+        }
+        for (item, count) in items {
+            self.log.add(newest, awake, item, count);
+        }
+    }
+
+    /// Of each mail only who is still configured is left, and does not get what it tells in another one.
+    fn restore_mails(&mut self) -> Vec<Change> {
+        for mail in &mut self.mails {
+            let recipients = &mut self.recipients;
+            mail.record.mail.recipients.retain(|address| {
+                let one = recipients.iter_mut().find(|one| one.known.address == *address);
+                one.map(|one| one.told(&mail.record.covers)).is_some()
+            });
+        }
+        self.drop_mails_for_nobody()
+    }
+
+    /// To whom what is owed, as it is written down.
+    pub(super) fn record(&self, now: Now) -> OutboxRecord {
+        OutboxRecord {
+            recipients: self.recipients.iter().map(|one| one.known.clone()).collect(),
+            newest: self.log.newest(),
+            awake: self.awake.at(now.time),
+        }
+    }
+}

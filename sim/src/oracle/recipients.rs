@@ -1,0 +1,109 @@
+//! Whether each recipient is told everything, whatever becomes of the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use smol_str::SmolStr;
+use status_adapters::store::Model;
+use status_core::{Action, Input, Mail, Now, Time};
+
+use super::beliefs::{Beliefs, Found};
+use super::letters::Letters;
+use crate::scenario::Fault;
+
+/// What each recipient is to be told, and what it was.
+#[derive(Debug)]
+pub(crate) struct Recipients(BTreeMap<SmolStr, Letters>);
+
+impl Recipients {
+    pub(crate) fn new(addresses: &[SmolStr]) -> Self {
+        Self(addresses.iter().map(|address| (address.clone(), Letters::new(address))).collect())
+    }
+
+    fn each(&mut self, mut complaints: impl FnMut(&mut Letters) -> Vec<String>) -> Vec<String> {
+        let of = |(address, letters): (&SmolStr, &mut Letters)| {
+            let address = address.clone();
+            complaints(letters).into_iter().map(move |what| format!("{address}: {what}")).collect::<Vec<_>>()
+        };
+        self.0.iter_mut().flat_map(of).collect()
+    }
+
+    pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
+        self.each(|letters| letters.server_killed(model))
+    }
+
+    /// Whether nobody can say what is to be mailed.
+    pub(crate) fn are_blurred(&self) -> bool {
+        self.0.values().any(Letters::are_blurred)
+    }
+
+    pub(crate) fn server_started(&mut self, now: Time) {
+        self.0.values_mut().for_each(|letters| letters.server_started(now));
+    }
+
+    pub(crate) fn told(&mut self, input: &Input) {
+        self.0.values_mut().for_each(|letters| letters.told(input));
+    }
+
+    pub(crate) fn server_is_late(&mut self, now: Time) {
+        self.0.values_mut().for_each(|letters| letters.server_is_late(now));
+    }
+
+    pub(crate) fn server_slept(&mut self, span: Duration) {
+        self.0.values_mut().for_each(|letters| letters.server_slept(span));
+    }
+
+    pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
+        self.0.values_mut().for_each(|letters| letters.store_is(now, fault));
+    }
+
+    pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
+        self.0.values_mut().for_each(|letters| letters.mail_is(now, fault));
+    }
+
+    /// The mail server puts these recipients off from now on, and no others.
+    pub(crate) fn are_put_off(&mut self, now: Time, addresses: &[String]) {
+        for (address, letters) in &mut self.0 {
+            letters.is_put_off(now, addresses.iter().any(|one| one == address));
+        }
+    }
+
+    /// A mail is sent: just so it must be written down, unless the store is broken.
+    pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
+        self.0.values().next()?.sending(now, mail, model)
+    }
+
+    /// The mails that the mail server has for a recipient, as it said.
+    pub(crate) fn taken(&self) -> BTreeSet<(SmolStr, String)> {
+        let of = |(address, letters): (&SmolStr, &Letters)| {
+            let address = address.clone();
+            letters.taken().into_iter().map(move |id| (address.clone(), id)).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
+    pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
+        self.0.values_mut().for_each(|letters| letters.news(now, found, actions));
+    }
+
+    pub(crate) fn check(&mut self, now: Time, actions: &[Action], beliefs: &Beliefs) -> Vec<String> {
+        self.each(|letters| letters.check(now, actions, beliefs))
+    }
+
+    /// A mail has arrived for its recipients.
+    pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Vec<String> {
+        let to = |letters: &Letters| mail.recipients.iter().any(|address| letters.is_of(address));
+        self.each(|letters| {
+            if to(letters) { letters.arrived(now, mail).err().into_iter().collect() } else { Vec::new() }
+        })
+    }
+
+    pub(crate) fn missing(&mut self, now: Time) -> Vec<String> {
+        self.each(|letters| letters.missing(now))
+    }
+
+    /// Whether something is so new that a mail about it may be on its way.
+    pub(crate) fn may_be_busy(&self, now: Time) -> bool {
+        self.0.values().any(|letters| letters.may_be_busy(now))
+    }
+}

@@ -1,0 +1,303 @@
+//! Each recipient by itself: what it is owed, whatever becomes of the others.
+
+use std::collections::BTreeSet;
+
+use status_core::{
+    Action, Change, Config, Delivery, Input, Mail, MailFailure, MailFailureKind, MailText, Note, Transmitted,
+};
+use status_tests::{World, config};
+
+use crate::{VIDEO, ago};
+
+const ALPHA: &str = "alpha@a.org";
+const BETA: &str = "beta@a.org";
+const GAMMA: &str = "gamma@a.org";
+const DAY: f64 = 86_400.0;
+
+fn to(recipients: &[&str]) -> Config {
+    let recipients = recipients.iter().map(|address| (*address).into()).collect();
+    Config { mail: config().mail.map(|mail| MailText { recipients, ..mail }), ..config() }
+}
+
+/// A lab of two with a store that has been well for half a minute, and has told so to these.
+fn kept(recipients: &[&str]) -> World {
+    let mut world = World::lab(2, to(recipients));
+    world.restart();
+    world.until(30.5);
+    assert_eq!(world.mails.len(), 1, "the first verdicts are news");
+    world.mails.clear();
+    world.delivered.clear();
+    world.trace.clear();
+    world
+}
+
+/// The video of pend00 comes or goes, often, until then.
+fn flap(world: &mut World, every: f64, until: f64) {
+    let mut on = false;
+    while world.seconds() < until {
+        *world.stream(VIDEO) = if on { ago(40) } else { Transmitted::Never };
+        on = !on;
+        world.until((world.seconds() + every).min(until));
+    }
+}
+
+fn delivered<'a>(world: &'a World, to: &str) -> Vec<&'a Mail> {
+    world.delivered.iter().filter(|mail| mail.recipients.iter().any(|address| address == to)).collect()
+}
+
+/// How many events these mails tell of.
+fn events(mails: &[&Mail]) -> usize {
+    let count = |mail: &&Mail| mail.subject.split(' ').nth(1).and_then(|count| count.parse::<usize>().ok());
+    mails.iter().filter_map(count).sum()
+}
+
+fn given_up(world: &World) -> Vec<String> {
+    let lost = |note: &Note| match note {
+        Note::MailGivenUp { detail, .. } => Some(detail.clone()),
+        _ => None,
+    };
+    world.notes().filter_map(lost).collect()
+}
+
+#[test]
+fn a_full_mailbox_holds_up_nobody_and_is_told_the_newest_state_in_one_mail() {
+    let mut world = kept(&[ALPHA, BETA, GAMMA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Transient);
+    flap(&mut world, 600.0, 6.0 * 3_600.0);
+    let happened = world.monitor.experiment("pend00").expect("it is known").events().len() - 1;
+    assert!(happened >= 35, "{happened}");
+    for on_time in [ALPHA, GAMMA] {
+        let mails = delivered(&world, on_time);
+        assert_eq!((mails.len(), events(&mails)), (happened, happened), "{on_time}");
+        assert!(mails.iter().all(|mail| !mail.body.contains("This mail is late")), "{on_time}");
+    }
+    let both = delivered(&world, ALPHA);
+    assert!(both.iter().all(|mail| mail.recipients.contains(&GAMMA.into())), "in one transaction");
+    assert!(delivered(&world, BETA).is_empty());
+    let tries = world.mails.iter().filter(|mail| mail.recipients.contains(&BETA.into())).count();
+    assert!((20..45).contains(&tries), "{tries} tries, at most every 15 min");
+    world.recipients_fail.clear();
+    world.until(6.5 * 3_600.0);
+    let mails = delivered(&world, BETA);
+    assert_eq!((mails.len(), events(&mails)), (1, happened));
+    assert!(world.monitor.outbox().is_empty() && given_up(&world).is_empty());
+}
+
+#[test]
+fn who_was_put_off_for_a_day_is_owed_that_no_more_and_the_others_have_it() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(DAY - 1_000.0);
+    assert!(given_up(&world).is_empty());
+    world.until(DAY + 2_000.0);
+    let lost = given_up(&world);
+    assert!(lost.len() == 1 && lost[0].starts_with("beta@a.org: not sent for a day: "), "{lost:?}");
+    assert_eq!(delivered(&world, ALPHA).len(), 1);
+    assert!(world.monitor.outbox().is_empty());
+}
+
+#[test]
+fn who_has_a_mail_does_not_get_it_again_when_it_is_unclear_who_else_has() {
+    let mut world = kept(&[ALPHA, BETA, GAMMA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Unknown);
+    world.recipients_fail.insert(GAMMA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(100.0);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Unreachable);
+    world.until(200.0);
+    world.recipients_fail.clear();
+    world.until(1_000.0);
+    assert_eq!(delivered(&world, ALPHA).len(), 1);
+    assert_eq!(delivered(&world, GAMMA).len(), 1);
+    let beta = delivered(&world, BETA);
+    let texts: BTreeSet<(&str, &str)> =
+        beta.iter().map(|mail| (mail.id.as_str(), mail.body.as_str())).collect();
+    assert_eq!(texts.len(), 1, "the same mail each time");
+    assert!(world.monitor.outbox().is_empty());
+}
+
+#[test]
+fn mails_in_doubt_hold_up_no_newer_news_and_are_few() {
+    let mut world = kept(&[ALPHA]);
+    world.mail_fails = Some(MailFailureKind::Unknown);
+    for n in 0..40 {
+        *world.stream(VIDEO) = if n % 2 == 0 { Transmitted::Never } else { ago(40) };
+        world.until(60.0 + 60.0 * f64::from(n));
+        let ids: BTreeSet<&str> = world.mails.iter().map(|mail| mail.id.as_str()).collect();
+        assert_eq!(ids.len(), usize::try_from(n + 1).expect("few"), "each news is in a mail at once");
+        assert!(world.monitor.outbox().len() <= 4);
+    }
+    world.mail_fails = None;
+    world.until(6_000.0);
+    assert!(world.monitor.outbox().is_empty());
+}
+
+#[test]
+fn where_there_is_no_mail_server_one_try_is_for_all() {
+    let mut world = kept(&[ALPHA, BETA, GAMMA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(50.0);
+    world.recipients_fail.clear();
+    world.mail_fails = Some(MailFailureKind::Unreachable);
+    world.unplug("pend01-st-video");
+    let before = world.mails.len();
+    world.until(50.0 + 4.0 * 3_600.0);
+    let tries = world.mails.len() - before;
+    assert!((16..30).contains(&tries), "{tries} tries in four hours, at most every 15 min");
+    world.mail_fails = None;
+    world.until(5.0 * 3_600.0);
+    assert_eq!(events(&delivered(&world, ALPHA)), 2);
+    assert_eq!(events(&delivered(&world, BETA)), 2);
+}
+
+#[test]
+fn a_mail_that_is_too_long_is_followed_by_shorter_ones() {
+    let mut world = World::lab(400, to(&[ALPHA]));
+    world.longest_mail = Some(5_000);
+    world.until(40.0);
+    let taken = world.delivered.last().expect("a shorter one was taken");
+    assert!(taken.body.len() <= 5_000 && taken.body.contains(" more events\n"), "{}", taken.body);
+    assert_eq!(taken.subject, "lab 400 new health events");
+    assert!(world.mails.len() < 10, "{}", world.mails.len());
+    world.longest_mail = Some(10);
+    world.unplug(VIDEO);
+    world.until(3_600.0);
+    let tries = world.mails.len();
+    assert!(tries < 30, "{tries}");
+    world.longest_mail = None;
+    world.until(7_200.0);
+    assert!(world.monitor.outbox().is_empty());
+}
+
+#[test]
+fn a_refusal_for_good_is_final_for_that_recipient_alone() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Permanent);
+    world.unplug(VIDEO);
+    world.until(3_600.0);
+    assert_eq!(world.mails.len(), 1);
+    let lost = given_up(&world);
+    assert!(lost.len() == 1 && lost[0].contains("took it, but not for beta@a.org"), "{lost:?}");
+    // It gets the next one all the same.
+    world.recipients_fail.clear();
+    world.unplug("pend01-st-video");
+    world.until(3_700.0);
+    assert_eq!(delivered(&world, BETA).len(), 1);
+}
+
+#[test]
+fn a_recipient_of_whom_nothing_is_said_may_have_it() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.mail_waits = true;
+    world.unplug(VIDEO);
+    world.until(50.0);
+    let Some(Input::MailSent { call, mail, .. }) = world.kept_back.pop() else { panic!("none was sent") };
+    let outcome = Delivery::to_each(&[ALPHA.into()], &Ok(()));
+    world.mail_waits = false;
+    world.step(Input::MailSent { call, mail: mail.clone(), outcome });
+    world.until(100.0);
+    let again = world.mails.last().expect("it is sent again");
+    assert_eq!((&again.id, &again.recipients), (&mail, &vec![BETA.into()]));
+}
+
+#[test]
+fn what_a_changed_list_of_recipients_is_owed_over_a_restart() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.recipients_fail.insert(ALPHA.into(), MailFailureKind::Transient);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(100.0);
+    world.recipients_fail.clear();
+    world.restart_with(to(&[ALPHA, GAMMA]));
+    world.until(200.0);
+    assert_eq!(events(&delivered(&world, ALPHA)), 1, "it is still owed that");
+    assert!(delivered(&world, BETA).is_empty(), "it is owed nothing more");
+    assert!(delivered(&world, GAMMA).is_empty(), "it is owed what comes from now on");
+    world.unplug("pend01-st-video");
+    world.until(300.0);
+    assert_eq!((events(&delivered(&world, ALPHA)), events(&delivered(&world, GAMMA))), (2, 1));
+    assert!(delivered(&world, BETA).is_empty() && world.monitor.outbox().is_empty());
+}
+
+#[test]
+fn no_mail_is_given_up_at_the_first_try_of_a_life_nor_because_a_clock_was_set() {
+    for seconds in [0, 3 * 86_400, -3 * 86_400] {
+        let mut world = kept(&[ALPHA]);
+        world.mail_fails = Some(MailFailureKind::Unreachable);
+        world.unplug(VIDEO);
+        world.until(100.0);
+        world.step_wall_clock(seconds);
+        world.until(200.0);
+        // Time in which no server ran does not count.
+        world.step_wall_clock(3 * 86_400);
+        world.restart();
+        world.until(1_000.0);
+        assert!(given_up(&world).is_empty(), "{seconds}");
+        world.mail_fails = None;
+        world.until(3_000.0);
+        assert_eq!(events(&delivered(&world, ALPHA)), 1, "{seconds}");
+    }
+}
+
+#[test]
+fn news_is_written_down_once_however_long_it_waits() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.mail_fails = Some(MailFailureKind::Unreachable);
+    flap(&mut world, 15.0, 15.0 * 4_000.0);
+    let changes = world.trace.iter().filter_map(|(_, action)| match action {
+        Action::Save { changes, .. } => Some(changes),
+        _ => None,
+    });
+    let (mut news, mut mails) = ((0, 0), (0, 0));
+    for change in changes.flatten() {
+        let bytes = serde_json::to_string(change).expect("it can be written").len();
+        let sum = match change {
+            Change::News(_) => &mut news,
+            Change::QueuedMail(_) | Change::Outbox(_) => &mut mails,
+            _ => continue,
+        };
+        *sum = (sum.0 + 1, sum.1 + bytes);
+    }
+    assert!((3_900..4_200).contains(&news.0), "{news:?}: each once, and what was merged once more");
+    assert!(news.1 < 4_200 * 300, "{news:?}");
+    assert!(mails.0 < 300 && mails.1 < 300 * 200_000, "{mails:?}");
+    world.mail_fails = None;
+    world.until(64_000.0);
+    let mails = delivered(&world, BETA);
+    assert_eq!(mails.len(), 1);
+    assert!(events(&mails) >= 3_900 && mails[0].body.len() < 200_000, "{}", mails[0].subject);
+}
+
+#[test]
+fn a_restart_repeats_no_mail_and_loses_none_for_any_recipient() {
+    let mut world = kept(&[ALPHA, BETA, GAMMA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Transient);
+    world.recipients_fail.insert(GAMMA.into(), MailFailureKind::Unknown);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    world.restart();
+    world.until(120.0);
+    world.recipients_fail.clear();
+    world.until(1_200.0);
+    assert_eq!(events(&delivered(&world, ALPHA)), 1);
+    assert_eq!(events(&delivered(&world, BETA)), 1);
+    let gamma: BTreeSet<&str> = delivered(&world, GAMMA).iter().map(|mail| mail.id.as_str()).collect();
+    assert_eq!(gamma.len(), 1);
+    let mails = world.mails.len();
+    world.restart();
+    world.until(2_000.0);
+    assert_eq!(world.mails.len(), mails);
+}
+
+#[test]
+fn an_answer_to_a_call_that_was_never_made_changes_nothing() {
+    let mut world = kept(&[ALPHA]);
+    let failure = MailFailure::new(MailFailureKind::Permanent, "550 no");
+    let outcome = Delivery::to_each(&[ALPHA.into()], &Err(failure));
+    world.step(Input::MailSent { call: status_core::Call(999_999), mail: "none".into(), outcome });
+    world.unplug(VIDEO);
+    world.until(60.0);
+    assert_eq!(delivered(&world, ALPHA).len(), 1);
+}
