@@ -31,7 +31,7 @@ fn feeds_that_report_each_second_are_never_silent_nor_slow() {
     let jump = session(Feed::Jump, "jump-v0.4.0-stats-every-1s-cadence");
     let story = Replay::new(config(), resources_that_need_data_only(), [relay, jump]).play();
     assert_eq!(story.alerts(), [""; 0]);
-    assert_eq!(story.slow_feeds(), [""; 0]);
+    assert_eq!(story.said_of_pace(), [""; 0]);
     let silent = "[missing jump, unhealthy pend00-st-data]";
     assert_eq!(story.events("pend00"), [format!("02:07:27.121 unhealthy {silent}")]);
     let standings = story.standings("pend00");
@@ -71,7 +71,7 @@ fn a_hundred_commands_to_jump_change_nothing() {
     assert_eq!(story.events("pend00"), ["00:30:19.906 healthy"]);
     assert_eq!(story.events("pend01"), ["00:30:19.906 unhealthy [missing jump]"]);
     assert_eq!(story.decided(at("00:30:19.907"), at("00:30:40.914")), [""; 0]);
-    assert_eq!(story.slow_feeds(), [""; 0]);
+    assert_eq!(story.said_of_pace(), [""; 0]);
 }
 
 /// Arrays of numbers came, and then ninety of them in one frame of 27 MB (spaces are squeezed here).

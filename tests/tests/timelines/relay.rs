@@ -142,6 +142,6 @@ fn scenario_9_commands_rubbish_and_merged_frames_disturb_nothing() {
 }
 
 #[test]
-fn snapshots_further_apart_than_half_the_limit_are_noted_once() {
-    assert_eq!(relay().play().slow_feeds(), ["00:28:13.792 relay 6s"], "the third snapshot: twice running");
+fn snapshots_further_apart_than_half_the_limit_are_worth_advice_once() {
+    assert_eq!(relay().play().said_of_pace(), ["00:28:19.794 advice: relay 6.001s"], "the fourth snapshot");
 }

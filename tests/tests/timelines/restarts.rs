@@ -84,7 +84,7 @@ fn one_mail_tells_of_an_outage_of_many() {
         "2026-11-24T00:31:47.911Z\n\
          \n\
          System alerts:\n\
-         relay is silent since 2026-11-24T00:31:47.911Z: no snapshot for more than 10s \
+         relay is silent since 2026-11-24T00:31:37.910Z: no snapshot for more than 10s \
          (relay answered 502 Bad Gateway)\n\
          \n\
          New health events (2 issues, 0 ok):\n\
@@ -107,7 +107,7 @@ fn with_a_limit_of_20_s_no_restart_is_noticed() {
     assert_eq!(story.events("pend00"), ["00:31:06.897 healthy"]);
     assert_eq!(story.events("pend01"), ["00:31:06.897 healthy"]);
     assert_eq!(story.alerts(), [""; 0]);
-    assert_eq!(story.slow_feeds(), [""; 0]);
+    assert_eq!(story.said_of_pace(), [""; 0]);
 }
 
 #[test]

@@ -83,10 +83,11 @@ impl Story {
         })
     }
 
-    /// When a feed was called slow, and how far apart its snapshots are.
-    pub(crate) fn slow_feeds(&self) -> Vec<String> {
+    /// What was said of the pace of a feed and when: advice or a warning, and how far apart its snapshots are.
+    pub(crate) fn said_of_pace(&self) -> Vec<String> {
         self.notes(|note| match note {
-            Note::SlowFeed { feed, apart, .. } => Some(format!("{feed} {apart:?}")),
+            Note::FeedPace { feed, apart, .. } => Some(format!("advice: {feed} {apart:?}")),
+            Note::SlowFeed { feed, apart, .. } => Some(format!("warning: {feed} {apart:?}")),
             _ => None,
         })
     }
