@@ -47,8 +47,15 @@ const EXPERIMENT: [(&str, Type); 15] = [
     ("stream_required", BoolsByTopic),
     ("topic_name", Text),
 ];
-const EVENT: [(&str, Type); 5] =
-    [("healthy", Bool), ("issues", Texts), ("jump_ok", Bool), ("stream_ok", BoolsByTopic), ("when", Time)];
+const EVENT: [(&str, Type); 7] = [
+    ("cause", Texts),
+    ("healthy", Bool),
+    ("issues", Texts),
+    ("jump_ok", Bool),
+    ("resources", BoolsByTopic),
+    ("stream_ok", BoolsByTopic),
+    ("when", Time),
+];
 const REPORT: [(&str, Type); 9] = [
     ("can_read", Bool),
     ("can_write", Bool),

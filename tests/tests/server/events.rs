@@ -47,23 +47,27 @@ async fn a_change_in_health_or_jump_is_an_event_and_one_mail() {
 }
 
 #[tokio::test]
-async fn what_changes_neither_health_nor_jump_is_no_news_but_may_decide_the_booking() {
+async fn nothing_leaves_or_enters_booking_without_an_event_whatever_else_is_wrong() {
     let running = Running::well(1, &[]).await;
     running.lab.add_stream("pend00", "pend00-st-log");
     running.silence("pend00-st-log");
-    assert!(running.mail(2).await.body.contains("pend00 -- A   [unhealthy pend00-st-log]"));
+    running.mail_about("pend00 -- A   [unhealthy pend00-st-log]").await;
     assert!(running.services.book.is_available("r-pend00"));
 
     running.silence("pend00-st-video");
     running.booked(&[("r-pend00", false)]).await;
-    let mail = running.nothing_was_news_until(3).await;
-    assert_eq!(running.events("pend00").await.len(), 2);
-    let problem = "pend00   ><   U [unhealthy pend00-st-log, unhealthy pend00-st-video]";
+    let mail = running.mail_about("pend00 ><   U").await;
+    let problem = "pend00 ><   U [unhealthy pend00-st-log, unhealthy pend00-st-video]";
+    assert_eq!(section(&mail, "New health events (1 issues, 0 ok):"), [problem]);
     assert_eq!(section(&mail, "All current problems"), [problem]);
+    let told = |event: &Value| json!([event["healthy"], event["resources"], event["cause"]]);
+    let events = running.events("pend00").await;
+    assert_eq!(events.last().map(told), Some(json!([false, { "r-pend00": false }, []])));
 
     running.lab.transmit("pend00-st-video");
     running.booked(&[("r-pend00", true)]).await;
-    running.nothing_was_news_until(4).await;
+    let events = running.events("pend00").await;
+    assert_eq!(events.last().map(told), Some(json!([false, { "r-pend00": true }, []])));
     running.stop().await;
 }
 

@@ -84,7 +84,7 @@ async fn an_experiment_tells_why_it_is_as_it_is() {
     let video = &ill["streams"][1];
     assert_eq!((&video["topic"], &video["verdict"]), (&json!("pend01-st-video"), &json!("silent")));
     assert_eq!((&video["required"], &video["ok"]), (&json!(true), &json!(false)));
-    assert!(video["silent_seconds"].as_f64().unwrap() >= 3600.0, "{video}");
+    assert!(video["silent_seconds"].as_f64().unwrap() >= 2.0, "since it was last seen to transmit: {video}");
     assert!(video["age_seconds"].as_f64().unwrap() < 60.0);
     assert!(video["why"].as_str().unwrap().contains("silent for more than 2s"));
     let resource = &ill["resources"][0];
