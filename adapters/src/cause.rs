@@ -17,6 +17,24 @@ pub(crate) fn of_refusal(
     of_token(service, &refusal.message, &message)
         .or_else(|| of_claims(service, status, &message))
         .or_else(|| of_status(service, status, &message, is_page))
+        .or_else(|| of_unknown(service, status, &message))
+}
+
+/// A token is refused in words that are not known. What it is made of is all that can be wrong with it.
+fn of_unknown(service: &Service, status: StatusCode, lower: &str) -> Option<String> {
+    const ABOUT_TOKENS: [&str; 7] =
+        ["token", "jwt", "claim", "audience", "signature", "unauthori", "forbidden"];
+    let is_about_it = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        || ABOUT_TOKENS.iter().any(|word| lower.contains(word));
+    is_about_it.then(|| {
+        let [secret, scheme, host, path] =
+            ["SECRET", "SCHEME", "HOST", "BASEPATH"].map(|kind| setting(service, kind));
+        format!(
+            "{} does not accept the token: check {secret}, and that {scheme}, {host} and {path} add up to the \
+             address that it calls itself",
+            service.name()
+        )
+    })
 }
 
 /// What the three services say of tokens that they can't accept.
@@ -88,10 +106,10 @@ fn of_status(service: &Service, status: StatusCode, lower: &str, is_page: bool) 
         StatusCode::BAD_REQUEST if lower.contains("https") => {
             Some(format!("it wants https: set {}", setting(service, "SCHEME")))
         }
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Some(format!(
-            "{} is wrong, so that something else than {name} answers",
-            setting(service, "BASEPATH")
-        )),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Some(of_base_path(service)),
+        StatusCode::TOO_MANY_REQUESTS => {
+            Some(format!("{name}, or a proxy in front of it, limits how often it is asked"))
+        }
         _ if is_page => Some(format!(
             "not {name} but a proxy in front of it answers; {} may be wrong",
             setting(service, "BASEPATH")
@@ -132,11 +150,17 @@ pub(crate) fn of_broken(service: &Service, broken: &Broken) -> Option<String> {
 
 /// Why a web page comes where data was expected.
 pub(crate) fn of_page(service: &Service) -> String {
-    format!(
-        "{} is wrong, so that something else than {} answers",
-        setting(service, "BASEPATH"),
-        service.name()
-    )
+    of_base_path(service)
+}
+
+/// Something else answers where the service should. A base path that holds what is added to it by
+/// itself is told so.
+fn of_base_path(service: &Service) -> String {
+    let base_path = setting(service, "BASEPATH");
+    match service.path_of_its_own() {
+        Some(path) => format!("{base_path} ends in {path}, which is added by itself: leave it out there"),
+        None => format!("{base_path} is wrong, so that something else than {} answers", service.name()),
+    }
 }
 
 /// Whether a body is a web page.

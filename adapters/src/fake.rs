@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::store::{Model, Past};
+use crate::wire::manifest::availability;
 use crate::{Book, FeedSource, Mailer, Store};
 
 /// A clock that goes on when it is told to.
@@ -63,12 +64,8 @@ impl FakeBook {
     /// Somebody uploads a manifest, which makes every resource in it available.
     pub fn load(&self, manifest: Manifest) {
         let mut shelf = locked(&self.0);
-        let loaded = |name: &ResourceName| {
-            (
-                name.clone(),
-                Availability { available: true, reason: "Loaded at 2026-11-24T00:29:26Z".to_owned() },
-            )
-        };
+        let loaded =
+            |name: &ResourceName| (name.clone(), availability(true, "Loaded at 2026-11-24T00:29:26Z"));
         shelf.availability = manifest.keys().map(loaded).collect();
         shelf.manifest = manifest;
     }
@@ -114,7 +111,7 @@ impl Book for FakeBook {
             let detail = "book refused it: reason in query is required".to_owned();
             return Err(Failure { kind: FailureKind::Refused, detail });
         }
-        *entry = Availability { available, reason: reason.to_owned() };
+        *entry = availability(available, reason);
         Ok(())
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode, Url};
 use rustls::ClientConfig;
@@ -16,7 +18,7 @@ use crate::cause;
 use crate::crypto::install_crypto;
 use crate::secrets::Secrets;
 use crate::service::Service;
-use crate::wire::refusal;
+use crate::wire::{refusal, retry_after};
 
 /// How much is read of the body of an answer that is a refusal, in bytes.
 const LARGEST_REFUSAL: usize = 64 << 10;
@@ -113,9 +115,10 @@ impl Caller {
         if let Some(location) = response.headers().get(LOCATION).filter(|_| status.is_redirection()) {
             return Err(asked.redirected(status, location));
         }
+        let busy = busy(status, response.headers());
         // What it says of the refusal may be long or not come at all, and it is one all the same.
         let body = self.body(response, &asked, LARGEST_REFUSAL).await.unwrap_or_default();
-        Err(asked.refused(status, &body))
+        Err(asked.refused(status, busy, &body))
     }
 
     async fn body(
@@ -149,6 +152,19 @@ impl Caller {
     }
 }
 
+/// Whether a service, or a proxy before it, refused since it is asked too often, and for how long it
+/// does not want to be.
+fn busy(status: StatusCode, headers: &HeaderMap) -> Option<FailureKind> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let retry_after = text(RETRY_AFTER).and_then(|value| retry_after::read(value, text(DATE)));
+    match status {
+        _ if retry_after.is_some() => Some(FailureKind::TooManyRequests { retry_after }),
+        StatusCode::TOO_MANY_REQUESTS => Some(FailureKind::TooManyRequests { retry_after }),
+        StatusCode::SERVICE_UNAVAILABLE => Some(FailureKind::Overloaded),
+        _ => None,
+    }
+}
+
 fn secret_header(token: &SecretString) -> HeaderValue {
     let mut value = HeaderValue::from_str(token.expose_secret())
         .expect("a token is letters, digits, dots, dashes and underscores");
@@ -165,7 +181,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn refused(&self, status: StatusCode, body: &[u8]) -> Failure {
+    fn refused(&self, status: StatusCode, busy: Option<FailureKind>, body: &[u8]) -> Failure {
         let refusal = refusal::read(body, &self.secrets);
         let cause = cause::of_refusal(self.service, status, &refusal, cause::is_page(body));
         // The service itself knows the path but not what it names; a proxy or another service
@@ -173,7 +189,7 @@ impl Asked<'_> {
         let unknown = status == StatusCode::NOT_FOUND
             && refusal.code.is_some()
             && !refusal.message.starts_with("path ");
-        let kind = if unknown { FailureKind::NotFound } else { FailureKind::Refused };
+        let kind = busy.unwrap_or(if unknown { FailureKind::NotFound } else { FailureKind::Refused });
         let answer =
             format!("{status}, saying {:?}, to a token for {}", refusal.message, self.service.audience());
         self.failure(kind, "refused", &answer, cause.filter(|_| !unknown).as_deref())

@@ -50,6 +50,19 @@ impl Service {
         url.scheme() == "http" && !is_loopback_host(url.host_str().unwrap_or_default())
     }
 
+    /// What of its base path is no base path, but the beginning of a path that is added to it: book
+    /// and jump have `/api/v1`, relay has `/session`.
+    #[must_use]
+    pub fn path_of_its_own(&self) -> Option<&str> {
+        const OWN: [&str; 2] = ["/api/v1", "/session"];
+        let at = OWN.iter().filter_map(|own| {
+            let at = self.base_path.find(own)?;
+            let rest = &self.base_path[at + own.len()..];
+            (rest.is_empty() || rest.starts_with('/')).then_some(at)
+        });
+        at.min().map(|at| &self.base_path[at..])
+    }
+
     /// The secret that signs its tokens.
     #[must_use]
     pub fn secret(&self) -> &SecretString {
@@ -83,6 +96,23 @@ mod tests {
         {
             assert!(Service::new("book", "http", host, "", "s".into()).is_in_clear(), "{host}");
             assert!(!Service::new("book", "https", host, "", "s".into()).is_in_clear(), "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_by_itself_is_no_base_path() {
+        for (base, own) in [
+            ("/ed0/book/api/v1", Some("/api/v1")),
+            ("/ed0/book/api/v1/", Some("/api/v1")),
+            ("/api/v1/admin", Some("/api/v1/admin")),
+            ("/ed0/relay/session/stats", Some("/session/stats")),
+            ("/ed0/book", None),
+            ("/api/book", None),
+            ("/api/v10/book", None),
+            ("", None),
+        ] {
+            let service = Service::new("book", "https", "app.example.org", base, "s".into());
+            assert_eq!(service.path_of_its_own(), own, "{base}");
         }
     }
 

@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use status_adapters::Book;
 use status_adapters::book::HttpBook;
-use status_core::{Availability, Failure, FailureKind, ResourceName};
+use status_adapters::wire::manifest::availability;
+use status_core::{Failure, FailureKind, ResourceName};
 use support::{Identity, LIMIT, Log, SECRET, clock, nowhere, raw_server, read_head, service, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -78,7 +79,7 @@ async fn availability_is_read_and_set() {
         .await;
     let book = book(&server.uri());
     let reason = "status server: went down".to_owned();
-    assert_eq!(soon(book.availability(&pend00())).await, Ok(Availability { available: false, reason }));
+    assert_eq!(soon(book.availability(&pend00())).await, Ok(availability(false, reason)));
     let reason = "status server: a+b & 100% = \"gut\" für #1?";
     assert_eq!(soon(book.set_availability(&pend00(), true, reason)).await, Ok(()));
     let requests = server.received_requests().await.unwrap();
@@ -114,7 +115,9 @@ async fn any_name_of_a_resource_is_one_step_of_the_path() {
 /// What book, jump and proxies say, and what is made of it.
 #[tokio::test]
 async fn refusals_are_told_with_their_likely_cause() {
-    use FailureKind::{NotFound, Refused};
+    use FailureKind::{NotFound, Overloaded, Refused, TooManyRequests};
+    const TOKEN: [&str; 4] =
+        ["STATUS_SECRET_BOOK", "STATUS_SCHEME_BOOK", "STATUS_HOST_BOOK", "STATUS_BASEPATH_BOOK"];
     let nginx = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad \
                  Gateway</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>\r\n";
     let cases: &[(u16, &str, FailureKind, &[&str])] = &[
@@ -192,7 +195,11 @@ async fn refusals_are_told_with_their_likely_cause() {
             &["422", "reason in query"],
         ),
         (502, nginx, Refused, &["502 Bad Gateway", "proxy in front of book", "down"]),
-        (503, "", Refused, &["503", "proxy in front of book"]),
+        (503, "", Overloaded, &["503", "proxy in front of book"]),
+        (429, "", TooManyRequests { retry_after: None }, &["429", "limits how often"]),
+        (401, "\"nope\"", Refused, &TOKEN),
+        (403, "{\"message\":\"no\"}", Refused, &TOKEN),
+        (500, r#"{"code":500,"message":"jwt: too many parts"}"#, Refused, &TOKEN),
         (
             400,
             "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
@@ -210,6 +217,40 @@ async fn refusals_are_told_with_their_likely_cause() {
         let audience = format!("{}/tenant/x", server.uri());
         assert!(failure.detail.contains(&audience), "{audience:?} is not in: {failure}");
         assert!(!failure.detail.contains('\n'), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_base_path_that_holds_what_is_added_by_itself_is_told_so() {
+    let server = always(404, r#"{"code":404,"message":"path /api/v1/api/v1 was not found"}"#, "").await;
+    let uri = server.uri();
+    let (scheme, host) = uri.split_once("://").unwrap();
+    let service =
+        status_adapters::service::Service::new("book", scheme, host, "/ed0/book/api/v1", SECRET.into());
+    let book = HttpBook::new(service, LIMIT, LIFE, clock()).unwrap();
+    let failure = soon(book.manifest()).await.unwrap_err();
+    let told = "STATUS_BASEPATH_BOOK ends in /api/v1, which is added by itself: leave it out there";
+    assert!(failure.detail.ends_with(told), "{failure}");
+}
+
+#[tokio::test]
+async fn how_long_book_wants_not_to_be_asked_is_read_in_both_forms() {
+    const NOON: &str = "Tue, 24 Nov 2026 12:00:00 GMT";
+    let seconds = |n| Some(Duration::from_secs(n));
+    for (status, text, retry_after) in [
+        (429, "7", seconds(7)),
+        (503, "120", seconds(120)),
+        (403, "Tue, 24 Nov 2026 12:01:00 GMT", seconds(60)),
+        (429, "Tue, 24 Nov 2026 11:00:00 GMT", seconds(0)),
+        (429, "99999999999999999999999", seconds(u64::MAX)),
+        (429, "soon", None),
+    ] {
+        let server = MockServer::start().await;
+        let answer =
+            ResponseTemplate::new(status).insert_header("retry-after", text).insert_header("date", NOON);
+        Mock::given(method("GET")).respond_with(answer).mount(&server).await;
+        let failure = soon(book(&server.uri()).availability(&pend00())).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::TooManyRequests { retry_after }, "{status} {text}");
     }
 }
 

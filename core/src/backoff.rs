@@ -2,10 +2,60 @@
 
 use core::time::Duration;
 
+use crate::time::Time;
+
 /// `first` after the first failure, twice as long after each further one, at most `longest`.
 pub(crate) fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     first.saturating_mul(1 << doublings).min(longest)
+}
+
+/// When something that fails is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    attempt: u32,
+    not_before: Option<Time>,
+}
+
+impl Backoff {
+    /// The first pause is `first`, and no later one is longer than `longest`.
+    pub(crate) const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, attempt: 0, not_before: None }
+    }
+
+    /// It failed, or failed again.
+    pub(crate) fn failed(&mut self, now: Time) {
+        self.failed_within(now, self.longest);
+    }
+
+    /// It failed, and this once no pause is longer than `longest`.
+    pub(crate) fn failed_within(&mut self, now: Time, longest: Duration) {
+        self.attempt = self.attempt.saturating_add(1);
+        self.not_before = Some(now.plus(backoff(self.attempt, self.first, longest)));
+    }
+
+    /// It succeeded, or what failed is no matter any more: the next failure is a first one.
+    pub(crate) fn succeeded(&mut self) {
+        self.attempt = 0;
+        self.not_before = None;
+    }
+
+    /// It may be tried at once, but where it fails again, the pause goes on growing.
+    pub(crate) fn release(&mut self) {
+        self.not_before = None;
+    }
+
+    /// How many times in a row it has failed.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// When it may be tried again; `None` if it may be at once.
+    pub(crate) fn due_at(&self) -> Option<Time> {
+        self.not_before
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ impl Monitor {
     pub(crate) fn check(&mut self, actions: &mut Vec<Action>) {
         self.check_due = Deadline::IDLE;
         self.end_stall(actions);
+        self.book.relay_is_silent = self.knows_nothing_of_streams();
         let events = if self.is_paused() { Vec::new() } else { self.judge(actions) };
         self.judge_services(actions);
         let (alert_news, cleared) = self.alerts.take_news();
@@ -71,13 +72,19 @@ impl Monitor {
                 keeping.judged(name, experiment, now.time);
             }
             streams += experiment.streams().len();
-            book.decide(name, verdict.decided, policy, actions, |change, actions| {
+            book.decide(name, verdict.decided, now.time, policy, actions, |change, actions| {
                 withheld.put(now.wall, change, actions);
             });
             true
         });
         limits.recount(streams);
         news
+    }
+
+    /// Whether relay has told nothing for so long that no stream is fresh.
+    fn knows_nothing_of_streams(&self) -> bool {
+        let (limit, known_at) = (self.config.last_checked, self.known_at());
+        self.relay.last_snapshot().is_none_or(|(at, _)| known_at.since(at) > limit)
     }
 
     /// Raises and clears system alerts, as whoever can raise each says.
@@ -90,7 +97,7 @@ impl Monitor {
                 SystemAlert::Silent(feed) => {
                     self.subscription(feed).silence(now, known_at, started, startup_over)
                 }
-                SystemAlert::BookUnreachable => self.book.unreachable(started, startup_is_over),
+                SystemAlert::BookUnreachable => self.book.unreachable(now.time, started, startup_is_over),
                 SystemAlert::ManifestEmpty => self.book.without_manifest(now.time),
                 SystemAlert::StoreBroken => {
                     self.keeping.as_ref().map_or(Condition::Clear, |keeping| keeping.condition(now.time))

@@ -29,6 +29,9 @@ pub struct Config {
     pub forget_after: Duration,
     /// `STATUS_QUERY_BOOK_EVERY`: how often the manifest is read.
     pub query_book_every: Duration,
+    /// `STATUS_VERIFY_BOOK_EVERY`: how often what should be out of booking is read again.
+    #[serde(default = "verify_book_every")]
+    pub verify_book_every: Duration,
     /// `STATUS_RECONNECT_RELAY_EVERY`: how long a token for relay lives.
     pub reconnect_relay_every: Duration,
     /// `STATUS_RECONNECT_JUMP_EVERY`: how long a token for jump lives.
@@ -69,11 +72,16 @@ pub enum Mode {
 pub(crate) struct Policy {
     pub(crate) person: BookOverride,
     pub(crate) mode: Mode,
+    pub(crate) query_book_every: Duration,
+    pub(crate) verify_book_every: Duration,
 }
 
 impl Config {
     pub(crate) fn policy(&self) -> Policy {
-        Policy { person: self.book_override, mode: self.mode }
+        let Self { book_override: person, mode, query_book_every, verify_book_every, .. } = self;
+        let (person, mode) = (*person, *mode);
+        let (query_book_every, verify_book_every) = (*query_book_every, *verify_book_every);
+        Policy { person, mode, query_book_every, verify_book_every }
     }
 
     /// Every address that mail is for.
@@ -94,6 +102,10 @@ pub struct MailText {
     pub recipients: Vec<SmolStr>,
 }
 
+const fn verify_book_every() -> Duration {
+    Duration::from_secs(30)
+}
+
 impl Default for Config {
     fn default() -> Self {
         const MINUTE: Duration = Duration::from_secs(60);
@@ -108,6 +120,7 @@ impl Default for Config {
             max_experiments: 10_000,
             forget_after: 7 * DAY,
             query_book_every: 15 * MINUTE,
+            verify_book_every: verify_book_every(),
             reconnect_relay_every: DAY,
             reconnect_jump_every: DAY,
             book_override: BookOverride::Respect,

@@ -111,6 +111,15 @@ pub enum FailureKind {
     TimedOut,
     /// The service answered, and refused.
     Refused,
+    /// The service, or a proxy before it, refused since it is asked too often, or named a time before
+    /// which it is not to be asked again (429, or any refusal with `Retry-After`).
+    TooManyRequests {
+        /// How long it wants not to be asked, if it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The service, or a proxy before it, cannot do it now (503): it is asked too often, or this one
+    /// request is too much for it.
+    Overloaded,
     /// The service does not know the thing that the request names.
     NotFound,
     /// The service answered something that makes no sense.

@@ -45,7 +45,7 @@ pub use mail::{
     GivenUp, LetterRecord, Line, News, NewsItem, Outbox, OutboxRecord, QueuedMailRecord, RecipientRecord,
     SavedMail, SealedMail, Span, Summary, Undelivered,
 };
-pub use manifest::{Availability, Manifest, Requirements};
+pub use manifest::{Availability, Manifest, Requirements, SetBy};
 pub use monitor::Monitor;
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
 pub use note::{Forgotten, Note};

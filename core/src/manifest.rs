@@ -29,15 +29,28 @@ pub struct Availability {
     pub available: bool,
     /// Why, as it was given when it was set, without the words that book puts before it.
     pub reason: String,
+    /// Who decided so.
+    pub set_by: SetBy,
 }
 
 impl Availability {
     /// What every reason that this server gives begins with.
     pub const OUR_MARK: &'static str = "status server: ";
 
-    /// Whether this server gave the reason (or the older server of the same name).
+    /// Whether this server decided so (or the older server of the same name).
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        self.reason.starts_with(Self::OUR_MARK.trim_end())
+        self.set_by == SetBy::Us
     }
+}
+
+/// Who decided what book says of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SetBy {
+    /// This server, or the older one of the same name.
+    Us,
+    /// Nobody since the manifest was loaded.
+    Manifest,
+    /// A person, or a program that is not this server.
+    Person,
 }

@@ -178,6 +178,7 @@ impl Monitor {
 
     /// Compares what is with what should be, and asks for the difference.
     fn pursue(&mut self, actions: &mut Vec<Action>) {
+        let paused = self.is_paused();
         let Self { now, calls, relay, jump, book, config, .. } = self;
         let mut new_call = || {
             *calls += 1;
@@ -185,10 +186,7 @@ impl Monitor {
         };
         relay.pursue(now.time, &mut new_call, actions);
         jump.pursue(now.time, &mut new_call, actions);
-        if let Some(call) = book.begin_manifest(now.time, &mut new_call) {
-            actions.push(Action::FetchManifest { call });
-        }
-        book.pursue(now.time, config.policy(), &mut new_call, actions);
+        book.pursue(now.time, config.policy(), !paused, &mut new_call, actions);
         self.pursue_mail(actions);
     }
 

@@ -70,7 +70,8 @@ impl Monitor {
             .iter()
             .map(|(name, experiment)| (name.clone(), (experiment.in_manifest_at, experiment.written.at)))
             .collect();
-        self.replace_manifest(manifest, &mut Vec::new());
+        // There is no store yet to tell of it, and it is the one that has it.
+        let _ = self.replace_manifest(manifest, &mut Vec::new());
         for (name, (in_manifest_at, written)) in when {
             if let Some(experiment) = self.experiments.get_mut(&name) {
                 experiment.in_manifest_at = in_manifest_at;

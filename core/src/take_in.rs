@@ -26,7 +26,7 @@ impl Monitor {
             Input::ManifestFetched { call, outcome } => self.manifest_fetched(call, outcome, actions),
             Input::AvailabilityRead { call, outcome } => self.availability_read(call, outcome, actions),
             Input::AvailabilitySet { call, outcome } => {
-                self.book.was_set(call, outcome, self.config.policy(), self.now.time)
+                self.book.was_set(call, outcome, &self.config, self.now.time)
             }
             Input::MailSent { call, mail: _, outcome } => {
                 let text = self.config.mail.as_ref();
@@ -60,35 +60,27 @@ impl Monitor {
         outcome: Result<Manifest, Failure>,
         actions: &mut Vec<Action>,
     ) -> bool {
-        if !self.book.answers_manifest(call) {
-            return false;
-        }
+        let time = self.now.time;
+        let answer = outcome.as_ref().map(drop);
+        let Some(is_regular) = self.book.answers_manifest(call, answer, time) else { return false };
         let manifest = match outcome {
             Ok(manifest) => manifest,
             Err(failure) => {
-                self.book.manifest_failed(failure, self.now.time, &self.config);
+                self.book.manifest_failed(failure, time, &self.config);
                 return true;
             }
         };
         let empty_before = self.book.is_empty();
-        let failed_before = self.book.manifest_came(manifest.is_empty(), self.now, &self.config);
-        if self.book.is_empty() != empty_before {
-            self.manifest_changed();
-        }
+        let came = self.book.manifest_came(is_regular, manifest.is_empty(), self.now, &self.config);
+        let mut changed = self.book.is_empty() != empty_before;
         // An empty manifest means that nobody has uploaded one yet: the last requirements stay.
         if !manifest.is_empty() {
-            self.replace_manifest(manifest, actions);
+            changed |= self.replace_manifest(manifest, actions);
         }
-        let is_empty = self.book.is_empty();
-        for resource in self.book.resources_mut() {
-            resource.doubt();
-            if failed_before {
-                resource.try_at_once();
-            }
-            if is_empty {
-                resource.forget_trouble();
-            }
+        if changed {
+            self.manifest_changed();
         }
+        self.book.was_polled(came, changed);
         true
     }
 
@@ -105,18 +97,13 @@ impl Monitor {
         actions: &mut Vec<Action>,
     ) -> bool {
         let change = self.new_call();
-        let leave = self.leave();
-        let (news, withheld) = self.book.was_read(call, outcome, &leave, change, self.now.time, actions);
+        let paused = self.is_paused();
+        let outdated = paused || self.now.time >= self.check_due.at;
+        let leave = Leave { config: &self.config, paused, outdated };
+        let (news, withheld) = self.book.was_read(call, outcome, leave, change, self.now.time, actions);
         if let Some(withheld) = withheld {
             self.withheld.put(self.now.wall, withheld, actions);
         }
         news
-    }
-
-    /// What may follow from an answer of book now.
-    fn leave(&self) -> Leave {
-        let paused = self.is_paused();
-        let outdated = paused || self.now.time >= self.check_due.at;
-        Leave { policy: self.config.policy(), paused, outdated }
     }
 }

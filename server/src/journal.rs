@@ -228,7 +228,7 @@ mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
-    use status_core::{Availability, FailureKind, Requirements};
+    use status_core::{FailureKind, Requirements};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -273,7 +273,7 @@ mod tests {
             let call = Call(self.seconds);
             self.journal
                 .action(Now::default(), &Action::ReadAvailability { call, resource: resource.into() });
-            let outcome = Ok(Availability { available: true, reason: String::new() });
+            let outcome = Ok(status_adapters::wire::manifest::availability(true, ""));
             self.of(&Input::AvailabilityRead { call, outcome: if well { outcome } else { Err(failure()) } })
         }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use status_adapters::store::Model;
+use status_adapters::wire::manifest::availability;
 use status_core::{
     Action, Availability, Call, Config, Connection, Deadline, Delivery, Event, Failure, FailureKind, Feed,
     Input, Issue, Mail, MailFailure, MailFailureKind, MailText, Manifest, Monitor, Note, Now, Report,
@@ -67,6 +68,13 @@ pub struct World {
     pub store: Model,
     /// Whether nothing can be written down.
     pub store_fails: bool,
+    /// Resources about which every call fails so.
+    pub failing: BTreeMap<String, FailureKind>,
+    /// If set, one of so many calls about resources gets no answer in time.
+    pub book_fails_each: Option<usize>,
+    /// Whether book keeps only the beginning of a reason.
+    pub book_shortens: bool,
+    asked: usize,
     /// Whether answers of the store are kept back, for a test to give.
     pub store_waits: bool,
     lives: u32,
@@ -113,6 +121,10 @@ impl World {
             trace: Vec::new(),
             store: Model::default(),
             store_fails: false,
+            failing: BTreeMap::new(),
+            book_fails_each: None,
+            book_shortens: false,
+            asked: 0,
             store_waits: false,
             lives: 0,
             feeds_refuse: false,
@@ -284,7 +296,7 @@ impl World {
 
     /// A person decides.
     pub fn person_sets(&mut self, resource: &str, available: bool, reason: &str) {
-        self.available.insert(resource.into(), Availability { available, reason: reason.into() });
+        self.available.insert(resource.into(), availability(available, reason));
     }
 
     /// An experiment's history.
@@ -361,7 +373,7 @@ impl World {
             }
             Action::ReadAvailability { call, resource } => {
                 let said = self.available.get(&resource).cloned().ok_or(FailureKind::NotFound);
-                let outcome = self.book_fails.map_or(said, Err).map_err(failure);
+                let outcome = self.fails(&resource).map_or(said, Err).map_err(failure);
                 Some(Input::AvailabilityRead { call, outcome })
             }
             Action::SetAvailability { call, resource, available, reason } => {
@@ -413,13 +425,22 @@ impl World {
         outcome
     }
 
+    /// What is wrong with a call about a resource, if anything is.
+    fn fails(&mut self, resource: &ResourceName) -> Option<FailureKind> {
+        self.asked += 1;
+        let times_out = self.book_fails_each.is_some_and(|each| self.asked.is_multiple_of(each));
+        let of_it = self.failing.get(resource.as_str()).copied();
+        self.book_fails.or(of_it).or(times_out.then_some(FailureKind::TimedOut))
+    }
+
     fn change(&mut self, resource: ResourceName, available: bool, reason: String) -> Result<(), Failure> {
         self.changes.push((self.seconds() as u64, resource.to_string(), available));
-        if let Some(kind) = self.book_fails.or(self.changes_fail) {
+        if let Some(kind) = self.fails(&resource).or(self.changes_fail) {
             return Err(failure(kind));
         }
+        let reason = if self.book_shortens { reason.chars().take(30).collect() } else { reason };
         if !self.book_ignores {
-            self.available.insert(resource, Availability { available, reason });
+            self.available.insert(resource, availability(available, reason));
         }
         if self.answers_are_lost { Err(failure(FailureKind::TimedOut)) } else { Ok(()) }
     }
@@ -461,7 +482,7 @@ pub fn config() -> Config {
 /// What book says of a resource after a manifest was loaded.
 #[must_use]
 pub fn loaded() -> Availability {
-    Availability { available: true, reason: "Loaded at 2026-11-24T00:29:26Z".into() }
+    availability(true, "Loaded at 2026-11-24T00:29:26Z")
 }
 
 /// A failure of a kind.

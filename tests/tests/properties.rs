@@ -46,6 +46,9 @@ fn step() -> impl Strategy<Value = Step> {
         Just(FailureKind::Unreachable),
         Just(FailureKind::TimedOut),
         Just(FailureKind::Refused),
+        Just(FailureKind::TooManyRequests { retry_after: None }),
+        Just(FailureKind::TooManyRequests { retry_after: Some(Duration::from_secs(7)) }),
+        Just(FailureKind::Overloaded),
         Just(FailureKind::Garbled)
     ];
     prop_oneof![

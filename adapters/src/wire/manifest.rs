@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
-use status_core::{Availability, ExperimentName, Manifest, Requirements, ResourceName};
+use status_core::{Availability, ExperimentName, Manifest, Requirements, ResourceName, SetBy};
 
 use super::{cursor, json, text};
 
@@ -51,7 +51,21 @@ pub fn read_availability(body: &[u8]) -> Result<Availability, String> {
         Some(given) if !available => given.to_owned(),
         Some(_) | None => reason,
     };
-    Ok(Availability { available, reason })
+    Ok(availability(available, reason))
+}
+
+/// What book says of a resource, with who decided so: the beginning of the reason tells.
+#[must_use]
+pub fn availability(available: bool, reason: impl Into<String>) -> Availability {
+    let reason = reason.into();
+    let set_by = if reason.starts_with(Availability::OUR_MARK.trim_end()) {
+        SetBy::Us
+    } else if reason.starts_with("Loaded at ") {
+        SetBy::Manifest
+    } else {
+        SetBy::Person
+    };
+    Availability { available, reason, set_by }
 }
 
 fn object(body: &[u8]) -> Result<Object<'_>, String> {
@@ -211,6 +225,22 @@ mod tests {
         ] {
             let error = read(body).unwrap_err();
             assert!(error.contains(problem), "{error}\n{problem}");
+        }
+    }
+
+    #[test]
+    fn who_decided_is_told_by_how_the_reason_begins() {
+        for (reason, set_by) in [
+            ("status server: x", SetBy::Us),
+            ("status server:", SetBy::Us),
+            ("status server", SetBy::Person),
+            ("Status server: x", SetBy::Person),
+            (" status server: x", SetBy::Person),
+            ("Loaded at 2026-11-24T00:29:26Z", SetBy::Manifest),
+            ("loaded at noon", SetBy::Person),
+            ("", SetBy::Person),
+        ] {
+            assert_eq!(availability(false, reason).set_by, set_by, "{reason}");
         }
     }
 

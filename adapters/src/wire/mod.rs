@@ -8,6 +8,7 @@ pub mod duration;
 pub mod frame;
 pub mod manifest;
 pub mod refusal;
+pub(crate) mod retry_after;
 
 mod cursor;
 mod json;

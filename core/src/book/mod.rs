@@ -1,20 +1,24 @@
 //! Book: when its manifest is read, and which of its resources is asked about next.
 
 mod answers;
+mod pace;
+mod poll;
 mod queue;
+mod reason;
 mod resource;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 pub(crate) use self::answers::Leave;
+use self::pace::Pace;
+pub(crate) use self::poll::Came;
+use self::poll::ManifestPoll;
 use self::queue::Queue;
 pub use self::resource::Resource;
 use crate::action::Action;
 use crate::alert::Condition;
-use crate::backoff::backoff;
 use crate::config::{Config, Policy};
 use crate::deadline::{Deadline, Timer};
 use crate::input::{Call, Failure};
@@ -22,19 +26,15 @@ use crate::name::{ExperimentName, ResourceName, Topic};
 use crate::time::{Now, Time, Wall};
 use crate::withheld::Withheld;
 
-const FIRST_RETRY: Duration = Duration::from_secs(5);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// So many resources must fail before the trouble can be book's.
+const FAILING_AT_LEAST: usize = 3;
 
 /// What is known of book as a whole.
 #[derive(Debug)]
 pub struct Book {
-    calling: Option<Call>,
-    due: Time,
-    failures: u32,
-    trouble: Option<Failure>,
-    manifest_at: Option<Wall>,
+    poll: ManifestPoll,
     /// When it last answered anything well.
-    answered: Option<Time>,
+    answered_at: Option<Time>,
     /// When it last gave a manifest with something in it.
     filled_at: Option<Time>,
     empty: bool,
@@ -45,27 +45,40 @@ pub struct Book {
     /// Required topics that the reports put elsewhere: `a-st-b-st-c` is a stream of `a-st-b`, and
     /// a resource of `a` may require it all the same. Which experiments' resources do.
     pub(crate) elsewhere: BTreeMap<Topic, BTreeSet<ExperimentName>>,
-    /// Resources of it that could not be asked about, time after time, and why.
-    troubled: BTreeMap<ResourceName, Failure>,
     queue: Queue,
+    pace: Pace,
+    /// Whether what was tried last, while everything was held, was the manifest.
+    tried_manifest: bool,
+    /// The resources of which the newest answer was a failure.
+    failing: BTreeSet<ResourceName>,
+    /// The newest refusal of a call that came too fast.
+    too_fast: Option<Failure>,
+    /// Whether book could not be asked when that was last told.
+    is_unreachable: bool,
+    /// When everything that should be out of booking was last put in doubt.
+    doubted_out_at: Option<Time>,
+    /// Whether relay was silent at the last check, so that nothing is known of any stream.
+    pub(crate) relay_is_silent: bool,
 }
 
 impl Book {
     pub(crate) fn new(started: Time) -> Self {
         Self {
-            calling: None,
-            due: started,
-            failures: 0,
-            trouble: None,
-            manifest_at: None,
-            answered: None,
+            poll: ManifestPoll::new(started),
+            answered_at: None,
             filled_at: None,
             empty: false,
             resources: BTreeMap::new(),
             by_experiment: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
-            troubled: BTreeMap::new(),
             queue: Queue::default(),
+            pace: Pace::default(),
+            tried_manifest: false,
+            failing: BTreeSet::new(),
+            too_fast: None,
+            is_unreachable: false,
+            doubted_out_at: None,
+            relay_is_silent: false,
         }
     }
 
@@ -77,7 +90,7 @@ impl Book {
     /// When book last gave a manifest; `None` if it never has.
     #[must_use]
     pub fn manifest_at(&self) -> Option<Wall> {
-        self.manifest_at
+        self.poll.read_at()
     }
 
     /// Whether the last manifest was empty, so that nothing is set.
@@ -89,24 +102,31 @@ impl Book {
     /// Why the manifest could not be read when it was last tried; `None` if it could.
     #[must_use]
     pub fn trouble(&self) -> Option<&Failure> {
-        self.trouble.as_ref()
+        self.poll.trouble()
     }
 
-    /// Why book cannot be asked: for its manifest, or about a resource, and not at the next try
-    /// either.
-    fn cannot_be_asked(&self) -> Option<&Failure> {
-        let trouble = self.trouble.as_ref().filter(|_| self.failures > 1);
-        trouble.or_else(|| self.troubled.values().next())
+    /// Why book cannot be asked: for its manifest, and not at the next try either; or about more
+    /// than half of its resources; or about anything, since it refuses whatever the pace.
+    fn cannot_be_asked(&self, now: Time) -> Option<&Failure> {
+        let too_fast = self.too_fast.as_ref().filter(|_| self.pace.is_stuck(now));
+        // What has not been asked since would fail, too.
+        let most = self.pace.is_failing()
+            || (self.failing.len() >= FAILING_AT_LEAST && self.failing.len() * 2 > self.resources.len());
+        let of_most = || {
+            let first = self.failing.first().filter(|_| most)?;
+            self.resources.get(first)?.last_error()
+        };
+        self.poll.lasting_trouble().or(too_fast).or_else(of_most)
     }
 
     /// Whether it cannot be asked. Before its first manifest, and during startup, that it can be is not known.
-    pub(crate) fn unreachable(&self, started: Time, startup_is_over: bool) -> Condition {
-        match self.cannot_be_asked() {
+    pub(crate) fn unreachable(&self, now: Time, started: Time, startup_is_over: bool) -> Condition {
+        match self.cannot_be_asked(now) {
             Some(failure) => {
                 let detail = String::from(failure.detail.as_str());
-                Condition::Raised { detail, since: self.answered.unwrap_or(started) }
+                Condition::Raised { detail, since: self.answered_at.unwrap_or(started) }
             }
-            None if self.manifest_at.is_none() || !startup_is_over => Condition::Unknown,
+            None if self.manifest_at().is_none() || !startup_is_over => Condition::Unknown,
             None => Condition::Clear,
         }
     }
@@ -144,10 +164,6 @@ impl Book {
         self.by_experiment.keys()
     }
 
-    pub(crate) fn resources_mut(&mut self) -> impl Iterator<Item = &mut Resource> {
-        self.resources.values_mut()
-    }
-
     /// Judges the resources of an experiment by which streams are ok. Returns whether all of them
     /// are well, and there is one.
     pub(crate) fn judge(&mut self, experiment: &ExperimentName, is_ok: impl Fn(&Topic) -> bool) -> bool {
@@ -166,6 +182,7 @@ impl Book {
         &mut self,
         experiment: &ExperimentName,
         decided: bool,
+        now: Time,
         policy: Policy,
         actions: &mut Vec<Action>,
         mut withhold: impl FnMut(Withheld, &mut Vec<Action>),
@@ -173,19 +190,19 @@ impl Book {
         let Some(names) = self.by_experiment.get(experiment) else { return };
         for name in names {
             let resource = self.resources.get_mut(name).expect("the index names what is there");
-            resource.decide(decided, policy);
+            resource.decide(decided, self.relay_is_silent, policy);
             actions.extend(resource.note_hold(policy.person).map(Action::Note));
             if !self.empty
                 && let Some(change) = resource.withholds(policy)
             {
                 withhold(change.withheld(name), actions);
             }
-            self.queue.put(resource, policy);
+            self.queue.put(resource, now, policy);
         }
     }
 
-    /// A manifest was read, and these are its resources: nothing else matters any more. Returns
-    /// those of the manifest before it.
+    /// A manifest was read, and these are its resources: nothing else matters any more. Those of the
+    /// manifest before it have been taken.
     pub(crate) fn replace_resources(&mut self, resources: BTreeMap<ResourceName, Resource>) {
         self.resources = resources;
         self.by_experiment.clear();
@@ -198,90 +215,130 @@ impl Book {
                 self.elsewhere.entry(topic.clone()).or_default().insert(stub.clone());
             }
         }
-        self.troubled.retain(|name, _| self.resources.contains_key(name));
+        self.failing.retain(|name| self.resources.contains_key(name));
     }
 
     /// Takes the resources of the present manifest out, since another replaces it.
     pub(crate) fn take_resources(&mut self) -> BTreeMap<ResourceName, Resource> {
-        core::mem::take(&mut self.resources)
+        let mut resources = core::mem::take(&mut self.resources);
+        resources.values_mut().for_each(|resource| self.queue.remove(resource));
+        resources
     }
 
-    /// Begins to read the manifest, if that is due.
-    pub(crate) fn begin_manifest(&mut self, now: Time, new_call: impl FnOnce() -> Call) -> Option<Call> {
-        if self.calling.is_some() || now < self.due {
-            return None;
+    /// Takes in a manifest that differs from the one before it, or not: what book says of all
+    /// resources is in doubt where it does, and where it was read regularly. The check that follows
+    /// puts them into the queue.
+    pub(crate) fn was_polled(&mut self, came: Came, changed: bool) {
+        if changed {
+            self.poll.changed();
         }
-        let call = new_call();
-        self.calling = Some(call);
-        Some(call)
+        for resource in self.resources.values_mut() {
+            if changed || came.is_regular {
+                resource.doubt();
+            }
+            if came.failed_before {
+                resource.try_at_once();
+            }
+            if self.empty {
+                resource.forget_trouble();
+            }
+        }
+        if self.empty {
+            self.failing.clear();
+        }
     }
 
-    /// Whether this is the answer to the call under way. If so, none is any more.
-    pub(crate) fn answers_manifest(&mut self, call: Call) -> bool {
-        self.calling.take_if(|calling| *calling == call).is_some()
+    /// Whether this is the answer to the call for the manifest that is under way, and if so, whether
+    /// it was read regularly.
+    pub(crate) fn answers_manifest(
+        &mut self,
+        call: Call,
+        outcome: Result<(), &Failure>,
+        now: Time,
+    ) -> Option<bool> {
+        let (began, is_regular) = self.poll.finish(call)?;
+        match outcome {
+            Ok(()) => self.pace.manifest_came(now),
+            Err(failure) => self.manifest_refused(failure, began, now),
+        }
+        Some(is_regular)
     }
 
-    /// Book gave a manifest. Returns whether it could not be asked before.
-    pub(crate) fn manifest_came(&mut self, empty: bool, now: Now, config: &Config) -> bool {
-        self.manifest_at = Some(now.wall);
-        self.answered = Some(now.time);
+    /// Book gave a manifest.
+    pub(crate) fn manifest_came(&mut self, regular: bool, empty: bool, now: Now, config: &Config) -> Came {
+        self.answered_at = Some(now.time);
         if !empty {
             self.filled_at = Some(now.time);
         }
-        self.trouble = None;
         self.empty = empty;
-        if empty {
-            self.troubled.clear();
-        }
-        let failed_before = core::mem::take(&mut self.failures) > 0;
-        // Without a manifest a dead experiment is bookable as soon as somebody uploads one.
-        let next = if empty { config.query_book_every.min(LONGEST_RETRY) } else { config.query_book_every };
-        self.due = now.time.plus(next);
-        failed_before
+        self.poll.came(regular, empty, now, config)
     }
 
     /// Book gave no manifest.
     pub(crate) fn manifest_failed(&mut self, failure: Failure, now: Time, config: &Config) {
-        self.failures = self.failures.saturating_add(1);
-        self.trouble = Some(failure);
-        let wait = backoff(self.failures, FIRST_RETRY, LONGEST_RETRY).min(config.query_book_every);
-        self.due = now.plus(wait);
+        self.poll.failed(failure, now, config);
     }
 
-    /// Asks about what is due, the most urgent first, as far as another call may be made.
+    /// Asks about what is due, the most urgent first, as far and as fast as book lets itself be asked.
+    /// While the server knows nothing, since it slept, nothing is changed.
     pub(crate) fn pursue(
         &mut self,
         now: Time,
         policy: Policy,
+        may_change: bool,
         mut new_call: impl FnMut() -> Call,
         actions: &mut Vec<Action>,
     ) {
-        while let Some(name) = self.next_due(now) {
-            let Some(resource) = self.resources.get_mut(&name) else { continue };
-            match resource.due(policy) {
-                None => {}
-                Some((_, Some(at))) if now < at => self.queue.put(resource, policy),
-                Some(_) => {
-                    let call = new_call();
-                    let request = resource.begin(call);
-                    actions.push(self.queue.begin(request, call, name));
+        self.wake(now, policy);
+        while self.pace.allows(now, self.under_way()) {
+            let manifest = self.poll.due_at().is_some_and(|at| at <= now);
+            let resource = if self.empty { None } else { self.queue.next(now).cloned() };
+            // While everything is held, the one call that may be made is each one's in turn.
+            let resource = resource.filter(|_| !manifest || (self.pace.is_held() && self.tried_manifest));
+            self.tried_manifest = resource.is_none();
+            match resource.and_then(|name| self.resources.get_mut(&name)) {
+                // The next check puts it into the queue, where it differs even then.
+                Some(resource) if !may_change && resource.may_be_set(now, policy) => {
+                    self.queue.remove(resource);
+                    continue;
                 }
+                Some(resource) => {
+                    let call = new_call();
+                    let request = resource.begin(call, now, policy);
+                    actions.push(self.queue.begin(request, call, resource, now));
+                }
+                None if manifest => {
+                    let call = new_call();
+                    self.poll.begin(call, now);
+                    actions.push(Action::FetchManifest { call });
+                }
+                None => break,
             }
+            self.pace.started(now);
         }
-    }
-
-    /// The next resource to ask about now, if another call may be made.
-    fn next_due(&mut self, now: Time) -> Option<ResourceName> {
-        if self.empty { None } else { self.queue.next_due(now) }
     }
 
     /// Brings `deadline` forward to when something is due.
     pub(crate) fn deadline(&self, deadline: &mut Deadline) {
-        if self.calling.is_none() {
-            deadline.no_later_than(self.due, Timer::Manifest);
+        let Some(allowed) = self.pace.allows_at(self.under_way()) else { return };
+        if let Some(at) = self.poll.due_at() {
+            deadline.no_later_than(at.max(allowed), Timer::Manifest);
         }
-        if !self.empty {
-            self.queue.deadline(deadline);
+        if let Some(at) = self.queue.due_at().filter(|_| !self.empty) {
+            deadline.no_later_than(at.max(allowed), Timer::Availability);
         }
+    }
+
+    /// What was to be tried again by now is as urgent as anything else of its kind.
+    fn wake(&mut self, now: Time, policy: Policy) {
+        for name in self.queue.woken(now) {
+            if let Some(resource) = self.resources.get_mut(&name) {
+                self.queue.put(resource, now, policy);
+            }
+        }
+    }
+
+    fn under_way(&self) -> usize {
+        self.queue.under_way() + usize::from(self.poll.is_under_way())
     }
 }

@@ -1,57 +1,111 @@
 //! Which resource book is asked about next, and which calls are under way.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
 
-use super::resource::{Change, Request, Resource, Urgency};
+use super::resource::{Change, Due, Rank, Request, Resource, Urgency};
 use crate::action::Action;
 use crate::config::Policy;
-use crate::deadline::{Deadline, Timer};
 use crate::input::Call;
 use crate::name::ResourceName;
 use crate::time::Time;
 
 /// How many calls about resources may be under way at a time.
 const CALLS_AT_ONCE: usize = 8;
+/// Of what should be out of booking, one is verified in this time, however many there are.
+const VERIFIED_EACH: Duration = Duration::from_millis(500);
 
-/// Resources to ask about, and the calls about them that are under way.
+/// Resources to ask about, each in one place, and the calls about them that are under way.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    calls: BTreeMap<Call, ResourceName>,
-    /// Resources to ask about, the most urgent first. An entry may be out of date: the resource
-    /// itself knows whether it is due.
-    ready: BTreeSet<(Urgency, ResourceName)>,
-    later: BTreeSet<(Time, Urgency, ResourceName)>,
+    /// Which resource each call is about, and when it began.
+    calls: BTreeMap<Call, (ResourceName, Time)>,
+    ready: BTreeSet<(Rank, ResourceName)>,
+    later: BTreeSet<(Time, ResourceName)>,
+    verify: BTreeSet<(Time, ResourceName)>,
+    /// When the next one is verified at the earliest.
+    verify_from: Time,
+}
+
+/// Where a resource waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is asked about as soon as another call may be made.
+    Ready(Rank),
+    /// It is asked about then.
+    Later(Time),
+    /// It is verified from then on.
+    Verify(Time),
 }
 
 impl Queue {
-    /// Puts a resource where it belongs, if a call about it is due now or later.
-    pub(super) fn put(&mut self, resource: &Resource, policy: Policy) {
-        match resource.due(policy) {
+    /// Puts a resource where it belongs, or out of the queue where it is not to be asked about.
+    pub(super) fn put(&mut self, resource: &mut Resource, now: Time, policy: Policy) {
+        let place = resource.due(now, policy).map(|due| match due {
+            Due::Now(rank) => Place::Ready(rank),
+            Due::At(at) => Place::Later(at),
+            Due::Verify(at) => Place::Verify(at),
+        });
+        if place == resource.place {
+            return;
+        }
+        self.remove(resource);
+        resource.place = place;
+        let name = resource.name().clone();
+        match place {
+            Some(Place::Ready(rank)) => _ = self.ready.insert((rank, name)),
+            Some(Place::Later(at)) => _ = self.later.insert((at, name)),
+            Some(Place::Verify(at)) => _ = self.verify.insert((at, name)),
             None => {}
-            Some((urgency, None)) => {
-                self.ready.insert((urgency, resource.name().clone()));
-            }
-            Some((urgency, Some(at))) => {
-                self.later.insert((at, urgency, resource.name().clone()));
-            }
         }
     }
 
-    /// The next resource to ask about now, if another call may be made.
-    pub(super) fn next_due(&mut self, now: Time) -> Option<ResourceName> {
+    /// Takes a resource out.
+    pub(super) fn remove(&mut self, resource: &mut Resource) {
+        let name = resource.name().clone();
+        match resource.place.take() {
+            Some(Place::Ready(rank)) => _ = self.ready.remove(&(rank, name)),
+            Some(Place::Later(at)) => _ = self.later.remove(&(at, name)),
+            Some(Place::Verify(at)) => _ = self.verify.remove(&(at, name)),
+            None => {}
+        }
+    }
+
+    /// The resources that were to wait until now: each is to be put where it belongs.
+    pub(super) fn woken(&self, now: Time) -> Vec<ResourceName> {
+        self.later.iter().take_while(|(at, _)| *at <= now).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The resource that is asked about next, if another call may be made.
+    pub(super) fn next(&self, now: Time) -> Option<&ResourceName> {
         if self.is_full() {
             return None;
         }
-        // What was to be tried again by now is as urgent as anything else of its kind.
-        while self.later.first().is_some_and(|(at, ..)| *at <= now) {
-            self.ready.extend(self.later.pop_first().map(|(_, urgency, name)| (urgency, name)));
+        let ready = self.ready.first();
+        let verify = self.verify.first().filter(|(at, _)| *at <= now && self.verify_from <= now);
+        match (ready, verify) {
+            (Some((rank, name)), _) if rank.urgency < Urgency::Look => Some(name),
+            (_, Some((_, name))) => Some(name),
+            (ready, None) => ready.map(|(_, name)| name),
         }
-        self.ready.pop_first().map(|(_, name)| name)
     }
 
-    /// The action that makes a request of book; its answer is about this resource.
-    pub(super) fn begin(&mut self, request: Request, call: Call, resource: ResourceName) -> Action {
-        self.calls.insert(call, resource.clone());
+    /// The action that makes a request of book; its answer is about this resource, which is taken out
+    /// of the queue.
+    pub(super) fn begin(
+        &mut self,
+        request: Request,
+        call: Call,
+        resource: &mut Resource,
+        now: Time,
+    ) -> Action {
+        if let Some(Place::Verify(_)) = resource.place {
+            self.verify_from = now.plus(VERIFIED_EACH);
+        }
+        self.remove(resource);
+        let resource = resource.name().clone();
+        self.calls.insert(call, (resource.clone(), now));
         match request {
             Request::Read => Action::ReadAvailability { call, resource },
             Request::Set(Change { available, reason }) => {
@@ -60,16 +114,25 @@ impl Queue {
         }
     }
 
-    /// The resource that a call was about; the call is over.
-    pub(super) fn finish(&mut self, call: Call) -> Option<ResourceName> {
+    /// The resource that a call was about, and when it began; the call is over.
+    pub(super) fn finish(&mut self, call: Call) -> Option<(ResourceName, Time)> {
         self.calls.remove(&call)
     }
 
-    /// Brings `deadline` forward to when something is due.
-    pub(super) fn deadline(&self, deadline: &mut Deadline) {
-        if let Some((at, ..)) = self.later.first().filter(|_| !self.is_full()) {
-            deadline.no_later_than(*at, Timer::Availability);
+    /// How many calls have no answer yet.
+    pub(super) fn under_way(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// When something is due, if no answer has to come first. What is ready waits for the pace alone.
+    pub(super) fn due_at(&self) -> Option<Time> {
+        if self.is_full() {
+            return None;
         }
+        let ready = self.ready.first().map(|_| Time::default());
+        let later = self.later.first().map(|(at, _)| *at);
+        let verify = self.verify.first().map(|(at, _)| self.verify_from.max(*at));
+        [ready, later, verify].into_iter().flatten().min()
     }
 
     fn is_full(&self) -> bool {

@@ -2,15 +2,17 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 use core::time::Duration;
 
 use smol_str::SmolStr;
 
-use crate::backoff::backoff;
+use super::pace::Pace;
+use super::queue::Place;
+use super::reason;
+use crate::backoff::Backoff;
 use crate::config::{BookOverride, Mode, Policy};
-use crate::input::{Call, Failure, FailureKind};
-use crate::manifest::Availability;
+use crate::input::{Call, Failure};
+use crate::manifest::{Availability, SetBy};
 use crate::name::{ExperimentName, ResourceName, Topic};
 use crate::note::Note;
 use crate::time::Time;
@@ -28,62 +30,139 @@ pub struct Resource {
     required: Vec<Topic>,
     /// The required streams that the last check found not ok.
     failing: Vec<Topic>,
+    /// Whether relay was silent then, so that nothing is known of them.
+    relay_is_silent: bool,
     /// What the last check decided; `None` while nothing is decided.
-    wanted: Option<bool>,
-    /// What book said when it last answered.
-    said: Option<Availability>,
-    /// Whether something has happened since it was last asked, so that nobody knows.
-    stale: bool,
-    /// The call that is under way.
-    calling: Option<Call>,
+    desired: Option<bool>,
+    /// What book answered last; `None` if it never has.
+    observed: Option<Observed>,
+    /// When that was.
+    read_at: Time,
+    /// Whether something has happened since it was last asked, so that nothing is known for sure.
+    in_doubt: bool,
+    phase: Phase,
     /// What book was last told, until a read shows whether it holds.
     told: Option<bool>,
-    /// How often what is wanted now was tried in vain: the intervals grow with it.
-    tries: u32,
-    /// How many calls have failed since one did what it should, and the last one's failure.
-    failures: u32,
-    trouble: Option<Failure>,
-    retry_at: Option<Time>,
+    /// The reason that book was last given.
+    given: Option<Given>,
+    /// Whether book was seen to keep it out of booking as it should.
+    is_out: bool,
+    /// When it is tried again after a failure, or after a change that book did not keep.
+    backoff: Backoff,
+    /// How often in a row book was asked too fast about it while it answered about others.
+    refusals: u32,
+    answers_then: u64,
+    /// Why the newest answer about it was a failure.
+    last_error: Option<Failure>,
     held: bool,
     /// What was last told to be withheld, while only observing.
     withheld: Option<bool>,
+    /// Where it waits.
+    pub(super) place: Option<Place>,
+}
+
+/// A reason that book was given.
+#[derive(Debug)]
+struct Given {
+    at: Time,
+    reason: String,
+    /// What book made of it, as the read after that showed.
+    kept: Option<String>,
+}
+
+/// What book answered about a resource.
+#[derive(Debug)]
+enum Observed {
+    Says(Availability),
+    /// It does not know the resource, though its manifest lists it.
+    Unknown,
+}
+
+/// The call about a resource that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Reading(Call),
+    Setting(Call),
+}
+
+/// What was asked of book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Read,
+    Set,
 }
 
 /// What to ask of book.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Request {
+pub(super) enum Request {
     Read,
     Set(Change),
 }
 
 /// What a resource is to be, and why, in words for students.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub(crate) available: bool,
-    pub(crate) reason: String,
+pub(super) struct Change {
+    pub(super) available: bool,
+    pub(super) reason: String,
 }
 
 impl Change {
     /// As what is not done.
-    pub(crate) fn withheld(self, resource: &ResourceName) -> Withheld {
+    pub(super) fn withheld(self, resource: &ResourceName) -> Withheld {
         let Self { available, reason } = self;
         Withheld::Availability { resource: resource.clone(), available, reason }
     }
 }
 
-/// How soon a call to book is due: the most urgent sorts first.
+/// What a call to book is for: the most urgent sorts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Urgency {
+pub(super) enum Urgency {
     /// Students could book something dead.
     DeadButBookable,
     /// Students could not book something that is well.
     WellButNot,
-    /// Just looking.
+    /// Students read a reason that is not true any more.
+    OldReason,
+    /// What should be out of booking may have been put back.
+    Verify,
+    /// Nothing hangs on it, as far as is known.
     Look,
+}
+
+/// Which of two calls comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    pub(super) urgency: Urgency,
+    /// A change comes before the reads of its kind: what it rests on was read just now.
+    step: Step,
+    /// What was not tried in vain comes first.
+    tries: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Set,
+    Read,
+}
+
+/// When a call about a resource is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Now(Rank),
+    At(Time),
+    /// It is to be verified from then on, as fast as that is done in all.
+    Verify(Time),
 }
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
+/// A change rests on what was read no longer ago.
+const FRESH: Duration = Duration::from_secs(4);
+/// A reason is replaced by another no sooner after it was given.
+const REASON_EVERY: Duration = Duration::from_secs(60);
+/// So often in a row a resource may be refused for the pace before that is its own trouble.
+const REFUSALS: u32 = 3;
 
 impl Resource {
     pub(crate) fn new(name: ResourceName, stub: &ExperimentName, streams: &[SmolStr]) -> Self {
@@ -96,17 +175,22 @@ impl Resource {
             stub: stub.clone(),
             required,
             failing: Vec::new(),
-            wanted: None,
-            said: None,
-            stale: true,
-            calling: None,
+            relay_is_silent: false,
+            desired: None,
+            observed: None,
+            read_at: Time::default(),
+            in_doubt: true,
+            phase: Phase::Idle,
             told: None,
-            tries: 0,
-            failures: 0,
-            trouble: None,
-            retry_at: None,
+            given: None,
+            is_out: false,
+            backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            refusals: 0,
+            answers_then: 0,
+            last_error: None,
             held: false,
             withheld: None,
+            place: None,
         }
     }
 
@@ -131,7 +215,7 @@ impl Resource {
     /// Whether it should be bookable, as the last check decided; `None` while nothing is decided.
     #[must_use]
     pub fn wanted(&self) -> Option<bool> {
-        self.wanted
+        self.desired
     }
 
     /// Whether every stream that it requires is ok, as the last check found.
@@ -139,22 +223,31 @@ impl Resource {
         self.failing.is_empty()
     }
 
-    /// What book said when it last answered; `None` if it never has.
+    /// What book said when it last answered; `None` if it never has, or does not know the resource.
     #[must_use]
     pub fn said(&self) -> Option<&Availability> {
-        self.said.as_ref()
+        match &self.observed {
+            Some(Observed::Says(said)) => Some(said),
+            Some(Observed::Unknown) | None => None,
+        }
+    }
+
+    /// Whether book answered that it does not know the resource, though its manifest lists it.
+    #[must_use]
+    pub fn is_unknown_to_book(&self) -> bool {
+        matches!(self.observed, Some(Observed::Unknown))
     }
 
     /// The person's reason, if it stays out of booking only because a person took it out.
     #[must_use]
     pub fn held(&self) -> Option<&str> {
-        self.said.as_ref().filter(|_| self.held).map(|said| said.reason.as_str())
+        self.said().filter(|_| self.held).map(|said| said.reason.as_str())
     }
 
-    /// Why book could not be asked, time after time; `None` while it can. That book does not know
-    /// the resource is an answer: the next manifest will tell.
-    pub(crate) fn trouble(&self) -> Option<&Failure> {
-        self.trouble.as_ref().filter(|trouble| self.failures > 1 && trouble.kind != FailureKind::NotFound)
+    /// Why the newest answer about it was a failure; `None` if it was none.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&Failure> {
+        self.last_error.as_ref()
     }
 
     /// The same resource under new requirements: what book said of it stays.
@@ -171,114 +264,222 @@ impl Resource {
         self.failing.is_empty()
     }
 
-    /// Takes the check's decision, or that there is none. A new one is tried at once.
-    pub(crate) fn decide(&mut self, decided: bool, policy: Policy) {
-        let wanted = decided.then_some(self.failing.is_empty());
-        if wanted != self.wanted {
-            self.wanted = wanted;
+    /// Takes the check's decision, or that there is none. A new one is tried at once, and one that it
+    /// is not well makes book be read, whatever was believed.
+    pub(super) fn decide(&mut self, decided: bool, relay_is_silent: bool, policy: Policy) {
+        let desired = decided.then_some(self.failing.is_empty());
+        self.relay_is_silent = relay_is_silent;
+        if desired != self.desired {
+            self.desired = desired;
+            self.is_out = false;
             self.try_at_once();
-            // Whoever only observes looks, too, before saying what should be changed.
-            self.stale |= policy.mode == Mode::Observe && self.differs(policy.person);
+            // A server that only observes looks, too, before it says what should be changed.
+            let observes = policy.mode == Mode::Observe && self.differs(policy.person);
+            self.in_doubt |= desired == Some(false) || observes;
         }
     }
 
     /// There is no reason to wait any longer. Whether book can be asked is not known by that.
-    pub(crate) fn try_at_once(&mut self) {
-        self.tries = 0;
-        self.retry_at = None;
+    pub(super) fn try_at_once(&mut self) {
+        self.backoff.succeeded();
+        self.refusals = 0;
     }
 
     /// What failed before says nothing about book as it is now.
-    pub(crate) fn forget_trouble(&mut self) {
-        self.failures = 0;
-        self.trouble = None;
+    pub(super) fn forget_trouble(&mut self) {
+        self.last_error = None;
     }
 
     /// What book says may have changed: it is to be read again.
-    pub(crate) fn doubt(&mut self) {
-        self.stale = true;
+    pub(super) fn doubt(&mut self) {
+        self.in_doubt = true;
+        if self.is_unknown_to_book() {
+            self.backoff.release();
+        }
     }
 
-    /// Whether nobody knows what book says now.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.stale
+    /// It is to be read again, if it should be out of booking.
+    pub(super) fn doubt_if_out(&mut self) {
+        self.in_doubt |= self.desired == Some(false);
     }
 
-    /// Whether a call is due, and how soon: now, or at a later time.
-    pub(crate) fn due(&self, policy: Policy) -> Option<(Urgency, Option<Time>)> {
-        if self.calling.is_some() || !(self.stale || self.is_to_be_changed(policy)) {
+    /// Whether what book says now is not known for sure.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// Whether a call is due, and how soon.
+    pub(super) fn due(&self, now: Time, policy: Policy) -> Option<Due> {
+        if self.phase != Phase::Idle {
             return None;
         }
-        let says = self.said.as_ref().map(|said| said.available);
-        let urgency = match self.wanted {
+        if !self.in_doubt && !self.is_to_be_changed(policy) {
+            return self.due_while_right(now, policy);
+        }
+        if let Some(at) = self.backoff.due_at().filter(|at| now < *at) {
+            return Some(Due::At(at));
+        }
+        // A change that book took holds, most likely.
+        let says = self.told.or(self.said().map(|said| said.available));
+        let urgency = match self.desired {
+            _ if self.is_unknown_to_book() => Urgency::Look,
             Some(false) if says != Some(false) => Urgency::DeadButBookable,
             Some(true) if says != Some(true) => Urgency::WellButNot,
-            None | Some(_) => Urgency::Look,
+            Some(false) => Urgency::Verify,
+            Some(true) | None => Urgency::Look,
         };
-        Some((urgency, self.retry_at))
+        Some(Due::Now(self.rank(urgency, now, policy)))
     }
 
-    /// Begins a call: always a read, since what is known may be old.
-    pub(crate) fn begin(&mut self, call: Call) -> Request {
-        self.calling = Some(call);
-        self.retry_at = None;
-        // Now, and not when the answer comes: a doubt in between is one about that answer.
-        self.stale = false;
-        Request::Read
+    /// When it is looked at again although book says what it should.
+    fn due_while_right(&self, now: Time, policy: Policy) -> Option<Due> {
+        let reason = self.reason_due(policy).map(|at| self.backoff.due_at().map_or(at, |next| at.max(next)));
+        let verify = (self.desired == Some(false) && policy.mode == Mode::Act)
+            .then(|| self.read_at.plus(policy.verify_book_every));
+        match (reason, verify) {
+            (Some(at), _) if at <= now => Some(Due::Now(self.rank(Urgency::OldReason, now, policy))),
+            (Some(at), Some(verify)) if at <= verify => Some(Due::At(at)),
+            (_, Some(verify)) => Some(Due::Verify(verify)),
+            (Some(at), None) => Some(Due::At(at)),
+            (None, None) => None,
+        }
     }
 
-    /// Begins a change, if what book said just now is not what it should be.
-    pub(crate) fn begin_change(&mut self, call: Call, policy: Policy) -> Option<Request> {
-        let now = !self.stale && self.is_to_be_changed(policy) && self.retry_at.is_none();
-        let available = self.wanted.filter(|_| now)?;
-        self.calling = Some(call);
-        self.told = Some(available);
-        Some(Request::Set(Change { available, reason: self.reason() }))
+    fn rank(&self, urgency: Urgency, now: Time, policy: Policy) -> Rank {
+        let step = if self.may_be_set(now, policy) { Step::Set } else { Step::Read };
+        Rank { urgency, step, tries: self.backoff.attempt().saturating_add(self.refusals) }
+    }
+
+    /// Whether book said just now what is to be changed.
+    pub(super) fn may_be_set(&self, now: Time, policy: Policy) -> bool {
+        let is_wrong = self.is_to_be_changed(policy) || self.reason_due(policy).is_some_and(|at| at <= now);
+        let may_be_tried = self.backoff.due_at().is_none_or(|at| at <= now);
+        !self.in_doubt && is_wrong && may_be_tried && now.since(self.read_at) <= FRESH
+    }
+
+    /// Begins a call: a change, if it rests on what book said just now, or else a read.
+    pub(super) fn begin(&mut self, call: Call, now: Time, policy: Policy) -> Request {
+        match self.desired.filter(|_| self.may_be_set(now, policy)) {
+            Some(available) => {
+                let reason = self.reason();
+                self.phase = Phase::Setting(call);
+                self.backoff.release();
+                self.told = Some(available);
+                self.given = Some(Given { at: now, reason: reason.clone(), kept: None });
+                Request::Set(Change { available, reason })
+            }
+            None => {
+                self.phase = Phase::Reading(call);
+                self.backoff.release();
+                // Now, and not when the answer comes: a doubt in between is one about that answer.
+                self.in_doubt = false;
+                Request::Read
+            }
+        }
     }
 
     /// Whether this is the answer to the call under way. If so, none is any more.
-    pub(crate) fn answers(&mut self, call: Call) -> bool {
-        self.calling.take_if(|calling| *calling == call).is_some()
+    pub(super) fn answers(&mut self, call: Call) -> bool {
+        let is_it = matches!(self.phase, Phase::Reading(this) | Phase::Setting(this) if this == call);
+        if is_it {
+            self.phase = Phase::Idle;
+        }
+        is_it
     }
 
-    /// Book said whether it can be booked.
-    pub(crate) fn was_read(&mut self, said: Availability, policy: Policy, now: Time) {
+    /// Book said whether it can be booked. Returns whether it was put back into booking although it
+    /// should be out, by somebody else.
+    pub(super) fn was_read(&mut self, said: Availability, policy: Policy, now: Time) -> bool {
         let told = self.told.take();
-        self.said = Some(said);
-        if self.stale {
-            return; // something has happened while it was asked
+        let available = said.available;
+        if let Some(given) = self.given.as_mut().filter(|_| told.is_some()) {
+            given.kept = Some(said.reason.clone());
         }
+        self.observed = Some(Observed::Says(said));
+        self.read_at = now;
+        self.refusals = 0;
+        // Where a change is to follow, that book can be read says nothing about that yet.
+        if !self.is_to_be_changed(policy) {
+            self.last_error = None;
+        }
+        if self.in_doubt {
+            return false; // something has happened while it was asked
+        }
+        let was_out = core::mem::replace(&mut self.is_out, self.desired == Some(false) && !available);
         let is_to_be_changed = self.is_to_be_changed(policy);
-        if told.is_some() && is_to_be_changed && told == self.wanted {
-            self.wait(now); // it was told so just now, and did not keep it
+        if told.is_some() && is_to_be_changed && told == self.desired {
+            self.backoff.failed(now); // it was told so just now, and did not keep it
         } else if !is_to_be_changed {
             self.try_at_once(); // it is as it should be: the next trouble is a new one
-            self.forget_trouble();
         }
+        was_out && available && told.is_none()
     }
 
     /// Book took a change: whether it holds shows when it is read again.
-    pub(crate) fn was_set(&mut self) {
-        self.stale = true;
-        self.forget_trouble();
+    pub(super) fn was_set(&mut self) {
+        self.in_doubt = true;
+        self.answered();
     }
 
-    /// A call failed: nothing is known now, it may have taken effect.
-    pub(crate) fn failed(&mut self, failure: Failure, now: Time) {
-        self.stale = true;
+    /// Book does not know it. Returns whether that is new.
+    pub(super) fn is_unknown(&mut self, policy: Policy, now: Time) -> bool {
+        let is_new = !self.is_unknown_to_book();
+        self.observed = Some(Observed::Unknown);
+        self.in_doubt = true;
         self.told = None;
-        self.failures = self.failures.saturating_add(1);
-        self.trouble = Some(failure);
-        self.wait(now);
+        self.answered();
+        self.backoff.failed_within(now, LONGEST_RETRY.max(policy.query_book_every));
+        is_new
+    }
+
+    /// A call failed: nothing is known now, it may have taken effect. Returns whether the answer
+    /// before it was none.
+    pub(super) fn failed(&mut self, failure: Failure, policy: Policy, now: Time) -> bool {
+        self.in_doubt = true;
+        (self.told, self.given) = (None, None);
+        let is_urgent = self.desired.is_some() && self.desired != self.said().map(|said| said.available);
+        let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(policy.query_book_every) };
+        self.backoff.failed_within(now, longest);
+        self.last_error.replace(failure).is_none()
+    }
+
+    /// Book refused to be read or set since it was asked too fast: nothing has been done. That this
+    /// happens to one resource again and again, though others get answers, is that resource's own
+    /// trouble.
+    pub(super) fn was_refused(&mut self, asked: Asked, pace: &Pace, now: Time) {
+        match asked {
+            Asked::Read => self.in_doubt = true,
+            // What was read before it still is what is known.
+            Asked::Set => (self.told, self.given) = (None, None),
+        }
+        if self.refusals == 0 || pace.answers() > self.answers_then {
+            self.refusals = self.refusals.saturating_add(1);
+            self.answers_then = pace.answers();
+        }
+        if self.refusals > REFUSALS {
+            self.backoff.failed(now);
+        }
+    }
+
+    /// The failure of the last call was for the pace, too: it is tried at once, for the first time that
+    /// this happens. Returns whether it is.
+    pub(super) fn was_not_to_blame(&mut self) -> bool {
+        let is_first = self.refusals == 0 && self.backoff.attempt() == 1;
+        if is_first {
+            self.refusals = 1;
+            self.backoff.succeeded();
+            self.last_error = None;
+        }
+        is_first
     }
 
     /// What is to be noted of a person's decision, if it began or ceased to matter. That the
     /// resource is not well any more ends no decision, so nothing is said then.
-    pub(crate) fn note_hold(&mut self, policy: BookOverride) -> Option<Note> {
+    pub(super) fn note_hold(&mut self, policy: BookOverride) -> Option<Note> {
         let by_person = self.is_by_person();
-        // While nothing is decided it may well be well.
-        let may_be_well = self.wanted.unwrap_or(self.failing.is_empty());
-        let held = policy == BookOverride::Respect && may_be_well && by_person;
+        // What is not judged yet is not known to be well.
+        let is_well = self.desired == Some(true);
+        let held = policy == BookOverride::Respect && is_well && by_person;
         if core::mem::replace(&mut self.held, held) == held {
             return None;
         }
@@ -290,19 +491,19 @@ impl Resource {
     }
 
     /// The change that book would be told of now, if this server did more than observe: once for each.
-    pub(crate) fn withholds(&mut self, policy: Policy) -> Option<Change> {
-        if self.stale || policy.mode == Mode::Act {
+    pub(super) fn withholds(&mut self, policy: Policy) -> Option<Change> {
+        if self.in_doubt || policy.mode == Mode::Act {
             return None;
         }
-        let wanted = self.wanted.filter(|_| self.differs(policy.person));
-        let before = core::mem::replace(&mut self.withheld, wanted);
-        let available = wanted.filter(|_| before != wanted)?;
+        let desired = self.desired.filter(|_| self.differs(policy.person));
+        let before = core::mem::replace(&mut self.withheld, desired);
+        let available = desired.filter(|_| before != desired)?;
         Some(Change { available, reason: self.reason() })
     }
 
-    fn wait(&mut self, now: Time) {
-        self.tries = self.tries.saturating_add(1);
-        self.retry_at = Some(now.plus(backoff(self.tries, FIRST_RETRY, LONGEST_RETRY)));
+    fn answered(&mut self) {
+        self.last_error = None;
+        self.refusals = 0;
     }
 
     /// Whether book is to be told something else than what it said.
@@ -312,38 +513,37 @@ impl Resource {
 
     /// Whether book said something else than what it should, and may be told so.
     fn differs(&self, policy: BookOverride) -> bool {
-        match (self.wanted, &self.said) {
+        match (self.desired, self.said()) {
             (Some(false), Some(said)) => said.available,
             (Some(true), Some(said)) => {
-                !said.available && (policy == BookOverride::Enforce || said.is_ours())
+                !said.available && (policy == BookOverride::Enforce || said.set_by == SetBy::Us)
             }
             (None, _) | (_, None) => false,
         }
     }
 
+    /// When book is to be given another reason, since the one that stands is ours and not true any
+    /// more. What book made of a reason that it was given is left so.
+    fn reason_due(&self, policy: Policy) -> Option<Time> {
+        let said = self.said().filter(|said| !said.available && said.set_by == SetBy::Us)?;
+        if policy.mode == Mode::Observe || self.desired != Some(false) {
+            return None;
+        }
+        let reason = self.reason();
+        match &self.given {
+            _ if said.reason == reason => None,
+            Some(given) if given.reason == reason && given.kept.as_ref() == Some(&said.reason) => None,
+            Some(given) => Some(given.at.plus(REASON_EVERY)),
+            None => Some(self.read_at),
+        }
+    }
+
     fn is_by_person(&self) -> bool {
-        self.said.as_ref().is_some_and(|said| !said.available && !said.is_ours())
+        self.said().is_some_and(|said| !said.available && said.set_by != SetBy::Us)
     }
 
     /// Why it is as it is, in words that a student understands.
     fn reason(&self) -> String {
-        const NAMED: usize = 3;
-        let mut reason = String::from(Availability::OUR_MARK);
-        if self.failing.is_empty() {
-            reason.push_str("everything that it needs is working");
-            return reason;
-        }
-        reason.push_str("the equipment is not working at the moment (no ");
-        for (i, topic) in self.failing.iter().take(NAMED).enumerate() {
-            let stream = topic.split().map_or(topic.as_str(), |(_, stream)| stream);
-            reason.push_str(if i == 0 { "" } else { ", " });
-            reason.push_str(stream);
-        }
-        if let more @ 1.. = self.failing.len().saturating_sub(NAMED) {
-            // Writing to a string cannot fail.
-            let _ = write!(reason, " and {more} more");
-        }
-        reason.push_str("); it can be booked again as soon as it works");
-        reason
+        reason::of(&self.failing, self.relay_is_silent)
     }
 }

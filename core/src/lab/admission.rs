@@ -81,8 +81,9 @@ impl Monitor {
         self.limits.add(experiment.streams().len() - before);
     }
 
-    /// Lets a manifest take the place of the one before it, as far as there is room for it.
-    pub(crate) fn replace_manifest(&mut self, manifest: Manifest, actions: &mut Vec<Action>) {
+    /// Lets a manifest take the place of the one before it, as far as there is room for it. Returns
+    /// whether it is another one.
+    pub(crate) fn replace_manifest(&mut self, manifest: Manifest, actions: &mut Vec<Action>) -> bool {
         // Until now, the manifest before it named them.
         for name in self.book.experiments() {
             if let Some(experiment) = self.experiments.get_mut(name) {
@@ -105,12 +106,11 @@ impl Monitor {
             }
             resources.insert(name, resource);
         }
-        if changed || !before.is_empty() {
-            self.manifest_changed();
-        }
+        changed |= !before.is_empty();
         self.book.replace_resources(resources);
         self.make_room(actions);
         self.require(actions);
+        changed
     }
 
     /// What of a manifest is watched: equipment, as far as there is room for it. What is watched already

@@ -137,6 +137,8 @@ fn kind(kind: FailureKind) -> &'static str {
         FailureKind::Unreachable => "unreachable",
         FailureKind::TimedOut => "timed_out",
         FailureKind::Refused => "refused",
+        FailureKind::TooManyRequests { .. } => "too_many_requests",
+        FailureKind::Overloaded => "overloaded",
         FailureKind::NotFound => "not_found",
         FailureKind::Garbled => "garbled",
         FailureKind::Ended => "ended",

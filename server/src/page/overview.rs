@@ -176,6 +176,9 @@ fn booking(monitor: &Monitor, name: &ExperimentName) -> String {
 }
 
 fn booking_is(resource: &Resource) -> (u8, String) {
+    if resource.is_unknown_to_book() {
+        return (6, "book does not know it".to_owned());
+    }
     let Some(said) = resource.said() else { return (1, "book not asked yet".to_owned()) };
     match (said.available, set_by(said)) {
         (true, by) => (0, format!("bookable, by {by}")),

@@ -104,6 +104,7 @@ fn core(v: &Variables, found: &mut Found) -> Config {
         }),
         forget_after: found.span(&v.forget_after, default.forget_after.max(last_checked), TICK),
         query_book_every: found.span(&v.query_book_every, default.query_book_every, TICK),
+        verify_book_every: found.span(&v.verify_book_every, default.verify_book_every, SECOND),
         reconnect_relay_every: found.span(&v.reconnect_relay_every, reconnect_relay_every, SECOND),
         reconnect_jump_every: found.span(&v.reconnect_jump_every, reconnect_jump_every, SECOND),
         book_override: found.read(&v.book_override, default.book_override, parse::book_override),

@@ -122,6 +122,7 @@ fn a_good_value_takes_effect() {
         ("STATUS_HEALTH_LOG_EVERY", "0s", |s| s.core.log_every > MINUTE * 60 * 24 * 36_500),
         ("STATUS_FORGET_AFTER", "1d12h", |s| s.core.forget_after == MINUTE * 36 * 60),
         ("STATUS_QUERY_BOOK_EVERY", "1.5h", |s| s.core.query_book_every == MINUTE * 90),
+        ("STATUS_VERIFY_BOOK_EVERY", "2m", |s| s.core.verify_book_every == MINUTE * 2),
         ("STATUS_RECONNECT_RELAY_EVERY", "60m", |s| s.core.reconnect_relay_every == MINUTE * 60),
         ("STATUS_RECONNECT_JUMP_EVERY", "36600d", |s| {
             s.core.reconnect_jump_every.as_secs() == 36_600 * 86_400
@@ -218,6 +219,7 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_HEALTH_LOG_EVERY", &["999us", "-1s", "never"]),
         ("STATUS_FORGET_AFTER", &["0d", "9s"]),
         ("STATUS_QUERY_BOOK_EVERY", &["0s", "300y"]),
+        ("STATUS_VERIFY_BOOK_EVERY", &["0s", "999ms", "300y", "often"]),
         ("STATUS_RECONNECT_RELAY_EVERY", &["999ms"]),
         ("STATUS_RECONNECT_JUMP_EVERY", &["0h", "never"]),
         ("STATUS_TIMEOUT_BOOK", &["0s", "5"]),

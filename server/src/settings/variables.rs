@@ -74,6 +74,7 @@ variables! {
     secret_book secret_book_file secret_jump secret_jump_file secret_relay secret_relay_file
     store store_max_size
     timeout_book
+    verify_book_every
 }
 
 /// The names of all variables.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::standing::{Health, acts, is_available, says, works};
 use super::uptime::UptimeView;
-use super::{seconds, set_by};
+use super::{seconds, set_by, trouble};
 
 /// One experiment: each fact with its age, each verdict, and what follows for its bookings.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -290,8 +290,20 @@ impl ResourceView {
     }
 }
 
-/// Why a resource is as it is.
+/// Why a resource is as it is, and whether book could be asked about it.
 fn booking_why(resource: &Resource, known: &Experiment, failing: &[String], acts: bool) -> String {
+    let why = decision_why(resource, known, failing, acts);
+    match resource.last_error() {
+        _ if resource.is_unknown_to_book() => {
+            format!("{why}; book does not know it, though its manifest lists it")
+        }
+        Some(failure) => format!("{why}; book was last asked in vain: {}", trouble(failure.kind)),
+        None => why,
+    }
+}
+
+/// Why a resource is as it is.
+fn decision_why(resource: &Resource, known: &Experiment, failing: &[String], acts: bool) -> String {
     let works = works(resource, known);
     if let Some(reason) = resource.held() {
         return match works {

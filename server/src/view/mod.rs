@@ -12,7 +12,7 @@ pub mod uptime;
 
 use std::time::Duration;
 
-use status_core::{Availability, FailureKind};
+use status_core::{Availability, FailureKind, SetBy};
 
 /// Seconds with a fraction of three digits.
 fn seconds(span: Duration) -> f64 {
@@ -26,6 +26,10 @@ pub fn trouble(kind: FailureKind) -> &'static str {
         FailureKind::Unreachable => "it cannot be reached",
         FailureKind::TimedOut => "it did not answer in time",
         FailureKind::Refused => "it refused",
+        FailureKind::TooManyRequests { .. } => {
+            "it is asked more often than it, or a proxy before it, lets itself be"
+        }
+        FailureKind::Overloaded => "it, or a proxy before it, is overloaded",
         FailureKind::NotFound => "it does not know what was asked for",
         FailureKind::Garbled => "what it answered makes no sense",
         FailureKind::Ended => "it closed the connection",
@@ -37,11 +41,9 @@ pub fn trouble(kind: FailureKind) -> &'static str {
 /// `person`.
 #[must_use]
 pub fn set_by(said: &Availability) -> &'static str {
-    if said.is_ours() {
-        "status"
-    } else if said.reason.starts_with("Loaded at ") {
-        "book"
-    } else {
-        "person"
+    match said.set_by {
+        SetBy::Us => "status",
+        SetBy::Manifest => "book",
+        SetBy::Person => "person",
     }
 }

@@ -13,7 +13,7 @@ fn doubled_and_unknown_answers_change_nothing() {
     let calls = (0..2_000).map(status_core::Call);
     for call in calls {
         world.step(Input::AvailabilitySet { call, outcome: Ok(()) });
-        let said = status_core::Availability { available: false, reason: "status server: x".into() };
+        let said = status_adapters::wire::manifest::availability(false, "status server: x");
         world.step(Input::AvailabilityRead { call, outcome: Ok(said) });
         world.step(Input::ManifestFetched { call, outcome: Ok(status_core::Manifest::new()) });
     }

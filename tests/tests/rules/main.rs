@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "each test picks out the few things that it is about")]
 
 mod answers;
+mod book_load;
 mod booking;
 mod events;
 mod feeds;

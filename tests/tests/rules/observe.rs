@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Availability, Config, Mode, Note, SystemAlert, Withheld};
+use status_core::{Config, Mode, Note, SystemAlert, Withheld};
 use status_tests::{World, config, resource_of};
 
 use crate::{VIDEO, ago, alerts};
@@ -54,7 +54,7 @@ fn what_another_server_sets_is_not_told_again() {
     world.until(30.5);
     world.unplug(VIDEO);
     world.until(60.0);
-    let another = Availability { available: false, reason: "status server: no video".into() };
+    let another = status_adapters::wire::manifest::availability(false, "status server: no video");
     world.available.insert("r-pend00".into(), another);
     world.until(200.0);
     assert_eq!(changes(&world), [("r-pend00".to_owned(), false)]);

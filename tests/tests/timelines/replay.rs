@@ -151,7 +151,7 @@ impl Replay {
                 Some(Input::AvailabilityRead { call, outcome: Ok(outcome.expect("book was recorded well")) })
             }
             Action::SetAvailability { call, resource, available, reason } => {
-                self.book.available.insert(resource.to_string(), Availability { available, reason });
+                self.book.available.insert(resource.to_string(), manifest::availability(available, reason));
                 Some(Input::AvailabilitySet { call, outcome: Ok(()) })
             }
             Action::OpenFeed { feed, connection, .. } => {
@@ -206,7 +206,7 @@ impl Book {
     fn answer(&self, resource: &str) -> String {
         match self.available.get(resource) {
             None => r#"{"available":true,"reason":"Loaded at 2026-11-24T00:27:00Z"}"#.to_owned(),
-            Some(Availability { available, reason }) => {
+            Some(Availability { available, reason, .. }) => {
                 let because = if *available { "" } else { "unavailable because " };
                 format!(r#"{{"available":{available},"reason":"{because}{reason}"}}"#)
             }

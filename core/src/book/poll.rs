@@ -1,0 +1,138 @@
+//! When book's manifest is read: regularly, soon after it could not be, and early where book seems to
+//! have been restarted.
+
+use core::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::config::Config;
+use crate::input::{Call, Failure};
+use crate::time::{Now, Time, Wall};
+
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// When the manifest is read, and what came of it.
+#[derive(Debug)]
+pub(super) struct ManifestPoll {
+    calling: Option<Calling>,
+    /// When it is read regularly.
+    due: Time,
+    /// After a failure: when it is tried again.
+    retry: Backoff,
+    /// When it is read before that, since book may have been restarted.
+    early_at: Option<Time>,
+    /// Early looks that found nothing new come further and further apart.
+    early: Backoff,
+    suspected_at: Time,
+    trouble: Option<Failure>,
+    read_at: Option<Wall>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Calling {
+    call: Call,
+    began: Time,
+    is_regular: bool,
+}
+
+/// A manifest came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Came {
+    /// Whether it was read regularly: book is to be doubted as a whole.
+    pub(crate) is_regular: bool,
+    /// Whether it could not be read before.
+    pub(crate) failed_before: bool,
+}
+
+impl ManifestPoll {
+    pub(super) fn new(started: Time) -> Self {
+        Self {
+            calling: None,
+            due: started,
+            retry: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            early_at: None,
+            early: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            suspected_at: started,
+            trouble: None,
+            read_at: None,
+        }
+    }
+
+    /// When book last gave a manifest.
+    pub(super) fn read_at(&self) -> Option<Wall> {
+        self.read_at
+    }
+
+    /// Why it could not be read when it was last tried.
+    pub(super) fn trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref()
+    }
+
+    /// Why it could not be read, and not at the next try either.
+    pub(super) fn lasting_trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref().filter(|_| self.retry.attempt() > 1)
+    }
+
+    /// When it is to be read; `None` while it is being read.
+    pub(super) fn due_at(&self) -> Option<Time> {
+        if self.calling.is_some() {
+            return None;
+        }
+        Some(self.retry.due_at().unwrap_or_else(|| self.early_at.map_or(self.due, |at| at.min(self.due))))
+    }
+
+    /// Whether a call for it has no answer yet.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.calling.is_some()
+    }
+
+    /// Begins to read it.
+    pub(super) fn begin(&mut self, call: Call, now: Time) {
+        self.early_at = None;
+        self.calling = Some(Calling { call, began: now, is_regular: now >= self.due });
+    }
+
+    /// Whether this is the answer to the call under way. If so, none is any more, and this is when it
+    /// began.
+    pub(super) fn finish(&mut self, call: Call) -> Option<(Time, bool)> {
+        let calling = self.calling.take_if(|calling| calling.call == call)?;
+        Some((calling.began, calling.is_regular))
+    }
+
+    /// Book gave a manifest.
+    pub(super) fn came(&mut self, is_regular: bool, is_empty: bool, now: Now, config: &Config) -> Came {
+        self.read_at = Some(now.wall);
+        self.trouble = None;
+        let failed_before = self.retry.attempt() > 0;
+        self.retry.succeeded();
+        if is_regular || is_empty {
+            // Without a manifest a dead experiment is bookable as soon as somebody uploads one.
+            let every = config.query_book_every;
+            self.due = now.time.plus(if is_empty { every.min(LONGEST_RETRY) } else { every });
+        } else {
+            self.early.failed_within(now.time, config.query_book_every);
+        }
+        Came { is_regular, failed_before }
+    }
+
+    /// It is another one than before, so what was suspected was right.
+    pub(super) fn changed(&mut self) {
+        self.early.succeeded();
+    }
+
+    /// Book gave no manifest.
+    pub(super) fn failed(&mut self, failure: Failure, now: Time, config: &Config) {
+        self.trouble = Some(failure);
+        self.retry.failed_within(now, LONGEST_RETRY.min(config.query_book_every));
+    }
+
+    /// A call about a resource failed that had not failed before: book may have been restarted.
+    pub(super) fn suspect(&mut self, now: Time, config: &Config) {
+        if now.since(core::mem::replace(&mut self.suspected_at, now)) > config.query_book_every {
+            self.early.succeeded();
+        }
+        let soon = now.plus(FIRST_RETRY);
+        let at = self.early.due_at().map_or(soon, |at| at.max(soon));
+        self.early_at = Some(self.early_at.map_or(at, |before| before.min(at)));
+    }
+}

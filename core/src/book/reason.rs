@@ -1,0 +1,46 @@
+//! The reason that book is given, in words that a student understands.
+
+use alloc::string::String;
+use core::fmt::Write;
+
+use crate::manifest::Availability;
+use crate::name::Topic;
+
+/// So many streams are named; of the others it is said how many they are.
+const NAMED: usize = 3;
+
+/// Why a resource is as it is: `failing` are its required streams that are not ok. While relay is
+/// silent, nothing is known of them, which is another thing than that they do not work.
+pub(super) fn of(failing: &[Topic], relay_is_silent: bool) -> String {
+    let mut reason = String::from(Availability::OUR_MARK);
+    if failing.is_empty() {
+        reason.push_str("everything that it needs is working");
+    } else if relay_is_silent {
+        reason.push_str("nothing is known of its ");
+        push_names(&mut reason, failing, "and");
+        reason.push_str(" at the moment; it can be booked again as soon as they are known to work");
+    } else {
+        reason.push_str("the equipment is not working at the moment (no ");
+        push_names(&mut reason, failing, ",");
+        reason.push_str("); it can be booked again as soon as it works");
+    }
+    reason
+}
+
+/// The streams' names, the last of them after this word where all are named.
+fn push_names(text: &mut String, topics: &[Topic], last: &str) {
+    let named = topics.len().min(NAMED);
+    for (i, topic) in topics.iter().take(NAMED).enumerate() {
+        let between = match i {
+            0 => "",
+            _ if last != "," && i + 1 == topics.len() => " and ",
+            _ => ", ",
+        };
+        text.push_str(between);
+        text.push_str(topic.split().map_or(topic.as_str(), |(_, stream)| stream));
+    }
+    if let more @ 1.. = topics.len() - named {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " and {more} more");
+    }
+}
