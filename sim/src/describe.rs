@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::{Fault, Sending, Step};
+use crate::scenario::{Fault, Sending, Step, TooFast};
 
 /// What a step does, in words.
 #[must_use]
@@ -38,6 +38,7 @@ pub fn step(step: &Step) -> String {
         Step::Person { resources, available: false, reason } => {
             format!("a person takes {} out: {reason}", names(resources))
         }
+        Step::Lose { resources } => format!("book does not know {} any more", names(resources)),
         Step::RefuseRecipients { addresses } if addresses.is_empty() => {
             "the mail server knows every recipient".into()
         }
@@ -86,6 +87,15 @@ fn fault(fault: Fault) -> String {
         Fault::LosesAnswers => "does what it is asked to, and its answers are lost".into(),
         Fault::IgnoresChanges => "accepts changes, and does not make them".into(),
         Fault::Repeats => "says everything twice".into(),
+        Fault::FailsSome(percent) => format!("does not answer {percent} of 100 requests"),
+        Fault::Limits { every, refusal } => {
+            let how = match refusal {
+                TooFast::Overloaded => "503".to_owned(),
+                TooFast::TooMany => "429".to_owned(),
+                TooFast::TooManyFor(pause) => format!("429, to come back after {pause:?}"),
+            };
+            format!("takes one request every {every:?}, and answers {how} to the others")
+        }
     }
 }
 

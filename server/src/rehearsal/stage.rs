@@ -8,7 +8,7 @@ use status_adapters::clock::Clock;
 use status_core::{Failure, FailureKind, Feed, Monitor};
 use status_sim::describe;
 use status_sim::mock::{self, BookFault, FeedFault, Lab, Services, SmtpFault};
-use status_sim::scenario::{Fault, Scenario, Sending, Service, Step};
+use status_sim::scenario::{Fault, Scenario, Sending, Service, Step, TooFast};
 use status_sim::timeline::{Entry, State, Timeline, What};
 use tokio::task::JoinHandle;
 
@@ -153,6 +153,7 @@ impl Stage {
             Step::Person { resources, available, reason } => resources.iter().for_each(|name| {
                 self.services.book.override_resource(name, *available, reason);
             }),
+            Step::Lose { resources } => resources.iter().for_each(|name| self.services.book.lose(name)),
             Step::RefuseRecipients { addresses } => {
                 let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
                 self.services.smtp.set_unknown_recipients(&addresses);
@@ -294,7 +295,11 @@ fn feed_fault(fault: Fault, speed: u32) -> FeedFault {
         Fault::Mute => FeedFault::Mute,
         Fault::Garbles => FeedFault::Frame("rubbish".to_owned()),
         Fault::Repeats => FeedFault::Merged,
-        Fault::None | Fault::LosesAnswers | Fault::IgnoresChanges => FeedFault::None,
+        Fault::None
+        | Fault::LosesAnswers
+        | Fault::IgnoresChanges
+        | Fault::FailsSome(_)
+        | Fault::Limits { .. } => FeedFault::None,
     }
 }
 
@@ -307,6 +312,15 @@ fn book_fault(fault: Fault, speed: u32) -> BookFault {
         Fault::Garbles => BookFault::Html,
         Fault::LosesAnswers => BookFault::LosesAnswers,
         Fault::IgnoresChanges => BookFault::IgnoresChanges,
+        Fault::FailsSome(percent) => BookFault::FailsSome(percent),
+        Fault::Limits { every, refusal } => {
+            let refusal = match refusal {
+                TooFast::Overloaded => (503, None),
+                TooFast::TooMany => (429, None),
+                TooFast::TooManyFor(pause) => (429, Some((pause / speed).as_secs())),
+            };
+            BookFault::Limits { every: every / speed, status: refusal.0, retry_after: refusal.1 }
+        }
         Fault::None | Fault::Mute | Fault::Repeats => BookFault::None,
     }
 }
@@ -318,8 +332,12 @@ fn smtp_fault(fault: Fault, speed: u32) -> SmtpFault {
         Fault::Hangs => SmtpFault::HangsAtGreeting,
         Fault::Refuses => SmtpFault::TextLater,
         Fault::LosesAnswers => SmtpFault::CutsAfterText,
-        Fault::None | Fault::Mute | Fault::Garbles | Fault::IgnoresChanges | Fault::Repeats => {
-            SmtpFault::None
-        }
+        Fault::None
+        | Fault::Mute
+        | Fault::Garbles
+        | Fault::IgnoresChanges
+        | Fault::Repeats
+        | Fault::FailsSome(_)
+        | Fault::Limits { .. } => SmtpFault::None,
     }
 }

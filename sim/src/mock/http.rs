@@ -37,13 +37,21 @@ pub(super) struct Reply {
     mime: &'static str,
     body: String,
     allow: Option<&'static str>,
+    retry_after: Option<u64>,
     delay: Duration,
 }
 
 impl Reply {
     /// A body of JSON, verbatim.
     pub(super) fn json(status: u16, body: impl Into<String>) -> Self {
-        Self { status, mime: "application/json", body: body.into(), allow: None, delay: Duration::ZERO }
+        Self {
+            status,
+            mime: "application/json",
+            body: body.into(),
+            allow: None,
+            retry_after: None,
+            delay: Duration::ZERO,
+        }
     }
 
     /// `{"code":500,"message":"…"}`, as the framework of the services says it: a number, no newline.
@@ -102,6 +110,11 @@ impl Reply {
         Self { delay, ..self }
     }
 
+    /// The same, with the wish not to be asked again for so many seconds.
+    pub(super) fn retry_after(self, seconds: Option<u64>) -> Self {
+        Self { retry_after: seconds, ..self }
+    }
+
     /// Whether nobody will see it.
     pub(super) fn comes_never(&self) -> bool {
         self.delay >= NEVER
@@ -114,6 +127,9 @@ impl Reply {
         }
         if let Some(allow) = self.allow {
             template = template.insert_header("Allow", allow);
+        }
+        if let Some(seconds) = self.retry_after {
+            template = template.insert_header("Retry-After", seconds.to_string());
         }
         template
     }

@@ -192,6 +192,20 @@ impl Beliefs {
         })
     }
 
+    /// The streams that a resource requires and that are not ok, each by its own name.
+    pub(crate) fn missing(&self, resource: &ResourceName, now: Time) -> Vec<String> {
+        let known = self.experiments.values().find(|known| known.resources.contains_key(resource));
+        let Some(known) = known else { return Vec::new() };
+        let missing = known.resources[resource].iter().filter(|topic| !self.is_ok(known, topic, now));
+        missing.map(|topic| topic.split().map_or(topic.as_str(), |(_, stream)| stream).to_owned()).collect()
+    }
+
+    /// Whether relay has told nothing for so long that nothing is known of any stream.
+    pub(crate) fn knows_nothing(&self, now: Time) -> bool {
+        let relay = self.last_snapshot[index(Feed::Relay)];
+        relay.is_none_or(|at| now.since(at) > self.config.last_checked)
+    }
+
     /// How every experiment stands that is decided and not well, as mails list them.
     pub(crate) fn problems(&self, now: Time) -> Vec<String> {
         let decided = self.lab.experiments.iter().filter(|(_, known)| self.is_decided(known, now));

@@ -10,11 +10,14 @@ use status_core::{Action, Availability, BookOverride, Call, Config, Input, Resou
 
 use super::Promise;
 use super::beliefs::{Beliefs, seconds};
+use super::load::Load;
 use crate::scenario::Fault;
 use crate::world::Book;
 
 /// The longest that the server waits until it tries a failed change or read again, and the longest way.
 const RETRY: Duration = seconds(305);
+/// A reason is replaced no sooner.
+const REASON_EVERY: Duration = seconds(61);
 /// In so long nothing is asked more often than this, whatever happens.
 const PACE: (Duration, u32) = (seconds(10), 60);
 /// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
@@ -25,13 +28,20 @@ const PATIENCE: Duration = seconds(65);
 pub(crate) struct Booking {
     policy: BookOverride,
     query_every: Duration,
+    verify_every: Duration,
     /// Whether book does what it is asked to, and says so in time.
     well: bool,
     /// Until when nothing is asked of any resource.
     excused: Time,
+    /// Until when nothing is asked of what is to be out of booking, and of the reason that it has.
+    excused_out: Time,
+    excused_reasons: Time,
+    load: Load,
     resources: BTreeMap<ResourceName, Resource>,
     /// Counts how often something was new.
     turn: u64,
+    /// Counts manifests, as the server was told of them.
+    manifests: u64,
     /// What was last compared.
     compared: Option<Compared>,
     /// The changes that are under way.
@@ -48,6 +58,34 @@ struct Compared {
     wanted: Vec<Option<bool>>,
     manifests: u64,
     book: u64,
+    told: Vec<Told>,
+}
+
+/// What a reason is to tell: which streams are missing, and whether nothing is known of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
+    missing: Vec<String>,
+    knows_nothing: bool,
+}
+
+impl Told {
+    fn of(beliefs: &Beliefs, resource: &ResourceName, now: Time) -> Self {
+        Self { missing: beliefs.missing(resource, now), knows_nothing: beliefs.knows_nothing(now) }
+    }
+
+    fn is_true(&self, reason: &str, available: bool) -> bool {
+        let says = |text| reason.contains(text);
+        let what = match (available, self.knows_nothing) {
+            (true, _) => !says("not working") && !says("nothing is known"),
+            (false, true) => says("nothing is known") && !says("not working"),
+            (false, false) => says("not working") && !says("nothing is known"),
+        };
+        let words: Vec<&str> = reason.split(|c: char| !c.is_alphanumeric()).collect();
+        let names = ["data", "video", "log", "gone"];
+        let named = |name: &&str| words.contains(name);
+        let missing = |name: &&str| self.missing.iter().take(3).any(|missing| missing == name);
+        what && (available || names.iter().all(|name| named(name) == missing(name)))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +93,10 @@ struct Resource {
     wanted: Option<bool>,
     excused: Time,
     disagrees: bool,
+    /// What its reason is to tell, whether it does, and until when it need not.
+    told: Told,
+    reason_is_true: bool,
+    reason_excused: Time,
     /// When it was last seen, counted as the turns are.
     turn: u64,
 }
@@ -64,10 +106,15 @@ impl Booking {
         Self {
             policy: config.book_override,
             query_every: config.query_book_every,
+            verify_every: config.verify_book_every,
             well: true,
             excused: Time::default(),
+            excused_out: Time::default(),
+            excused_reasons: Time::default(),
+            load: Load::new(config),
             resources: BTreeMap::new(),
             turn: 0,
+            manifests: 0,
             compared: None,
             changing: BTreeMap::new(),
             failed: BTreeMap::new(),
@@ -80,10 +127,12 @@ impl Booking {
         self.compared = None;
         self.changing.clear();
         self.failed.clear();
+        self.load.server_started();
     }
 
     /// The server is told what became of a change.
     pub(crate) fn told(&mut self, now: Time, input: &Input) {
+        self.load.told(input);
         if let Input::AvailabilitySet { call, outcome } = input
             && let Some(resource) = self.changing.remove(call)
             && outcome.is_err()
@@ -95,15 +144,49 @@ impl Booking {
     /// Book gets a fault, or is well again: then it takes a query and a retry at most.
     pub(crate) fn book_is(&mut self, now: Time, fault: Fault) {
         self.well = fault == Fault::None || fault == Fault::Repeats;
+        self.load.book_is(fault, self.resources.len());
         if self.well {
-            self.excused = self.excused.max(now.plus(self.query_every + RETRY + self.soon()));
+            self.waits_for_retry(now);
         }
+    }
+
+    /// What has failed is tried again, and that may be late.
+    pub(crate) fn waits_for_retry(&mut self, now: Time) {
+        self.excuse(now.plus(self.query_every + RETRY + self.soon()));
+    }
+
+    /// Somebody else has changed what book says: the next query finds it, and sooner than that what is to
+    /// be out of booking is found to be in it, one every half second at most.
+    pub(crate) fn changed_by_others(&mut self, now: Time) {
+        let out = u32::try_from(self.out()).unwrap_or(u32::MAX);
+        let verify = self.verify_every.max(Duration::from_millis(500).saturating_mul(out));
+        let found = now.plus(verify + seconds(1) + self.soon());
+        self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
+        self.excused_out = self.excused_out.max(found);
+        self.excused_reasons = self.excused_reasons.max(found.plus(REASON_EVERY));
+        self.load.need(4 * self.resources.len() + 4);
+    }
+
+    /// Whether the alert about book must stand; `None` where both are right.
+    pub(crate) fn is_unreachable(&self) -> Option<bool> {
+        self.load.is_unreachable(self.resources.len())
+    }
+
+    fn excuse(&mut self, until: Time) {
+        self.excused = self.excused.max(until);
+        self.excused_out = self.excused_out.max(until);
+        self.excused_reasons = self.excused_reasons.max(until.plus(REASON_EVERY));
+    }
+
+    /// How many resources are to be out of booking.
+    fn out(&self) -> usize {
+        self.resources.values().filter(|resource| resource.wanted == Some(false)).count()
     }
 
     /// The next query is to find what is wrong: somebody else has changed what book says, or the server
     /// could do nothing for a while.
     pub(crate) fn waits_for_query(&mut self, now: Time) {
-        self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
+        self.excuse(now.plus(self.query_every + self.soon()));
     }
 
     /// What the server asks of book must be what the streams say.
@@ -115,6 +198,7 @@ impl Booking {
         book: &Book,
     ) -> Vec<(Promise, String)> {
         let mut wrong = Vec::new();
+        wrong.extend(self.load.asks(actions).map(|what| (Promise::Bounded, what)));
         let changes = actions.iter().filter_map(|action| match action {
             Action::SetAvailability { call, resource, available, reason } => {
                 self.changing.insert(*call, resource.clone());
@@ -147,6 +231,11 @@ impl Booking {
             if !reason.starts_with(Availability::OUR_MARK) {
                 wrong.push((Promise::OnlyStreamsDecide, format!("{resource} gets the reason {reason:?}")));
             }
+            let told = Told::of(beliefs, resource, now);
+            if !told.is_true(reason, available) {
+                let what = format!("{resource} gets the reason {reason:?}, and this is so: {told:?}");
+                wrong.push((Promise::OnlyStreamsDecide, what));
+            }
             // What a person did since book was last asked can't be known.
             let held = book.says(resource).is_some_and(|said| is_held(self.policy, said));
             if available && held && now > self.excused {
@@ -178,11 +267,17 @@ impl Booking {
             let what = format!("a change of {untried} failed, and it is not tried again");
             return vec![(Promise::BookAgrees, what)];
         }
-        if !self.well || beliefs.manifest_is_empty() || now <= self.excused {
+        self.load.pass(now, self.resources.len(), self.out(), beliefs.manifest_is_empty());
+        if !self.well || beliefs.manifest_is_empty() {
             return Vec::new();
         }
-        let overdue =
-            |(_, resource): &(&ResourceName, &Resource)| resource.disagrees && now > resource.excused;
+        let excused = |resource: &Resource| match resource.wanted {
+            Some(false) => self.excused_out,
+            Some(true) | None => self.excused,
+        };
+        let overdue = |(_, resource): &(&ResourceName, &Resource)| {
+            resource.disagrees && now > resource.excused && now > excused(resource)
+        };
         let late = self.resources.iter().filter(overdue).map(|(name, resource)| {
             let promise = match resource.wanted {
                 Some(false) => Promise::DeadIsNotBookable,
@@ -190,7 +285,18 @@ impl Booking {
             };
             (promise, format!("book disagrees about {name}, which should be {:?}", resource.wanted))
         });
-        late.collect()
+        late.chain(self.untrue(now)).collect()
+    }
+
+    /// Reasons that students read and that have not been true for long.
+    fn untrue(&self, now: Time) -> impl Iterator<Item = (Promise, String)> {
+        let untrue = move |(_, resource): &(&ResourceName, &Resource)| {
+            !resource.reason_is_true && now > resource.reason_excused && now > self.excused_reasons
+        };
+        self.resources.iter().filter(untrue).map(|(name, resource)| {
+            let what = format!("the reason that {name} has is not true any more: {:?}", resource.told);
+            (Promise::BookAgrees, what)
+        })
     }
 
     /// A resource of which a change failed long ago, and that was not asked about since.
@@ -222,6 +328,7 @@ impl Booking {
             wanted: beliefs.wanted(now).map(|(_, wanted)| wanted).collect(),
             manifests: beliefs.manifests(),
             book: book.revision(),
+            told: self.to_tell(now, beliefs),
         });
         // Mostly nothing is new, and to see that is much cheaper.
         if self.compared == compared {
@@ -231,6 +338,10 @@ impl Booking {
         let soon = self.soon();
         self.turn += 1;
         let policy = self.policy;
+        if self.manifests != beliefs.manifests() {
+            self.manifests = beliefs.manifests();
+            self.load.need(1 + beliefs.wanted(now).count());
+        }
         for (name, wanted) in beliefs.wanted(now) {
             let disagrees = match (wanted, book.says(name)) {
                 (Some(false), Some(said)) => said.available,
@@ -244,13 +355,28 @@ impl Booking {
             if resource.wanted != wanted {
                 resource.wanted = wanted;
                 resource.excused = now.plus(soon);
+                self.load.need(3);
             }
+            let told = if wanted == Some(false) { Told::of(beliefs, name, now) } else { Told::default() };
+            if resource.told != told {
+                resource.reason_excused = now.plus(REASON_EVERY + soon);
+                resource.told = told;
+            }
+            let ours = book.says(name).filter(|said| !said.available && !is_by_person(said));
+            resource.reason_is_true =
+                wanted != Some(false) || ours.is_none_or(|said| resource.told.is_true(&said.reason, false));
             (resource.disagrees, resource.turn) = (disagrees, self.turn);
         }
         // What no manifest lists any more.
         if self.resources.values().any(|resource| resource.turn < self.turn) {
             self.resources.retain(|_, resource| resource.turn == self.turn);
         }
+    }
+
+    /// What the reasons of all that is to be out of booking are to tell.
+    fn to_tell(&self, now: Time, beliefs: &Beliefs) -> Vec<Told> {
+        let out = beliefs.wanted(now).filter(|(_, wanted)| *wanted == Some(false));
+        out.map(|(name, _)| Told::of(beliefs, name, now)).collect()
     }
 
     /// How long it takes to read and to set all resources, eight at a time, when book answers at once.
@@ -262,6 +388,9 @@ impl Booking {
 
 /// Whether a person took out what book says this of, and that counts.
 fn is_held(policy: BookOverride, said: &Availability) -> bool {
-    let by_person = !said.available && !said.reason.starts_with("status server:");
-    policy == BookOverride::Respect && by_person
+    policy == BookOverride::Respect && is_by_person(said)
+}
+
+fn is_by_person(said: &Availability) -> bool {
+    !said.available && !said.reason.starts_with("status server:")
 }

@@ -8,6 +8,7 @@ mod beliefs;
 mod booking;
 mod known;
 mod letters;
+mod load;
 mod memory;
 mod recipients;
 
@@ -175,7 +176,13 @@ impl Oracle {
 
     /// Somebody other than the server has changed what book says.
     pub(crate) fn book_changed(&mut self, now: Time) {
-        self.booking.waits_for_query(now);
+        self.booking.changed_by_others(now);
+    }
+
+    /// Book is about to know resources that it did not know: the server asks about those less and less
+    /// often.
+    pub(crate) fn book_knows_again(&mut self, now: Time) {
+        self.booking.waits_for_retry(now);
     }
 
     /// The server is about to hear this. It had asked to be called at `due`.
@@ -204,6 +211,7 @@ impl Oracle {
         self.compare_announced(now.time, actions);
         self.note_alerts(actions);
         self.compare_alerts(now.time);
+        self.compare_book_alert(now.time);
         if self.beliefs.is_paused() {
             self.no_change_while_paused(now.time, actions);
         }
@@ -359,6 +367,19 @@ impl Oracle {
                 let stands = if expected { "does not stand and should" } else { "stands and should not" };
                 self.complain(now, Promise::Health, format!("the alert {stands}: {alert}"));
             }
+        }
+    }
+
+    /// The alert about book must stand while it is unreachable, and at no other time.
+    fn compare_book_alert(&mut self, now: Time) {
+        let alert = SystemAlert::BookUnreachable;
+        if self.beliefs.is_paused() || self.carried.contains(&alert) {
+            return;
+        }
+        let stands = self.alerts.contains(&alert);
+        if self.booking.is_unreachable().is_some_and(|expected| expected != stands) {
+            let how = if stands { "stands and should not" } else { "does not stand and should" };
+            self.complain(now, Promise::Health, format!("the alert {how}: {alert}"));
         }
     }
 

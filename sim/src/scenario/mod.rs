@@ -192,6 +192,11 @@ pub enum Step {
         /// What reason the person gives.
         reason: String,
     },
+    /// Book does not know resources any more that its manifest lists, until the manifest is uploaded.
+    Lose {
+        /// Their names.
+        resources: Vec<String>,
+    },
     /// The mail server refuses these recipients for good from now on, and no others.
     RefuseRecipients {
         /// Their addresses.
@@ -277,6 +282,26 @@ pub enum Fault {
     IgnoresChanges,
     /// Feeds and book: it says everything twice.
     Repeats,
+    /// Book only: of a hundred requests so many get no answer, and do nothing.
+    FailsSome(u8),
+    /// Book only: one request in this time is let through to it, and the others are refused so.
+    Limits {
+        /// How far apart requests must be.
+        every: Duration,
+        /// How those that come sooner are refused.
+        refusal: TooFast,
+    },
+}
+
+/// How a request that comes too fast is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooFast {
+    /// 503, as nginx does by itself.
+    Overloaded,
+    /// 429.
+    TooMany,
+    /// 429, with `Retry-After`.
+    TooManyFor(Duration),
 }
 
 /// What is to be the case at a time.
@@ -371,7 +396,9 @@ impl Service {
             Fault::Mute => matches!(self, Self::Relay | Self::Jump),
             Fault::Garbles | Fault::Repeats => !matches!(self, Self::Mail | Self::Store),
             Fault::LosesAnswers => matches!(self, Self::Book | Self::Mail | Self::Store),
-            Fault::IgnoresChanges => matches!(self, Self::Book),
+            Fault::IgnoresChanges | Fault::FailsSome(_) | Fault::Limits { .. } => {
+                matches!(self, Self::Book)
+            }
         }
     }
 }

@@ -67,7 +67,10 @@ impl Known {
         | Step::Remove { experiments } = step
         {
             self.missing("experiment", &self.experiments, experiments, unknown);
-        } else if let Step::Withdraw { resources } | Step::Person { resources, .. } = step {
+        } else if let Step::Withdraw { resources }
+        | Step::Lose { resources }
+        | Step::Person { resources, .. } = step
+        {
             self.missing("resource", &self.resources, resources, unknown);
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use status_core::Feed;
 
-use super::{Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Step, Timed};
+use super::{Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Step, Timed, TooFast};
 use crate::Chance;
 
 const SECOND: u64 = 1_000;
@@ -120,6 +120,7 @@ fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
     set("health_startup", choices.of(&["20s", "0s", "1m"]));
     set("query_book_every", choices.of(&["1m", "20s", "5m", "15m"]));
     set("forget_after", choices.of(&["7d", "10m", "90s"]));
+    set("verify_book_every", choices.of(&["30s", "10s", "2m"]));
     set("book_override", choices.of(&["respect", "respect", "enforce"]));
     set("health_events", choices.of(&["100", "3", "1"]));
     set("reconnect_relay_every", choices.of(&["1d", "2m", "30s"]));
@@ -137,6 +138,10 @@ fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
         12..=16 => service(choices),
         17 => Step::Twins { topics: vec![topic(choices, names)], count: choices.below(3) },
         18 | 19 => Step::LoadManifest,
+        20 if choices.is() => {
+            let names = experiments(choices, names);
+            Step::Lose { resources: names.iter().map(|name| format!("r-{name}")).collect() }
+        }
         20 => Step::RestartBook,
         21 => manifest(choices, names),
         22 => Step::Person {
@@ -184,10 +189,18 @@ fn service(choices: &mut Choices<'_>) -> Step {
         Fault::LosesAnswers,
         Fault::IgnoresChanges,
         Fault::Repeats,
+        Fault::FailsSome(u8::try_from(choices.below(60)).unwrap_or_default()),
+        limit(choices),
     ];
     let fault = choices.of(&faults);
     let fault = if service.can_have(fault) { fault } else { Fault::Down };
     Step::Service { service, fault, lasts: choices.lasts() }
+}
+
+fn limit(choices: &mut Choices<'_>) -> Fault {
+    let pause = TooFast::TooManyFor(Duration::from_millis(choices.span(0, 200) * SECOND));
+    let refusal = choices.of(&[TooFast::Overloaded, TooFast::TooMany, pause]);
+    Fault::Limits { every: Duration::from_millis(choices.span(1, 250) * 4), refusal }
 }
 
 fn manifest(choices: &mut Choices<'_>, names: &[String]) -> Step {

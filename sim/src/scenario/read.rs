@@ -11,6 +11,7 @@ use super::raw::{self, Text};
 use super::words;
 use super::{
     Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed,
+    TooFast,
 };
 
 /// Why a text is no scenario.
@@ -234,6 +235,7 @@ impl Fields<'_> {
             "require" => self.require()?,
             "withdraw" => Step::Withdraw { resources: self.resources()? },
             "take_out" | "put_back" => self.person()?,
+            "lose" => Step::Lose { resources: self.resources()? },
             "refuse_recipients" => Step::RefuseRecipients { addresses: self.what("addresses")? },
             "put_off_recipients" => Step::PutOffRecipients { addresses: self.what("addresses")? },
             "limit_mails" => Step::LimitMails { bytes: self.bytes()? },
@@ -248,6 +250,8 @@ impl Fields<'_> {
     fn service(&mut self) -> Read<Step> {
         let fault = match self.verb {
             "slow" => Some(Fault::Slow(self.by_span()?)),
+            "fail_some" => Some(Fault::FailsSome(self.percent()?)),
+            "limit" => Some(self.limit()?),
             word => words::fault(word),
         };
         let Some(fault) = fault else {
@@ -273,6 +277,27 @@ impl Fields<'_> {
 
     fn bytes(&mut self) -> Read<usize> {
         Ok(self.raw.count.take().ok_or_else(|| self.missing("count", "a number of bytes"))?.into_inner())
+    }
+
+    fn percent(&mut self) -> Read<u8> {
+        let percent = self.count()?;
+        u8::try_from(percent)
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .ok_or_else(|| self.bad("count", format!("{percent} is more than 100 of a hundred")))
+    }
+
+    fn limit(&mut self) -> Read<Fault> {
+        let every = self.every(Duration::from_millis(1))?;
+        let named = self.raw.by.is_some();
+        let refusal = match self.raw.text.take().map(Spanned::into_inner).as_deref() {
+            Some("503") if !named => TooFast::Overloaded,
+            None | Some("429") if named => TooFast::TooManyFor(self.by_span()?),
+            None | Some("429") => TooFast::TooMany,
+            Some("503") => return Err(self.bad("by", "has a meaning for 429 alone")),
+            Some(other) => return Err(self.bad("text", format!("{other:?} is neither 429 nor 503"))),
+        };
+        Ok(Fault::Limits { every, refusal })
     }
 
     fn sending(&mut self) -> Read<Sending> {

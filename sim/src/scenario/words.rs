@@ -28,6 +28,8 @@ pub(super) const VERBS: &[&str] = &[
     "lose_answers",
     "ignore_changes",
     "repeat",
+    "fail_some",
+    "limit",
     "report_every",
     "say",
     "load_manifest",
@@ -36,6 +38,7 @@ pub(super) const VERBS: &[&str] = &[
     "withdraw",
     "take_out",
     "put_back",
+    "lose",
     "refuse_recipients",
     "put_off_recipients",
     "limit_mails",
@@ -69,6 +72,8 @@ pub(super) const fn of_fault(fault: Fault) -> &'static str {
         Fault::LosesAnswers => "lose_answers",
         Fault::IgnoresChanges => "ignore_changes",
         Fault::Repeats => "repeat",
+        Fault::FailsSome(_) => "fail_some",
+        Fault::Limits { .. } => "limit",
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use status_core::Feed;
 
 use super::words;
-use super::{Expectation, Fault, Lab, RelayVersion, Scenario, Sending, Step, Timed};
+use super::{Expectation, Fault, Lab, RelayVersion, Scenario, Sending, Step, Timed, TooFast};
 
 impl Scenario {
     /// The text of a file that reads as this scenario.
@@ -86,6 +86,7 @@ fn verb(step: &Step) -> &'static str {
         Step::Require { .. } => "require",
         Step::Withdraw { .. } => "withdraw",
         Step::Person { available, .. } => either(*available, "put_back", "take_out"),
+        Step::Lose { .. } => "lose",
         Step::RefuseRecipients { .. } => "refuse_recipients",
         Step::PutOffRecipients { .. } => "put_off_recipients",
         Step::LimitMails { .. } => "limit_mails",
@@ -112,6 +113,7 @@ fn add_fields(step: &Step, fields: &mut Row) {
         | Step::Jump { experiments: what, .. }
         | Step::Remove { experiments: what }
         | Step::Withdraw { resources: what }
+        | Step::Lose { resources: what }
         | Step::RefuseRecipients { addresses: what }
         | Step::PutOffRecipients { addresses: what } => fields.add("what", texts(what)),
         Step::Add { experiment, streams } => {
@@ -120,9 +122,7 @@ fn add_fields(step: &Step, fields: &mut Row) {
         }
         Step::Service { service, fault, lasts } => {
             fields.add("what", quoted(service.as_str()));
-            if let Fault::Slow(by) = fault {
-                fields.add("by", span(*by));
-            }
+            add_fault(*fault, fields);
             lasts.iter().for_each(|lasts| fields.add("for", span(*lasts)));
         }
         Step::ReportEvery { feed, every } => {
@@ -149,6 +149,30 @@ fn add_fields(step: &Step, fields: &mut Row) {
         }
         Step::Suspend { lasts } => fields.add("for", span(*lasts)),
         Step::LoadManifest | Step::RestartBook | Step::Kill | Step::Start => {}
+    }
+}
+
+fn add_fault(fault: Fault, fields: &mut Row) {
+    match fault {
+        Fault::Slow(by) => fields.add("by", span(by)),
+        Fault::FailsSome(percent) => fields.add("count", percent),
+        Fault::Limits { every, refusal } => {
+            fields.add("every", span(every));
+            match refusal {
+                TooFast::Overloaded => fields.add("text", quoted("503")),
+                TooFast::TooMany => {}
+                TooFast::TooManyFor(pause) => fields.add("by", span(pause)),
+            }
+        }
+        Fault::None
+        | Fault::Down
+        | Fault::Hangs
+        | Fault::Refuses
+        | Fault::Mute
+        | Fault::Garbles
+        | Fault::LosesAnswers
+        | Fault::IgnoresChanges
+        | Fault::Repeats => {}
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use status_core::{Availability, Failure, FailureKind, Input, Manifest, Requirements, ResourceName, Wall};
+use status_adapters::wire::manifest::availability;
+use status_core::{
+    Availability, Failure, FailureKind, Input, Manifest, Requirements, ResourceName, Time, Wall,
+};
 
 use super::post::failure;
-use crate::scenario::{Fault, Lab};
+use crate::scenario::{Fault, Lab, TooFast};
 
 /// What book knows, and what is in the file that somebody uploads.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct Book {
     /// Counts what was done to it.
     revision: u64,
     pub(crate) fault: Fault,
+    /// When it last let a request through, if it limits them.
+    let_through: Time,
 }
 
 /// What is asked of book.
@@ -52,6 +57,7 @@ impl Book {
             availability: BTreeMap::new(),
             revision: 0,
             fault: Fault::None,
+            let_through: Time::from_millis(0),
         };
         for (name, experiment) in &lab.experiments {
             if let Some(required) = &experiment.required {
@@ -75,7 +81,7 @@ impl Book {
 
     /// Somebody uploads the file: every resource in it is available.
     pub(crate) fn load(&mut self, wall: Wall) {
-        let loaded = Availability { available: true, reason: format!("Loaded at {wall}") };
+        let loaded = availability(true, format!("Loaded at {wall}"));
         self.availability = self.file.keys().map(|name| (name.clone(), loaded.clone())).collect();
         self.loaded.clone_from(&self.file);
         self.revision += 1;
@@ -88,10 +94,22 @@ impl Book {
         self.revision += 1;
     }
 
+    /// It does not know a resource any more that its manifest lists.
+    pub(crate) fn lose(&mut self, resource: &ResourceName) {
+        if self.availability.remove(resource).is_some() {
+            self.revision += 1;
+        }
+    }
+
+    /// Whether there is a resource in the file that it does not know.
+    pub(crate) fn has_lost_some(&self) -> bool {
+        self.file.keys().any(|name| !self.availability.contains_key(name))
+    }
+
     /// Somebody decides. False if book doesn't know the resource.
     pub(crate) fn set(&mut self, resource: &ResourceName, available: bool, reason: &str) -> bool {
         let Some(known) = self.availability.get_mut(resource) else { return false };
-        *known = Availability { available, reason: reason.to_owned() };
+        *known = availability(available, reason);
         self.revision += 1;
         true
     }
@@ -112,8 +130,11 @@ impl Book {
     }
 
     /// A request has come.
-    pub(crate) fn asked(&mut self, request: &Request) -> Reply {
+    pub(crate) fn asked(&mut self, request: &Request, now: Time) -> Reply {
         match self.fault {
+            Fault::Limits { every, refusal } if now.since(self.let_through) < every => {
+                Reply::now(request.fail(refusal.kind(), "it is asked too often"))
+            }
             Fault::Hangs => Reply::Never,
             Fault::Down => Reply::now(request.fail(FailureKind::Unreachable, "nothing listens there")),
             Fault::Refuses => Reply::now(request.fail(FailureKind::Refused, "token used before issued")),
@@ -123,8 +144,13 @@ impl Book {
                 Reply::Never
             }
             Fault::IgnoresChanges if request.changes() => Reply::now(Answer::Set(Ok(()))),
+            Fault::Limits { .. } => {
+                self.let_through = now;
+                Reply::now(self.perform(request))
+            }
             Fault::None
             | Fault::Slow(_)
+            | Fault::FailsSome(_)
             | Fault::Repeats
             | Fault::LosesAnswers
             | Fault::IgnoresChanges
@@ -140,6 +166,16 @@ impl Book {
             Request::Set { resource, available, reason } => {
                 Answer::Set(if self.set(resource, *available, reason) { Ok(()) } else { Err(unknown()) })
             }
+        }
+    }
+}
+
+impl TooFast {
+    const fn kind(self) -> FailureKind {
+        match self {
+            Self::Overloaded => FailureKind::Overloaded,
+            Self::TooMany => FailureKind::TooManyRequests { retry_after: None },
+            Self::TooManyFor(pause) => FailureKind::TooManyRequests { retry_after: Some(pause) },
         }
     }
 }

@@ -68,7 +68,9 @@ impl Disk {
             | Fault::Mute
             | Fault::Garbles
             | Fault::IgnoresChanges
-            | Fault::Repeats => {
+            | Fault::Repeats
+            | Fault::FailsSome(_)
+            | Fault::Limits { .. } => {
                 self.write(changes);
                 Ok(())
             }

@@ -56,7 +56,11 @@ impl World<'_> {
     pub(super) fn asked(&mut self, life: u64, call: Call, request: &Request) {
         let patience = self.settings.timeout_book;
         let changes = request.changes();
-        let reply = self.book.asked(request);
+        let fails = match self.book.fault {
+            Fault::FailsSome(percent) => self.chance.below(100) < u64::from(percent),
+            _ => false,
+        };
+        let reply = if fails { Reply::Never } else { self.book.asked(request, self.now.time) };
         if changes {
             self.note_bookings();
         }
@@ -117,7 +121,9 @@ impl World<'_> {
             | Fault::Garbles
             | Fault::LosesAnswers
             | Fault::IgnoresChanges
-            | Fault::Repeats => None,
+            | Fault::Repeats
+            | Fault::FailsSome(_)
+            | Fault::Limits { .. } => None,
         };
         match trouble {
             Some((kind, detail, after)) => {

@@ -80,7 +80,9 @@ impl Post {
             | Fault::Mute
             | Fault::Garbles
             | Fault::IgnoresChanges
-            | Fault::Repeats => Receipt::Now(self.deliver(mail, now)),
+            | Fault::Repeats
+            | Fault::FailsSome(_)
+            | Fault::Limits { .. } => Receipt::Now(self.deliver(mail, now)),
         }
     }
 

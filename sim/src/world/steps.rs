@@ -88,6 +88,7 @@ impl World<'_> {
             Step::Require { resource, stub, streams } => self.book.require(resource, stub, streams),
             Step::Withdraw { resources } => resources.iter().for_each(|name| self.book.withdraw(name)),
             Step::Person { resources, available, reason } => self.person(resources, *available, reason),
+            Step::Lose { resources } => self.lose(resources),
             Step::RefuseRecipients { addresses } => self.post.refuse(addresses),
             Step::PutOffRecipients { addresses } => self.put_off(addresses),
             Step::LimitMails { bytes } => self.post.limit(*bytes),
@@ -156,7 +157,18 @@ impl World<'_> {
     }
 
     pub(super) fn load_manifest(&mut self) {
+        if self.book.has_lost_some() {
+            self.oracle.book_knows_again(self.now.time);
+        }
         self.book.load(self.now.wall);
+        self.oracle.book_changed(self.now.time);
+        self.note_bookings();
+    }
+
+    fn lose(&mut self, resources: &[String]) {
+        for resource in resources {
+            self.book.lose(&ResourceName::from(resource.as_str()));
+        }
         self.oracle.book_changed(self.now.time);
         self.note_bookings();
     }

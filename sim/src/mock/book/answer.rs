@@ -44,7 +44,16 @@ fn with_fault(fault: &BookFault, call: &Call<'_>, state: &mut BookState) -> Answ
         }
         BookFault::IgnoresChanges if call.changes() => Reply::no_content(),
         BookFault::RefusesChanges if call.changes() => Reply::error(503, "service unavailable"),
-        BookFault::LosesAnswers
+        // A hundred requests in a row fail as often as they are to, and not in one piece.
+        BookFault::FailsSome(percent) if state.asked * 37 % 100 < u64::from(*percent) => {
+            Reply::bad_gateway().after(NEVER)
+        }
+        BookFault::Limits { every, status, retry_after } if !call.shared.lets_through(*every, call.when) => {
+            Reply::error(*status, "too many requests").retry_after(*retry_after)
+        }
+        BookFault::FailsSome(_)
+        | BookFault::Limits { .. }
+        | BookFault::LosesAnswers
         | BookFault::CutsAnswers
         | BookFault::IgnoresChanges
         | BookFault::RefusesChanges => call.perform(state),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::clock;
 use super::http::HttpServer;
@@ -78,6 +79,18 @@ pub enum BookFault {
     IgnoresChanges,
     /// Changes are answered with 503 and not made. The rest is well.
     RefusesChanges,
+    /// Of a hundred requests so many get no answer, and nothing takes effect.
+    FailsSome(u8),
+    /// One request in this time is let through, as by nginx with `limit_req`, and the others are
+    /// refused.
+    Limits {
+        /// How far apart requests must be.
+        every: Duration,
+        /// With which status the others are refused.
+        status: u16,
+        /// What `Retry-After` says then, in seconds.
+        retry_after: Option<u64>,
+    },
 }
 
 /// A mock of book. It stops when it is dropped.
@@ -94,6 +107,8 @@ struct Shared {
     base_path: String,
     lab: Lab,
     fault: Mutex<(BookFault, Option<u64>)>,
+    /// When a request was last let through, where they are limited.
+    let_through: Mutex<Option<Instant>>,
     skew_seconds: AtomicI64,
     state: watch::Sender<BookState>,
 }
@@ -110,6 +125,7 @@ impl Book {
             gate: Gate { secret: options.secret, audience },
             base_path: options.base_path,
             lab,
+            let_through: Mutex::default(),
             fault: Mutex::default(),
             skew_seconds: AtomicI64::new(0),
             state: watch::Sender::new(BookState::new(options.keep)),
@@ -169,6 +185,11 @@ impl Book {
         self.shared.state.send_modify(|state| state.load(resources, now));
     }
 
+    /// Book does not know a resource any more that its manifest lists.
+    pub fn lose(&self, resource: &str) {
+        self.shared.state.send_modify(|state| _ = state.availability.remove(resource));
+    }
+
     /// It is restarted, and has forgotten everything.
     pub fn restart(&self) {
         self.shared.state.send_modify(BookState::forget);
@@ -222,6 +243,16 @@ impl Shared {
     }
 
     /// The fault for the request in hand.
+    /// Whether a request that comes now may pass, where they must be this far apart.
+    fn lets_through(&self, every: Duration, now: Instant) -> bool {
+        let mut last = self.let_through.lock().unwrap_or_else(PoisonError::into_inner);
+        let passes = last.is_none_or(|last| now.duration_since(last) >= every);
+        if passes {
+            *last = Some(now);
+        }
+        passes
+    }
+
     fn next_fault(&self) -> BookFault {
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut fault.1 {

@@ -198,6 +198,7 @@ fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
         | Step::Require { .. }
         | Step::Withdraw { .. }
         | Step::Person { .. }
+        | Step::Lose { .. }
         | Step::RefuseRecipients { .. }
         | Step::PutOffRecipients { .. }
         | Step::LimitMails { .. }
