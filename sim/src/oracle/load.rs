@@ -151,6 +151,7 @@ impl Load {
                 | FailureKind::TimedOut
                 | FailureKind::Refused
                 | FailureKind::Garbled
+                | FailureKind::Replaced
                 | FailureKind::Ended,
             ) => Newest::Failed,
         };
