@@ -140,7 +140,8 @@ impl Load {
             | Input::Reported { .. }
             | Input::FeedClosed { .. }
             | Input::MailSent { .. }
-            | Input::Saved { .. } => return,
+            | Input::Saved { .. }
+            | Input::StoreReplaced { .. } => return,
         };
         let Some(resource) = self.asked.remove(call) else { return };
         let newest = match failure.map(|failure| failure.kind) {
