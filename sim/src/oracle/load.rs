@@ -141,7 +141,8 @@ impl Load {
             | Input::FeedClosed { .. }
             | Input::MailSent { .. }
             | Input::Saved { .. }
-            | Input::StoreReplaced { .. } => return,
+            | Input::StoreReplaced { .. }
+            | Input::Stalled { .. } => return,
         };
         let Some(resource) = self.asked.remove(call) else { return };
         let newest = match failure.map(|failure| failure.kind) {
