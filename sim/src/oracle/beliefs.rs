@@ -194,7 +194,7 @@ impl Beliefs {
 
     /// The streams that a resource requires and that are not ok, each by its own name.
     pub(crate) fn missing(&self, resource: &ResourceName, now: Time) -> Vec<String> {
-        let known = self.experiments.values().find(|known| known.resources.contains_key(resource));
+        let known = self.lab.experiments.values().find(|known| known.resources.contains_key(resource));
         let Some(known) = known else { return Vec::new() };
         let missing = known.resources[resource].iter().filter(|topic| !self.is_ok(known, topic, now));
         missing.map(|topic| topic.split().map_or(topic.as_str(), |(_, stream)| stream).to_owned()).collect()
