@@ -27,6 +27,7 @@ pub struct Model {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
+    key: EventKey,
     experiment: ExperimentName,
     event: Event,
     forgotten: bool,
@@ -47,7 +48,7 @@ impl Model {
                 self.queued.clear();
             }
             Change::Event { key, experiment, event } => {
-                let entry = Entry { experiment, event, forgotten: false };
+                let entry = Entry { key: key.clone(), experiment, event, forgotten: false };
                 match self.keys.get(&key).and_then(|at| self.events.get_mut(at)) {
                     Some(known) => *known = entry,
                     None => {
@@ -99,11 +100,10 @@ impl Model {
     #[must_use]
     pub fn saved(&self, keep: usize) -> Saved {
         let mut newest: BTreeMap<&ExperimentName, Vec<(EventKey, Event)>> = BTreeMap::new();
-        let keys: BTreeMap<u64, &EventKey> = self.keys.iter().map(|(key, number)| (*number, key)).collect();
-        for (number, entry) in self.events.iter().rev().filter(|(_, entry)| !entry.forgotten) {
+        for entry in self.events.values().rev().filter(|entry| !entry.forgotten) {
             let own = newest.entry(&entry.experiment).or_default();
             if own.len() < keep {
-                own.push((keys[number].clone(), entry.event.clone()));
+                own.push((entry.key.clone(), entry.event.clone()));
             }
         }
         let experiments = self.experiments.iter().map(|(name, record)| {

@@ -1,6 +1,7 @@
 //! Whether every event was mailed: at least once, and only once where the mail server said what it did.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use smol_str::SmolStr;
@@ -40,7 +41,7 @@ pub(crate) struct Letters {
     /// Alerts of a server that was killed, likewise.
     perhaps_untold: Vec<SystemAlert>,
     /// Mails that the mail server said it has, unless that was forgotten since.
-    taken: BTreeSet<String>,
+    taken: Arc<BTreeSet<String>>,
     /// The mails that have arrived, by their ids.
     arrived: BTreeMap<String, Mail>,
     /// Of the mails that have arrived, and of which the server was not told so, what they tell.
@@ -151,7 +152,8 @@ impl Letters {
             }
         }
         // Where the mark was lost, the mail may come again.
-        self.taken.retain(|id| !model.queued_mails().iter().any(|queued| queued.mail.id == id.as_str()));
+        Arc::make_mut(&mut self.taken)
+            .retain(|id| !model.queued_mails().iter().any(|queued| queued.mail.id == id.as_str()));
         wrong
     }
 
@@ -172,7 +174,7 @@ impl Letters {
         let Some(mine) = outcome.iter().find(|one| one.recipient == self.address) else { return };
         match &mine.outcome {
             Ok(()) => {
-                self.taken.insert(mail.to_string());
+                Arc::make_mut(&mut self.taken).insert(mail.to_string());
                 self.in_doubt.remove(mail.as_str());
             }
             Err(_) if self.taken.contains(mail.as_str()) => {}
@@ -212,8 +214,8 @@ impl Letters {
     }
 
     /// The mails that the mail server has, as it said.
-    pub(crate) fn taken(&self) -> BTreeSet<String> {
-        self.taken.clone()
+    pub(crate) fn taken(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.taken)
     }
 
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
@@ -361,7 +363,7 @@ impl Letters {
         if !actions.iter().any(gives_up) {
             return None;
         }
-        self.taken.insert(mail.id.to_string());
+        Arc::make_mut(&mut self.taken).insert(mail.id.to_string());
         if self.arrived.contains_key(mail.id.as_str()) {
             return None;
         }

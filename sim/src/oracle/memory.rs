@@ -1,6 +1,7 @@
 //! What must survive a restart: whatever the disk was said to hold, and nothing else counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 use status_adapters::store::Model;
@@ -16,8 +17,11 @@ const COMPARED_AT_MOST: usize = 64;
 pub(super) struct Memory {
     saving: Option<(Call, Digest)>,
     /// The save that is under way, and the mails that were known to be done when it was asked for.
-    marking: Option<(Call, BTreeSet<(SmolStr, String)>)>,
+    marking: Option<(Call, Taken)>,
 }
+
+/// The mails that the mail server said it has for each recipient.
+pub(super) type Taken = BTreeMap<SmolStr, Arc<BTreeSet<String>>>;
 
 /// Of each experiment its streams, and what its last event said.
 pub(super) type Digest = BTreeMap<ExperimentName, (Vec<Topic>, Option<known::Last>)>;
@@ -29,7 +33,7 @@ impl Memory {
     }
 
     /// The server has something written down, and knows that these mails are done.
-    pub(super) fn marking(&mut self, call: Call, done: BTreeSet<(SmolStr, String)>) {
+    pub(super) fn marking(&mut self, call: Call, done: Taken) {
         self.marking = Some((call, done));
     }
 
@@ -39,8 +43,10 @@ impl Memory {
             return Vec::new();
         };
         let waiting = model.queued_mails().iter().filter(|queued| {
-            let id = queued.mail.id.to_string();
-            queued.mail.recipients.iter().any(|address| done.contains(&(address.clone(), id.clone())))
+            let has_it = |address: &SmolStr| {
+                done.get(address).is_some_and(|ids| ids.contains(queued.mail.id.as_str()))
+            };
+            queued.mail.recipients.iter().any(has_it)
         });
         waiting
             .map(|queued| {

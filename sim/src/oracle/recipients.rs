@@ -1,6 +1,6 @@
 //! Whether each recipient is told everything, whatever becomes of the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use smol_str::SmolStr;
@@ -9,6 +9,7 @@ use status_core::{Action, Input, Mail, Now, Time};
 
 use super::beliefs::{Beliefs, Found};
 use super::letters::Letters;
+use super::memory::Taken;
 use crate::scenario::Fault;
 
 /// What each recipient is to be told, and what it was.
@@ -74,12 +75,8 @@ impl Recipients {
     }
 
     /// The mails that the mail server has for a recipient, as it said.
-    pub(crate) fn taken(&self) -> BTreeSet<(SmolStr, String)> {
-        let of = |(address, letters): (&SmolStr, &Letters)| {
-            let address = address.clone();
-            letters.taken().into_iter().map(move |id| (address.clone(), id)).collect::<Vec<_>>()
-        };
-        self.0.iter().flat_map(of).collect()
+    pub(crate) fn taken(&self) -> Taken {
+        self.0.iter().map(|(address, letters)| (address.clone(), letters.taken())).collect()
     }
 
     pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
