@@ -121,6 +121,15 @@ impl Letters {
         let mut told: Vec<String> =
             mails.iter().flat_map(|mail| section(mail, "New health events")).collect();
         told.extend(owed.iter().filter_map(|news| memory::line(news)));
+        // Of very many, the newest of each experiment is told, and the others are counted with it.
+        let merged: BTreeSet<&ExperimentName> = owed
+            .iter()
+            .filter(|news| news.count > 1)
+            .filter_map(|news| match &news.item {
+                NewsItem::Event(line) => Some(&line.experiment),
+                NewsItem::Cleared { .. } | NewsItem::Raised => None,
+            })
+            .collect();
         let mut wrong = Vec::new();
         for unsent in std::mem::take(&mut self.unsent) {
             if let Some(at) = told.iter().position(|line| *line == unsent.line) {
@@ -129,7 +138,9 @@ impl Letters {
                 continue;
             }
             let name = ExperimentName::from(unsent.line.split(' ').next().unwrap_or_default());
-            if model.history(Some(&name), unsent.wall).any(|(_, event)| event.when == unsent.wall) {
+            let is_there =
+                || model.history(Some(&name), unsent.wall).any(|(_, event)| event.when == unsent.wall);
+            if !merged.contains(&name) && is_there() {
                 wrong.push(format!(
                     "it was written down, and that it is to be mailed was not: {}",
                     unsent.line
