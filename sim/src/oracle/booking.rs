@@ -305,6 +305,10 @@ impl Booking {
             // Nothing is asked then; and after that, all is asked about anew.
             self.failed.clear();
         }
+        if self.load.limits() {
+            // One call a minute tries, for whichever resource that is.
+            self.failed.values_mut().for_each(|at| *at = now);
+        }
         let Self { failed, resources, .. } = self;
         failed.retain(|resource, _| resources.contains_key(resource));
         // Each of eight others may be asked first, and not answer in time.

@@ -397,9 +397,9 @@ impl Letters {
     fn take_off(&mut self, mail: &Mail, sent: Time) -> Option<String> {
         let (lines, counted) = told_events(mail);
         for line in lines {
-            if let Some(at) = self.unsent.iter().position(|unsent| unsent.line == line) {
+            if let Some(at) = self.unsent.iter().position(|unsent| is_told_by(&unsent.line, &line)) {
                 self.unsent.remove(at);
-            } else if let Some(at) = self.perhaps.iter().position(|perhaps| *perhaps == line) {
+            } else if let Some(at) = self.perhaps.iter().position(|perhaps| is_told_by(perhaps, &line)) {
                 self.perhaps.remove(at);
             } else if !self.was_in_doubt(&line) {
                 return Some(line);
@@ -417,7 +417,7 @@ impl Letters {
     /// Whether a mail told this of which the server does not know whether it has arrived.
     fn was_in_doubt(&mut self, line: &String) -> bool {
         self.in_doubt.values_mut().any(|lines| {
-            let at = lines.iter().position(|told| told == line);
+            let at = lines.iter().position(|told| is_told_by(told, line) || is_told_by(line, told));
             at.map(|at| lines.remove(at)).is_some()
         })
     }
@@ -489,6 +489,16 @@ fn told_events(mail: &Mail) -> (Vec<String>, usize) {
     let counted = lines.last().and_then(more);
     lines.truncate(lines.len() - usize::from(counted.is_some()));
     (lines, counted.unwrap_or(0))
+}
+
+/// Whether a mail's line tells this one. A mail server that takes short mails only gets lines that have the number of
+/// their issues.
+fn is_told_by(line: &str, told: &str) -> bool {
+    let short = || {
+        let (beginning, issues) = line.split_once(" [")?;
+        Some(format!("{beginning} [{} issues]", issues.split(", ").count()))
+    };
+    line == told || (told.ends_with(" issues]") && short().as_deref() == Some(told))
 }
 
 /// The lines below a headline, up to the next empty line, each with single spaces.

@@ -28,6 +28,8 @@ pub(super) struct Load {
     newest: BTreeMap<ResourceName, Newest>,
     manifest_failures: u32,
     was_too_fast: bool,
+    /// Whether book limits how fast it may be asked.
+    limits: bool,
     /// The resources that have failed since one of them got a good answer.
     in_a_row: BTreeSet<ResourceName>,
 }
@@ -55,6 +57,7 @@ impl Load {
             newest: BTreeMap::new(),
             manifest_failures: 0,
             was_too_fast: false,
+            limits: false,
             in_a_row: BTreeSet::new(),
         }
     }
@@ -75,6 +78,7 @@ impl Load {
     /// Book gets a fault: it is tried again and again until that is over. That some of its answers fail
     /// is no such fault.
     pub(super) fn book_is(&mut self, fault: Fault, resources: usize) {
+        self.limits = matches!(fault, Fault::Limits { .. });
         self.is_well = matches!(fault, Fault::None | Fault::Repeats | Fault::FailsSome(_));
         if !self.is_well {
             self.need(8 * (resources + 1));
@@ -169,11 +173,16 @@ impl Load {
         self.newest.insert(resource, newest);
     }
 
+    /// Whether book limits how fast it may be asked, so that a try may wait for as long as it says.
+    pub(super) fn limits(&self) -> bool {
+        self.limits
+    }
+
     /// Whether the alert about book must stand, where the manifest has so many resources; `None` where
     /// book refused for its pace, so that both are right.
     pub(super) fn is_unreachable(&self, resources: usize) -> Option<bool> {
         // Where all fail that are asked, not all are asked.
-        if self.was_too_fast || self.in_a_row.len() >= 8 {
+        if self.limits || self.was_too_fast || self.in_a_row.len() >= 8 {
             return None;
         }
         let count = |of: Newest| self.newest.values().filter(|newest| **newest == of).count();
