@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use status_core::{Action, Config, FailureKind, Feed, Input, MailFailureKind, Manifest, Note, Transmitted};
+use status_core::{
+    Action, Config, Event, FailureKind, Feed, Input, MailFailureKind, Manifest, Note, ResourceName, Topic,
+    Transmitted,
+};
 use status_tests::{World, config, loaded};
 
 const EXPERIMENTS: usize = 4;
@@ -241,7 +244,11 @@ impl Run {
             );
             assert!(world.events(&name).last().is_some_and(|event| event.healthy), "{name}");
             for pair in world.events(&name).windows(2) {
-                assert_ne!((pair[0].healthy, pair[0].jump_ok), (pair[1].healthy, pair[1].jump_ok));
+                assert_ne!(
+                    parts(&pair[0]),
+                    parts(&pair[1]),
+                    "{name}: an event says what is other than before"
+                );
             }
         }
         self.check_mails();
@@ -321,4 +328,9 @@ proptest! {
         };
         prop_assert_eq!(trace(), trace());
     }
+}
+
+/// The three parts of an experiment's health: jump, its streams, and its resources.
+fn parts(event: &Event) -> (bool, Vec<(&Topic, bool)>, Vec<(&ResourceName, bool)>) {
+    (event.jump_ok, event.streams().collect(), event.resources().collect())
 }

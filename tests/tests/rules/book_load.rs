@@ -17,12 +17,14 @@ struct Proxy {
     passed: u64,
     asked: usize,
     /// What is on its way back, with when it is there.
+    /// When it was asked for the first time.
+    first: Option<u64>,
     answers: BTreeMap<(u64, usize), Input>,
 }
 
 impl Proxy {
     fn new(every: u64, refusal: FailureKind) -> Self {
-        Self { every, refusal, passed: 0, asked: 0, answers: BTreeMap::new() }
+        Self { every, refusal, passed: 0, asked: 0, first: None, answers: BTreeMap::new() }
     }
 
     fn take(&mut self, world: &mut World, now: u64, actions: Vec<Action>) {
@@ -51,12 +53,13 @@ impl Proxy {
             if passes {
                 self.passed = now;
             }
+            self.first.get_or_insert(now);
             self.asked += 1;
             self.answers.insert((now + 3, self.asked), answer);
         }
     }
 
-    /// Plays until everything is out of booking; returns after how many milliseconds.
+    /// Plays until everything is out of booking; returns how many milliseconds that takes from the first call on.
     fn play(&mut self, world: &mut World, resources: usize) -> u64 {
         let start = world.now();
         let at = |millis: u64| Now {
@@ -70,7 +73,7 @@ impl Proxy {
             let actions = world.monitor.handle(now, next);
             self.take(world, now.time.as_millis(), actions);
             if (0..resources).all(|n| !world.bookable(&format!("r-pend{n:02}"))) {
-                return millis;
+                return now.time.as_millis() - self.first.expect("book was asked");
             }
             assert!(millis < 120_000, "{} requests, and it is not done", self.asked);
             let deadline = world.deadline().at.as_millis();

@@ -92,14 +92,18 @@ impl Story {
         })
     }
 
-    /// When a resource was made available or unavailable.
+    /// When a resource was made available or unavailable. That only the reason was set anew is no change.
     pub(crate) fn changes(&self, name: &str) -> Vec<String> {
-        self.asked(|action| match action {
+        let mut changes = self.asked(|action| match action {
             Action::SetAvailability { resource, available, .. } if resource.as_str() == name => {
                 Some(if *available { "available" } else { "unavailable" }.to_owned())
             }
             _ => None,
-        })
+        });
+        changes.dedup_by(|later, earlier| {
+            later.split_once(' ').map(|(_, what)| what) == earlier.split_once(' ').map(|(_, what)| what)
+        });
+        changes
     }
 
     /// How an experiment stood, from when on.
