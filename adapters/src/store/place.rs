@@ -177,11 +177,16 @@ pub(super) fn is_locked(path: &Path) -> io::Result<bool> {
         other => other?,
     };
     // Held for no longer than this takes, and shared, so that two who look don't see each other.
-    match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error),
+    for turn in 0..=LOOKS {
+        match file.try_lock_shared() {
+            Ok(()) => return Ok(false),
+            // A process that was just forked holds what its parent held, until it runs another program.
+            Err(TryLockError::WouldBlock) if turn < LOOKS => std::thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
+    Ok(true)
 }
 
 /// Puts a broken file aside, with those that belong to it. Returns where it is now.
