@@ -83,6 +83,15 @@ struct UnderWay {
     whole: bool,
 }
 
+/// What is known, and is to be written down.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    experiments: &'a BTreeMap<ExperimentName, Experiment>,
+    book: &'a Book,
+    alerts: &'a Alerts,
+    outbox: &'a Outbox,
+}
+
 impl Keeping {
     pub(crate) fn new(life: SmolStr, now: Time, config: &Config) -> Self {
         Self {
@@ -241,16 +250,8 @@ impl Keeping {
     }
 
     /// What the store is to have and does not; nothing if it has everything.
-    fn changes(
-        &self,
-        now: Now,
-        ages: Ages,
-        config: &Config,
-        experiments: &BTreeMap<ExperimentName, Experiment>,
-        book: &Book,
-        alerts: &Alerts,
-        outbox: &Outbox,
-    ) -> Vec<Change> {
+    fn changes(&self, now: Now, ages: Ages, config: &Config, known: Known<'_>) -> Vec<Change> {
+        let Known { experiments, book, alerts, outbox } = known;
         let mut changes = Vec::new();
         if self.anew {
             changes.push(Change::Anew);
@@ -326,7 +327,8 @@ impl Monitor {
         if keeping.under_way.is_some() || keeping.retry_at.is_some_and(|at| now.time < at) {
             return;
         }
-        let changes = keeping.changes(*now, *ages, config, experiments, book, alerts, outbox);
+        let known = Known { experiments: &*experiments, book, alerts, outbox };
+        let changes = keeping.changes(*now, *ages, config, known);
         if changes.is_empty() {
             return;
         }

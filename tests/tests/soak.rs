@@ -1,7 +1,7 @@
-//! Random outages, one after another, until a year has passed in them: every promise must hold.
+//! Random outages, one after another: every promise must hold.
 //!
-//! `cargo test -p status-tests --test soak` plays the usual ones. `-- --for 1h` plays new ones for so
-//! long, and `-- --seed N` plays one and shows it.
+//! `cargo test -p status-tests --test soak` plays the usual ones. `-- --year` goes on with slower ones until a year
+//! has passed in them, `-- --for 1h` plays new ones for an hour, and `-- --seed N` plays one and shows it.
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 #![expect(clippy::print_stderr, reason = "so are its complaints")]
 
@@ -16,7 +16,7 @@ use status_sim::scenario::{Scenario, Step, Timed};
 use status_tests::found;
 
 /// So many scenarios are played as they are.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 1_000;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How much slower those are that make up the rest of the year: what takes days happens, too.
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Wish::One(seed)) => play_one(seed),
+        Ok(Wish::Usual) => Soak::new(0, End::Seeds).play(),
         Ok(Wish::Year) => Soak::new(0, End::Year).play(),
         Ok(Wish::For(span)) => {
             let first = SystemClock.now().wall.as_millis() << 16;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 
 /// What the command line asks for.
 enum Wish {
+    Usual,
     Year,
     For(Duration),
     One(u64),
@@ -78,7 +80,12 @@ impl Wish {
         }
         let mut names = words.iter().filter(|word| !word.starts_with('-')).peekable();
         let others = names.peek().is_some() && !names.any(|name| "soak".contains(name.as_str()));
-        Ok(if others { Self::Nothing } else { Self::Year })
+        let year = words.iter().any(|word| word == "--year");
+        Ok(match (others, year) {
+            (true, _) => Self::Nothing,
+            (false, true) => Self::Year,
+            (false, false) => Self::Usual,
+        })
     }
 }
 
@@ -104,7 +111,9 @@ fn play_one(seed: u64) -> ExitCode {
 /// When it is enough.
 #[derive(Clone, Copy)]
 enum End {
-    /// After the usual number of scenarios and a year.
+    /// After the usual number of scenarios.
+    Seeds,
+    /// After those, and slower ones until a year has passed in them.
     Year,
     /// At an instant.
     At(Time),
@@ -167,6 +176,7 @@ impl Soak {
     fn next(&self) -> Option<(u64, Scenario)> {
         let mut state = self.state();
         let ended = match self.end {
+            End::Seeds => state.begun >= SEEDS,
             End::Year => state.begun >= SEEDS && state.planned >= YEAR,
             End::At(end) => SystemClock.now().time >= end,
         };
@@ -177,6 +187,7 @@ impl Soak {
         let scenario = Scenario::random(seed);
         // Most are as fast as the rest of the tests; then the slow ones have a year to fill.
         let slow = match self.end {
+            End::Seeds => false,
             End::Year => state.begun >= SEEDS,
             End::At(_) => state.begun % 10 == 9,
         };

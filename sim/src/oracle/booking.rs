@@ -65,20 +65,25 @@ struct Compared {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
     missing: Vec<String>,
-    knows_nothing: bool,
+    knows_nothing: Option<bool>,
 }
 
 impl Told {
     fn of(beliefs: &Beliefs, resource: &ResourceName, now: Time) -> Self {
-        Self { missing: beliefs.missing(resource, now), knows_nothing: beliefs.knows_nothing(now) }
+        Self {
+            missing: beliefs.missing(resource, now),
+            knows_nothing: (!beliefs.has_stalled()).then(|| beliefs.knows_nothing(now)),
+        }
     }
 
     fn is_true(&self, reason: &str, available: bool) -> bool {
         let says = |text| reason.contains(text);
         let what = match (available, self.knows_nothing) {
             (true, _) => !says("not working") && !says("nothing is known"),
-            (false, true) => says("nothing is known") && !says("not working"),
-            (false, false) => says("not working") && !says("nothing is known"),
+            (false, Some(true)) => says("nothing is known") && !says("not working"),
+            (false, Some(false)) => says("not working") && !says("nothing is known"),
+            // After a stall it is as it was known before.
+            (false, None) => says("not working") != says("nothing is known"),
         };
         let words: Vec<&str> = reason.split(|c: char| !c.is_alphanumeric()).collect();
         let names = ["data", "video", "log", "gone"];

@@ -67,6 +67,8 @@ pub(crate) struct Letters {
     well: bool,
     server_is_well: bool,
     put_off: bool,
+    /// Whether the mail server refuses it for good.
+    pub(super) refused: bool,
     store_is_well: bool,
     store_excused: Time,
     /// Whether the store ever failed.
@@ -308,7 +310,9 @@ impl Letters {
                 Some(_) => wrong.extend(self.check_again(now, mail)),
             }
         }
-        let waits = |at: Time| self.well && self.store_is_well && now > self.excused && now.since(at) > SOON;
+        let waits = |at: Time| {
+            self.well && !self.refused && self.store_is_well && now > self.excused && now.since(at) > SOON
+        };
         if let Some(Unsent { line, .. }) = self.unsent.iter().find(|unsent| waits(unsent.at)) {
             wrong.push(format!("it was not mailed in time: {line}"));
         }

@@ -30,6 +30,8 @@ pub(super) struct Load {
     was_too_fast: bool,
     /// Whether book limits how fast it may be asked.
     limits: bool,
+    /// Whether a share of its answers fails, so that it is chance which were the newest.
+    fails_some: bool,
     /// The resources that have failed since one of them got a good answer.
     in_a_row: BTreeSet<ResourceName>,
 }
@@ -58,6 +60,7 @@ impl Load {
             manifest_failures: 0,
             was_too_fast: false,
             limits: false,
+            fails_some: false,
             in_a_row: BTreeSet::new(),
         }
     }
@@ -79,6 +82,7 @@ impl Load {
     /// is no such fault.
     pub(super) fn book_is(&mut self, fault: Fault, resources: usize) {
         self.limits = matches!(fault, Fault::Limits { .. });
+        self.fails_some = matches!(fault, Fault::FailsSome(_));
         self.is_well = matches!(fault, Fault::None | Fault::Repeats | Fault::FailsSome(_));
         if !self.is_well {
             self.need(8 * (resources + 1));
@@ -182,7 +186,7 @@ impl Load {
     /// book refused for its pace, so that both are right.
     pub(super) fn is_unreachable(&self, resources: usize) -> Option<bool> {
         // Where all fail that are asked, not all are asked.
-        if self.limits || self.was_too_fast || self.in_a_row.len() >= 8 {
+        if self.limits || self.fails_some || self.was_too_fast || self.in_a_row.len() >= 8 {
             return None;
         }
         let count = |of: Newest| self.newest.values().filter(|newest| **newest == of).count();

@@ -169,6 +169,11 @@ impl Oracle {
         self.letters.mail_is(now, fault);
     }
 
+    /// The mail server refuses these recipients for good from now on, and no others.
+    pub(crate) fn recipients_are_refused(&mut self, addresses: &[String]) {
+        self.letters.are_refused(addresses);
+    }
+
     /// The mail server puts these recipients off from now on, and no others.
     pub(crate) fn recipients_are_put_off(&mut self, now: Time, addresses: &[String]) {
         self.letters.are_put_off(now, addresses);

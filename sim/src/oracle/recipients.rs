@@ -69,6 +69,13 @@ impl Recipients {
         }
     }
 
+    /// The mail server refuses these recipients for good from now on, and no others.
+    pub(crate) fn are_refused(&mut self, addresses: &[String]) {
+        for (address, letters) in &mut self.0 {
+            letters.refused = addresses.iter().any(|one| one == address);
+        }
+    }
+
     /// A mail is sent: just so it must be written down, unless the store is broken.
     pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
         self.0.values().next()?.sending(now, mail, model)

@@ -206,6 +206,7 @@ impl<'a> World<'a> {
         }
         self.set_every(Feed::Relay, self.scenario.lab.relay_every);
         self.set_every(Feed::Jump, self.scenario.lab.jump_every);
+        self.oracle.recipients_are_refused(&[]);
         self.post.refuse(&[]);
         self.put_off(&[]);
         self.post.limit(0);

@@ -89,7 +89,10 @@ impl World<'_> {
             Step::Withdraw { resources } => resources.iter().for_each(|name| self.book.withdraw(name)),
             Step::Person { resources, available, reason } => self.person(resources, *available, reason),
             Step::Lose { resources } => self.lose(resources),
-            Step::RefuseRecipients { addresses } => self.post.refuse(addresses),
+            Step::RefuseRecipients { addresses } => {
+                self.oracle.recipients_are_refused(addresses);
+                self.post.refuse(addresses);
+            }
             Step::PutOffRecipients { addresses } => self.put_off(addresses),
             Step::LimitMails { bytes } => self.post.limit(*bytes),
             Step::SetClock { millis } => {
