@@ -126,10 +126,8 @@ impl Desk {
     }
 
     fn io_failed(&self, error: &io::Error) -> Trouble {
-        let hint = match error.kind() {
-            io::ErrorKind::IsADirectory | io::ErrorKind::Other => "",
-            _ => ": its folder must be writable for this user",
-        };
+        let is_of_its_kind = matches!(error.kind(), io::ErrorKind::IsADirectory | io::ErrorKind::Other);
+        let hint = if is_of_its_kind { "" } else { ": its folder must be writable for this user" };
         let detail = format!("the store {} cannot be opened: {error}{hint}", self.path.display());
         Trouble::Failed(Failure { kind: FailureKind::Refused, detail })
     }

@@ -48,11 +48,10 @@ pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
         match fs::read_link(&place) {
             Ok(target) => place = place.parent().unwrap_or(Path::new("")).join(target),
             Err(error) => {
-                return match error.kind() {
-                    // It is no symbolic link, or there is nothing.
-                    io::ErrorKind::InvalidInput | io::ErrorKind::NotFound => Ok(place),
-                    _ => Err(error),
-                };
+                // It is no symbolic link, or there is nothing.
+                let is_the_place =
+                    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound);
+                return if is_the_place { Ok(place) } else { Err(error) };
             }
         }
     }

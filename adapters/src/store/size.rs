@@ -96,7 +96,7 @@ impl Limit {
                 break;
             }
             transaction.rollback()?;
-            gone.and(make_room(connection, surplus + self.file() / 10)?);
+            gone.and(&make_room(connection, surplus + self.file() / 10)?);
         }
         let length = std::fs::metadata(log).map_or(0, |data| data.len());
         if length > self.log() / 2 {
@@ -111,7 +111,7 @@ impl Gone {
         self.events > 0 || self.others > 0 || self.exhausted
     }
 
-    fn and(&mut self, more: Self) {
+    fn and(&mut self, more: &Self) {
         self.events += more.events;
         self.others += more.others;
         self.until = self.until.max(more.until);
@@ -167,7 +167,7 @@ fn make_room(connection: &mut Connection, bytes: u64) -> rusqlite::Result<Gone> 
         if gone.exhausted {
             return Ok(gone);
         }
-        gone.and(more);
+        gone.and(&more);
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn alive() -> &'static str {
     )
 )]
 pub(super) async fn ready(State(app): State<App>) -> Response {
-    let trimmed = app.store().and_then(|store| store.trimmed());
+    let trimmed = app.store().and_then(status_adapters::Store::trimmed);
     let readiness = Readiness::of(&app.shared().monitor(), trimmed);
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()

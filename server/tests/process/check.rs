@@ -303,7 +303,7 @@ async fn one_test_mail_is_sent_if_asked_for_and_who_is_refused_is_told() {
     services.smtp.set_fault(SmtpFault::RecipientsLater);
     let (code, lines) = place.check(&["--send-test-mail"]).await;
     assert_eq!(code, Some(1));
-    assert_all(&lines[7..].join("\n"), &["WRONG  mail ", "nobody has got it", "451"]);
+    assert_all(&lines[7..].join("\n"), &["WRONG  mail ", "the test mail was not sent to all", "451"]);
     assert_eq!(services.smtp.seen().kept, 2);
 }
 

@@ -139,7 +139,7 @@ async fn the_state_of_a_large_lab_is_several_lines_that_any_journal_takes() {
     let chosen = [("STATUS_HEALTH_LOG_EVERY", "2s"), ("STATUS_LOG_LEVEL", "error")];
     let mut status = Status::serve(&services, &chosen);
     mail(&services, 1).await;
-    let last = format!("\"pend{:02}\":{{\"decided\":true", EXPERIMENTS - 1);
+    let last = format!("\"pend{:02}\":{{\"state\":\"healthy\",\"decided\":true", EXPERIMENTS - 1);
     let last: Value = serde_json::from_str(&status.out.line(&[&last]).await).unwrap();
     status.stop().await;
     let lines = status.out.all();

@@ -111,9 +111,9 @@ impl Beliefs {
     /// The server has something written down, with a stamp.
     pub(crate) fn saving(&mut self, now: Time, changes: &[Change]) {
         let ran = self.ran_before + now.since(self.started);
-        let stamps = changes.iter().filter_map(|change| match change {
-            Change::Clock(stamp) => Some((stamp.time, stamp.wall)),
-            _ => None,
+        let stamps = changes.iter().filter_map(|change| {
+            let Change::Clock(stamp) = change else { return None };
+            Some((stamp.time, stamp.wall))
         });
         self.saves.extend(stamps.map(|stamp| (stamp, ran)));
     }

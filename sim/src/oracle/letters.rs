@@ -419,7 +419,7 @@ impl Letters {
     }
 
     /// Whether a mail told this of which the server does not know whether it has arrived.
-    fn was_in_doubt(&mut self, line: &String) -> bool {
+    fn was_in_doubt(&mut self, line: &str) -> bool {
         self.in_doubt.values_mut().any(|lines| {
             let at = lines.iter().position(|told| is_told_by(told, line) || is_told_by(line, told));
             at.map(|at| lines.remove(at)).is_some()

@@ -56,9 +56,10 @@ impl World<'_> {
     pub(super) fn asked(&mut self, life: u64, call: Call, request: &Request) {
         let patience = self.settings.timeout_book;
         let changes = request.changes();
-        let fails = match self.book.fault {
-            Fault::FailsSome(percent) => self.chance.below(100) < u64::from(percent),
-            _ => false,
+        let fails = if let Fault::FailsSome(percent) = self.book.fault {
+            self.chance.below(100) < u64::from(percent)
+        } else {
+            false
         };
         let reply = if fails { Reply::Never } else { self.book.asked(request, self.now.time) };
         if changes {

@@ -143,16 +143,16 @@ async fn connections_are_renewed_before_their_tokens_expire_and_nobody_notices()
 async fn a_feed_that_reports_too_rarely_is_told_once_with_both_figures() {
     let chosen = [("STATUS_HEALTH_LAST", "4s"), ("STATUS_HEALTH_LOG_EVERY", "500ms")];
     let running = Running::well(1, &chosen).await;
-    running.services.jump.set_stats_every(Duration::from_millis(2500));
+    running.services.jump.set_stats_every(Duration::from_millis(3500));
     let line = running
         .log
-        .line(&["WARN", "jump sends a snapshot every 2.", "STATUS_HEALTH_LAST_CHECKED (4s)"])
+        .line(&["WARN", "jump sends a snapshot every 3.", "STATUS_HEALTH_LAST_CHECKED (4s)"])
         .await;
     let snapshots = running.services.jump.seen().snapshots;
     on_time(running.services.jump.wait_for(|seen| seen.snapshots > snapshots + 1, LONG).await);
     running
         .log
-        .line(&["health", r#""health_last_checked_seconds":4.0"#, r#""snapshots_apart_seconds":2."#])
+        .line(&["health", r#""health_last_checked_seconds":4.0"#, r#""snapshots_apart_seconds":3."#])
         .await;
     assert_eq!(running.log.lines().iter().filter(|other| **other == line).count(), 1);
     assert!(!running.log.lines().iter().any(|line| line.contains("relay sends a snapshot every")));

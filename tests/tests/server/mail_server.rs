@@ -88,10 +88,9 @@ async fn the_rest_goes_on_while_the_mail_server_hangs() {
     assert_eq!(running.events("pend00").await.len(), 2);
     running.lab.transmit("pend00-st-video");
     running.booked(&[("r-pend00", true)]).await;
-    running.services.smtp.set_fault(SmtpFault::None);
-    // The next mail doesn't wait for the one that hangs.
+    // A mail server may take five minutes to greet: what is owed meanwhile waits, and nothing else does.
     running.silence("pend01-st-video");
-    running.mail_about("pend01 ><   U [unhealthy pend01-st-video]").await;
+    running.booked(&[("r-pend01", false)]).await;
     running.stop().await;
 }
 
