@@ -331,6 +331,14 @@ proptest! {
 }
 
 /// The three parts of an experiment's health: jump, its streams, and its resources.
-fn parts(event: &Event) -> (bool, Vec<(&Topic, bool)>, Vec<(&ResourceName, bool)>) {
-    (event.jump_ok, event.streams().collect(), event.resources().collect())
+#[derive(Debug, PartialEq)]
+struct Parts<'a> {
+    jump_ok: bool,
+    streams: Vec<(&'a Topic, bool)>,
+    resources: Vec<(&'a ResourceName, bool)>,
+}
+
+fn parts(event: &Event) -> Parts<'_> {
+    let (streams, resources) = (event.streams().collect(), event.resources().collect());
+    Parts { jump_ok: event.jump_ok, streams, resources }
 }
