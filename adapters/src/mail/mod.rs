@@ -1,7 +1,7 @@
 //! Mail, over SMTP.
 //!
-//! `lettre` writes the messages. What is said to the mail server is here: [`session`] up to the point where a mail
-//! would be taken, [`transaction`] for one mail, over a [`channel`] that reads answers with [`reply`].
+//! `lettre` writes the messages. What is said to the mail server is here: `session` up to the point where a mail
+//! would be taken, `transaction` for one mail, over a `channel` that reads answers with `reply`.
 
 mod address;
 mod channel;
