@@ -23,7 +23,7 @@ pub struct News {
     pub number: u64,
     /// When it happened.
     pub at: Wall,
-    /// When it happened, on the clock of [`AwakeClock`].
+    /// When it happened, on the clock of `AwakeClock`.
     pub awake: u64,
     /// What happened.
     pub item: NewsItem,
