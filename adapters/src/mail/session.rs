@@ -29,6 +29,10 @@ const HANGS_UP: u16 = 421;
 
 const NO_TLS: &str = "offers no TLS, and the password is not sent without, nor is anything where STATUS_EMAIL_TLS is \
                       starttls";
+const GREETED_IN_CLEAR: &str = "does not speak TLS from the first byte: it greets in clear; likely cause: \
+                                STATUS_EMAIL_TLS or STATUS_EMAIL_PORT is wrong (STARTTLS is usual at 587 and 25)";
+const ANSWERED_IN_CLEAR: &str = "answers in clear what was not asked yet, behind its word to begin TLS; likely cause: \
+                                 somebody between here and there tampers with what is said, or it is broken";
 
 /// What went wrong, and what it means for the mail.
 #[derive(Clone, Debug)]
@@ -72,6 +76,24 @@ enum Stop {
 impl From<Problem> for Stop {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
+    }
+}
+
+/// Why TLS was not begun.
+enum NoHandshake {
+    /// Something was said in clear that should have come over TLS, or not at all.
+    SaidInClear,
+    /// The handshake failed.
+    Failed(String),
+}
+
+impl NoHandshake {
+    /// Returns what went wrong, where this says what it means that something was said in clear.
+    fn told(self, in_clear: &str) -> String {
+        match self {
+            Self::SaidInClear => in_clear.to_owned(),
+            Self::Failed(what) => what,
+        }
     }
 }
 
@@ -153,7 +175,8 @@ impl SmtpSession {
     async fn open(self, settings: &MailSettings, tls: &Tls, encryption: Encryption) -> Result<Self, Stop> {
         let mut session = self;
         if let Encryption::Implicit(proof) = encryption {
-            session = session.handshake(tls, proof).await.map_err(|(_, what)| Problem::unreachable(what))?;
+            let begun = session.handshake(tls, proof).await;
+            session = begun.map_err(|why| Problem::unreachable(why.told(GREETED_IN_CLEAR)))?;
         }
         session.greeted().await?;
         session.hello().await?;
@@ -232,8 +255,11 @@ impl SmtpSession {
             let refused = self.refused("offers TLS, but refuses to begin it", &reply);
             return if required { Err(refused.into()) } else { Ok(self.noting(refused.what)) };
         }
-        let mut session = self.handshake(tls, proof).await.map_err(|(tampered, what)| {
-            if required || tampered { Stop::Problem(Problem::unreachable(what)) } else { Stop::NoTls(what) }
+        let mut session = self.handshake(tls, proof).await.map_err(|why| match why {
+            NoHandshake::Failed(what) if !required => Stop::NoTls(what),
+            NoHandshake::Failed(_) | NoHandshake::SaidInClear => {
+                Stop::Problem(Problem::unreachable(why.told(ANSWERED_IN_CLEAR)))
+            }
         })?;
         // What was offered in clear may have been said by anybody.
         session.offers = Offers::default();
@@ -241,18 +267,14 @@ impl SmtpSession {
         Ok(session)
     }
 
-    /// Begins TLS. An error says whether something was said in clear that should have come over TLS.
-    async fn handshake(self, tls: &Tls, proof: Proof) -> Result<Self, (bool, String)> {
+    /// Begins TLS.
+    async fn handshake(self, tls: &Tls, proof: Proof) -> Result<Self, NoHandshake> {
         let time = self.patience.answer;
-        let Some(stream) = self.channel.into_stream().await else {
-            let what = "answers in clear what was not asked yet, behind its word to begin TLS; likely cause: \
-                        somebody between here and there tampers with what is said, or it is broken";
-            return Err((true, what.to_owned()));
-        };
+        let stream = self.channel.into_stream().await.ok_or(NoHandshake::SaidInClear)?;
         let begun = timeout(time, tls.begin(stream, proof)).await;
         let Encrypted { stream, unproven } = begun
-            .map_err(|_| (false, format!("did not begin TLS within {time:?}")))?
-            .map_err(|broken| (false, format!("fails to begin TLS: {broken}")))?;
+            .map_err(|_| NoHandshake::Failed(format!("did not begin TLS within {time:?}")))?
+            .map_err(|broken| NoHandshake::Failed(format!("fails to begin TLS: {broken}")))?;
         let channel = Channel::new(stream);
         let note = unproven.map(|why| format!("speaks TLS, but {why}"));
         Ok(Self { channel, encrypted: true, note, ..self })

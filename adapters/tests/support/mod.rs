@@ -6,7 +6,7 @@ pub mod mail;
 pub mod smtp;
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use status_adapters::clock::Clock;
@@ -91,6 +91,13 @@ pub struct Log {
 
 impl Log {
     pub fn start() -> Self {
+        // While one subscriber is the only one, tracing asks the thread that happens to come by whether anything is of
+        // interest. A second one for all threads, which keeps nothing, makes it ask every subscriber.
+        static EVERYWHERE: Once = Once::new();
+        EVERYWHERE.call_once(|| {
+            let all = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(io::sink);
+            tracing::subscriber::set_global_default(all.finish()).unwrap();
+        });
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()

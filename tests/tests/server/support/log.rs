@@ -1,6 +1,7 @@
 //! What a server logs while a test runs it.
 
 use std::fmt::{Debug, Write};
+use std::sync::Once;
 
 use tokio::sync::watch;
 use tracing::field::{Field, Visit};
@@ -19,6 +20,12 @@ pub(crate) struct Log {
 impl Log {
     /// Listens from now on.
     pub(crate) fn start() -> Self {
+        // While one subscriber is the only one, tracing asks the thread that happens to come by whether anything is of
+        // interest. A second one for all threads, which keeps nothing, makes it ask every subscriber.
+        static EVERYWHERE: Once = Once::new();
+        EVERYWHERE.call_once(|| {
+            tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+        });
         let lines = watch::Sender::new(Vec::new());
         let listener = tracing_subscriber::registry().with(Listener(lines.clone()));
         Self { lines, _guard: tracing::subscriber::set_default(listener) }
