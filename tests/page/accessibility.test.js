@@ -35,7 +35,7 @@ test('axe finds nothing serious in any page, in light or dark, wide or narrow', 
     visits.push([name, visit, await visit.open(path), shown]);
   }
   for (const [name, , page, shown] of visits) {
-    await until(`${name} shows it`, async () => shown.test(await page.locator('main').innerText()));
+    await until(`${name} shows it`, async () => shown.test(await page.locator('main').innerText()), 90_000);
   }
   lab.hold();
 
