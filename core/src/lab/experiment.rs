@@ -400,3 +400,63 @@ impl Experiment {
 fn find(streams: &[Stream], topic: &Topic) -> Result<usize, usize> {
     streams.binary_search_by(|stream| stream.topic.cmp(topic))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Health;
+
+    fn event(topics: &[Topic], how: Standing, before: Option<&Event>) -> Event {
+        let streams = topics.iter().map(|topic| (topic, true, how)).collect();
+        Event::new(
+            Wall::default(),
+            &Health { jump_ok: true, streams, resources: Vec::new() },
+            Vec::new(),
+            before,
+        )
+    }
+
+    /// Adds events until none stays that was there at first, and returns how many there are at most.
+    fn most_events(experiment: &mut Experiment, topics: &[Topic], count: usize, keep: usize) -> usize {
+        let mut most = 0;
+        for n in 0..count {
+            let how = if n % 2 == 0 { Standing::Ok } else { Standing::Missing };
+            let event = event(topics, how, experiment.events.back());
+            experiment.keep_event(event, keep);
+            most = most.max(experiment.events.len());
+        }
+        most
+    }
+
+    /// What the events take, counted anew.
+    fn counted(experiment: &Experiment) -> usize {
+        let before = core::iter::once(None).chain(experiment.events.iter().map(Some));
+        experiment.events.iter().zip(before).map(|(event, before)| event.size(before)).sum()
+    }
+
+    #[test]
+    fn the_history_of_an_experiment_takes_at_most_a_mebibyte() {
+        let topics: Vec<Topic> = (0..990).map(|n| Topic::from(&*alloc::format!("a-st-{n:03}"))).collect();
+        let mut experiment = Experiment::new(Time::from_millis(0));
+        let most = most_events(&mut experiment, &topics, 3_000, usize::MAX);
+        assert!((500..1_200).contains(&most), "{most}");
+        assert!(counted(&experiment) <= EVENT_BYTES);
+        assert_eq!(experiment.event_bytes, counted(&experiment), "the sum keeps up with what goes");
+    }
+
+    #[test]
+    fn of_few_streams_the_number_of_events_is_the_limit() {
+        let mut experiment = Experiment::new(Time::from_millis(0));
+        let topics = [Topic::from("a-st-b")];
+        assert_eq!(most_events(&mut experiment, &topics, 250, 100), 100);
+        assert_eq!(experiment.event_bytes, counted(&experiment));
+    }
+
+    #[test]
+    fn the_newest_event_stays_however_large_it_is() {
+        let topics: Vec<Topic> = (0..60_000).map(|n| Topic::from(&*alloc::format!("a-st-{n:030}"))).collect();
+        let mut experiment = Experiment::new(Time::from_millis(0));
+        assert_eq!(most_events(&mut experiment, &topics, 3, 100), 1);
+        assert!(experiment.event_bytes > EVENT_BYTES, "{}", experiment.event_bytes);
+    }
+}
