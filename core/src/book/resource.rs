@@ -66,8 +66,17 @@ pub struct Resource {
 struct Given {
     at: Time,
     reason: String,
+    /// What book said until then.
+    before: String,
     /// What book made of it, as the read after that showed.
     kept: Option<String>,
+}
+
+impl Given {
+    /// Whether book made this of it, and did not only go on saying what it had said before.
+    fn became(&self, said: &str) -> bool {
+        self.kept.as_deref() == Some(said) && (said != self.before || self.reason.starts_with(said))
+    }
 }
 
 /// What book answered about a resource.
@@ -365,7 +374,8 @@ impl Resource {
                 self.phase = Phase::Setting(call);
                 self.backoff.release();
                 self.told = Some(available);
-                self.given = Some(Given { at: now, reason: reason.clone(), kept: None });
+                let before = self.said().map(|said| said.reason.clone()).unwrap_or_default();
+                self.given = Some(Given { at: now, reason: reason.clone(), before, kept: None });
                 Request::Set(Change { available, reason })
             }
             None => {
@@ -532,7 +542,7 @@ impl Resource {
         let reason = self.reason();
         match &self.given {
             _ if said.reason == reason => None,
-            Some(given) if given.reason == reason && given.kept.as_ref() == Some(&said.reason) => None,
+            Some(given) if given.reason == reason && given.became(&said.reason) => None,
             Some(given) => Some(given.at.plus(REASON_EVERY)),
             None => Some(self.read_at),
         }

@@ -317,6 +317,25 @@ fn a_reason_of_which_book_makes_something_else_is_not_given_again_and_again() {
 }
 
 #[test]
+fn a_reason_that_book_did_not_take_is_given_again_once_a_minute_until_it_does() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(60.0);
+    let before = world.available["r-pend00"].reason.clone();
+    world.book_ignores = true;
+    world.unplug(DATA);
+    world.until(400.0);
+    assert_eq!(world.available["r-pend00"].reason, before);
+    let told = world.changes.len();
+    assert!((5..8).contains(&told), "{told} changes");
+    world.book_ignores = false;
+    world.until(470.0);
+    assert!(world.available["r-pend00"].reason.contains("no data, video"));
+    world.until(1_000.0);
+    assert!(world.changes.len() <= told + 2, "and then no more");
+}
+
+#[test]
 fn while_relay_is_silent_students_read_that_nothing_is_known() {
     let mut world = well(1);
     world.every.insert(status_core::Feed::Relay, None);
