@@ -34,6 +34,15 @@ struct Outcome {
     unreachable: bool,
 }
 
+/// What some recipients were owed for so long that they are owed it no more.
+struct Lost {
+    /// The identity under which it was tried last.
+    id: Option<SmolStr>,
+    events: usize,
+    why: String,
+    addresses: Vec<SmolStr>,
+}
+
 impl Outbox {
     /// Takes in what the mail server made of a mail. Returns what the store is to know of it.
     pub(crate) fn answered(
@@ -182,7 +191,7 @@ impl Outbox {
         text: Option<&MailText>,
         actions: &mut Vec<Action>,
     ) -> Vec<Change> {
-        let mut lost: Vec<(usize, String, Vec<SmolStr>)> = Vec::new();
+        let mut lost: Vec<Lost> = Vec::new();
         let newest = self.log.newest();
         for at in 0..self.recipients.len() {
             let one = &self.recipients[at];
@@ -199,10 +208,10 @@ impl Outbox {
             let why = one.known.last_error.clone().unwrap_or_default();
             let missed = core::mem::take(&mut one.known.missed);
             one.known.attempts = 0;
-            let address = one.known.address.clone();
-            match lost.iter_mut().find(|(events, other, _)| *events == missed && *other == why) {
-                Some((_, _, addresses)) => addresses.push(address),
-                None => lost.push((missed, why, alloc::vec![address])),
+            let (address, id) = (one.known.address.clone(), one.next_id.take());
+            match lost.iter_mut().find(|lost| lost.events == missed && lost.why == why && lost.id == id) {
+                Some(lost) => lost.addresses.push(address),
+                None => lost.push(Lost { id, events: missed, why, addresses: alloc::vec![address] }),
             }
         }
         lost.into_iter().map(|lost| self.give_up(lost, now, text, actions)).collect()
@@ -221,16 +230,20 @@ impl Outbox {
 
     fn give_up(
         &mut self,
-        (events, why, addresses): (usize, String, Vec<SmolStr>),
+        lost: Lost,
         now: Now,
         text: Option<&MailText>,
         actions: &mut Vec<Action>,
     ) -> Change {
+        let Lost { id, events, why, addresses } = lost;
+        // Others may still be owed the mail that was tried under it.
+        let id = id.filter(|id| !self.recipients.iter().any(|one| one.next_id.as_ref() == Some(id)));
+        let id = id.unwrap_or_else(|| self.new_id());
         let subject = self.subject_of(text, events);
         let why = alloc::format!("{}: not sent for a day: {why}", addresses.join(", "));
         self.remember_given_up(GivenUp { when: now.wall, subject: subject.clone(), why: why.clone() });
         actions.push(Action::Note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() }));
-        Change::MailDone { id: self.new_id(), when: now.wall, subject, trouble: Some(why) }
+        Change::MailDone { id, when: now.wall, subject, trouble: Some(why) }
     }
 }
 

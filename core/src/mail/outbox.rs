@@ -257,16 +257,19 @@ impl Outbox {
     fn compose(&mut self, at: usize, now: Now, text: &MailText) {
         let position = self.recipients[at].position();
         let covers = self.recipients[at].owed(self.log.newest());
-        let id = self.recipients[at].next_id.take();
+        let mut id = self.recipients[at].next_id.clone();
         let with_it = |one: &Recipient| one.position() == position && one.retry_at <= now.time;
         let (mut to, mut longest, mut attempts) = (Vec::new(), usize::MAX, 0);
         for one in self.recipients.iter_mut().filter(|one| with_it(one)) {
             to.push(one.known.address.clone());
             longest = longest.min(one.known.longest);
             attempts = attempts.max(one.known.attempts);
+            // For somebody else it would name another mail, or one that is given up.
+            let reserved = one.next_id.take();
+            id = id.filter(|id| reserved.as_ref() == Some(id));
         }
         // The same identity never names two mails.
-        let same = |one: &&mut Recipient| one.next_id == id;
+        let same = |one: &&mut Recipient| id.is_some() && one.next_id == id;
         self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
         let id = id.unwrap_or_else(|| self.new_id());
         let (_, _, missed) = position;

@@ -98,6 +98,29 @@ fn who_was_put_off_for_a_day_is_owed_that_no_more_and_the_others_have_it() {
 }
 
 #[test]
+fn a_mail_that_is_given_up_keeps_its_identity_and_the_next_one_has_another() {
+    let mut world = kept(&[ALPHA]);
+    world.recipients_fail.insert(ALPHA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(DAY + 2_000.0);
+    let tried: BTreeSet<_> = world.mails.iter().map(|mail| mail.id.clone()).collect();
+    let done = world.trace.iter().filter_map(|(_, action)| match action {
+        Action::Save { changes, .. } => Some(changes),
+        _ => None,
+    });
+    let done = done.flatten().filter_map(|change| match change {
+        Change::MailDone { id, trouble: Some(_), .. } => Some(id.clone()),
+        _ => None,
+    });
+    assert_eq!(done.collect::<BTreeSet<_>>(), tried);
+    world.recipients_fail.clear();
+    world.unplug("pend01-st-video");
+    world.until(DAY + 3_000.0);
+    let next = delivered(&world, ALPHA);
+    assert!(next.len() == 1 && !tried.contains(&next[0].id), "{next:?}");
+}
+
+#[test]
 fn who_has_a_mail_does_not_get_it_again_when_it_is_unclear_who_else_has() {
     let mut world = kept(&[ALPHA, BETA, GAMMA]);
     world.recipients_fail.insert(BETA.into(), MailFailureKind::Unknown);
