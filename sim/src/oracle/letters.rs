@@ -191,6 +191,15 @@ impl Letters {
                 self.in_doubt.remove(mail.as_str());
             }
             Err(_) if self.taken.contains(mail.as_str()) => {}
+            // It is told of that once it is known of all others what became of it.
+            Err(failure) if failure.kind == MailFailureKind::Permanent => {
+                Arc::make_mut(&mut self.taken).insert(mail.to_string());
+                if !self.arrived.contains_key(mail.as_str())
+                    && let Some((sent, mail)) = self.sent.get(mail.as_str()).cloned()
+                {
+                    self.take_off(&mail, sent);
+                }
+            }
             Err(failure) => {
                 let sent = self.sent.get(mail.as_str());
                 self.failed = sent.map(|(at, mail)| (*at, mail.clone(), failure.clone()));
@@ -365,16 +374,12 @@ impl Letters {
         late.then(|| format!("a mail is still tried after {age:?}: {}", mail.subject))
     }
 
-    /// A mail may be given up if it was refused for good, or when all that it tells is a day old.
+    /// A mail that was not refused for good may be given up when all that it tells is a day old.
     fn check_given_up(&mut self, now: Time, actions: &[Action]) -> Option<String> {
         let me = self.address.clone();
         let gives_up = |action: &Action| matches!(action, Action::Note(Note::MailGivenUp { detail, .. }) if detail.contains(me.as_str()));
         let (sent, mail, failure) = self.failed.take()?;
-        // Of what is owed for a day, and could not be sent, perhaps only the number is told.
-        let (old, new) =
-            std::mem::take(&mut self.unsent).into_iter().partition(|one| now.since(one.at) >= A_DAY);
-        self.unsent = new;
-        self.perhaps.extend(Vec::<Unsent>::into_iter(old).map(|unsent| unsent.line));
+        self.forgive_what_is_old(now);
         if !actions.iter().any(gives_up) {
             return None;
         }
@@ -384,9 +389,17 @@ impl Letters {
         }
         let age = self.newest_in(&mail, sent).map(|newest| now.since(newest));
         self.take_off(&mail, sent);
-        let early = failure.kind != MailFailureKind::Permanent && !self.killed;
-        age.filter(|age| early && *age < A_DAY)
+        age.filter(|age| !self.killed && *age < A_DAY)
             .map(|age| format!("a mail is given up after {age:?}: {}", failure.detail))
+    }
+
+    /// Of what is owed for a day, and could not be sent, perhaps only the number is told.
+    fn forgive_what_is_old(&mut self, now: Time) {
+        let is_old = |at: Time| now.since(at) >= A_DAY;
+        let old = self.unsent.extract_if(.., |unsent| is_old(unsent.at));
+        self.perhaps.extend(old.map(|unsent| unsent.line));
+        let old = self.untold.extract_if(.., |untold| is_old(untold.at));
+        self.perhaps_untold.extend(old.map(|untold| untold.alert));
     }
 
     /// When the newest came to be of what a mail tells that was sent then.
