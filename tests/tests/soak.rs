@@ -1,7 +1,7 @@
 //! Random outages, one after another: every promise must hold.
 //!
-//! `cargo test -p status-tests --test soak` plays the usual ones. `-- --year` goes on with slower ones until a year
-//! has passed in them, `-- --for 1h` plays new ones for an hour, and `-- --seed N` plays one and shows it.
+//! `cargo test -p status-tests --test soak` plays the usual ones, and then slower ones until a year has passed in
+//! them. `-- --for 1h` plays new ones for an hour, and `-- --seed N` plays one as either did, and shows it.
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 #![expect(clippy::print_stderr, reason = "so are its complaints")]
 
@@ -16,7 +16,11 @@ use status_sim::scenario::{Scenario, Step, Timed};
 use status_tests::found;
 
 /// So many scenarios are played as they are.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
+/// Seeds below this and beyond those are of slower scenarios.
+const SLOW_SEEDS: u64 = 1 << 32;
+/// Of the seeds beyond, each so many belongs to a slower one.
+const SLOW_EACH: u64 = 10;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How much slower those are that make up the rest of the year: what takes days happens, too.
@@ -38,8 +42,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Wish::One(seed)) => play_one(seed),
-        Ok(Wish::Usual) => Soak::new(0, End::Seeds).play(),
-        Ok(Wish::Year) => Soak::new(0, End::Year).play(),
+        Ok(Wish::Usual) => Soak::new(0, End::Year).play(),
         Ok(Wish::For(span)) => {
             let first = SystemClock.now().wall.as_millis() << 16;
             Soak::new(first, End::At(SystemClock.now().time.plus(span))).play()
@@ -54,7 +57,6 @@ fn main() -> ExitCode {
 /// What the command line asks for.
 enum Wish {
     Usual,
-    Year,
     For(Duration),
     One(u64),
     /// The names of the tests: other tools ask every test for them.
@@ -80,18 +82,13 @@ impl Wish {
         }
         let mut names = words.iter().filter(|word| !word.starts_with('-')).peekable();
         let others = names.peek().is_some() && !names.any(|name| "soak".contains(name.as_str()));
-        let year = words.iter().any(|word| word == "--year");
-        Ok(match (others, year) {
-            (true, _) => Self::Nothing,
-            (false, true) => Self::Year,
-            (false, false) => Self::Usual,
-        })
+        Ok(if others { Self::Nothing } else { Self::Usual })
     }
 }
 
 /// Plays one scenario, and shows it.
 fn play_one(seed: u64) -> ExitCode {
-    let scenario = Scenario::random(seed);
+    let scenario = scenario(seed);
     println!("{}", scenario.to_toml());
     match found::play(&scenario) {
         Ok(outcome) => {
@@ -99,8 +96,9 @@ fn play_one(seed: u64) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
+            println!("{why}\n");
             let shortened = found::shortened(&scenario);
-            println!("{why}\n\nAs short as it can be:\n\n{}", shortened.to_toml());
+            println!("As short as it can be:\n\n{}", shortened.to_toml());
             let path = found::keep(&format!("seed-{seed}"), &shortened, &why);
             println!("written to {}\n\ntest result: FAILED. 0 passed; 1 failed", path.display());
             ExitCode::FAILURE
@@ -111,9 +109,7 @@ fn play_one(seed: u64) -> ExitCode {
 /// When it is enough.
 #[derive(Clone, Copy)]
 enum End {
-    /// After the usual number of scenarios.
-    Seeds,
-    /// After those, and slower ones until a year has passed in them.
+    /// After the usual number of scenarios, and slower ones until a year has passed in all of them.
     Year,
     /// At an instant.
     At(Time),
@@ -176,7 +172,6 @@ impl Soak {
     fn next(&self) -> Option<(u64, Scenario)> {
         let mut state = self.state();
         let ended = match self.end {
-            End::Seeds => state.begun >= SEEDS,
             End::Year => state.begun >= SEEDS && state.planned >= YEAR,
             End::At(end) => SystemClock.now().time >= end,
         };
@@ -184,14 +179,7 @@ impl Soak {
             return None;
         }
         let seed = self.first + state.begun;
-        let scenario = Scenario::random(seed);
-        // Most are as fast as the rest of the tests; then the slow ones have a year to fill.
-        let slow = match self.end {
-            End::Seeds => false,
-            End::Year => state.begun >= SEEDS,
-            End::At(_) => state.begun % 10 == 9,
-        };
-        let scenario = if slow { slower(scenario) } else { scenario };
+        let scenario = scenario(seed);
         state.begun += 1;
         state.planned += scenario.lasts;
         Some((seed, scenario))
@@ -223,6 +211,14 @@ impl Soak {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The scenario that belongs to a seed: most are as fast as the rest of the tests, and the slow ones have a year to
+/// fill.
+fn scenario(seed: u64) -> Scenario {
+    let scenario = Scenario::random(seed);
+    let is_slow = if seed < SLOW_SEEDS { seed >= SEEDS } else { seed % SLOW_EACH == 0 };
+    if is_slow { slower(scenario) } else { scenario }
 }
 
 /// The same, but everything in it takes longer, and the feeds report more rarely.
