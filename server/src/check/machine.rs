@@ -1,5 +1,6 @@
 //! What is on this machine: the store, the log file and the port.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -12,8 +13,8 @@ use crate::log;
 use crate::serve;
 use crate::settings::{LogTarget, StoreSettings};
 
-/// Whether what a restart must not lose can be kept.
-pub(super) fn store(store: &StoreSettings) -> Finding {
+/// Whether what a restart must not lose can be kept, in at most `max_size` bytes.
+pub(super) fn store(store: &StoreSettings, max_size: u64) -> Finding {
     const NAME: &str = "store";
     let path = match store {
         StoreSettings::File(path) => path,
@@ -25,10 +26,13 @@ pub(super) fn store(store: &StoreSettings) -> Finding {
     let shown = path.display();
     match preview(path) {
         Ok(Preview::New) => Finding::ok(NAME, format!("{shown}: there is none yet, and it can be made")),
-        Ok(Preview::Whole { events }) => Finding::ok(
-            NAME,
-            format!("{shown}: whole, with {}", count(events as usize, "change") + " in health"),
-        ),
+        Ok(Preview::Whole { events }) => match too_large(path, max_size) {
+            Some(text) => Finding::note(NAME, text),
+            None => {
+                let changes = count(events as usize, "change");
+                Finding::ok(NAME, format!("{shown}: whole, with {changes} in health"))
+            }
+        },
         Ok(Preview::Older { found }) => Finding::ok(
             NAME,
             format!("{shown}: whole, of the older version {found}; a start brings it up to date"),
@@ -53,6 +57,19 @@ pub(super) fn store(store: &StoreSettings) -> Finding {
         ),
         Err(problem) => Finding::wrong(NAME, problem),
     }
+}
+
+/// Says so where the store takes more than it may.
+fn too_large(path: &Path, max_size: u64) -> Option<String> {
+    let size = fs::metadata(path).map_or(0, |file| file.len());
+    let text = || {
+        format!(
+            "{}: whole, but it has {size} bytes, and STATUS_STORE_MAX_SIZE allows {max_size}\n\
+             the oldest history goes when the server writes to it the next time",
+            path.display()
+        )
+    };
+    (size > max_size).then(text)
 }
 
 /// Whether the log can be written.

@@ -125,12 +125,13 @@ struct Tasks {
 impl Tasks {
     fn start(settings: &Settings, how: How) -> Result<Self, String> {
         let Services { book, relay, jump, clock, .. } = serve::services(settings)?;
-        let (store, target) = (settings.store.clone(), settings.log.target.clone());
+        let (store, max_size) = (settings.store.clone(), settings.store_max_size);
+        let target = settings.log.target.clone();
         let config = &settings.core;
         let place = Place::of(settings);
         Ok(Self {
             sources: [Arc::clone(&relay), Arc::clone(&jump)],
-            store: tokio::task::spawn_blocking(move || machine::store(&store)),
+            store: tokio::task::spawn_blocking(move || machine::store(&store, max_size)),
             log_file: tokio::task::spawn_blocking(move || machine::log_file(&target)),
             port: tokio::spawn(async move { machine::port(&place) }),
             book: tokio::spawn(services::book(book, settings.book.audience(), how.longest)),

@@ -133,6 +133,15 @@ async fn beside_a_server_that_runs_all_is_ok_too() {
         (Some(0), "ok     store     FOLDER/status.db: whole, with 1 change in health")
     );
     assert_eq!(services.smtp.seen().kept, 1);
+
+    let store = fs::OpenOptions::new().append(true).open(place.folder.path().join("status.db")).unwrap();
+    store.set_len(1_500_000).unwrap();
+    let mut small = place;
+    small.variables.insert("STATUS_STORE_MAX_SIZE".to_owned(), "1MB".to_owned());
+    let (code, lines) = small.check(&[]).await;
+    assert_eq!(code, Some(0));
+    let said = "note   store     FOLDER/status.db: whole, but it has 1500000 bytes, and STATUS_STORE_MAX_SIZE allows";
+    assert!(lines[1].starts_with(said), "{lines:#?}");
 }
 
 #[tokio::test]
