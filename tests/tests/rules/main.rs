@@ -12,6 +12,7 @@ mod mail;
 mod observe;
 mod recipients;
 mod restart;
+mod store;
 mod time;
 mod verdicts;
 

@@ -11,7 +11,7 @@ use status_tests::{World, config, resource_of};
 use crate::{DATA, VIDEO, alerts, available, healthy};
 
 /// A lab of `n` with a store, that has been well for half a minute, and has told so.
-fn kept(n: usize, config: Config) -> World {
+pub(crate) fn kept(n: usize, config: Config) -> World {
     let mut world = World::lab(n, config);
     world.restart();
     world.until(30.5);
@@ -23,7 +23,7 @@ fn kept(n: usize, config: Config) -> World {
 }
 
 /// Every save so far.
-fn saves(world: &World) -> Vec<&[Change]> {
+pub(crate) fn saves(world: &World) -> Vec<&[Change]> {
     let saves = world.trace.iter().filter_map(|(_, action)| match action {
         Action::Save { changes, .. } => Some(changes.as_slice()),
         _ => None,
