@@ -217,7 +217,7 @@ impl Soak {
 /// fill.
 fn scenario(seed: u64) -> Scenario {
     let scenario = Scenario::random(seed);
-    let is_slow = if seed < SLOW_SEEDS { seed >= SEEDS } else { seed % SLOW_EACH == 0 };
+    let is_slow = if seed < SLOW_SEEDS { seed >= SEEDS } else { seed.is_multiple_of(SLOW_EACH) };
     if is_slow { slower(scenario) } else { scenario }
 }
 
