@@ -89,7 +89,7 @@ pub struct SimulateArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// Also draw a picture of each run; with several runs, their names are put before the extension
-    #[arg(long, value_name = "OUT")]
+    #[arg(long, value_name = "OUT", value_parser = read_svg)]
     pub svg: Option<PathBuf>,
     /// Override settings in every file, such as health_last=30s,query_book_every=1m
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = read_set)]
@@ -125,6 +125,20 @@ pub struct Set {
     pub name: String,
     /// Values by the names that scenarios know them by.
     pub values: BTreeMap<String, String>,
+}
+
+/// Reads the file of a picture: it is SVG, whatever it is called, so it may not be called otherwise.
+fn read_svg(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension() {
+        Some(other) if !other.eq_ignore_ascii_case("svg") => {
+            let instead = path.with_extension("svg");
+            let other = other.to_string_lossy();
+            Err(format!("pictures are SVG, and cannot be {other}: write --svg {}", instead.display()))
+        }
+        _ if text.is_empty() => Err("the name of a file such as out.svg was expected".into()),
+        Some(_) | None => Ok(path),
+    }
 }
 
 /// Reads `health_last=30s,query_book_every=1m`, or the same with the names of the environment.
@@ -222,6 +236,8 @@ mod tests {
             "status simulate",
             "status simulate a.toml --set health_last",
             "status simulate a.toml --set health_last=1s,health_last=2s",
+            "status simulate a.toml --svg out.png",
+            "status simulate a.toml --svg a.svg/out.svg.gz",
             "status simulate a.toml --format xml",
             "status simulate a.toml --seed -1",
         ] {

@@ -12,6 +12,8 @@ use crate::timeline::{Timeline, What};
 /// An expectation that was not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unmet {
+    /// Where it stands in the scenario's file, counted from 1, if it comes from one.
+    pub line: Option<usize>,
     /// When it was to be met, after the start.
     pub at: Duration,
     /// What was expected, and what was found instead.
@@ -20,6 +22,7 @@ pub struct Unmet {
 
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.line.iter().try_for_each(|line| write!(f, "line {line}, "))?;
         write!(f, "at {:?}: {}", self.at, self.what)
     }
 }
@@ -31,7 +34,7 @@ pub fn unmet(scenario: &Scenario, timeline: &Timeline) -> Vec<Unmet> {
     for expected in &scenario.expect {
         let at = expected.at.unwrap_or(scenario.lasts);
         let seen = Seen::until(timeline, at);
-        unmet.extend(seen.misses(expected).into_iter().map(|what| Unmet { at, what }));
+        unmet.extend(seen.misses(expected).into_iter().map(|what| Unmet { line: expected.line.0, at, what }));
     }
     unmet
 }

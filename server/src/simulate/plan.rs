@@ -1,10 +1,10 @@
 //! Which runs there are: every file with every set of settings. All of it is checked before anything is played.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use status_sim::scenario::{Scenario, Settings};
+use status_sim::scenario::{Scenario, Settings, overridden};
 
 use super::complain;
 use crate::cli::{Set, SimulateArgs};
@@ -74,8 +74,10 @@ fn of_file(
     for (i, set) in sets.enumerate() {
         let mut scenario = scenario.clone();
         scenario.seed = args.seed.unwrap_or(scenario.seed);
-        scenario.settings.extend(set.iter().flat_map(|set| set.values.clone()));
-        if let Err(error) = Settings::read(&scenario.settings) {
+        let values = set.map(|set| set.values.clone()).unwrap_or_default();
+        warn_of_overridden(file, &scenario.settings, set, &values);
+        scenario.settings.extend(values);
+        if let Err(error) = playable(&scenario) {
             let set = set.map(|set| format!("--set {}", set.name));
             problems.push(format!("{}: {error}", named(file, set.as_deref())));
             continue;
@@ -86,6 +88,23 @@ fn of_file(
         let set = set.map(|Set { name, .. }| name.clone());
         runs.push(Run { file: file.to_owned(), scenario, set, picture });
     }
+}
+
+fn warn_of_overridden(
+    file: &Path,
+    settings: &BTreeMap<String, String>,
+    set: Option<&Set>,
+    values: &BTreeMap<String, String>,
+) {
+    if let Some(warning) = overridden(settings, values) {
+        complain(&format!("{}: warning: {warning}", named(file, set.map(|set| set.name.as_str()))));
+    }
+}
+
+/// Whether the settings make sense, and the run comes to an end while somebody waits for it.
+fn playable(scenario: &Scenario) -> Result<(), String> {
+    Settings::read(&scenario.settings).map_err(|error| error.to_string())?;
+    scenario.check_size().map_err(|error| error.to_string())
 }
 
 /// `out.svg`, or `out-camera-2.svg` where there are several files and sets.

@@ -42,7 +42,7 @@ async fn a_run_is_told_and_all_is_well() {
 #[tokio::test]
 async fn an_expectation_that_is_not_met_is_exit_code_1_and_told_twice() {
     let (code, out, err) = simulate(&[&data("book.toml")]).await;
-    let unmet = "expectation not met at 0:04:00: r-pend00 was expected not to be bookable, and is";
+    let unmet = "expectation not met at 0:04:00 (line 10): r-pend00 was expected not to be bookable, and is";
     assert_eq!((code, err), (Some(1), format!("status: {}: {unmet}", data("book.toml"))));
     assert!(out.contains(unmet), "{out}");
 }
@@ -121,12 +121,118 @@ async fn what_is_wrong_is_exit_code_2_and_nothing_is_played() {
 }
 
 #[tokio::test]
+async fn what_was_probably_meant_is_said_with_the_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let head = "name = \"x\"\nlasts = \"2h\"\nlab = { experiments = 1 }\n";
+    for (body, problem) in [
+        (
+            "steps = [\n  { at = \"1m\", do = \"slience\", what = \"all\" },\n]",
+            "line 5: do: \"slience\" is nothing that can happen; did you mean \"silence\"?",
+        ),
+        (
+            "steps = [\n  { at = \"1m\", do = \"down\", what = \"realy\" },\n]",
+            "line 4: what: \"realy\" is no service; did you mean \"relay\"?",
+        ),
+        (
+            "steps = [{ at = \"1m\", do = \"kill\", whta = \"x\" }]",
+            "line 4: whta: is no field here; did you mean \"what\"?",
+        ),
+        (
+            "expect = [{ alerts = [\"relay is slient\"] }]",
+            "line 4: alerts: \"relay is slient\" is no system alert; did you mean \"relay is silent\"?",
+        ),
+        (
+            "settings = { STATUS_HEALTH_LST = \"1s\" }",
+            "is no setting of a scenario; did you mean \"health_last\"?",
+        ),
+        (
+            "steps = [\n  { at = \"3h\", do = \"kill\" },\n]",
+            "line 5: at: 3h is after the end: lasts = \"2h\" in line 2",
+        ),
+        (
+            "expect = [\n\n  { at = \"2h1s\", mails = 1 },\n]",
+            "line 6: at: 2h1s is after the end: lasts = \"2h\" in line 2",
+        ),
+        (
+            "[settings]\nhealth_last = \"20s\"\nsteps = [\n  { at = \"1m\", do = \"kill\" },\n]",
+            "line 6: steps: it stands below [settings] (line 4), so it is a part of that in TOML; move it above line 4",
+        ),
+    ] {
+        let bad = write(directory.path(), "bad.toml", &format!("{head}{body}\n"));
+        let (code, out, err) = simulate(&[&bad]).await;
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{body}");
+        assert!(err.contains(problem), "{err} for {body}");
+        assert!(err.len() < 400 && err.lines().count() == 1, "it is short: {err}");
+    }
+}
+
+#[tokio::test]
+async fn a_setting_that_changes_nothing_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "name = \"x\"\nlasts = \"2m\"\nlab = { experiments = 1 }\nsettings = { health_last_checked = \"15s\" }\n";
+    let file = write(directory.path(), "checked.toml", text);
+    let (code, _, err) = simulate(&[&file, "--set", "health_last=30s"]).await;
+    let warning = "warning: health_last = \"30s\" changes nothing but health_last_active, since \
+                   health_last_checked = \"15s\" goes before it";
+    assert_eq!(code, Some(0));
+    assert!(err.contains(warning), "{err}");
+    let (_, _, err) = simulate(&[&file, "--set", "health_last=30s,health_last_active=20s"]).await;
+    assert!(
+        err.contains("changes nothing, since health_last_active = \"20s\" and health_last_checked"),
+        "{err}"
+    );
+    for quiet in ["health_last_checked=30s", "health_last=30s,health_last_checked=20s"] {
+        let (_, _, err) = simulate(&[&file, "--set", quiet]).await;
+        assert_eq!(err, "", "{quiet}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_is_called_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["out.png", "out.pdf", "out.svg.gz"] {
+        let out = directory.path().join(name).into_os_string().into_string().unwrap();
+        let (code, said, err) = simulate(&[&data("camera.toml"), "--svg", &out]).await;
+        assert_eq!((code, said.as_str()), (Some(2), ""), "{name}");
+        assert!(err.contains("pictures are SVG, and cannot be "), "{err}");
+        assert!(!Path::new(&out).exists(), "{name}");
+    }
+    let out = directory.path().join("out.SVG");
+    let (code, ..) = simulate(&[&data("camera.toml"), "--svg", out.to_str().unwrap()]).await;
+    assert_eq!((code, out.exists()), (Some(0), true));
+}
+
+#[tokio::test]
+async fn what_would_never_end_is_refused_with_its_field_its_limit_and_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |lasts: &str, lab: &str| {
+        write(
+            directory.path(),
+            "large.toml",
+            &format!("name = \"x\"\nlasts = \"{lasts}\"\nlab = {{ {lab} }}\n"),
+        )
+    };
+    for (lasts, lab, problem) in [
+        ("3000d", "experiments = 100", "line 2: lasts: about "),
+        ("5m", "experiments = 20000", "line 3: experiments: 20000 is more than 1000"),
+    ] {
+        let (code, out, err) = simulate(&[&file(lasts, lab)]).await;
+        assert_eq!((code, out.as_str()), (Some(2), ""));
+        assert!(err.contains(problem), "{err}");
+    }
+    let file = file("30d", "experiments = 100");
+    let (code, _, err) = simulate(&[&file, "--set", "query_book_every=1s"]).await;
+    assert_eq!(code, Some(2));
+    assert!(err.contains("with --set query_book_every=1s: lasts: about "), "{err}");
+}
+
+#[tokio::test]
 async fn a_long_run_tells_how_far_it_is_and_is_interrupted_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let text = "name = \"years\"\nlasts = \"3000d\"\nlab = { experiments = 100 }\n";
+    let text = "name = \"years\"\nlasts = \"200d\"\nlab = { experiments = 20 }\n";
     let long = write(directory.path(), "long.toml", text);
     let mut status = Status::run(&["simulate", &long], BTreeMap::new());
-    status.err.line(&["long.toml: ", " of 3000d, ", "times as fast as life"]).await;
+    status.err.line(&["long.toml: ", " of 200d, ", "times as fast as life"]).await;
     status.signal(Signal::INT);
     assert_eq!(status.ended(Duration::from_secs(5)).await.code(), Some(130));
     assert!(status.out.all().is_empty(), "{:?}", status.out.all());

@@ -18,7 +18,7 @@ use crate::timeline::Entry;
 /// | `timeline` | an object for each thing that happened: `millis` after the start, `wall` (milliseconds since 1970, by the server's time of day), `what`, and what belongs to that |
 /// | `figures` | `mails`, `changes`, `time_to_detect_millis` (or null), `unnoticed`, `wrongly_bookable_millis`, `wrongly_unavailable_millis` |
 /// | `violations` | broken promises: `millis`, `promise`, `text` |
-/// | `unmet` | expectations not met: `millis`, `text` |
+/// | `unmet` | expectations not met: `line` in the file (or null), `millis`, `text` |
 /// | `differences` | of a run over real sockets, where it came to something else than the virtual run; else null. `violations`, and the spans in `figures`, are those of the virtual run then |
 /// | `ok` | whether there are none of these |
 ///
@@ -38,7 +38,7 @@ pub fn json(scenario: &Scenario, outcome: &Outcome) -> String {
             && outcome.differences.as_ref().is_none_or(Vec::is_empty),
         figures: figures(outcome),
         violations: outcome.violations.iter().map(Failure::broken).collect(),
-        unmet: outcome.unmet.iter().map(Failure::unmet).collect(),
+        unmet: outcome.unmet.iter().map(Missed::from).collect(),
         differences: outcome.differences.as_deref(),
         timeline: &outcome.timeline.entries,
     };
@@ -54,7 +54,7 @@ struct Document<'a> {
     ok: bool,
     figures: Figures,
     violations: Vec<Failure<'a>>,
-    unmet: Vec<Failure<'a>>,
+    unmet: Vec<Missed<'a>>,
     differences: Option<&'a [String]>,
     timeline: &'a [Entry],
 }
@@ -82,9 +82,19 @@ impl<'a> Failure<'a> {
         let promise = Some(words::promise(violation.promise));
         Self { millis: millis(violation.after), promise, text: &violation.what }
     }
+}
 
-    fn unmet(unmet: &'a crate::expect::Unmet) -> Self {
-        Self { millis: millis(unmet.at), promise: None, text: &unmet.what }
+/// An expectation that was not met.
+#[derive(Serialize)]
+struct Missed<'a> {
+    line: Option<usize>,
+    millis: u64,
+    text: &'a str,
+}
+
+impl<'a> From<&'a crate::expect::Unmet> for Missed<'a> {
+    fn from(unmet: &'a crate::expect::Unmet) -> Self {
+        Self { line: unmet.line, millis: millis(unmet.at), text: &unmet.what }
     }
 }
 

@@ -231,7 +231,7 @@ mod tests {
         let told = told(include_str!("../../tests/data/book.toml"));
         assert!(told.contains("r-pend00: to be taken out of booking, which book does not do: "), "{told}");
         assert!(!told.contains("r-pend00: taken out of booking"), "{told}");
-        let unmet = "at 0:04:00: r-pend00 was expected not to be bookable, and is";
+        let unmet = "at 0:04:00 (line 10): r-pend00 was expected not to be bookable, and is";
         assert!(told.contains("1 not met") && told.contains(unmet), "{told}");
     }
 

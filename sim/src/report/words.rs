@@ -91,8 +91,10 @@ pub fn failures(outcome: &Outcome) -> Vec<String> {
         let promise = promise(broken.promise).replace('_', " ");
         format!("promise broken ({promise}) at {}: {}", clock(broken.after), broken.what)
     });
-    let unmet = outcome.unmet.iter();
-    let unmet = unmet.map(|unmet| format!("expectation not met at {}: {}", clock(unmet.at), unmet.what));
+    let unmet = outcome.unmet.iter().map(|unmet| {
+        let line = unmet.line.map_or_else(String::new, |line| format!(" (line {line})"));
+        format!("expectation not met at {}{line}: {}", clock(unmet.at), unmet.what)
+    });
     broken.chain(unmet).collect()
 }
 

@@ -22,11 +22,13 @@
 //! assert_eq!(Scenario::read(&scenario.to_toml()).unwrap(), scenario);
 //! ```
 
+mod mistakes;
 mod names;
 mod random;
 mod raw;
 mod read;
 mod settings;
+mod size;
 mod words;
 mod write;
 
@@ -36,7 +38,8 @@ use std::time::Duration;
 use status_core::Feed;
 
 pub use read::BadScenario;
-pub use settings::{Settings, SettingsError};
+pub use settings::{Settings, SettingsError, overridden};
+pub use size::TooMuch;
 
 /// A scripted outage.
 #[derive(Clone, Debug, PartialEq)]
@@ -307,6 +310,8 @@ pub enum TooFast {
 /// What is to be the case at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
+    /// Where it stands in its file.
+    pub line: Line,
     /// When, after the start; `None` for the end.
     pub at: Option<Duration>,
     /// How many mails have been delivered until then.
@@ -327,6 +332,18 @@ pub struct Expectation {
     pub mailed: Vec<String>,
     /// The system alerts that stand, all of them: `relay is silent`.
     pub alerts: Option<Vec<String>>,
+}
+
+/// A line of a scenario's file, counted from 1; `None` for what was not read from a file.
+///
+/// What differs in nothing but its line is the same.
+#[derive(Clone, Copy, Debug, Default, Eq)]
+pub struct Line(pub Option<usize>);
+
+impl PartialEq for Line {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Default for Scenario {

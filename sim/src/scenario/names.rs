@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Scenario, Step};
+use super::{Scenario, Step, mistakes};
 
 impl Scenario {
     /// A line for each name in a step or an expectation that neither the lab nor a step brings.
@@ -84,7 +84,9 @@ impl Known {
     ) {
         for name in named {
             if !known.contains(name) {
-                unknown.insert(format!("no {kind} is called {name:?}: it changes nothing"));
+                let meant = mistakes::closest(name, known.iter().map(String::as_str));
+                let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
+                unknown.insert(format!("no {kind} is called {name:?}: it changes nothing{meant}"));
             }
         }
     }
@@ -110,9 +112,9 @@ mod tests {
         assert_eq!(
             Scenario::read(text).unwrap().unknown_names(),
             [
-                "no experiment is called \"r-pend00\": it changes nothing",
-                "no experiment is called \"spin0\": it changes nothing",
-                "no stream is called \"pend00-st-vidoe\": it changes nothing",
+                "no experiment is called \"r-pend00\": it changes nothing; did you mean \"pend00\"?",
+                "no experiment is called \"spin0\": it changes nothing; did you mean \"spin00\"?",
+                "no stream is called \"pend00-st-vidoe\": it changes nothing; did you mean \"pend00-st-video\"?",
             ]
         );
     }

@@ -105,7 +105,7 @@ pub(super) struct Expectation {
     pub(super) unhealthy: Vec<String>,
     #[serde(default)]
     pub(super) mailed: Vec<String>,
-    pub(super) alerts: Option<Vec<String>>,
+    pub(super) alerts: Option<Vec<Text>>,
 }
 
 impl From<OneOrMore> for Vec<String> {

@@ -5,14 +5,18 @@ use std::fmt;
 use std::time::Duration;
 
 use status_adapters::wire::duration;
+use status_core::SystemAlert;
 use toml::Spanned;
 
 use super::raw::{self, Text};
+use super::size::{MOST_EXPERIMENTS, TooMuch};
 use super::words;
 use super::{
     Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed,
     TooFast,
 };
+use super::{Line, mistakes};
+use crate::report;
 
 /// Why a text is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +35,6 @@ impl fmt::Display for BadScenario {
 
 impl std::error::Error for BadScenario {}
 
-/// More experiments than any lab has.
-const MOST_EXPERIMENTS: usize = 10_000;
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// So that a run of any length comes to an end.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
@@ -45,11 +47,15 @@ impl Scenario {
     /// # Errors
     /// The first thing that is wrong.
     pub fn read(text: &str) -> Result<Self, BadScenario> {
-        let file: raw::File = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            Reader { text }.bad(at, error.message().to_owned())
+        let reader = Reader { text };
+        let file: raw::File = toml::from_str(text).map_err(|error| match mistakes::misplaced(text) {
+            Some(misplaced) => reader.bad(misplaced.at, misplaced.problem),
+            None => {
+                let at = error.span().map_or(0, |span| span.start);
+                reader.bad(at, mistakes::explained(error.message()))
+            }
         })?;
-        Reader { text }.scenario(file)
+        reader.scenario(file)
     }
 }
 
@@ -65,16 +71,34 @@ impl Reader<'_> {
         BadScenario { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), problem }
     }
 
+    fn line(&self, at: usize) -> usize {
+        self.bad(at, String::new()).line
+    }
+
+    /// A time in the script, which may not be after its end.
+    fn time(&self, text: &Text, lasts: Duration, end: &Text) -> Read<Duration> {
+        let at = self.span("at", text, Duration::ZERO)?;
+        if at <= lasts {
+            return Ok(at);
+        }
+        let (said, line) = (end.get_ref(), self.line(end.span().start));
+        let problem = format!("at: {} is after the end: lasts = {said:?} in line {line}", text.get_ref());
+        Err(self.bad(text.span().start, problem))
+    }
+
     fn scenario(&self, file: raw::File) -> Read<Scenario> {
         let lasts = self.span("lasts", &file.lasts, Duration::from_secs(1))?;
+        let places = self.places(&file);
         let settings = self.settings(file.settings)?;
         let lab = self.lab(file.lab)?;
+        let too_much = |error: TooMuch| BadScenario {
+            line: places.get(error.field).copied().unwrap_or(1),
+            problem: error.to_string(),
+        };
+        lab.check_size().map_err(too_much)?;
         let mut steps = Vec::new();
         for step in file.steps {
-            let at = self.span("at", &step.get_ref().at, Duration::ZERO)?;
-            if at > lasts {
-                return Err(self.bad(step.span().start, format!("at: {at:?} is after the end ({lasts:?})")));
-            }
+            let at = self.time(&step.get_ref().at, lasts, &file.lasts)?;
             let names: Vec<String> = lab.experiments.keys().cloned().collect();
             steps.push(Timed { at, step: self.step(step, &names, &lab)? });
         }
@@ -82,17 +106,39 @@ impl Reader<'_> {
         steps.sort_by_key(|step| step.at);
         let mut expect = Vec::new();
         for one in file.expect {
-            expect.push(self.expectation(one.into_inner(), lasts)?);
+            expect.push(self.expectation(one, lasts, &file.lasts)?);
         }
         let name = file.name.into_inner();
-        Ok(Scenario { name, about: file.about, seed: file.seed, lasts, lab, settings, steps, expect })
+        let scenario =
+            Scenario { name, about: file.about, seed: file.seed, lasts, lab, settings, steps, expect };
+        scenario.check_size().map_err(too_much)?;
+        Ok(scenario)
+    }
+
+    /// The lines of the fields that a limit may name.
+    fn places(&self, file: &raw::File) -> BTreeMap<&'static str, usize> {
+        let lab = &file.lab;
+        let also = || lab.also.iter().flatten().next().map(|(name, _)| name.span().start);
+        let streams = || lab.streams.iter().flatten().next().map(|name| name.span().start);
+        let experiments = lab.experiments.as_ref().map(|count| count.span().start);
+        [
+            ("lasts", Some(file.lasts.span().start)),
+            ("steps", file.steps.first().map(|step| step.span().start)),
+            ("experiments", experiments.or_else(also)),
+            ("streams", also().or_else(streams).or(experiments)),
+        ]
+        .into_iter()
+        .filter_map(|(field, at)| Some((field, self.line(at?))))
+        .collect()
     }
 
     fn span(&self, field: &str, text: &Text, least: Duration) -> Read<Duration> {
         let bad = |problem: String| self.bad(text.span().start, format!("{field}: {problem}"));
         match duration::parse_setting(text.get_ref()) {
             Ok(span) if (least..=LONGEST).contains(&span) => Ok(span),
-            Ok(_) => Err(bad(format!("{:?} is not from {least:?} to ten years", text.get_ref()))),
+            Ok(_) => {
+                Err(bad(format!("{:?} is not from {} to ten years", text.get_ref(), report::span(least))))
+            }
             Err(error) => Err(bad(format!("{error}; {SPAN}"))),
         }
     }
@@ -171,14 +217,13 @@ impl Reader<'_> {
         Err(self.bad(text.span().start, format!("{field}: {name:?} is no name of letters, digits, - and _")))
     }
 
-    fn expectation(&self, raw: raw::Expectation, lasts: Duration) -> Read<Expectation> {
-        let at = raw.at.as_ref().map(|at| self.span("at", at, Duration::ZERO)).transpose()?;
-        if let (Some(at), Some(text)) = (at, &raw.at)
-            && at > lasts
-        {
-            return Err(self.bad(text.span().start, format!("at: {at:?} is after the end ({lasts:?})")));
-        }
+    fn expectation(&self, raw: Spanned<raw::Expectation>, lasts: Duration, end: &Text) -> Read<Expectation> {
+        let line = Line(Some(self.line(raw.span().start)));
+        let raw = raw.into_inner();
+        let at = raw.at.as_ref().map(|at| self.time(at, lasts, end)).transpose()?;
+        let alerts = raw.alerts.map(|alerts| alerts.iter().map(|alert| self.alert(alert)).collect());
         Ok(Expectation {
+            line,
             at,
             mails: raw.mails,
             events: raw.events,
@@ -188,8 +233,23 @@ impl Reader<'_> {
             healthy: raw.healthy,
             unhealthy: raw.unhealthy,
             mailed: raw.mailed,
-            alerts: raw.alerts,
+            alerts: alerts.transpose()?,
         })
+    }
+
+    /// A system alert, in the words of mails.
+    fn alert(&self, text: &Text) -> Read<String> {
+        let all = SystemAlert::ALL.map(|alert| alert.to_string());
+        if all.contains(text.get_ref()) {
+            return Ok(text.get_ref().clone());
+        }
+        let meant = mistakes::did_you_mean(
+            text.get_ref(),
+            all.iter().map(String::as_str),
+            &format!("there are {}", all.join(", ")),
+        );
+        let problem = format!("alerts: {:?} is no system alert; {meant}", text.get_ref());
+        Err(self.bad(text.span().start, problem))
     }
 
     fn step(&self, raw: Spanned<raw::Step>, experiments: &[String], lab: &Lab) -> Read<Step> {
@@ -255,18 +315,23 @@ impl Fields<'_> {
             word => words::fault(word),
         };
         let Some(fault) = fault else {
-            let problem = format!(
-                "do: {:?} is nothing that can happen; one of {} was expected",
-                self.verb,
-                words::VERBS.join(", ")
-            );
+            const ELSE: &str = "docs/simulate.md lists what can";
+            let meant = mistakes::did_you_mean(self.verb, words::VERBS.iter().copied(), ELSE);
+            let problem = format!("do: {:?} is nothing that can happen; {meant}", self.verb);
             return Err(self.reader.bad(self.raw.verb.span().start, problem));
         };
         let name = self.one("relay, jump, book, mail or store")?;
         let Some(service) = words::service(&name) else {
             return Err(self.bad(
                 "what",
-                format!("{name:?} is no service; relay, jump, book, mail or store was expected"),
+                format!(
+                    "{name:?} is no service; {}",
+                    mistakes::did_you_mean(
+                        &name,
+                        Service::ALL.map(Service::as_str),
+                        "relay, jump, book, mail or store was expected",
+                    )
+                ),
             ));
         };
         if !service.can_have(fault) {
@@ -373,7 +438,15 @@ impl Fields<'_> {
     fn feed(&mut self) -> Read<status_core::Feed> {
         let name = self.one("relay or jump")?;
         let feed = words::service(&name).and_then(Service::feed);
-        feed.ok_or_else(|| self.bad("what", format!("{name:?} is no feed; relay or jump was expected")))
+        feed.ok_or_else(|| {
+            self.bad(
+                "what",
+                format!(
+                    "{name:?} is no feed; {}",
+                    mistakes::did_you_mean(&name, ["relay", "jump"], "relay or jump was expected")
+                ),
+            )
+        })
     }
 
     fn text(&mut self) -> Read<String> {

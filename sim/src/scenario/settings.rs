@@ -7,6 +7,8 @@ use smol_str::SmolStr;
 use status_adapters::wire::duration;
 use status_core::{BookOverride, Config, MailText};
 
+use super::mistakes;
+use crate::report;
 use crate::world::RECIPIENT;
 
 /// What a scenario can set, as values.
@@ -58,7 +60,11 @@ impl Settings {
     /// The first setting that is unknown or makes no sense.
     pub fn read(words: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
         if let Some(name) = words.keys().find(|name| !NAMES.contains(&name.as_str())) {
-            let problem = format!("is no setting of a scenario; there are {}", NAMES.join(", "));
+            let bare = name.to_lowercase();
+            let bare = bare.strip_prefix("status_").unwrap_or(&bare);
+            let all = format!("there are {}", NAMES.join(", "));
+            let meant = mistakes::did_you_mean(bare, NAMES.iter().copied(), &all);
+            let problem = format!("is no setting of a scenario; {meant}");
             return Err(SettingsError { name: name.clone(), problem });
         }
         let default = Config::default();
@@ -91,6 +97,26 @@ impl Settings {
     }
 }
 
+/// Says so if `health_last` changes nothing, or less than it seems, since the settings that are its parts go
+/// before it: both of them, or one that `file` has while `set`, which goes before `file`, has `health_last`.
+#[must_use]
+pub fn overridden(file: &BTreeMap<String, String>, set: &BTreeMap<String, String>) -> Option<String> {
+    const PARTS: [&str; 2] = ["health_last_active", "health_last_checked"];
+    let value = |name: &str| set.get(name).or_else(|| file.get(name));
+    let last = value("health_last")?;
+    let said = |name: &str| value(name).map(|value| format!("{name} = {value:?}"));
+    let hidden = PARTS.iter().any(|name| file.contains_key(*name) && !set.contains_key(*name));
+    let [active, checked] = PARTS;
+    let why = match (said(active), said(checked)) {
+        (Some(one), Some(other)) => format!("nothing, since {one} and {other} go before it"),
+        (None, None) => return None,
+        _ if !hidden || !set.contains_key("health_last") => return None,
+        (Some(one), None) => format!("nothing but {checked}, since {one} goes before it"),
+        (None, Some(one)) => format!("nothing but {active}, since {one} goes before it"),
+    };
+    Some(format!("health_last = {last:?} changes {why}"))
+}
+
 fn text(words: &BTreeMap<String, String>, name: &str, default: &str) -> String {
     words.get(name).map_or(default, String::as_str).to_owned()
 }
@@ -110,7 +136,7 @@ fn span(
     let Some(text) = words.get(name) else { return Ok(default) };
     let problem = match duration::parse_setting(text) {
         Ok(span) if (least..=LONGEST).contains(&span) => return Ok(span),
-        Ok(_) => format!("{text:?} is not from {least:?} to ten years"),
+        Ok(_) => format!("{text:?} is not from {} to ten years", report::span(least)),
         Err(error) => error.to_string(),
     };
     Err(SettingsError { name: name.to_owned(), problem })

@@ -179,6 +179,7 @@ fn add_fault(fault: Fault, fields: &mut Row) {
 fn expectation(expected: &Expectation) -> String {
     let mut fields = Row::default();
     let Expectation {
+        line: _,
         at,
         mails,
         events,
