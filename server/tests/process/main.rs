@@ -4,6 +4,7 @@
 mod check;
 mod command_line;
 mod full_pipe;
+mod killed;
 mod log_file;
 mod memory;
 mod pause;
