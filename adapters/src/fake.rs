@@ -219,6 +219,21 @@ struct Shelves {
     trouble: Option<Failure>,
     /// Whether something may have been missed, so that all is to be written anew.
     missed: bool,
+    /// Whether it was deleted, and nobody has been told.
+    deleted: bool,
+}
+
+impl Shelves {
+    /// # Errors
+    /// That it was deleted, where nobody has been told.
+    fn look(&mut self) -> Result<(), Failure> {
+        if self.deleted && self.trouble.is_none() {
+            (self.missed, self.deleted) = (true, false);
+            let detail = "the store was deleted while the server ran".to_owned();
+            return Err(Failure { kind: FailureKind::Replaced, detail });
+        }
+        Ok(())
+    }
 }
 
 impl FakeStore {
@@ -227,12 +242,19 @@ impl FakeStore {
         locked(&self.0).trouble = trouble;
     }
 
+    /// All that it holds is deleted, and who has it open is told so once.
+    pub fn delete(&self) {
+        let mut shelves = locked(&self.0);
+        shelves.model = Model::default();
+        shelves.deleted = true;
+    }
+
     /// What [`load`](Store::load) gives, at once.
     #[must_use]
     pub fn load_now(&self, events: usize) -> Saved {
         let mut shelves = locked(&self.0);
         // Whoever starts with what is there has missed nothing.
-        shelves.missed = false;
+        (shelves.missed, shelves.deleted) = (false, false);
         shelves.model.saved(events)
     }
 }
@@ -250,6 +272,7 @@ impl Store for FakeStore {
             shelves.missed = true;
             return Err(trouble);
         }
+        shelves.look()?;
         if shelves.missed && changes.first() != Some(&Change::Anew) {
             let detail = "the store missed something: write it anew".to_owned();
             return Err(Failure { kind: FailureKind::Refused, detail });
@@ -269,6 +292,10 @@ impl Store for FakeStore {
         let found: Vec<_> = shelves.model.history(experiment, since).collect();
         let newest = found.iter().skip(found.len().saturating_sub(newest));
         Ok(newest.map(|(name, event)| ((*name).clone(), (*event).clone())).collect())
+    }
+
+    async fn look(&self) -> Result<(), Failure> {
+        locked(&self.0).look()
     }
 
     async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {

@@ -51,6 +51,7 @@ pub fn step(step: &Step) -> String {
         }
         Step::LimitMails { bytes: 0 } => "the mail server takes mails of any length".into(),
         Step::LimitMails { bytes } => format!("the mail server takes mails of at most {bytes} bytes"),
+        Step::DeleteStore => "the store is deleted, with all that it held".into(),
         Step::SetClock { millis } => {
             let by = Duration::from_millis(millis.unsigned_abs());
             format!("the clock is set {} by {by:?}", if *millis < 0 { "back" } else { "forward" })
@@ -82,6 +83,7 @@ fn fault(fault: Fault) -> String {
         Fault::Slow(by) => format!("is slow by {by:?}"),
         Fault::Hangs => "hangs".into(),
         Fault::Refuses => "refuses".into(),
+        Fault::TurnsAway => "turns everybody away with 421".into(),
         Fault::Mute => "takes connections and says nothing to them".into(),
         Fault::Garbles => "talks nonsense".into(),
         Fault::LosesAnswers => "does what it is asked to, and its answers are lost".into(),

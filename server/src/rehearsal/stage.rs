@@ -163,6 +163,7 @@ impl Stage {
                 self.services.smtp.set_full_mailboxes(&addresses);
             }
             Step::LimitMails { bytes } => self.services.smtp.set_longest_mail(*bytes),
+            Step::DeleteStore => self.theatre.store.delete(),
             Step::SetClock { millis } => self.theatre.clock.set_by(*millis),
             Step::Suspend { lasts } => self.suspend(*lasts),
             Step::Kill => {
@@ -296,6 +297,7 @@ fn feed_fault(fault: Fault, speed: u32) -> FeedFault {
         Fault::Garbles => FeedFault::Frame("rubbish".to_owned()),
         Fault::Repeats => FeedFault::Merged,
         Fault::None
+        | Fault::TurnsAway
         | Fault::LosesAnswers
         | Fault::IgnoresChanges
         | Fault::FailsSome(_)
@@ -321,7 +323,7 @@ fn book_fault(fault: Fault, speed: u32) -> BookFault {
             };
             BookFault::Limits { every: every / speed, status: refusal.0, retry_after: refusal.1 }
         }
-        Fault::None | Fault::Mute | Fault::Repeats => BookFault::None,
+        Fault::None | Fault::TurnsAway | Fault::Mute | Fault::Repeats => BookFault::None,
     }
 }
 
@@ -329,6 +331,7 @@ fn smtp_fault(fault: Fault, speed: u32) -> SmtpFault {
     match fault {
         Fault::Slow(by) => SmtpFault::Slow(by / speed),
         Fault::Down => SmtpFault::Down,
+        Fault::TurnsAway => SmtpFault::Unavailable,
         Fault::Hangs => SmtpFault::HangsAtGreeting,
         Fault::Refuses => SmtpFault::TextLater,
         Fault::LosesAnswers => SmtpFault::CutsAfterText,

@@ -228,6 +228,17 @@ impl Letters {
         }
     }
 
+    /// What the store held is gone, until the server has written it anew.
+    pub(crate) fn store_deleted(&mut self, now: Time) {
+        self.excused = self.excused.max(now.plus(STORE_PATIENCE));
+        self.store_excused = self.store_excused.max(now.plus(STORE_PATIENCE));
+    }
+
+    /// Nobody can say any more what is to be mailed.
+    pub(crate) fn blur(&mut self) {
+        self.blurred = true;
+    }
+
     /// A mail is sent: just so it must be written down, unless the store is broken.
     pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
         let excused = !self.store_is_well || now <= self.store_excused;

@@ -11,6 +11,7 @@ mod letters;
 mod load;
 mod memory;
 mod recipients;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,6 +30,7 @@ use beliefs::Beliefs;
 use booking::Booking;
 use memory::Memory;
 use recipients::Recipients;
+use store::Store;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,6 +81,7 @@ pub(crate) struct Oracle {
     booking: Booking,
     letters: Recipients,
     memory: Memory,
+    store: Store,
     /// Alerts that stood when the server started.
     carried: BTreeSet<SystemAlert>,
     /// The system alerts that the server has raised and not cleared.
@@ -96,6 +99,7 @@ impl Oracle {
         let recipients = config.mail.as_ref().map(|mail| mail.recipients.clone()).unwrap_or_default();
         Self {
             booking: Booking::new(&config),
+            store: Store::new(config.events),
             beliefs: Beliefs::new(config),
             letters: Recipients::new(&recipients),
             memory: Memory::default(),
@@ -123,6 +127,9 @@ impl Oracle {
     }
 
     pub(crate) fn server_killed(&mut self, now: Time, model: &Model) {
+        if self.store.server_killed() {
+            self.letters.blur();
+        }
         for what in self.letters.server_killed(model) {
             self.complain(now, Promise::Mailed, what);
         }
@@ -131,6 +138,7 @@ impl Oracle {
     /// The server has something written down.
     pub(crate) fn saving(&mut self, now: Time, call: Call, changes: &[Change]) {
         self.beliefs.saving(now, changes);
+        self.store.saving(call, changes);
         self.memory.marking(call, self.letters.taken());
         if !self.beliefs.is_paused() {
             self.memory.saving(call, self.beliefs.digest());
@@ -141,6 +149,9 @@ impl Oracle {
     pub(crate) fn written(&mut self, now: Time, call: Call, model: &Model) {
         for what in self.memory.marked(call, model) {
             self.complain(now, Promise::Mailed, what);
+        }
+        for what in self.store.written(call, model) {
+            self.complain(now, Promise::Remembered, what);
         }
         for what in self.memory.written(call, model) {
             self.complain(now, Promise::Remembered, what);
@@ -157,6 +168,16 @@ impl Oracle {
     /// The store gets a fault, or is well again.
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
         self.letters.store_is(now, fault);
+    }
+
+    /// The store, which holds this, is deleted.
+    pub(crate) fn store_deleted(&mut self, now: Time, server_runs: bool, model: &Model) {
+        if server_runs {
+            self.store.deleted(model);
+            self.letters.store_deleted(now);
+        } else {
+            self.letters.blur();
+        }
     }
 
     /// Book gets a fault, or is well again.
@@ -205,6 +226,7 @@ impl Oracle {
             self.letters.server_slept(slept);
         }
         self.letters.told(input);
+        self.store.told(input);
         self.booking.told(now, input);
     }
 
@@ -216,6 +238,7 @@ impl Oracle {
         self.compare_announced(now.time, actions);
         self.note_alerts(actions);
         self.compare_alerts(now.time);
+        self.compare_store_alert(now.time);
         self.compare_book_alert(now.time);
         if self.beliefs.is_paused() {
             self.no_change_while_paused(now.time, actions);
@@ -372,6 +395,17 @@ impl Oracle {
                 let stands = if expected { "does not stand and should" } else { "stands and should not" };
                 self.complain(now, Promise::Health, format!("the alert {stands}: {alert}"));
             }
+        }
+    }
+
+    /// The alert about a store that was deleted must stand from when the server was told of it until it knows that
+    /// everything is written anew.
+    fn compare_store_alert(&mut self, now: Time) {
+        let alert = SystemAlert::StoreReplaced;
+        if self.alerts.contains(&alert) != self.store.alert_is_due() {
+            let stands =
+                if self.store.alert_is_due() { "does not stand and should" } else { "stands and should not" };
+            self.complain(now, Promise::Health, format!("the alert {stands}: {alert}"));
         }
     }
 

@@ -58,6 +58,16 @@ impl Recipients {
         self.0.values_mut().for_each(|letters| letters.store_is(now, fault));
     }
 
+    /// What the store held is gone, and the server can write it anew.
+    pub(crate) fn store_deleted(&mut self, now: Time) {
+        self.0.values_mut().for_each(|letters| letters.store_deleted(now));
+    }
+
+    /// What was to be mailed is forgotten with the store.
+    pub(crate) fn blur(&mut self) {
+        self.0.values_mut().for_each(Letters::blur);
+    }
+
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
         self.0.values_mut().for_each(|letters| letters.mail_is(now, fault));
     }

@@ -215,6 +215,8 @@ pub enum Step {
         /// The longest, in bytes; 0 for any.
         bytes: usize,
     },
+    /// The store's file is deleted, with all that it held. The server is not asked.
+    DeleteStore,
     /// Somebody sets the time of day, by so many milliseconds.
     SetClock {
         /// How much later it is then.
@@ -275,6 +277,8 @@ pub enum Fault {
     /// It refuses: book and the feeds the token, the mail server every mail, for now, the store whatever is
     /// to be written, since the disk is full or read-only. A feed's connections go on.
     Refuses,
+    /// Mail only: it greets with 421, and takes nothing.
+    TurnsAway,
     /// Feeds only: it takes connections, and no new one ever gets a snapshot. Older connections go on.
     Mute,
     /// Feeds and book: what it says makes no sense.
@@ -410,6 +414,7 @@ impl Service {
     pub const fn can_have(self, fault: Fault) -> bool {
         match fault {
             Fault::None | Fault::Down | Fault::Slow(_) | Fault::Hangs | Fault::Refuses => true,
+            Fault::TurnsAway => matches!(self, Self::Mail),
             Fault::Mute => matches!(self, Self::Relay | Self::Jump),
             Fault::Garbles | Fault::Repeats => !matches!(self, Self::Mail | Self::Store),
             Fault::LosesAnswers => matches!(self, Self::Book | Self::Mail | Self::Store),

@@ -299,6 +299,7 @@ impl Fields<'_> {
             "refuse_recipients" => Step::RefuseRecipients { addresses: self.what("addresses")? },
             "put_off_recipients" => Step::PutOffRecipients { addresses: self.what("addresses")? },
             "limit_mails" => Step::LimitMails { bytes: self.bytes()? },
+            "delete_store" => Step::DeleteStore,
             "set_clock" => Step::SetClock { millis: self.by()? },
             "suspend" => Step::Suspend { lasts: self.lasts()?.ok_or_else(|| self.missing("for", SPAN))? },
             "kill" => Step::Kill,

@@ -23,6 +23,7 @@ pub(super) const VERBS: &[&str] = &[
     "refuse",
     "full",
     "read_only",
+    "turn_away",
     "mute",
     "garble",
     "lose_answers",
@@ -42,6 +43,7 @@ pub(super) const VERBS: &[&str] = &[
     "refuse_recipients",
     "put_off_recipients",
     "limit_mails",
+    "delete_store",
     "set_clock",
     "suspend",
     "kill",
@@ -67,6 +69,7 @@ pub(super) const fn of_fault(fault: Fault) -> &'static str {
         Fault::Slow(_) => "slow",
         Fault::Hangs => "hang",
         Fault::Refuses => "refuse",
+        Fault::TurnsAway => "turn_away",
         Fault::Mute => "mute",
         Fault::Garbles => "garble",
         Fault::LosesAnswers => "lose_answers",
@@ -79,11 +82,12 @@ pub(super) const fn of_fault(fault: Fault) -> &'static str {
 
 /// The fault that a word names, where it needs no more than that.
 pub(super) fn fault(word: &str) -> Option<Fault> {
-    const SIMPLE: [Fault; 9] = [
+    const SIMPLE: [Fault; 10] = [
         Fault::None,
         Fault::Down,
         Fault::Hangs,
         Fault::Refuses,
+        Fault::TurnsAway,
         Fault::Mute,
         Fault::Garbles,
         Fault::LosesAnswers,

@@ -90,6 +90,7 @@ fn verb(step: &Step) -> &'static str {
         Step::RefuseRecipients { .. } => "refuse_recipients",
         Step::PutOffRecipients { .. } => "put_off_recipients",
         Step::LimitMails { .. } => "limit_mails",
+        Step::DeleteStore => "delete_store",
         Step::SetClock { .. } => "set_clock",
         Step::Suspend { .. } => "suspend",
         Step::Kill => "kill",
@@ -148,7 +149,7 @@ fn add_fields(step: &Step, fields: &mut Row) {
             fields.add("by", format!("\"{sign}{}ms\"", millis.unsigned_abs()));
         }
         Step::Suspend { lasts } => fields.add("for", span(*lasts)),
-        Step::LoadManifest | Step::RestartBook | Step::Kill | Step::Start => {}
+        Step::LoadManifest | Step::RestartBook | Step::DeleteStore | Step::Kill | Step::Start => {}
     }
 }
 
@@ -172,6 +173,7 @@ fn add_fault(fault: Fault, fields: &mut Row) {
         | Fault::Garbles
         | Fault::LosesAnswers
         | Fault::IgnoresChanges
+        | Fault::TurnsAway
         | Fault::Repeats => {}
     }
 }

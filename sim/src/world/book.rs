@@ -151,6 +151,7 @@ impl Book {
             Fault::None
             | Fault::Slow(_)
             | Fault::FailsSome(_)
+            | Fault::TurnsAway
             | Fault::Repeats
             | Fault::LosesAnswers
             | Fault::IgnoresChanges

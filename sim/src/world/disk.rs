@@ -13,6 +13,9 @@ use crate::scenario::Fault;
 /// How long a disk takes that says in the end that it could not.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often the server looks whether its store is still there.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
+
 /// The disk.
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -20,6 +23,8 @@ pub(super) struct Disk {
     pub(super) fault: Fault,
     /// Whether something was missed, so that the next must be written anew.
     missed: bool,
+    /// Whether the file was deleted since the server opened it, and the server has not been told.
+    deleted: bool,
     /// Everything that was written, if somebody wants to know.
     pub(super) record: Option<Vec<Vec<Change>>>,
     /// Its own, so that a store changes nothing else in a run.
@@ -32,6 +37,7 @@ impl Disk {
             model: Model::default(),
             fault: Fault::None,
             missed: false,
+            deleted: false,
             record: None,
             chance: Chance::new(!seed),
         }
@@ -40,6 +46,23 @@ impl Disk {
     /// What is written on it.
     pub(super) fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Whether somebody who looks is told that the file is not the one that was there.
+    fn shows_deletion(&self) -> bool {
+        self.deleted && !matches!(self.fault, Fault::Down | Fault::Refuses | Fault::Hangs)
+    }
+
+    /// The file is deleted. The server has it open, if it runs, and sees that when it next looks.
+    fn delete(&mut self, server_runs: bool) {
+        self.model = Model::default();
+        self.deleted = server_runs;
+    }
+
+    /// The server is told that the file is another: the next that it writes must be everything.
+    fn tell_of_deletion(&mut self) -> Failure {
+        (self.deleted, self.missed) = (false, true);
+        failure(FailureKind::Replaced, "the store was deleted while the server ran")
     }
 
     fn write(&mut self, changes: Vec<Change>) {
@@ -58,6 +81,7 @@ impl Disk {
             Fault::Down => failed("there is no disk"),
             Fault::Refuses => failed("database or disk is full"),
             Fault::Hangs => failed("the disk does not answer"),
+            _ if self.deleted => Err(self.tell_of_deletion()),
             _ if self.missed && !anew => failed("it was opened anew"),
             Fault::LosesAnswers => {
                 self.write(changes);
@@ -68,6 +92,7 @@ impl Disk {
             | Fault::Mute
             | Fault::Garbles
             | Fault::IgnoresChanges
+            | Fault::TurnsAway
             | Fault::Repeats
             | Fault::FailsSome(_)
             | Fault::Limits { .. } => {
@@ -102,14 +127,38 @@ impl World<'_> {
         self.plan_in(after, Event::Come { life, input: Input::Saved { call, outcome } });
     }
 
+    /// The store's file is deleted.
+    pub(super) fn delete_store(&mut self) {
+        let runs = self.server.is_some();
+        self.oracle.store_deleted(self.now.time, runs, self.disk.model());
+        self.disk.delete(runs);
+        self.plan_in(LOOKED_AT_EVERY, Event::Look { life: self.lives });
+    }
+
+    /// The server looks whether its store is still there.
+    pub(super) fn look_at_store(&mut self, life: u64) {
+        if life != self.lives || self.server.is_none() || !self.disk.deleted {
+            return;
+        }
+        if !self.disk.shows_deletion() {
+            self.plan_in(LOOKED_AT_EVERY, Event::Look { life });
+            return;
+        }
+        let detail = self.disk.tell_of_deletion().detail;
+        self.come(life, Input::StoreReplaced { detail });
+    }
+
     /// The server ends while something is being written: it is, or it is not.
     pub(super) fn crash_disk(&mut self) {
         self.disk.missed = false;
+        // Whoever starts opens the file that is there.
+        let was_deleted = std::mem::take(&mut self.disk.deleted);
         let lives = self.lives;
         let under_way = |event: &Event| matches!(event, Event::Write { life, .. } if *life == lives);
         let key = self.agenda.iter().find(|(_, event)| under_way(event)).map(|(key, _)| *key);
         let Some(Event::Write { changes, .. }) = key.and_then(|key| self.agenda.remove(&key)) else { return };
-        if self.disk.chance.below(2) == 0 {
+        // What is being written goes into a file that is no more.
+        if self.disk.chance.below(2) == 0 && !was_deleted {
             // Nobody hears what came of it.
             let _ = self.disk.take(changes);
             self.disk.missed = false;

@@ -104,6 +104,8 @@ enum Event {
     Post { life: u64, call: Call, mail: Mail },
     /// The disk has written something down.
     Write { life: u64, call: Call, changes: Vec<Change> },
+    /// The server looks whether its store is still there.
+    Look { life: u64 },
     /// Something comes to the server.
     Come { life: u64, input: Input },
     /// The machine goes on.

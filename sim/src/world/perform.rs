@@ -122,6 +122,7 @@ impl World<'_> {
             | Fault::Garbles
             | Fault::LosesAnswers
             | Fault::IgnoresChanges
+            | Fault::TurnsAway
             | Fault::Repeats
             | Fault::FailsSome(_)
             | Fault::Limits { .. } => None,

@@ -63,6 +63,7 @@ impl Post {
     pub(crate) fn take(&mut self, mail: &Mail, now: Time) -> Receipt {
         match self.fault {
             Fault::Hangs => Receipt::Late(to_each(mail, later("it did not greet"))),
+            Fault::TurnsAway => Receipt::Now(to_each(mail, later("421 too busy"))),
             Fault::Down => Receipt::Now(to_each(mail, later("nothing listens there"))),
             Fault::Refuses => Receipt::Now(to_each(mail, later("451 try later"))),
             Fault::LosesAnswers => {

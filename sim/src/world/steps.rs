@@ -49,6 +49,7 @@ impl World<'_> {
             Event::Ask { life, call, request } => self.asked(life, call, &request),
             Event::Post { life, call, mail } => self.posted(life, call, &mail),
             Event::Write { life, call, changes } => self.written(life, call, changes),
+            Event::Look { life } => self.look_at_store(life),
             Event::Restart => self.start(),
             Event::Come { life, input } => self.arrive(life, input),
             Event::Resume { life } => self.resume(life),
@@ -95,6 +96,7 @@ impl World<'_> {
             }
             Step::PutOffRecipients { addresses } => self.put_off(addresses),
             Step::LimitMails { bytes } => self.post.limit(*bytes),
+            Step::DeleteStore => self.delete_store(),
             Step::SetClock { millis } => {
                 self.now.wall = Wall::from_millis(self.now.wall.as_millis().saturating_add_signed(*millis));
             }

@@ -202,6 +202,7 @@ fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
         | Step::RefuseRecipients { .. }
         | Step::PutOffRecipients { .. }
         | Step::LimitMails { .. }
+        | Step::DeleteStore
         | Step::SetClock { .. }
         | Step::Suspend { .. } => None,
     }

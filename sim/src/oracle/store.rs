@@ -1,0 +1,92 @@
+//! The store is deleted while the server runs: that is an alert, until all that the server knew is written anew.
+
+use std::collections::BTreeMap;
+
+use status_adapters::store::Model;
+use status_core::{Call, Change, Event, ExperimentName, FailureKind, Input};
+
+/// What of a store that was deleted must come back, and whether the server knows.
+#[derive(Debug)]
+pub(super) struct Store {
+    /// How many events of each experiment the server knows.
+    keep: usize,
+    /// The events that were deleted and are not written anew yet; `None` where nothing is missing.
+    lost: Option<BTreeMap<ExperimentName, Vec<Event>>>,
+    /// Whether the server was told, and does not know yet that everything is written anew.
+    told: bool,
+    /// The save that the server makes of everything, since it was told.
+    whole: Option<Call>,
+}
+
+impl Store {
+    pub(super) fn new(keep: usize) -> Self {
+        Self { keep: keep.max(1), lost: None, told: false, whole: None }
+    }
+
+    /// A store that holds this is deleted.
+    pub(super) fn deleted(&mut self, model: &Model) {
+        let lost = self.lost.get_or_insert_default();
+        for (name, event) in model.remembered(None) {
+            let events = lost.entry(name.clone()).or_default();
+            if !events.contains(event) {
+                events.push(event.clone());
+            }
+        }
+    }
+
+    /// Whether the alert must stand.
+    pub(super) fn alert_is_due(&self) -> bool {
+        self.told
+    }
+
+    /// The server is killed. Returns whether something is lost for good.
+    pub(super) fn server_killed(&mut self) -> bool {
+        (self.told, self.whole) = (false, None);
+        self.lost.take().is_some()
+    }
+
+    pub(super) fn saving(&mut self, call: Call, changes: &[Change]) {
+        if self.told && changes.first() == Some(&Change::Anew) {
+            self.whole = Some(call);
+        }
+    }
+
+    /// It is written down: what was deleted must be there again, as far as the server knew it.
+    pub(super) fn written(&mut self, call: Call, model: &Model) -> Vec<String> {
+        if self.whole != Some(call) {
+            return Vec::new();
+        }
+        let Some(lost) = self.lost.take() else { return Vec::new() };
+        let known = model.saved(1);
+        let known = lost.iter().filter(|(name, _)| known.experiments.contains_key(*name));
+        known.filter_map(|(name, events)| self.missing(name, events, model)).collect()
+    }
+
+    /// What is wrong with an experiment of which the store held these events.
+    fn missing(&self, name: &ExperimentName, events: &[Event], model: &Model) -> Option<String> {
+        let there: Vec<&Event> = model.remembered(Some(name)).map(|(_, event)| event).collect();
+        let newer = there.iter().filter(|event| !events.contains(event)).count();
+        let due = self.keep.saturating_sub(newer).min(events.len());
+        let due: Vec<&Event> = events[events.len() - due..].iter().collect();
+        let back: Vec<&Event> = there.iter().copied().filter(|event| due.contains(event)).collect();
+        (back != due).then(|| {
+            format!(
+                "of {} events of {name} that were in the deleted store {} are written anew",
+                due.len(),
+                back.len()
+            )
+        })
+    }
+
+    pub(super) fn told(&mut self, input: &Input) {
+        if let Input::StoreReplaced { .. } = input {
+            (self.told, self.whole) = (true, None);
+        } else if let Input::Saved { call, outcome } = input {
+            let is_whole = self.whole.take_if(|whole| *whole == *call).is_some();
+            match outcome {
+                Ok(()) => self.told &= !is_whole,
+                Err(failure) => self.told |= failure.kind == FailureKind::Replaced,
+            }
+        }
+    }
+}
