@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use status_core::printable;
+
 /// What is to be thought of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -51,7 +53,8 @@ impl fmt::Display for Finding {
         // The cause is what one looks for, so it has a line of its own.
         let text = self.text.replace("; likely cause: ", "\nlikely cause: ");
         for (number, line) in text.lines().enumerate() {
-            let line: String = line.chars().filter(|c| !c.is_control()).collect();
+            // Services and their names may hold what a terminal would take for a command.
+            let line = printable(line.trim());
             match number {
                 0 => write!(f, "{verdict:5}  {:8}  {line}", self.subject)?,
                 _ => write!(f, "\n{:17}{line}", "")?,
@@ -83,7 +86,7 @@ mod tests {
         note   book      1
                          2
         WRONG  relay     refused
-                         likely cause: a[31m secret
+                         likely cause: a\u{1B}[31m secret
         ");
         assert_eq!((count(1, "mail"), count(0, "mail")), ("1 mail".to_owned(), "0 mails".to_owned()));
     }

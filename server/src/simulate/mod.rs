@@ -8,6 +8,7 @@ mod wire;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use status_core::printable;
 use status_sim::report::{self, Variant};
 use status_sim::run::{Ending, Outcome, run_watched};
 use tokio_util::sync::CancellationToken;
@@ -88,8 +89,8 @@ fn play_file(args: &SimulateArgs, runs: &[Run]) -> Result<bool, String> {
         }
     }
     if let Some(run) = runs.first().filter(|_| !rows.is_empty()) {
-        say(&format!("{}\n\n{}", run.scenario.name, report::table(&rows).trim_end()));
-        failed.iter().for_each(|failure| say(failure));
+        say(&format!("{}\n\n{}", printable(&run.scenario.name), report::table(&rows).trim_end()));
+        failed.iter().for_each(|failure| say(&printable(failure)));
     }
     Ok(failed.is_empty())
 }
@@ -107,6 +108,8 @@ fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// What a file holds may be anything, and must not reach a terminal as a command.
 fn complain(problem: &str) {
-    let _ = writeln!(io::stderr(), "status: {problem}");
+    let lines: Vec<_> = problem.lines().map(printable).collect();
+    let _ = writeln!(io::stderr(), "status: {}", lines.join("\n"));
 }

@@ -7,6 +7,7 @@ mod full_pipe;
 mod killed;
 mod log_file;
 mod memory;
+mod names;
 mod pause;
 mod refusals;
 mod secrets;

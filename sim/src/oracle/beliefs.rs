@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use status_core::{
     Action, Call, Change, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved,
-    SavedExperiment, Time, Topic, Wall,
+    SavedExperiment, Time, Topic, Wall, printable,
 };
 
 use super::known::{self, Experiment, Lab, Stream};
@@ -55,7 +55,7 @@ pub(crate) struct Found {
     pub(crate) rest: String,
 }
 
-/// How an experiment stands in a mail, with single spaces.
+/// How an experiment stands in a mail, with single spaces, and with everything escaped that cannot be seen.
 pub(crate) fn line(name: &str, healthy: bool, available: bool, issues: &[String]) -> String {
     let mark = match (healthy, available) {
         (false, false) => ">< U",
@@ -63,8 +63,9 @@ pub(crate) fn line(name: &str, healthy: bool, available: bool, issues: &[String]
         (true, true) => "ok A",
         (true, false) => "ok U",
     };
-    let issues = if issues.is_empty() { String::new() } else { format!(" [{}]", issues.join(", ")) };
-    format!("{name} {mark}{issues}")
+    let shown: Vec<_> = issues.iter().map(|issue| printable(issue)).collect();
+    let issues = if shown.is_empty() { String::new() } else { format!(" [{}]", shown.join(", ")) };
+    format!("{} {mark}{issues}", printable(name))
 }
 
 impl Beliefs {

@@ -95,7 +95,7 @@ pub fn failures(outcome: &Outcome) -> Vec<String> {
         let line = unmet.line.map_or_else(String::new, |line| format!(" (line {line})"));
         format!("expectation not met at {}{line}: {}", clock(unmet.at), unmet.what)
     });
-    broken.chain(unmet).collect()
+    broken.chain(unmet).map(|line| plain(&line)).collect()
 }
 
 /// A text without what a terminal or a picture would take for a command.
