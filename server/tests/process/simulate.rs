@@ -131,7 +131,7 @@ async fn what_was_probably_meant_is_said_with_the_line() {
         ),
         (
             "steps = [\n  { at = \"1m\", do = \"down\", what = \"realy\" },\n]",
-            "line 4: what: \"realy\" is no service; did you mean \"relay\"?",
+            "line 5: what: \"realy\" is no service; did you mean \"relay\"?",
         ),
         (
             "steps = [{ at = \"1m\", do = \"kill\", whta = \"x\" }]",
