@@ -81,7 +81,7 @@ mod tests {
             Finding::wrong("relay", "refused; likely cause: a\u{1b}[31m secret"),
         ];
         let text = findings.map(|finding| finding.to_string()).join("\n");
-        insta::assert_snapshot!(text, @"
+        insta::assert_snapshot!(text, @r"
         ok     settings  all right
         note   book      1
                          2
