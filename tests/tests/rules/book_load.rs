@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Action, Config, Failure, FailureKind, Input, Now, SetBy, SystemAlert, Time, Wall};
+use status_core::{Action, Config, Failure, FailureKind, Input, Note, Now, SetBy, SystemAlert, Time, Wall};
 use status_tests::{World, config, resource_of};
 
 use crate::{DATA, VIDEO, ago, alerts, well};
@@ -314,6 +314,24 @@ fn a_reason_of_which_book_makes_something_else_is_not_given_again_and_again() {
     world.person_sets("r-pend00", true, "back");
     world.until(1_000.0);
     assert_eq!(world.changes.len(), changes + 2);
+}
+
+#[test]
+fn the_first_good_answer_ends_the_alert_about_a_book_that_refused_for_long() {
+    let mut world = well(1);
+    world.book_fails = Some(FailureKind::TooManyRequests { retry_after: Some(MINUTE) });
+    world.unplug(VIDEO);
+    world.until(80.0);
+    assert_eq!(alerts(&world), [SystemAlert::BookUnreachable]);
+    world.book_fails = None;
+    world.until(200.0);
+    let at = |wanted: fn(&Action) -> bool| {
+        world.trace.iter().filter(|(_, action)| wanted(action)).map(|(millis, _)| *millis).collect::<Vec<_>>()
+    };
+    let over = at(|action| matches!(action, Action::Note(Note::AlertCleared { .. })));
+    let took = at(|action| matches!(action, Action::SetAvailability { .. }));
+    assert_eq!(over.len(), 1);
+    assert!(took.iter().any(|millis| millis.abs_diff(over[0]) < 100), "{over:?} and {took:?}");
 }
 
 #[test]
