@@ -126,7 +126,7 @@ mod tests {
         for (text, problem) in [
             ("lasts = \"5m\"\nlab = { experiments = 1001 }", "line 3: experiments: 1001 is more than 1000"),
             ("lasts = \"3000d\"\nlab = { experiments = 100 }", "line 2: lasts: about "),
-            ("lasts = \"9000d\"\nlab = { relay_every = \"100ms\" }", "line 2: lasts: about "),
+            ("lasts = \"3000d\"\nlab = { relay_every = \"100ms\" }", "line 2: lasts: about "),
             (
                 "lasts = \"5m\"\nlab = { experiments = 100 }\nsteps = [{ at = \"1m\", do = \"twins\", what = \"all\", count = 900 }]",
                 "line 4: steps: 180300 connections in all are more than 20000",
