@@ -132,7 +132,7 @@ fn once_each(mails: &[Mail]) -> (Vec<&Mail>, usize) {
         let id = mail.header("Message-ID").unwrap();
         match known.get(id) {
             Some(before) => {
-                assert_eq!((before.subject(), &before.body), (mail.subject(), &mail.body), "{id}")
+                assert_eq!((before.subject(), &before.body), (mail.subject(), &mail.body), "{id}");
             }
             None => {
                 known.insert(id, mail);
