@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use serde::Deserialize;
+use strsim::levenshtein;
 
 use super::problem::{Fault, Problem, Warning};
 
@@ -177,7 +178,7 @@ fn unknown(name: &str, rest: &str) -> Warning {
     let closest = FIELDS
         .iter()
         .map(|field| field.to_uppercase())
-        .map(|field| (distance(&field, &rest), field))
+        .map(|field| (levenshtein(&field, &rest), field))
         .min()
         .filter(|(distance, field)| *distance <= 1 + field.len() / 8);
     let text = match closest {
@@ -187,33 +188,17 @@ fn unknown(name: &str, rest: &str) -> Warning {
     Warning { variable: name.escape_debug().to_string(), text }
 }
 
-/// How many letters to insert, leave out or change to make one word of the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn distances_count_single_letters() {
-        assert_eq!(distance("", ""), 0);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("HEALTH_LAST", "HEALTH_LST"), 1);
+        assert_eq!(levenshtein("", ""), 0);
+        assert_eq!(levenshtein("", "abc"), 3);
+        assert_eq!(levenshtein("abc", ""), 3);
+        assert_eq!(levenshtein("kitten", "sitting"), 3);
+        assert_eq!(levenshtein("HEALTH_LAST", "HEALTH_LST"), 1);
     }
 
     #[test]
