@@ -1,4 +1,5 @@
-//! The server is killed again and again while other programs back its store up: nothing is lost, and nothing is told twice.
+//! The tests kill the server again and again while another program copies its store. No event and no mail may be lost,
+//! and no mail may be sent again under another Message-ID.
 //!
 //! A few kills by default; CONTRIBUTING.md says how to have a thousand.
 
@@ -14,12 +15,12 @@ use rustix::process::Signal;
 use status_sim::Chance;
 use status_sim::mock::{Lab, Mail, Services, ServicesOptions};
 
-use crate::support::{LONG, Status, get, mail, services, silence};
+use crate::support::{LONG, Status, api, mail, services, silence};
 
 /// How many kills there are, unless the variable says otherwise.
 const KILLS: u64 = 16;
 const VARIABLE: &str = "STATUS_TEST_KILLS";
-/// So many servers are killed side by side, each with services and a store of its own.
+/// The number of servers that the test kills side by side. Each has its own mock services and its own store.
 const LANES: u64 = 8;
 
 const EXPERIMENT: &str = "pend00";
@@ -92,7 +93,7 @@ async fn kill_again_and_again(kills: u64, seed: u64) -> Figures {
         told(&services, usize::try_from(kill).unwrap() + 1).await;
     }
     // A mail that came just before the last kill comes again: only then is it known that it came.
-    everybody_has_everything(status.port().await).await;
+    api(&status, "/readyz", |ready| ready["undelivered_mails"] == 0).await;
     status.stop().await;
     let backups = backups.end();
     check(&services, &path, kills, seed);
@@ -101,18 +102,8 @@ async fn kill_again_and_again(kills: u64, seed: u64) -> Figures {
     Figures { kills, backups, mails: mails.len(), again }
 }
 
-/// Waits until the server owes no mail.
-async fn everybody_has_everything(port: u16) {
-    let asking = async {
-        while !get(port, "/readyz").await.contains("\"undelivered_mails\":0") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(LONG, asking).await.expect("no mail is owed");
-}
-
-/// A server with limits that a busy machine does not come near: one that hears nothing of a feed until startup is over
-/// finds an outage, and that would be one more event.
+/// Starts the server with a startup that is long enough for a busy machine. A server that hears nothing from a feed
+/// until its startup is over finds an outage, and that would be one more event.
 fn serve(services: &Services, path: &Path) -> Status {
     Status::serve(
         services,
@@ -156,7 +147,7 @@ fn news(mails: &[Mail], experiment: &str) -> Vec<bool> {
     mails.iter().flat_map(new).collect()
 }
 
-/// Waits until mails have told so many times how the experiment is.
+/// Waits until the mails that have arrived hold this many events of the experiment.
 async fn told(services: &Services, times: usize) {
     let waiting = services.smtp.wait_for(
         |seen| {

@@ -1,4 +1,5 @@
-//! What others name may hold anything: whoever sits at a terminal sees it, and the terminal takes none of it for a command.
+//! Names from other services may hold any character. The command line shows such a character escaped, so that a terminal
+//! never takes it for a command.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +67,7 @@ async fn what_the_history_says_of_names_is_escaped() {
         let squeezed = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join("  "));
         let wanted = line.split_whitespace().collect::<Vec<_>>().join("  ");
         assert!(squeezed.into_iter().any(|told| told.ends_with(&wanted)), "{line} is not in {told}");
-        // One that is asked for and is not there is named, too.
+        // The error about an experiment that is not in the history names it, too.
         let none = said(&["history", "--experiment", &format!("{name}x")], store.clone()).await;
         assert!(none.contains("no events of "), "{none}");
     }

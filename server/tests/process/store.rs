@@ -11,7 +11,7 @@ use status_sim::mock::{Services, SmtpFault};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::{LONG, Status, environment, get, lab_services, mail, silence};
+use crate::support::{LONG, Status, api, environment, lab_services, mail, silence};
 
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -21,24 +21,6 @@ fn place() -> (TempDir, PathBuf) {
 
 fn serve(services: &Services, path: &Path) -> Status {
     Status::serve(services, &[("STATUS_STORE", path.to_str().unwrap())])
-}
-
-/// What the API answers at a path, once it answers and that is the case.
-async fn api(status: &Status, path: &str, awaited: impl Fn(&Value) -> bool) -> Value {
-    let port = status.port().await;
-    let waiting = async {
-        loop {
-            let answer = get(port, path).await;
-            let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
-            // A long answer comes in pieces, with their lengths before them.
-            let body = &body[body.find(['[', '{']).unwrap_or(0)..=body.rfind([']', '}']).unwrap_or(0)];
-            match serde_json::from_str(body) {
-                Ok(value) if awaited(&value) => return value,
-                _ => tokio::time::sleep(Duration::from_millis(30)).await,
-            }
-        }
-    };
-    tokio::time::timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("{path}: {:#?}", status.out.all()))
 }
 
 async fn kill(mut status: Status) {

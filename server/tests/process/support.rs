@@ -204,6 +204,24 @@ pub(crate) async fn get(port: u16, path: &str) -> String {
     answer
 }
 
+/// What the API answers at a path, once it answers and that is the case.
+pub(crate) async fn api(status: &Status, path: &str, awaited: impl Fn(&Value) -> bool) -> Value {
+    let port = status.port().await;
+    let waiting = async {
+        loop {
+            let answer = get(port, path).await;
+            let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
+            // A long answer comes in pieces, with their lengths before them.
+            let body = &body[body.find(['[', '{']).unwrap_or(0)..=body.rfind([']', '}']).unwrap_or(0)];
+            match serde_json::from_str(body) {
+                Ok(value) if awaited(&value) => return value,
+                _ => tokio::time::sleep(Duration::from_millis(30)).await,
+            }
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("{path}: {:#?}", status.out.all()))
+}
+
 /// Waits until somebody listens on a port of this machine.
 pub(crate) async fn listens(port: u16) {
     let connecting = async {
