@@ -219,13 +219,13 @@ struct Shelves {
     trouble: Option<Failure>,
     /// Whether something may have been missed, so that all is to be written anew.
     missed: bool,
-    /// Whether it was deleted, and nobody has been told.
+    /// Whether the store was deleted and the server has not been told of that yet.
     deleted: bool,
 }
 
 impl Shelves {
     /// # Errors
-    /// That it was deleted, where nobody has been told.
+    /// The store was deleted, and this call is the first to tell the server.
     fn look(&mut self) -> Result<(), Failure> {
         if self.deleted && self.trouble.is_none() {
             (self.missed, self.deleted) = (true, false);
@@ -242,7 +242,7 @@ impl FakeStore {
         locked(&self.0).trouble = trouble;
     }
 
-    /// All that it holds is deleted, and who has it open is told so once.
+    /// Deletes everything in the store. The next call of a server that has it open fails with that reason, once.
     pub fn delete(&self) {
         let mut shelves = locked(&self.0);
         shelves.model = Model::default();

@@ -8,7 +8,6 @@ mod reason;
 mod resource;
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::String;
 use alloc::vec::Vec;
 
 pub(crate) use self::answers::Leave;
@@ -119,17 +118,14 @@ impl Book {
         self.poll.lasting_trouble().or(too_fast).or_else(of_most)
     }
 
-    /// Whether it cannot be asked, as it is told. Before its first manifest, and during startup, that it can be is not
-    /// known.
+    /// Returns whether book cannot be asked, and remembers that the server knows. Before book's first manifest, and
+    /// during startup, it is not known that book can be asked.
     pub(crate) fn unreachable(&mut self, now: Time, started: Time, startup_is_over: bool) -> Condition {
         let trouble = self.cannot_be_asked(now).map(|failure| failure.detail.clone());
         // It may have come to be so by time alone, and then the answer that ends it is news.
         self.is_unreachable = trouble.is_some();
         match trouble {
-            Some(detail) => Condition::Raised {
-                detail: String::from(detail.as_str()),
-                since: self.answered_at.unwrap_or(started),
-            },
+            Some(detail) => Condition::Raised { detail, since: self.answered_at.unwrap_or(started) },
             None if self.manifest_at().is_none() || !startup_is_over => Condition::Unknown,
             None => Condition::Clear,
         }

@@ -34,7 +34,7 @@ struct Outcome {
     unreachable: bool,
 }
 
-/// What some recipients were owed for so long that they are owed it no more.
+/// News that some recipients could not be told for a day, so that the server gives it up.
 struct Lost {
     /// The identity under which it was tried last.
     id: Option<SmolStr>,

@@ -264,7 +264,8 @@ impl Outbox {
             to.push(one.known.address.clone());
             longest = longest.min(one.known.longest);
             attempts = attempts.max(one.known.attempts);
-            // For somebody else it would name another mail, or one that is given up.
+            // A reserved identity is used only where all recipients of this mail share it: to any other recipient it
+            // would name a mail with another text.
             let reserved = one.next_id.take();
             id = id.filter(|id| reserved.as_ref() == Some(id));
         }

@@ -59,17 +59,16 @@ pub(super) fn store(store: &StoreSettings, max_size: u64) -> Finding {
     }
 }
 
-/// Says so where the store takes more than it may.
+/// Returns what to say of a store that takes more bytes than the settings allow; `None` if it does not.
 fn too_large(path: &Path, max_size: u64) -> Option<String> {
     let size = fs::metadata(path).map_or(0, |file| file.len());
-    let text = || {
+    (size > max_size).then(|| {
         format!(
             "{}: whole, but it has {size} bytes, and STATUS_STORE_MAX_SIZE allows {max_size}\n\
              the oldest history goes when the server writes to it the next time",
             path.display()
         )
-    };
-    (size > max_size).then(text)
+    })
 }
 
 /// Whether the log can be written.

@@ -67,12 +67,13 @@ type Read<T> = Result<T, BadScenario>;
 
 impl Reader<'_> {
     fn bad(&self, at: usize, problem: String) -> BadScenario {
-        let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        BadScenario { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), problem }
+        BadScenario { line: self.line(at), problem }
     }
 
+    /// The line of a place in the file, counted from 1.
     fn line(&self, at: usize) -> usize {
-        self.bad(at, String::new()).line
+        let before = self.text.as_bytes().get(..at).unwrap_or_default();
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
     /// A time in the script, which may not be after its end.
