@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::time::Time;
+use crate::protocol::Time;
 
 /// `first` after the first failure, twice as long after each further one, at most `longest`.
 pub(crate) fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {

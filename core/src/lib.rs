@@ -3,57 +3,30 @@
 
 extern crate alloc;
 
-mod action;
-mod ages;
-mod alert;
+mod alerts;
 mod backoff;
 mod book;
-mod check;
-mod config;
-mod deadline;
-mod event;
 mod feed;
-mod input;
-mod keeping;
 mod lab;
-
 mod mail;
-mod manifest;
 mod monitor;
-mod name;
-mod note;
-mod report;
-mod resume;
-mod saved;
-mod stall;
-mod take_in;
-mod text;
-mod time;
+mod protocol;
+mod store;
 mod withheld;
 
-pub use action::{Action, Mail};
-pub use alert::{Alerts, SystemAlert};
+pub use alerts::Alerts;
 pub use book::{Book, Resource};
-pub use config::{BookOverride, Config, MailText, Mode};
-pub use deadline::{Deadline, Timer};
-pub use event::{Event, Issue};
 pub use feed::FeedSubscription;
-pub use input::{Call, Delivery, Failure, FailureKind, Input, MailFailure, MailFailureKind};
-pub use keeping::Keeping;
-pub use lab::{Experiment, Sighting, Standing, Stream, Verdict};
-pub use mail::{
-    GivenUp, LetterRecord, Line, News, NewsItem, Outbox, OutboxRecord, QueuedMailRecord, RecipientRecord,
-    SavedMail, SealedMail, Span, Summary, Undelivered,
-};
-pub use manifest::{Availability, Manifest, Requirements, SetBy};
+pub use lab::{Experiment, Sighting, Stream};
+pub use mail::Outbox;
 pub use monitor::Monitor;
-pub use name::{ExperimentName, Feed, ResourceName, Topic};
-pub use note::{Forgotten, Note};
-pub use report::{Connection, Report, Traffic, Transmitted};
-pub use saved::{
-    Change, EventKey, ExperimentRecord, PastAlert, Saved, SavedAlert, SavedExperiment, SavedManifest,
-    StreamRecord,
+pub use protocol::{
+    Action, Availability, BookOverride, Call, Change, Config, Connection, Deadline, Delivery, Event,
+    EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Forgotten, GivenUp, Input, Issue,
+    LetterRecord, Line, Mail, MailFailure, MailFailureKind, MailText, Manifest, Mode, News, NewsItem, Note,
+    Now, OutboxRecord, PastAlert, QueuedMailRecord, RecipientRecord, Report, Requirements, ResourceName,
+    Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy, Span, Standing,
+    StreamRecord, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall,
+    Withheld, printable,
 };
-pub use text::printable;
-pub use time::{Now, Time, Wall};
-pub use withheld::Withheld;
+pub use store::Keeping;

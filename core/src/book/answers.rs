@@ -6,13 +6,9 @@ use core::time::Duration;
 use super::Book;
 use super::pace::Overload;
 use super::resource::Asked;
-use crate::action::Action;
-use crate::config::{Config, Policy};
-use crate::input::{Call, Failure, FailureKind};
-use crate::manifest::Availability;
-use crate::name::ResourceName;
-use crate::time::Time;
-use crate::withheld::Withheld;
+use crate::protocol::{
+    Action, Availability, Call, Config, Failure, FailureKind, Policy, ResourceName, Time, Withheld,
+};
 
 /// What may follow from an answer.
 #[derive(Clone, Copy)]

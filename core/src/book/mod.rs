@@ -16,14 +16,11 @@ pub(crate) use self::poll::Came;
 use self::poll::ManifestPoll;
 use self::queue::Queue;
 pub use self::resource::Resource;
-use crate::action::Action;
-use crate::alert::Condition;
-use crate::config::{Config, Policy};
-use crate::deadline::{Deadline, Timer};
-use crate::input::{Call, Failure};
-use crate::name::{ExperimentName, ResourceName, Topic};
-use crate::time::{Now, Time, Wall};
-use crate::withheld::Withheld;
+use crate::alerts::Condition;
+use crate::protocol::{
+    Action, Call, Config, Deadline, ExperimentName, Failure, Now, Policy, ResourceName, Time, Timer, Topic,
+    Wall, Withheld,
+};
 
 /// So many resources must fail before the trouble can be book's.
 const FAILING_AT_LEAST: usize = 3;

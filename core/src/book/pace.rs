@@ -9,8 +9,7 @@ use alloc::collections::BTreeSet;
 use core::time::Duration;
 
 use crate::backoff::backoff;
-use crate::name::ResourceName;
-use crate::time::Time;
+use crate::protocol::{ResourceName, Time};
 
 /// No pause is longer, whatever `Retry-After` says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -4,9 +4,7 @@
 use core::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::config::Config;
-use crate::input::{Call, Failure};
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{Call, Config, Failure, Now, Time, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);

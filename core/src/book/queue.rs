@@ -5,11 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::resource::{Change, Due, Rank, Request, Resource, Urgency};
-use crate::action::Action;
-use crate::config::Policy;
-use crate::input::Call;
-use crate::name::ResourceName;
-use crate::time::Time;
+use crate::protocol::{Action, Call, Policy, ResourceName, Time};
 
 /// How many calls about resources may be under way at a time.
 const CALLS_AT_ONCE: usize = 8;

@@ -3,8 +3,7 @@
 use alloc::string::String;
 use core::fmt::Write;
 
-use crate::manifest::Availability;
-use crate::name::Topic;
+use crate::protocol::{Availability, Topic};
 
 /// So many streams are named; of the others it is said how many they are.
 const NAMED: usize = 3;

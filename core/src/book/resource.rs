@@ -10,13 +10,10 @@ use super::pace::Pace;
 use super::queue::Place;
 use super::reason;
 use crate::backoff::Backoff;
-use crate::config::{BookOverride, Mode, Policy};
-use crate::input::{Call, Failure};
-use crate::manifest::{Availability, SetBy};
-use crate::name::{ExperimentName, ResourceName, Topic};
-use crate::note::Note;
-use crate::time::Time;
-use crate::withheld::Withheld;
+use crate::protocol::{
+    Availability, BookOverride, Call, ExperimentName, Failure, Mode, Note, Policy, ResourceName, SetBy, Time,
+    Topic, Withheld,
+};
 
 /// What is known of one bookable resource.
 ///

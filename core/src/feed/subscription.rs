@@ -4,14 +4,9 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::action::Action;
-use crate::alert::Condition;
+use crate::alerts::Condition;
 use crate::backoff::backoff;
-use crate::deadline::{Deadline, Timer};
-use crate::input::{Call, Failure};
-use crate::name::Feed;
-use crate::note::Note;
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{Action, Call, Deadline, Failure, Feed, Note, Now, Time, Timer, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);

@@ -3,18 +3,13 @@
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
-
 use super::limits::STREAMS_OF_ONE;
-use super::stream::{Sighting, Standing, Stream};
+use super::stream::{Sighting, Stream};
 use crate::book::{Book, Resource};
-use crate::config::Config;
-use crate::deadline::{Deadline, Timer};
-use crate::event::{Event, Health, Issue};
-use crate::name::{ExperimentName, Feed, ResourceName, Topic};
-use crate::report::Report;
-use crate::saved::EventKey;
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{
+    Config, Deadline, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName,
+    Standing, Time, Timer, Topic, Verdict, Wall,
+};
 
 /// So many bytes do the events of one experiment take at most, beside the newest. Those of an experiment
 /// with a few streams never come near it; a thousand streams with other names at each event do.
@@ -54,20 +49,6 @@ pub(crate) struct Written {
     pub(crate) keys: VecDeque<EventKey>,
     /// How many of the newest events the store does not have.
     pub(crate) unwritten: usize,
-}
-
-/// What the last check found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// Whether startup is over, so that the rest is decided. Until then it is as it was before the
-    /// server was restarted, and what is new is never healthy or available.
-    pub decided: bool,
-    /// Whether jump and every stream are ok.
-    pub healthy: bool,
-    /// Whether jump has a fresh connection. It is known during startup, too.
-    pub jump_ok: bool,
-    /// Whether every resource of it can be booked, and there is one.
-    pub available: bool,
 }
 
 impl Experiment {
@@ -404,7 +385,7 @@ fn find(streams: &[Stream], topic: &Topic) -> Result<usize, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Health;
+    use crate::protocol::Health;
 
     fn event(topics: &[Topic], how: Standing, before: Option<&Event>) -> Event {
         let streams = topics.iter().map(|topic| (topic, true, how)).collect();

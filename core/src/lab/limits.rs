@@ -6,10 +6,8 @@ use alloc::vec::Vec;
 use smol_str::SmolStr;
 
 use super::experiment::Experiment;
-use crate::alert::Condition;
-use crate::config::Config;
-use crate::name::Feed;
-use crate::time::Time;
+use crate::alerts::Condition;
+use crate::protocol::{Config, Feed, Time};
 
 /// How many streams the feeds may name in all, for each experiment that there may be.
 const STREAMS_EACH: usize = 10;

@@ -1,11 +1,10 @@
 //! The lab as it is known: experiments, their streams, and how many of both there may be.
 
-mod admission;
 mod experiment;
 mod limits;
 mod stream;
 
+pub use self::experiment::Experiment;
 pub(crate) use self::experiment::Written;
-pub use self::experiment::{Experiment, Verdict};
-pub(crate) use self::limits::Limits;
-pub use self::stream::{Sighting, Standing, Stream};
+pub(crate) use self::limits::{Limits, STREAMS_OF_ONE, Source};
+pub use self::stream::{Sighting, Stream};

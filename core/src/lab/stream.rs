@@ -2,13 +2,7 @@
 
 use alloc::boxed::Box;
 
-use serde::{Deserialize, Serialize};
-
-use crate::config::Config;
-use crate::event::Issue;
-use crate::name::Topic;
-use crate::report::{Connection, Report, Transmitted};
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{Config, Connection, Issue, Now, Report, Standing, Time, Topic, Transmitted, Wall};
 
 /// One stream of an experiment: its own by name, or one that a resource of it requires.
 #[derive(Debug)]
@@ -26,17 +20,6 @@ pub struct Stream {
     /// When relay last listed it, before the server was restarted.
     pub(crate) seen_before: Option<Wall>,
     pub(crate) standing: Standing,
-}
-
-/// What the last check made of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Standing {
-    /// Fresh, and transmitting when last seen.
-    Ok,
-    /// Fresh, but silent for too long, or it has never transmitted.
-    Silent,
-    /// Not seen, or not for too long.
-    Missing,
 }
 
 /// What the newest snapshot that lists a stream, or jump's connection, told of it.

@@ -5,16 +5,12 @@ use alloc::vec::Vec;
 
 use smol_str::SmolStr;
 
-use super::news::{NewsItem, Span};
 use super::outbox::{OWED_FOR, Outbox};
 use super::queued::{MailState, QueuedMail};
-use super::undelivered::GivenUp;
-use crate::action::Action;
-use crate::config::MailText;
-use crate::input::{Call, Delivery, MailFailure, MailFailureKind};
-use crate::note::Note;
-use crate::saved::Change;
-use crate::time::Now;
+use crate::protocol::{
+    Action, Call, Change, Delivery, GivenUp, MailFailure, MailFailureKind, MailText, NewsItem, Note, Now,
+    Span,
+};
 
 const NO_ANSWER: &str = "nothing is known of what became of it";
 

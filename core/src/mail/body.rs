@@ -5,15 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use serde::{Deserialize, Serialize};
-
-use crate::alert::SystemAlert;
-use crate::config::MailText;
-use crate::event::Issue;
-use crate::lab::{Experiment, Verdict};
-use crate::name::ExperimentName;
-use crate::text::{printable, shortened};
-use crate::time::Wall;
+use crate::lab::Experiment;
+use crate::protocol::{
+    ExperimentName, Issue, Line, MailText, SystemAlert, Verdict, Wall, printable, shortened,
+};
 
 /// A mail's text is at most so long, in bytes, unless the mail server takes only shorter ones.
 pub(crate) const LONGEST: usize = 200_000;
@@ -27,22 +22,6 @@ const MARKS_AT_MOST: usize = 40;
 const CLEARED_LISTED: usize = 100;
 /// This part of a mail is for the detail of one system alert at most.
 const DETAIL_PART: usize = 20;
-
-/// How one experiment stands: a line of a mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// Whose line it is.
-    pub experiment: ExperimentName,
-    /// Whether all is well.
-    pub healthy: bool,
-    /// Whether it can be booked.
-    pub available: bool,
-    /// What is wrong, in order: the first of it.
-    pub issues: Vec<Issue>,
-    /// How many issues there are besides.
-    #[serde(default)]
-    pub more_issues: usize,
-}
 
 impl Line {
     /// How an experiment stands, as the last check found.
@@ -248,7 +227,7 @@ fn write_left_out(left_out: usize, what: &str, out: &mut String) -> fmt::Result 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::Topic;
+    use crate::protocol::Topic;
 
     fn line(name: &str, healthy: bool, available: bool, issues: &[Issue]) -> Line {
         Line { experiment: name.into(), healthy, available, issues: issues.to_vec(), more_issues: 0 }

@@ -11,14 +11,7 @@ mod outbox;
 mod queued;
 mod recipient;
 mod restored;
-mod undelivered;
 
-pub use body::Line;
 pub(crate) use body::{Digest, LONGEST};
-pub use news::{News, NewsItem, Span};
 pub use outbox::Outbox;
 pub(crate) use outbox::Standing;
-pub use queued::QueuedMailRecord;
-pub use recipient::RecipientRecord;
-pub use restored::{LetterRecord, OutboxRecord, SavedMail, SealedMail, Summary};
-pub use undelivered::{GivenUp, Undelivered};

@@ -4,65 +4,12 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::body::Line;
-use crate::alert::SystemAlert;
-use crate::name::ExperimentName;
-use crate::time::{Time, Wall};
+use crate::protocol::{ExperimentName, News, NewsItem, Span, SystemAlert, Time, Wall};
 
 /// Beyond this many items the log is merged: of each experiment the newest item stays.
 const MERGED_BEYOND: usize = 1_000;
 /// Beyond this many items the log is merged although a recipient has been told some of them.
 const MERGED_AT_ANY_RATE: usize = 100_000;
-
-/// One thing to tell. Its number tells it from every other, in this life of the server and before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct News {
-    /// One more than that of the news before it.
-    pub number: u64,
-    /// When it happened.
-    pub at: Wall,
-    /// When it happened, on the clock of `AwakeClock`.
-    pub awake: u64,
-    /// What happened.
-    pub item: NewsItem,
-    /// How many such things it stands for: itself, and those that were merged into it.
-    pub count: usize,
-}
-
-/// What there is to tell.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NewsItem {
-    /// An experiment's health changed: how it stood then.
-    Event(Line),
-    /// A system alert is over.
-    Cleared {
-        /// Which one.
-        alert: SystemAlert,
-        /// Since when it stood.
-        since: Wall,
-    },
-    /// A system alert was raised. Every mail lists those that stand.
-    Raised,
-}
-
-/// A range of numbers: from after `after` up to and including `to`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Span {
-    /// The number before the first.
-    pub after: u64,
-    /// The last number.
-    pub to: u64,
-}
-
-impl Span {
-    /// Whether a number lies in it.
-    #[must_use]
-    pub fn holds(self, number: u64) -> bool {
-        self.after < number && number <= self.to
-    }
-}
 
 /// Everything that some recipient is owed yet, in the order in which it happened.
 #[derive(Debug)]
@@ -218,6 +165,7 @@ impl AwakeClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Line;
 
     fn event(experiment: &str, healthy: bool) -> NewsItem {
         let experiment = experiment.into();

@@ -7,19 +7,15 @@ use core::time::Duration;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::body::{Digest, Line, subject};
-use super::news::{AwakeClock, NewsItem, NewsLog, Span};
-use super::queued::{MailState, QueuedMail, QueuedMailRecord};
+use super::body::{Digest, subject};
+use super::news::{AwakeClock, NewsLog};
+use super::queued::{MailState, QueuedMail};
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
-use super::undelivered::{GivenUp, Undelivered};
-use crate::action::{Action, Mail};
-use crate::alert::SystemAlert;
 use crate::backoff::backoff;
-use crate::config::MailText;
-use crate::deadline::{Deadline, Timer};
-use crate::input::Call;
-use crate::saved::Change;
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{
+    Action, Call, Change, Deadline, GivenUp, Line, Mail, MailText, NewsItem, Now, QueuedMailRecord, Span,
+    SystemAlert, Time, Timer, Undelivered, Wall,
+};
 
 /// How long news is owed. Time asleep does not count, nor time in which no server ran.
 pub(super) const OWED_FOR: Duration = Duration::from_secs(24 * 3600);

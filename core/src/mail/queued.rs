@@ -1,37 +1,10 @@
 //! One mail that is composed, from when it is written down until it is known what became of it.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
-
-use super::news::Span;
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY};
-use crate::action::Mail;
 use crate::backoff::backoff;
-use crate::input::Call;
-use crate::time::{Time, Wall};
-
-/// A mail that somebody may have got, as it is written down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueuedMailRecord {
-    /// The mail, for those of whom it is not known whether they have it.
-    pub mail: Mail,
-    /// What it tells.
-    pub covers: Vec<Span>,
-    /// When the oldest news in it happened.
-    pub begun: Wall,
-    /// When the newest news in it happened, on the clock that runs while a server is awake, in milliseconds.
-    pub newest: u64,
-    /// How often it was sent in vain.
-    pub attempts: u32,
-    /// Why that was in vain the last time.
-    pub last_error: Option<String>,
-    /// Who will never get it, each with why.
-    pub refused: Vec<(smol_str::SmolStr, String)>,
-    /// Whether somebody has it.
-    pub taken: bool,
-}
+use crate::protocol::{Call, QueuedMailRecord, Time};
 
 /// A mail that is composed.
 #[derive(Debug)]

@@ -1,40 +1,18 @@
 //! One address that mail is for, and what it is owed.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::body::{LONGEST, SHORTEST};
-use super::news::Span;
 use crate::backoff::backoff;
-use crate::time::Time;
+use crate::protocol::{RecipientRecord, Span, Time};
 
 pub(super) const FIRST_RETRY: Duration = Duration::from_secs(5);
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(15 * 60);
 /// With more ranges than this, those between are told again, too.
 const AGAIN_AT_MOST: usize = 16;
-
-/// What a recipient is owed, as it is written down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecipientRecord {
-    /// The address.
-    pub address: SmolStr,
-    /// The number of the newest news that a mail has told it of, as far as is known.
-    pub told: u64,
-    /// Older news that it is to be told of anew, since it is not known whether it ever was.
-    pub again: Vec<Span>,
-    /// How often it was tried in vain since a mail last reached it.
-    pub attempts: u32,
-    /// Why that was in vain the last time.
-    pub last_error: Option<String>,
-    /// Its mails are at most so long, in bytes, since the mail server takes no longer ones.
-    pub longest: usize,
-    /// How many events it was never told of, since they were owed for a day.
-    pub missed: usize,
-}
 
 /// One address that mail is for.
 #[derive(Debug)]

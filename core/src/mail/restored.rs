@@ -1,103 +1,17 @@
 //! From one life of the server to the next: what is owed, and the mails that somebody may have got.
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::body::Line;
-use super::news::{AwakeClock, News, NewsItem, NewsLog};
+use super::news::{AwakeClock, NewsLog};
 use super::outbox::{Outbox, Standing};
-use super::queued::{QueuedMail, QueuedMailRecord};
-use super::recipient::{Recipient, RecipientRecord};
-use crate::action::Mail;
-use crate::alert::SystemAlert;
-use crate::saved::Change;
-use crate::time::{Now, Wall};
-
-/// To whom what is owed, as it is written down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutboxRecord {
-    /// Every recipient.
-    pub recipients: Vec<RecipientRecord>,
-    /// The number of the newest news that ever was.
-    pub newest: u64,
-    /// For how long servers have run and been awake, in milliseconds.
-    pub awake: u64,
-}
-
-/// What a store knows of mail.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SavedMail {
-    /// What somebody is owed, in the order of its numbers.
-    pub news: Vec<News>,
-    /// To whom what is owed; `None` if no server that knew of it ever wrote it down.
-    pub outbox: Option<OutboxRecord>,
-    /// The mails that somebody may have got, the oldest first.
-    pub queued: Vec<QueuedMailRecord>,
-    /// What an older version left, the oldest first.
-    pub letters: Vec<LetterRecord>,
-}
-
-/// A mail that the mail server did not have yet, as older versions wrote it down. It is only read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LetterRecord {
-    /// Unique for all time: the part of the Message-ID before the `@`.
-    pub id: SmolStr,
-    /// When the oldest news in it happened.
-    pub begun: Wall,
-    /// When the newest news in it happened.
-    pub newest: Wall,
-    /// How often it was tried.
-    pub tries: u32,
-    /// What it tells.
-    pub summary: Summary,
-    /// The mail, if the mail server may have it: then it is sent exactly so again.
-    pub sealed: Option<SealedMail>,
-    /// Why it was not sent when it was last tried.
-    pub trouble: Option<String>,
-}
-
-/// A mail as older versions wrote it down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedMail {
-    /// The part of the Message-ID before the `@`.
-    pub id: SmolStr,
-    /// The subject line.
-    pub subject: String,
-    /// The text.
-    pub body: String,
-    /// Addresses that have it or never will.
-    #[serde(default)]
-    pub settled: Vec<SmolStr>,
-}
-
-/// What an older version's mail was to tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Summary {
-    /// When the newest thing in it happened.
-    pub when: Wall,
-    /// System alerts that are over, in the order in which they ended.
-    pub cleared: Vec<(SystemAlert, Wall)>,
-    /// System alerts that were over earlier and are only counted.
-    pub more_cleared: usize,
-    /// New events, in the order in which they happened.
-    pub events: Vec<Line>,
-    /// New events that are only counted.
-    pub more_events: usize,
-}
-
-impl SavedMail {
-    /// How many mails and how much news an earlier life of the server could not send.
-    #[must_use]
-    pub fn undelivered(&self) -> usize {
-        self.news.len() + self.queued.len() + self.letters.len()
-    }
-}
+use super::queued::QueuedMail;
+use super::recipient::Recipient;
+use crate::protocol::{
+    Change, LetterRecord, Mail, NewsItem, Now, OutboxRecord, QueuedMailRecord, SavedMail, SealedMail,
+};
 
 impl Outbox {
     /// What an earlier life of the server owed, to be tried at once. Returns also what the store is to

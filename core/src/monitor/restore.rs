@@ -8,19 +8,16 @@ use alloc::vec::Vec;
 
 use smol_str::SmolStr;
 
-use crate::ages::Ages;
-use crate::alert::Alerts;
+use crate::alerts::Alerts;
 use crate::book::{Book, Resource};
-use crate::config::Config;
-use crate::event::Event;
-use crate::keeping::Keeping;
 use crate::lab::{Experiment, Stream, Written};
 use crate::mail::Outbox;
-use crate::manifest::{Manifest, Requirements};
 use crate::monitor::Monitor;
-use crate::name::{ExperimentName, Topic};
-use crate::saved::{EventKey, ExperimentRecord, Saved, SavedExperiment, SavedManifest, StreamRecord};
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{
+    Config, Event, EventKey, ExperimentName, ExperimentRecord, Manifest, Now, Requirements, Saved,
+    SavedExperiment, SavedManifest, StreamRecord, Time, Topic, Wall,
+};
+use crate::store::{Ages, Keeping};
 
 impl Monitor {
     /// A monitor that starts now, knows what a store has kept, and has written down what the next

@@ -5,7 +5,7 @@
 //! goes on from where the last process saved: it counts only time in which some server ran. An age is
 //! then what it was when its record was written, and what the servers ran from that save to the last.
 
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{Now, Time, Wall};
 
 /// Translates between the steady clock of this process and the times in a store.
 #[derive(Clone, Copy, Debug)]

@@ -10,13 +10,13 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::alert::SystemAlert;
-use crate::event::Event;
-use crate::lab::{Standing, Verdict};
-use crate::mail::{News, OutboxRecord, QueuedMailRecord, SavedMail};
-use crate::manifest::Manifest;
-use crate::name::{ExperimentName, Topic};
-use crate::time::{Now, Wall};
+use super::alert::SystemAlert;
+use super::event::Event;
+use super::mail::{News, OutboxRecord, QueuedMailRecord, SavedMail};
+use super::manifest::Manifest;
+use super::name::{ExperimentName, Topic};
+use super::time::{Now, Wall};
+use super::verdict::{Standing, Verdict};
 
 /// One thing to write down. Written twice, it is as if it had been written once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,13 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::action::Action;
 use crate::book::Leave;
-use crate::input::{Call, Failure, Input};
-use crate::manifest::{Availability, Manifest};
 use crate::monitor::Monitor;
-use crate::name::Feed;
-use crate::report::Report;
+use crate::protocol::{Action, Availability, Call, Failure, Feed, Input, Manifest, Report};
 
 impl Monitor {
     /// Takes an input in. Returns whether a verdict may follow from it.

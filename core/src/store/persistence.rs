@@ -12,21 +12,17 @@ use core::time::Duration;
 
 use smol_str::SmolStr;
 
-use crate::action::Action;
-use crate::ages::Ages;
-use crate::alert::{Alerts, Condition};
+use crate::alerts::{Alerts, Condition};
 use crate::backoff::backoff;
 use crate::book::Book;
-use crate::config::Config;
-use crate::deadline::{Deadline, Timer};
-use crate::event::Event;
-use crate::input::{Call, Failure, FailureKind};
 use crate::lab::Experiment;
 use crate::mail::Outbox;
 use crate::monitor::Monitor;
-use crate::name::ExperimentName;
-use crate::saved::{Change, EventKey};
-use crate::time::{Now, Time, Wall};
+use crate::protocol::{
+    Action, Call, Change, Config, Deadline, Event, EventKey, ExperimentName, Failure, FailureKind, Now, Time,
+    Timer, Wall,
+};
+use crate::store::Ages;
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);

@@ -8,9 +8,10 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::manifest::{Availability, Manifest};
-use crate::name::Feed;
-use crate::report::Report;
+use super::mail::Delivery;
+use super::manifest::{Availability, Manifest};
+use super::name::Feed;
+use super::report::Report;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,58 +135,4 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)
     }
-}
-
-/// What became of a mail for one of its recipients.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// The address, as [`Mail::recipients`](crate::Mail::recipients) names it.
-    pub recipient: SmolStr,
-    /// Whether the mail server has taken the mail for this address.
-    pub outcome: Result<(), MailFailure>,
-}
-
-impl Delivery {
-    /// The same outcome for each of these recipients.
-    #[must_use]
-    pub fn to_each(recipients: &[SmolStr], outcome: &Result<(), MailFailure>) -> Vec<Self> {
-        let to = |recipient: &SmolStr| Self { recipient: recipient.clone(), outcome: outcome.clone() };
-        recipients.iter().map(to).collect()
-    }
-}
-
-/// Why a recipient does not have a mail, as far as is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailFailure {
-    /// Whether trying again may help, and how.
-    pub kind: MailFailureKind,
-    /// What the mail server said, or what was the matter with the connection. Never a secret.
-    pub detail: String,
-}
-
-impl MailFailure {
-    /// A failure of this kind.
-    #[must_use]
-    pub fn new(kind: MailFailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
-    }
-}
-
-/// Whether it helps to try a mail again, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MailFailureKind {
-    /// The recipient was not spoken of, since nothing can be sent to anybody at the moment: no
-    /// connection, no greeting, no TLS, no login, or the sender is refused. All mail waits.
-    Unreachable,
-    /// The mail server does not take the mail for this recipient at the moment, and certainly has
-    /// not taken it (4xx, also 552 to the recipient). Others may get theirs.
-    Transient,
-    /// The mail server may have taken the mail or not: the connection broke, or no answer came, after
-    /// the text was sent. The same mail is sent again, exactly as it was.
-    Unknown,
-    /// The mail server will never take the mail for this recipient (5xx).
-    Permanent,
-    /// The mail server takes no mail of this length (552 after the text, or the limit of `SIZE`). A
-    /// shorter one may be taken.
-    TooLong,
 }

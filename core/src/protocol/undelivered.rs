@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use smol_str::SmolStr;
 
-use crate::time::{Time, Wall};
+use super::time::{Time, Wall};
 
 /// A mail that somebody does not have yet: it is on its way, or it will be composed once it can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
-use crate::input::Call;
-use crate::name::{Feed, ResourceName};
-use crate::note::Note;
-use crate::saved::Change;
+use super::input::Call;
+use super::mail::Mail;
+use super::name::{Feed, ResourceName};
+use super::note::Note;
+use super::record::Change;
 
 /// One thing to do. Whoever performs it neither retries nor decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,19 +78,4 @@ pub enum Action {
     LogHealth,
     /// Log a decision. Not answered.
     Note(Note),
-}
-
-/// A mail as it is to be sent. Who sends it adds From, To, Cc and Date.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mail {
-    /// Unique for all time: the part of the Message-ID before the `@`. The same at each try.
-    pub id: SmolStr,
-    /// The subject line.
-    pub subject: String,
-    /// The text, with lines ended by `\n`.
-    pub body: String,
-    /// The addresses that this mail is handed to the mail server for: all that are owed the same, and
-    /// so perhaps fewer than its To and Cc name.
-    #[serde(default)]
-    pub recipients: Vec<SmolStr>,
 }

@@ -8,9 +8,9 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lab::Standing;
-use crate::name::{Feed, ResourceName, Topic};
-use crate::time::Wall;
+use super::name::{Feed, ResourceName, Topic};
+use super::time::Wall;
+use super::verdict::Standing;
 
 /// A change in an experiment's health, kept in its history.
 ///

@@ -4,16 +4,12 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::experiment::Experiment;
-use super::limits::{Limits, STREAMS_OF_ONE, Source};
-use crate::action::Action;
 use crate::book::{Book, Resource};
-use crate::manifest::{Manifest, Requirements};
+use crate::lab::{Experiment, Limits, STREAMS_OF_ONE, Source};
 use crate::monitor::Monitor;
-use crate::name::{ExperimentName, Feed, Topic};
-use crate::note::{Forgotten, Note};
-use crate::report::Report;
-use crate::time::Time;
+use crate::protocol::{
+    Action, ExperimentName, Feed, Forgotten, Manifest, Note, Report, Requirements, Time, Topic,
+};
 
 impl Monitor {
     /// Takes in the snapshot with this number. Every connection is looked at once: there may be 30,000.

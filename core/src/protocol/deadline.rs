@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::Feed;
-use crate::time::Time;
+use super::name::Feed;
+use super::time::Time;
 
 /// The next instant at which something could change although nothing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,14 +1,10 @@
 //! Stalls: the server did not run for a while, and does not know yet what happened meanwhile.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use alloc::vec::Vec;
-
-use crate::action::Action;
-use crate::deadline::Timer;
 use crate::monitor::Monitor;
-use crate::note::Note;
-use crate::time::Time;
+use crate::protocol::{Action, Note, Time, Timer};
 
 /// A call that comes so much later than it was asked for is no stall yet.
 const TOLERATED: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::name::{ExperimentName, ResourceName};
+use super::name::{ExperimentName, ResourceName};
 
 /// The resources that book knows, whole: it replaces the manifest before it.
 pub type Manifest = BTreeMap<ResourceName, Requirements>;

@@ -6,11 +6,11 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::SystemAlert;
-use crate::event::Event;
-use crate::name::{ExperimentName, Feed, ResourceName, Topic};
-use crate::text::printable;
-use crate::withheld::Withheld;
+use super::alert::SystemAlert;
+use super::event::Event;
+use super::name::{ExperimentName, Feed, ResourceName, Topic};
+use super::text::printable;
+use super::withheld::Withheld;
 
 /// Something that was decided or found out, and that an operator may want to read about.
 /// What is asked of a service is not here: the [`Action`](crate::Action) says it.

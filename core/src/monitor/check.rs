@@ -3,19 +3,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::action::Action;
-use crate::alert::{Condition, SystemAlert};
-use crate::config::{Config, Mode};
-use crate::deadline::{Deadline, Timer};
+use crate::alerts::Condition;
 use crate::feed::FeedSubscription;
-use crate::keeping::Keeping;
 use crate::lab::Experiment;
-use crate::mail::{Digest, LONGEST, Line, Standing};
+use crate::mail::{Digest, LONGEST, Standing};
 use crate::monitor::Monitor;
-use crate::name::{ExperimentName, Feed, Topic};
-use crate::note::{Forgotten, Note};
-use crate::time::{Time, Wall};
-use crate::withheld::Withheld;
+use crate::protocol::{
+    Action, Config, Deadline, ExperimentName, Feed, Forgotten, Line, Mode, Note, SystemAlert, Time, Timer,
+    Topic, Wall, Withheld,
+};
+use crate::store::Keeping;
 
 impl Monitor {
     /// Evaluates everything.

@@ -1,26 +1,28 @@
 //! The core's one door: inputs in, actions out.
 
+mod admission;
+mod apply;
+mod check;
+mod restore;
+mod suspend;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use smol_str::format_smolstr;
 
-use crate::action::Action;
-use crate::ages::Ages;
-use crate::alert::Alerts;
+use self::suspend::Stall;
+use crate::alerts::Alerts;
 use crate::book::Book;
-use crate::config::{Config, Mode};
-use crate::deadline::{Deadline, Timer};
 use crate::feed::FeedSubscription;
-use crate::input::{Call, Input};
-use crate::keeping::Keeping;
 use crate::lab::{Experiment, Limits};
 use crate::mail::Outbox;
-use crate::name::{ExperimentName, Feed};
-use crate::stall::Stall;
-use crate::time::{Now, Time, Wall};
-use crate::withheld::{Shelf, Withheld};
+use crate::protocol::{
+    Action, Call, Config, Deadline, ExperimentName, Feed, Input, Mode, Now, Time, Timer, Wall, Withheld,
+};
+use crate::store::{Ages, Keeping};
+use crate::withheld::Shelf;
 
 /// Everything that is known, and everything that follows from it.
 #[derive(Debug)]
@@ -211,7 +213,7 @@ impl Monitor {
     }
 
     /// What the store is to forget.
-    pub(crate) fn has_gone(&mut self, changes: Vec<crate::saved::Change>) {
+    pub(crate) fn has_gone(&mut self, changes: Vec<crate::protocol::Change>) {
         if let Some(keeping) = &mut self.keeping {
             changes.into_iter().for_each(|change| keeping.has_gone(change));
         }

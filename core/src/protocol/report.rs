@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::name::Topic;
+use super::name::Topic;
 
 /// One connection in a snapshot: of those, only the ones that count (see
 /// [`Feed::counting_scope`](crate::Feed::counting_scope)).

@@ -1,0 +1,46 @@
+//! What crosses the border of the core, as plain data: the inputs, the actions, and all that they are made of.
+
+mod action;
+mod alert;
+mod config;
+mod deadline;
+mod event;
+mod input;
+mod mail;
+mod manifest;
+mod name;
+mod note;
+mod record;
+mod report;
+mod text;
+mod time;
+mod undelivered;
+mod verdict;
+mod withheld;
+
+pub use action::Action;
+pub use alert::SystemAlert;
+pub(crate) use config::Policy;
+pub use config::{BookOverride, Config, MailText, Mode};
+pub use deadline::{Deadline, Timer};
+pub(crate) use event::Health;
+pub use event::{Event, Issue};
+pub use input::{Call, Failure, FailureKind, Input};
+pub use mail::{
+    Delivery, LetterRecord, Line, Mail, MailFailure, MailFailureKind, News, NewsItem, OutboxRecord,
+    QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Span, Summary,
+};
+pub use manifest::{Availability, Manifest, Requirements, SetBy};
+pub use name::{ExperimentName, Feed, ResourceName, Topic};
+pub use note::{Forgotten, Note};
+pub use record::{
+    Change, EventKey, ExperimentRecord, PastAlert, Saved, SavedAlert, SavedExperiment, SavedManifest,
+    StreamRecord,
+};
+pub use report::{Connection, Report, Traffic, Transmitted};
+pub use text::printable;
+pub(crate) use text::shortened;
+pub use time::{Now, Time, Wall};
+pub use undelivered::{GivenUp, Undelivered};
+pub use verdict::{Standing, Verdict};
+pub use withheld::Withheld;
