@@ -4,7 +4,8 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::protocol::{Action, Note, Now, PastAlert, SavedAlert, SystemAlert, Time, Wall};
+use crate::context::Cx;
+use crate::protocol::{Note, PastAlert, SavedAlert, SystemAlert, Time, Wall};
 
 /// What a part of the server says of an alert that is its to raise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,25 +97,19 @@ impl Alerts {
     }
 
     /// Raises or clears an alert. What is said while it stands is what was said when it was raised.
-    pub(crate) fn update(
-        &mut self,
-        alert: SystemAlert,
-        condition: Condition,
-        now: Now,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(crate) fn update(&mut self, alert: SystemAlert, condition: Condition, cx: &mut Cx<'_>) {
         match condition {
             Condition::Raised { detail, since } if !self.stands(alert) => {
-                actions.push(Action::Note(Note::AlertRaised { alert, detail: detail.clone() }));
-                self.active.insert(alert, ActiveAlert { detail, since: now.wall_at(since) });
+                cx.note(Note::AlertRaised { alert, detail: detail.clone() });
+                self.active.insert(alert, ActiveAlert { detail, since: cx.now.wall_at(since) });
                 self.news = true;
                 self.changed = true;
             }
             Condition::Clear => {
                 let Some(ActiveAlert { detail, since }) = self.active.remove(&alert) else { return };
-                actions.push(Action::Note(Note::AlertCleared { alert }));
+                cx.note(Note::AlertCleared { alert });
                 self.cleared.push((alert, since));
-                self.keep(PastAlert { alert, detail, since, until: now.wall });
+                self.keep(PastAlert { alert, detail, since, until: cx.now.wall });
                 self.news = true;
                 self.changed = true;
             }

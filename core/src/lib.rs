@@ -3,9 +3,11 @@
 
 extern crate alloc;
 
+mod ages;
 mod alerts;
 mod backoff;
 mod book;
+mod context;
 mod feed;
 mod lab;
 mod mail;
@@ -29,4 +31,4 @@ pub use protocol::{
     StreamRecord, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall,
     Withheld, printable,
 };
-pub use store::Keeping;
+pub use store::Persistence;

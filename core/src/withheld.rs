@@ -1,9 +1,8 @@
 //! What would have been done, if this server did more than observe.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
-use crate::protocol::{Action, Note, Wall, Withheld};
+use crate::protocol::{Wall, Withheld};
 
 /// So many things are remembered of each kind, the newest.
 const KEPT: usize = 50;
@@ -15,7 +14,8 @@ const LONGEST: usize = 64 * 1024;
 pub(crate) struct Shelf(VecDeque<(Wall, Withheld)>);
 
 impl Shelf {
-    pub(crate) fn put(&mut self, when: Wall, mut withheld: Withheld, actions: &mut Vec<Action>) {
+    /// Remembers one, and returns it as far as it is remembered.
+    pub(crate) fn put(&mut self, when: Wall, mut withheld: Withheld) -> Withheld {
         if let Withheld::Mail { body, .. } = &mut withheld
             && body.len() > LONGEST
         {
@@ -30,8 +30,8 @@ impl Shelf {
         {
             self.0.remove(oldest);
         }
-        actions.push(Action::Note(Note::Withheld(withheld.clone())));
-        self.0.push_back((when, withheld));
+        self.0.push_back((when, withheld.clone()));
+        withheld
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &(Wall, Withheld)> + DoubleEndedIterator {

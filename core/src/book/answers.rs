@@ -1,24 +1,12 @@
 //! What book answers about a resource.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Book;
 use super::pace::Overload;
 use super::resource::Asked;
-use crate::protocol::{
-    Action, Availability, Call, Config, Failure, FailureKind, Policy, ResourceName, Time, Withheld,
-};
-
-/// What may follow from an answer.
-#[derive(Clone, Copy)]
-pub(crate) struct Leave<'a> {
-    pub(crate) config: &'a Config,
-    /// Whether the server slept, so that nothing is judged.
-    pub(crate) paused: bool,
-    /// Whether a check is due, so that the verdicts are old: book may be read, but not changed.
-    pub(crate) outdated: bool,
-}
+use crate::context::Cx;
+use crate::protocol::{Availability, Call, Config, Failure, FailureKind, ResourceName, Time};
 
 /// A call about a resource that was answered.
 struct Answered {
@@ -28,62 +16,61 @@ struct Answered {
 }
 
 impl Book {
-    /// Takes in what book says of a resource, and begins a change if it is not as it should be.
-    /// Returns whether that can change whether book can be asked, which a check is to tell, and what
-    /// is withheld.
-    pub(crate) fn was_read(
+    /// Applies what book says of a resource, and begins a change if it is not as it should be. While the server
+    /// is `paused`, since it slept, or while a check is overdue, so that the verdicts are old, nothing is changed.
+    pub(crate) fn on_availability_read(
         &mut self,
         call: Call,
         outcome: Result<Availability, Failure>,
-        leave: Leave<'_>,
-        change: Call,
-        now: Time,
-        actions: &mut Vec<Action>,
-    ) -> (bool, Option<Withheld>) {
-        let policy = leave.config.policy();
-        let Some(answered) = self.answered(call, Asked::Read) else { return (false, None) };
+        paused: bool,
+        cx: &mut Cx<'_>,
+    ) {
+        let (now, config) = (cx.now.time, cx.config);
+        // The number of the change that follows, perhaps.
+        let change = cx.new_call();
+        let Some(answered) = self.finish(call, Asked::Read) else { return };
         let name = answered.name.clone();
         match outcome {
             Ok(said) => {
                 self.answered_at = Some(now);
-                self.says(&name, said, policy, now);
+                self.says(&name, said, config, now);
             }
-            Err(failure) => self.failed(answered, failure, leave.config, now),
+            Err(failure) => self.failed(answered, failure, config, now),
         }
+        self.follow_up(&name, change, paused, cx);
+        self.recheck_if_news(cx);
+    }
+
+    /// Begins the change that follows from what book says of a resource, or puts the resource where it waits.
+    fn follow_up(&mut self, name: &ResourceName, change: Call, paused: bool, cx: &mut Cx<'_>) {
+        let (now, config) = (cx.now.time, cx.config);
+        let outdated = paused || cx.is_check_overdue();
         let under_way = self.under_way();
-        let Some(resource) = self.resources.get_mut(&name) else { return (false, None) };
-        if !leave.paused {
-            actions.extend(resource.note_hold(policy.person).map(Action::Note));
+        let Some(resource) = self.resources.get_mut(name) else { return };
+        if !paused && let Some(note) = resource.note_hold(config.book_override) {
+            cx.note(note);
         }
-        let may_change = !leave.outdated && !self.empty;
-        let withheld = if may_change {
-            resource.withholds(policy).map(|change| change.withheld(resource.name()))
-        } else {
-            None
-        };
-        if may_change && resource.may_be_set(now, policy) && self.pace.allows(now, under_way) {
-            let request = resource.begin(change, now, policy);
-            actions.push(self.queue.begin(request, change, resource, now));
+        let may_change = !outdated && !self.empty;
+        let withheld = if may_change { resource.withholds(config) } else { None };
+        if may_change && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
+            let request = resource.begin(change, now, config);
+            self.queue.begin(request, change, resource, cx);
             self.pace.started(now);
-        } else if !leave.outdated || resource.is_in_doubt() {
-            self.queue.put(resource, now, policy);
+        } else if !outdated || resource.is_in_doubt() {
+            self.queue.put(resource, now, config);
         } else {
             // The next check puts it into the queue, where it differs even then.
             self.queue.remove(resource);
         }
-        (self.is_news(now), withheld)
+        if let Some(withheld) = withheld {
+            cx.withhold(withheld.withheld(name));
+        }
     }
 
-    /// Takes in whether book took a change. Returns whether that can change whether book can be
-    /// asked.
-    pub(crate) fn was_set(
-        &mut self,
-        call: Call,
-        outcome: Result<(), Failure>,
-        config: &Config,
-        now: Time,
-    ) -> bool {
-        let Some(answered) = self.answered(call, Asked::Set) else { return false };
+    /// Applies whether book took a change.
+    pub(crate) fn on_availability_set(&mut self, call: Call, outcome: Result<(), Failure>, cx: &mut Cx<'_>) {
+        let (now, config) = (cx.now.time, cx.config);
+        let Some(answered) = self.finish(call, Asked::Set) else { return };
         let name = answered.name.clone();
         match outcome {
             Ok(()) => {
@@ -97,9 +84,9 @@ impl Book {
             Err(failure) => self.failed(answered, failure, config, now),
         }
         if let Some(resource) = self.resources.get_mut(&name) {
-            self.queue.put(resource, now, config.policy());
+            self.queue.put(resource, now, config);
         }
-        self.is_news(now)
+        self.recheck_if_news(cx);
     }
 
     /// Book refused to give its manifest, or failed to.
@@ -124,28 +111,28 @@ impl Book {
     }
 
     /// The resource that a call was about, if it is the one under way.
-    fn answered(&mut self, call: Call, asked: Asked) -> Option<Answered> {
+    fn finish(&mut self, call: Call, asked: Asked) -> Option<Answered> {
         let (name, began) = self.queue.finish(call)?;
-        self.resources.get_mut(&name)?.answers(call).then_some(Answered { name, asked, began })
+        self.resources.get_mut(&name)?.finish(call).then_some(Answered { name, asked, began })
     }
 
     /// Book said whether a resource can be booked. One that somebody else put back says that all that
     /// should be out may have been.
-    fn says(&mut self, name: &ResourceName, said: Availability, policy: Policy, now: Time) {
+    fn says(&mut self, name: &ResourceName, said: Availability, config: &Config, now: Time) {
         self.pace.succeeded();
         let Some(resource) = self.resources.get_mut(name) else { return };
-        let was_put_back = resource.was_read(said, policy, now);
+        let was_put_back = resource.was_read(said, config, now);
         if resource.last_error().is_none() {
             self.failing.remove(name);
         }
         // Those that were put back with it are found by this one doubt, and are no reason for another.
-        let is_first = self.doubted_out_at.is_none_or(|at| now.since(at) >= policy.verify_book_every);
+        let is_first = self.doubted_out_at.is_none_or(|at| now.since(at) >= config.verify_book_every);
         if was_put_back && is_first {
             self.doubted_out_at = Some(now);
             for (other, resource) in &mut self.resources {
                 if other != name {
                     resource.doubt_if_out();
-                    self.queue.put(resource, now, policy);
+                    self.queue.put(resource, now, config);
                 }
             }
         }
@@ -163,7 +150,7 @@ impl Book {
                 Overload::Shared(other) => {
                     self.too_fast = Some(failure);
                     self.was_too_fast(&name, asked, now);
-                    self.release(&other, now, config.policy());
+                    self.release(&other, now, config);
                 }
                 Overload::OfOne => self.troubles(name, failure, config, now),
             },
@@ -171,7 +158,7 @@ impl Book {
                 self.pace.succeeded();
                 self.failing.remove(&name);
                 let Some(resource) = self.resources.get_mut(&name) else { return };
-                if resource.is_unknown(config.policy(), now) {
+                if resource.is_unknown(config, now) {
                     self.poll.suspect(now, config);
                 }
             }
@@ -192,7 +179,7 @@ impl Book {
     /// A call failed for a reason of its own.
     fn troubles(&mut self, name: ResourceName, failure: Failure, config: &Config, now: Time) {
         if let Some(resource) = self.resources.get_mut(&name) {
-            resource.failed(failure, config.policy(), now);
+            resource.failed(failure, config, now);
             self.failing.insert(name);
         }
     }
@@ -210,18 +197,20 @@ impl Book {
     }
 
     /// What was taken for trouble with a resource was the pace.
-    fn release(&mut self, name: &ResourceName, now: Time, policy: Policy) {
+    fn release(&mut self, name: &ResourceName, now: Time, config: &Config) {
         if let Some(resource) = self.resources.get_mut(name)
             && resource.was_not_to_blame()
         {
-            self.queue.put(resource, now, policy);
+            self.queue.put(resource, now, config);
             self.failing.remove(name);
         }
     }
 
-    /// Whether it is news that book can or cannot be asked.
-    fn is_news(&mut self, now: Time) -> bool {
-        let is = self.cannot_be_asked(now).is_some();
-        core::mem::replace(&mut self.is_unreachable, is) != is
+    /// Has everything checked where book can or cannot be asked any more, since a check tells.
+    fn recheck_if_news(&mut self, cx: &mut Cx<'_>) {
+        let is = self.cannot_be_asked(cx.now.time).is_some();
+        if core::mem::replace(&mut self.is_unreachable, is) != is {
+            cx.recheck();
+        }
     }
 }

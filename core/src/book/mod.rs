@@ -5,21 +5,21 @@ mod pace;
 mod poll;
 mod queue;
 mod reason;
+mod record;
 mod resource;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-pub(crate) use self::answers::Leave;
 use self::pace::Pace;
 pub(crate) use self::poll::Came;
 use self::poll::ManifestPoll;
 use self::queue::Queue;
 pub use self::resource::Resource;
 use crate::alerts::Condition;
+use crate::context::Cx;
 use crate::protocol::{
-    Action, Call, Config, Deadline, ExperimentName, Failure, Now, Policy, ResourceName, Time, Timer, Topic,
-    Wall, Withheld,
+    Action, Call, Config, ExperimentName, Failure, Manifest, Note, ResourceName, Time, Timer, Topic, Wall,
 };
 
 /// So many resources must fail before the trouble can be book's.
@@ -79,7 +79,7 @@ impl Book {
     }
 
     /// It had no manifest when the server's last life ended, or it had one.
-    pub(crate) fn resumed(&mut self, empty: bool) {
+    pub(crate) fn restored(&mut self, empty: bool) {
         self.empty = empty;
     }
 
@@ -173,35 +173,48 @@ impl Book {
         all
     }
 
-    /// Takes the check's decision about the resources of an experiment, or that there is none. What
-    /// would be done about it, if this server did more than observe, is given to `withhold`.
-    pub(crate) fn decide(
-        &mut self,
-        experiment: &ExperimentName,
-        decided: bool,
-        now: Time,
-        policy: Policy,
-        actions: &mut Vec<Action>,
-        mut withhold: impl FnMut(Withheld, &mut Vec<Action>),
-    ) {
+    /// Takes the check's decision about the resources of an experiment, or that there is none.
+    pub(crate) fn decide(&mut self, experiment: &ExperimentName, decided: bool, cx: &mut Cx<'_>) {
+        let config = cx.config;
         let Some(names) = self.by_experiment.get(experiment) else { return };
         for name in names {
             let resource = self.resources.get_mut(name).expect("the index names what is there");
-            resource.decide(decided, self.relay_is_silent, policy);
-            actions.extend(resource.note_hold(policy.person).map(Action::Note));
-            if !self.empty
-                && let Some(change) = resource.withholds(policy)
-            {
-                withhold(change.withheld(name), actions);
+            resource.decide(decided, self.relay_is_silent, config);
+            if let Some(note) = resource.note_hold(config.book_override) {
+                cx.note(note);
             }
-            self.queue.put(resource, now, policy);
+            if !self.empty
+                && let Some(change) = resource.withholds(config)
+            {
+                cx.withhold(change.withheld(name));
+            }
+            self.queue.put(resource, cx.now.time, config);
         }
     }
 
-    /// A manifest was read, and these are its resources: nothing else matters any more. Those of the
-    /// manifest before it have been taken.
-    pub(crate) fn replace_resources(&mut self, resources: BTreeMap<ResourceName, Resource>) {
-        self.resources = resources;
+    /// Lets a manifest take the place of the one before it: what book said of a resource that both have stays.
+    /// Returns whether it is another one.
+    pub(crate) fn replace_manifest(&mut self, manifest: Manifest, cx: &mut Cx<'_>) -> bool {
+        let mut before = core::mem::take(&mut self.resources);
+        before.values_mut().for_each(|resource| self.queue.remove(resource));
+        let mut is_another = false;
+        for (name, needs) in manifest {
+            let mut resource = Resource::new(name.clone(), &needs.stub, &needs.streams);
+            let known = before.remove(&name);
+            note_unmatched(&resource, known.as_ref(), cx);
+            is_another |= known.as_ref().is_none_or(|known| !known.has_requirements_of(&resource));
+            if let Some(known) = known {
+                resource.adopt(known);
+            }
+            self.resources.insert(name, resource);
+        }
+        self.index();
+        self.failing.retain(|name| self.resources.contains_key(name));
+        is_another || !before.is_empty()
+    }
+
+    /// Finds anew which resources book each experiment, and which topics are required elsewhere.
+    fn index(&mut self) {
         self.by_experiment.clear();
         self.elsewhere.clear();
         for (name, resource) in &self.resources {
@@ -212,14 +225,6 @@ impl Book {
                 self.elsewhere.entry(topic.clone()).or_default().insert(stub.clone());
             }
         }
-        self.failing.retain(|name| self.resources.contains_key(name));
-    }
-
-    /// Takes the resources of the present manifest out, since another replaces it.
-    pub(crate) fn take_resources(&mut self) -> BTreeMap<ResourceName, Resource> {
-        let mut resources = core::mem::take(&mut self.resources);
-        resources.values_mut().for_each(|resource| self.queue.remove(resource));
-        resources
     }
 
     /// Takes in a manifest that differs from the one before it, or not: what book says of all
@@ -247,12 +252,13 @@ impl Book {
 
     /// Whether this is the answer to the call for the manifest that is under way, and if so, whether
     /// it was read regularly.
-    pub(crate) fn answers_manifest(
+    pub(crate) fn finish_manifest(
         &mut self,
         call: Call,
         outcome: Result<(), &Failure>,
-        now: Time,
+        cx: &Cx<'_>,
     ) -> Option<bool> {
+        let now = cx.now.time;
         let (began, is_regular) = self.poll.finish(call)?;
         match outcome {
             Ok(()) => self.pace.manifest_came(now),
@@ -262,31 +268,26 @@ impl Book {
     }
 
     /// Book gave a manifest.
-    pub(crate) fn manifest_came(&mut self, regular: bool, empty: bool, now: Now, config: &Config) -> Came {
+    pub(crate) fn manifest_came(&mut self, regular: bool, empty: bool, cx: &Cx<'_>) -> Came {
+        let now = cx.now;
         self.answered_at = Some(now.time);
         if !empty {
             self.filled_at = Some(now.time);
         }
         self.empty = empty;
-        self.poll.came(regular, empty, now, config)
+        self.poll.came(regular, empty, now, cx.config)
     }
 
     /// Book gave no manifest.
-    pub(crate) fn manifest_failed(&mut self, failure: Failure, now: Time, config: &Config) {
-        self.poll.failed(failure, now, config);
+    pub(crate) fn manifest_failed(&mut self, failure: Failure, cx: &Cx<'_>) {
+        self.poll.failed(failure, cx.now.time, cx.config);
     }
 
     /// Asks about what is due, the most urgent first, as far and as fast as book lets itself be asked.
     /// While the server knows nothing, since it slept, nothing is changed.
-    pub(crate) fn pursue(
-        &mut self,
-        now: Time,
-        policy: Policy,
-        may_change: bool,
-        mut new_call: impl FnMut() -> Call,
-        actions: &mut Vec<Action>,
-    ) {
-        self.wake(now, policy);
+    pub(crate) fn reconcile(&mut self, may_change: bool, cx: &mut Cx<'_>) {
+        let (now, config) = (cx.now.time, cx.config);
+        self.put_back_due(now, config);
         while self.pace.allows(now, self.under_way()) {
             let manifest = self.poll.due_at().is_some_and(|at| at <= now);
             let resource = if self.empty { None } else { self.queue.next(now).cloned() };
@@ -295,19 +296,18 @@ impl Book {
             self.tried_manifest = resource.is_none();
             match resource.and_then(|name| self.resources.get_mut(&name)) {
                 // The next check puts it into the queue, where it differs even then.
-                Some(resource) if !may_change && resource.may_be_set(now, policy) => {
+                Some(resource) if !may_change && resource.may_be_set(now, config) => {
                     self.queue.remove(resource);
                     continue;
                 }
                 Some(resource) => {
-                    let call = new_call();
-                    let request = resource.begin(call, now, policy);
-                    actions.push(self.queue.begin(request, call, resource, now));
+                    let call = cx.new_call();
+                    let request = resource.begin(call, now, config);
+                    self.queue.begin(request, call, resource, cx);
                 }
                 None if manifest => {
-                    let call = new_call();
+                    let call = cx.ask(|call| Action::FetchManifest { call });
                     self.poll.begin(call, now);
-                    actions.push(Action::FetchManifest { call });
                 }
                 None => break,
             }
@@ -315,27 +315,36 @@ impl Book {
         }
     }
 
-    /// Brings `deadline` forward to when something is due.
-    pub(crate) fn deadline(&self, deadline: &mut Deadline) {
+    /// Has the monitor called when something is due.
+    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
         let Some(allowed) = self.pace.allows_at(self.under_way()) else { return };
         if let Some(at) = self.poll.due_at() {
-            deadline.no_later_than(at.max(allowed), Timer::Manifest);
+            cx.wake_by(at.max(allowed), Timer::Manifest);
         }
         if let Some(at) = self.queue.due_at().filter(|_| !self.empty) {
-            deadline.no_later_than(at.max(allowed), Timer::Availability);
+            cx.wake_by(at.max(allowed), Timer::Availability);
         }
     }
 
     /// What was to be tried again by now is as urgent as anything else of its kind.
-    fn wake(&mut self, now: Time, policy: Policy) {
+    fn put_back_due(&mut self, now: Time, config: &Config) {
         for name in self.queue.woken(now) {
             if let Some(resource) = self.resources.get_mut(&name) {
-                self.queue.put(resource, now, policy);
+                self.queue.put(resource, now, config);
             }
         }
     }
 
     fn under_way(&self) -> usize {
         self.queue.under_way() + usize::from(self.poll.is_under_way())
+    }
+}
+
+/// Notes required topics that no connection can have, once for each.
+fn note_unmatched(resource: &Resource, before: Option<&Resource>, cx: &mut Cx<'_>) {
+    let is_new = |topic: &&Topic| before.is_none_or(|before| !before.required().contains(topic));
+    for topic in resource.required().iter().filter(|topic| topic.split().is_none()).filter(is_new) {
+        let (resource, topic) = (resource.name().clone(), topic.clone());
+        cx.note(Note::UnmatchedRequirement { resource, topic });
     }
 }

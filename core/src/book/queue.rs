@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::resource::{Change, Due, Rank, Request, Resource, Urgency};
-use crate::protocol::{Action, Call, Policy, ResourceName, Time};
+use crate::context::Cx;
+use crate::protocol::{Action, Call, Config, ResourceName, Time};
 
 /// How many calls about resources may be under way at a time.
 const CALLS_AT_ONCE: usize = 8;
@@ -37,8 +38,8 @@ pub(super) enum Place {
 
 impl Queue {
     /// Puts a resource where it belongs, or out of the queue where it is not to be asked about.
-    pub(super) fn put(&mut self, resource: &mut Resource, now: Time, policy: Policy) {
-        let place = resource.due(now, policy).map(|due| match due {
+    pub(super) fn put(&mut self, resource: &mut Resource, now: Time, config: &Config) {
+        let place = resource.due(now, config).map(|due| match due {
             Due::Now(rank) => Place::Ready(rank),
             Due::At(at) => Place::Later(at),
             Due::Verify(at) => Place::Verify(at),
@@ -87,27 +88,21 @@ impl Queue {
         }
     }
 
-    /// The action that makes a request of book; its answer is about this resource, which is taken out
-    /// of the queue.
-    pub(super) fn begin(
-        &mut self,
-        request: Request,
-        call: Call,
-        resource: &mut Resource,
-        now: Time,
-    ) -> Action {
+    /// Makes a request of book; its answer is about this resource, which is taken out of the queue.
+    pub(super) fn begin(&mut self, request: Request, call: Call, resource: &mut Resource, cx: &mut Cx<'_>) {
+        let now = cx.now.time;
         if let Some(Place::Verify(_)) = resource.place {
             self.verify_from = now.plus(VERIFIED_EACH);
         }
         self.remove(resource);
         let resource = resource.name().clone();
         self.calls.insert(call, (resource.clone(), now));
-        match request {
+        cx.act(match request {
             Request::Read => Action::ReadAvailability { call, resource },
             Request::Set(Change { available, reason }) => {
                 Action::SetAvailability { call, resource, available, reason }
             }
-        }
+        });
     }
 
     /// The resource that a call was about, and when it began; the call is over.

@@ -11,7 +11,7 @@ use super::queue::Place;
 use super::reason;
 use crate::backoff::Backoff;
 use crate::protocol::{
-    Availability, BookOverride, Call, ExperimentName, Failure, Mode, Note, Policy, ResourceName, SetBy, Time,
+    Availability, BookOverride, Call, Config, ExperimentName, Failure, Mode, Note, ResourceName, SetBy, Time,
     Topic, Withheld,
 };
 
@@ -256,8 +256,13 @@ impl Resource {
         self.last_error.as_ref()
     }
 
+    /// Whether a manifest says the same of both.
+    pub(super) fn has_requirements_of(&self, other: &Self) -> bool {
+        self.required == other.required && self.stub == other.stub
+    }
+
     /// The same resource under new requirements: what book said of it stays.
-    pub(crate) fn adopt(&mut self, before: Self) {
+    pub(super) fn adopt(&mut self, before: Self) {
         let required = core::mem::take(&mut self.required);
         let stub = self.stub.clone();
         *self = Self { stub, required, ..before };
@@ -272,7 +277,7 @@ impl Resource {
 
     /// Takes the check's decision, or that there is none. A new one is tried at once, and one that it
     /// is not well makes book be read, whatever was believed.
-    pub(super) fn decide(&mut self, decided: bool, relay_is_silent: bool, policy: Policy) {
+    pub(super) fn decide(&mut self, decided: bool, relay_is_silent: bool, config: &Config) {
         let desired = decided.then_some(self.failing.is_empty());
         self.relay_is_silent = relay_is_silent;
         if desired != self.desired {
@@ -280,7 +285,7 @@ impl Resource {
             self.is_out = false;
             self.try_at_once();
             // A server that only observes looks, too, before it says what should be changed.
-            let observes = policy.mode == Mode::Observe && self.differs(policy.person);
+            let observes = config.mode == Mode::Observe && self.differs(config.book_override);
             self.in_doubt |= desired == Some(false) || observes;
         }
     }
@@ -315,12 +320,12 @@ impl Resource {
     }
 
     /// Whether a call is due, and how soon.
-    pub(super) fn due(&self, now: Time, policy: Policy) -> Option<Due> {
+    pub(super) fn due(&self, now: Time, config: &Config) -> Option<Due> {
         if self.phase != Phase::Idle {
             return None;
         }
-        if !self.in_doubt && !self.is_to_be_changed(policy) {
-            return self.due_while_right(now, policy);
+        if !self.in_doubt && !self.is_to_be_changed(config) {
+            return self.due_while_right(now, config);
         }
         if let Some(at) = self.backoff.due_at().filter(|at| now < *at) {
             return Some(Due::At(at));
@@ -334,16 +339,16 @@ impl Resource {
             Some(false) => Urgency::Verify,
             Some(true) | None => Urgency::Look,
         };
-        Some(Due::Now(self.rank(urgency, now, policy)))
+        Some(Due::Now(self.rank(urgency, now, config)))
     }
 
     /// When it is looked at again although book says what it should.
-    fn due_while_right(&self, now: Time, policy: Policy) -> Option<Due> {
-        let reason = self.reason_due(policy).map(|at| self.backoff.due_at().map_or(at, |next| at.max(next)));
-        let verify = (self.desired == Some(false) && policy.mode == Mode::Act)
-            .then(|| self.read_at.plus(policy.verify_book_every));
+    fn due_while_right(&self, now: Time, config: &Config) -> Option<Due> {
+        let reason = self.reason_due(config).map(|at| self.backoff.due_at().map_or(at, |next| at.max(next)));
+        let verify = (self.desired == Some(false) && config.mode == Mode::Act)
+            .then(|| self.read_at.plus(config.verify_book_every));
         match (reason, verify) {
-            (Some(at), _) if at <= now => Some(Due::Now(self.rank(Urgency::OldReason, now, policy))),
+            (Some(at), _) if at <= now => Some(Due::Now(self.rank(Urgency::OldReason, now, config))),
             (Some(at), Some(verify)) if at <= verify => Some(Due::At(at)),
             (_, Some(verify)) => Some(Due::Verify(verify)),
             (Some(at), None) => Some(Due::At(at)),
@@ -351,21 +356,21 @@ impl Resource {
         }
     }
 
-    fn rank(&self, urgency: Urgency, now: Time, policy: Policy) -> Rank {
-        let step = if self.may_be_set(now, policy) { Step::Set } else { Step::Read };
+    fn rank(&self, urgency: Urgency, now: Time, config: &Config) -> Rank {
+        let step = if self.may_be_set(now, config) { Step::Set } else { Step::Read };
         Rank { urgency, step, tries: self.backoff.attempt().saturating_add(self.refusals) }
     }
 
     /// Whether book said just now what is to be changed.
-    pub(super) fn may_be_set(&self, now: Time, policy: Policy) -> bool {
-        let is_wrong = self.is_to_be_changed(policy) || self.reason_due(policy).is_some_and(|at| at <= now);
+    pub(super) fn may_be_set(&self, now: Time, config: &Config) -> bool {
+        let is_wrong = self.is_to_be_changed(config) || self.reason_due(config).is_some_and(|at| at <= now);
         let may_be_tried = self.backoff.due_at().is_none_or(|at| at <= now);
         !self.in_doubt && is_wrong && may_be_tried && now.since(self.read_at) <= FRESH
     }
 
     /// Begins a call: a change, if it rests on what book said just now, or else a read.
-    pub(super) fn begin(&mut self, call: Call, now: Time, policy: Policy) -> Request {
-        match self.desired.filter(|_| self.may_be_set(now, policy)) {
+    pub(super) fn begin(&mut self, call: Call, now: Time, config: &Config) -> Request {
+        match self.desired.filter(|_| self.may_be_set(now, config)) {
             Some(available) => {
                 let reason = self.reason();
                 self.phase = Phase::Setting(call);
@@ -386,7 +391,7 @@ impl Resource {
     }
 
     /// Whether this is the answer to the call under way. If so, none is any more.
-    pub(super) fn answers(&mut self, call: Call) -> bool {
+    pub(super) fn finish(&mut self, call: Call) -> bool {
         let is_it = matches!(self.phase, Phase::Reading(this) | Phase::Setting(this) if this == call);
         if is_it {
             self.phase = Phase::Idle;
@@ -396,7 +401,7 @@ impl Resource {
 
     /// Book said whether it can be booked. Returns whether it was put back into booking although it
     /// should be out, by somebody else.
-    pub(super) fn was_read(&mut self, said: Availability, policy: Policy, now: Time) -> bool {
+    pub(super) fn was_read(&mut self, said: Availability, config: &Config, now: Time) -> bool {
         let told = self.told.take();
         let available = said.available;
         if let Some(given) = self.given.as_mut().filter(|_| told.is_some()) {
@@ -406,14 +411,14 @@ impl Resource {
         self.read_at = now;
         self.refusals = 0;
         // Where a change is to follow, that book can be read says nothing about that yet.
-        if !self.is_to_be_changed(policy) {
+        if !self.is_to_be_changed(config) {
             self.last_error = None;
         }
         if self.in_doubt {
             return false; // something has happened while it was asked
         }
         let was_out = core::mem::replace(&mut self.is_out, self.desired == Some(false) && !available);
-        let is_to_be_changed = self.is_to_be_changed(policy);
+        let is_to_be_changed = self.is_to_be_changed(config);
         if told.is_some() && is_to_be_changed && told == self.desired {
             self.backoff.failed(now); // it was told so just now, and did not keep it
         } else if !is_to_be_changed {
@@ -429,23 +434,23 @@ impl Resource {
     }
 
     /// Book does not know it. Returns whether that is new.
-    pub(super) fn is_unknown(&mut self, policy: Policy, now: Time) -> bool {
+    pub(super) fn is_unknown(&mut self, config: &Config, now: Time) -> bool {
         let is_new = !self.is_unknown_to_book();
         self.observed = Some(Observed::Unknown);
         self.in_doubt = true;
         self.told = None;
         self.answered();
-        self.backoff.failed_within(now, LONGEST_RETRY.max(policy.query_book_every));
+        self.backoff.failed_within(now, LONGEST_RETRY.max(config.query_book_every));
         is_new
     }
 
     /// A call failed: nothing is known now, it may have taken effect. Returns whether the answer
     /// before it was none.
-    pub(super) fn failed(&mut self, failure: Failure, policy: Policy, now: Time) -> bool {
+    pub(super) fn failed(&mut self, failure: Failure, config: &Config, now: Time) -> bool {
         self.in_doubt = true;
         (self.told, self.given) = (None, None);
         let is_urgent = self.desired.is_some() && self.desired != self.said().map(|said| said.available);
-        let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(policy.query_book_every) };
+        let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(config.query_book_every) };
         self.backoff.failed_within(now, longest);
         self.last_error.replace(failure).is_none()
     }
@@ -482,11 +487,11 @@ impl Resource {
 
     /// What is to be noted of a person's decision, if it began or ceased to matter. That the
     /// resource is not well any more ends no decision, so nothing is said then.
-    pub(super) fn note_hold(&mut self, policy: BookOverride) -> Option<Note> {
+    pub(super) fn note_hold(&mut self, person: BookOverride) -> Option<Note> {
         let by_person = self.is_by_person();
         // What is not judged yet is not known to be well.
         let is_well = self.desired == Some(true);
-        let held = policy == BookOverride::Respect && is_well && by_person;
+        let held = person == BookOverride::Respect && is_well && by_person;
         if core::mem::replace(&mut self.held, held) == held {
             return None;
         }
@@ -498,11 +503,11 @@ impl Resource {
     }
 
     /// The change that book would be told of now, if this server did more than observe: once for each.
-    pub(super) fn withholds(&mut self, policy: Policy) -> Option<Change> {
-        if self.in_doubt || policy.mode == Mode::Act {
+    pub(super) fn withholds(&mut self, config: &Config) -> Option<Change> {
+        if self.in_doubt || config.mode == Mode::Act {
             return None;
         }
-        let desired = self.desired.filter(|_| self.differs(policy.person));
+        let desired = self.desired.filter(|_| self.differs(config.book_override));
         let before = core::mem::replace(&mut self.withheld, desired);
         let available = desired.filter(|_| before != desired)?;
         Some(Change { available, reason: self.reason() })
@@ -514,16 +519,16 @@ impl Resource {
     }
 
     /// Whether book is to be told something else than what it said.
-    fn is_to_be_changed(&self, policy: Policy) -> bool {
-        policy.mode == Mode::Act && self.differs(policy.person)
+    fn is_to_be_changed(&self, config: &Config) -> bool {
+        config.mode == Mode::Act && self.differs(config.book_override)
     }
 
     /// Whether book said something else than what it should, and may be told so.
-    fn differs(&self, policy: BookOverride) -> bool {
+    fn differs(&self, person: BookOverride) -> bool {
         match (self.desired, self.said()) {
             (Some(false), Some(said)) => said.available,
             (Some(true), Some(said)) => {
-                !said.available && (policy == BookOverride::Enforce || said.set_by == SetBy::Us)
+                !said.available && (person == BookOverride::Enforce || said.set_by == SetBy::Us)
             }
             (None, _) | (_, None) => false,
         }
@@ -531,9 +536,9 @@ impl Resource {
 
     /// When book is to be given another reason, since the one that stands is ours and not true any
     /// more. What book made of a reason that it was given is left so.
-    fn reason_due(&self, policy: Policy) -> Option<Time> {
+    fn reason_due(&self, config: &Config) -> Option<Time> {
         let said = self.said().filter(|said| !said.available && said.set_by == SetBy::Us)?;
-        if policy.mode == Mode::Observe || self.desired != Some(false) {
+        if config.mode == Mode::Observe || self.desired != Some(false) {
             return None;
         }
         let reason = self.reason();

@@ -2,4 +2,67 @@
 
 mod subscription;
 
-pub use subscription::FeedSubscription;
+use alloc::vec::Vec;
+
+pub use self::subscription::FeedSubscription;
+use crate::context::Cx;
+use crate::protocol::{Config, Feed, Time};
+
+/// Both feeds.
+#[derive(Debug)]
+pub(crate) struct Feeds {
+    pub(crate) relay: FeedSubscription,
+    pub(crate) jump: FeedSubscription,
+}
+
+impl Feeds {
+    pub(crate) fn new(config: &Config, started: Time) -> Self {
+        let subscription = |feed, expires| FeedSubscription::new(feed, expires, config.last_checked, started);
+        Self {
+            relay: subscription(Feed::Relay, config.reconnect_relay_every),
+            jump: subscription(Feed::Jump, config.reconnect_jump_every),
+        }
+    }
+
+    pub(crate) fn get(&self, feed: Feed) -> &FeedSubscription {
+        match feed {
+            Feed::Relay => &self.relay,
+            Feed::Jump => &self.jump,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, feed: Feed) -> &mut FeedSubscription {
+        match feed {
+            Feed::Relay => &mut self.relay,
+            Feed::Jump => &mut self.jump,
+        }
+    }
+
+    /// How many snapshots of relay and jump have come.
+    pub(crate) fn snapshots(&self) -> [u64; 2] {
+        [self.relay.snapshots(), self.jump.snapshots()]
+    }
+
+    /// Which of them have been silent for too long, as far as was known at `known_at`.
+    pub(crate) fn silent(&self, known_at: Time, started: Time) -> Vec<Feed> {
+        let feeds = [&self.relay, &self.jump].into_iter();
+        feeds.filter(|feed| feed.is_silent(known_at, started)).map(FeedSubscription::feed).collect()
+    }
+
+    /// Whether both have reported in the life of this process.
+    pub(crate) fn both_have_spoken(&self) -> bool {
+        self.relay.last_snapshot().is_some() && self.jump.last_snapshot().is_some()
+    }
+
+    /// Connects to each, if that is due.
+    pub(crate) fn reconcile(&mut self, cx: &mut Cx<'_>) {
+        self.relay.reconcile(cx);
+        self.jump.reconcile(cx);
+    }
+
+    /// Has the monitor called when a connection is due.
+    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
+        self.relay.wake(cx);
+        self.jump.wake(cx);
+    }
+}

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use crate::alerts::Condition;
 use crate::backoff::backoff;
-use crate::protocol::{Action, Call, Deadline, Failure, Feed, Note, Now, Time, Timer, Wall};
+use crate::context::Cx;
+use crate::protocol::{Action, Call, Failure, Feed, Note, Now, Time, Timer, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -116,13 +117,14 @@ impl FeedSubscription {
 
     /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
     /// number.
-    pub(crate) fn on_snapshot(&mut self, call: Call, now: Now, actions: &mut Vec<Action>) -> Option<u64> {
+    pub(crate) fn on_snapshot(&mut self, call: Call, cx: &mut Cx<'_>) -> Option<u64> {
+        let now = cx.now;
         let at = self.connections.iter().position(|connection| connection.call == call)?;
         let (opened, mut before) = (self.connections[at].opened, self.connections[at].last);
         for older in self.connections.drain(..at) {
             // What comes on this one follows on what came on that one, unless that had the same already.
             before = before.or(older.last.filter(|last| *last < opened));
-            actions.push(Action::CloseFeed { feed: self.feed, connection: older.call });
+            cx.act(Action::CloseFeed { feed: self.feed, connection: older.call });
         }
         if let Some(connection) = self.connections.first_mut() {
             connection.has_spoken = true;
@@ -134,7 +136,7 @@ impl FeedSubscription {
             newer.quiet_since = now.time;
         }
         if let Some(before) = before {
-            self.measure(now.time.since(before), actions);
+            self.measure(now.time.since(before), cx);
         }
         // An older connection that still delivers says nothing about whether another can be made.
         if self.failed.is_none_or(|failed| call > failed) {
@@ -148,7 +150,7 @@ impl FeedSubscription {
     }
 
     /// Takes in that a connection could not be made or ended.
-    pub(crate) fn on_closed(&mut self, call: Call, reason: Failure, now: Time) {
+    pub(crate) fn on_closed(&mut self, call: Call, reason: Failure, cx: &Cx<'_>) {
         let Some(at) = self.connections.iter().position(|connection| connection.call == call) else { return };
         self.connections.remove(at);
         self.trouble = Some(reason);
@@ -156,7 +158,7 @@ impl FeedSubscription {
         self.failures = self.failures.saturating_add(1);
         let delivers = self.connections.iter().any(|connection| connection.has_spoken);
         let longest = if delivers { LONGEST_RETRY_BESIDE } else { LONGEST_RETRY };
-        self.retry_at = now.plus(backoff(self.failures, FIRST_RETRY, longest));
+        self.retry_at = cx.now.time.plus(backoff(self.failures, FIRST_RETRY, longest));
     }
 
     /// The server did not run for a short while. What was sent meanwhile is still to come, so no
@@ -170,11 +172,11 @@ impl FeedSubscription {
 
     /// The server did not run for long. What comes on a connection from before may have been sent at any
     /// time meanwhile, so each is given up, and all begins anew.
-    pub(crate) fn reconnect(&mut self, now: Time, actions: &mut Vec<Action>) {
+    pub(crate) fn reconnect(&mut self, cx: &mut Cx<'_>) {
         for connection in self.connections.drain(..) {
-            actions.push(Action::CloseFeed { feed: self.feed, connection: connection.call });
+            cx.act(Action::CloseFeed { feed: self.feed, connection: connection.call });
         }
-        self.retry_at = now;
+        self.retry_at = cx.now.time;
         self.failures = 0;
         self.probes = 0;
         self.gaps = [None; GAPS];
@@ -191,7 +193,8 @@ impl FeedSubscription {
     }
 
     /// Connects, if that is due.
-    pub(crate) fn pursue(&mut self, now: Time, new_call: impl FnOnce() -> Call, actions: &mut Vec<Action>) {
+    pub(crate) fn reconcile(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.time;
         if now < self.retry_at || now < self.wants_another_at() {
             return;
         }
@@ -199,10 +202,11 @@ impl FeedSubscription {
             // One that has spoken may speak again, if its feed only reports rarely.
             let worst = usize::from(self.connections[0].has_spoken);
             let given_up = self.connections.remove(worst);
-            actions.push(Action::CloseFeed { feed: self.feed, connection: given_up.call });
+            cx.act(Action::CloseFeed { feed: self.feed, connection: given_up.call });
         }
         self.probes += u32::from(!self.connections.is_empty());
-        let call = new_call();
+        let (feed, expires) = (self.feed, self.expires);
+        let call = cx.ask(|connection| Action::OpenFeed { feed, connection, expires });
         self.connections.push(Connection {
             call,
             opened: now,
@@ -210,12 +214,11 @@ impl FeedSubscription {
             quiet_since: now,
             last: None,
         });
-        actions.push(Action::OpenFeed { feed: self.feed, connection: call, expires: self.expires });
     }
 
-    /// Brings `deadline` forward to when a connection is due.
-    pub(crate) fn deadline(&self, deadline: &mut Deadline) {
-        deadline.no_later_than(self.wants_another_at().max(self.retry_at), Timer::Connect(self.feed));
+    /// Has the monitor called when a connection is due.
+    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
+        cx.wake_by(self.wants_another_at().max(self.retry_at), Timer::Connect(self.feed));
     }
 
     /// From when on another connection is wanted.
@@ -240,7 +243,7 @@ impl FeedSubscription {
     }
 
     /// Measures the feed's pace, and says what to do about one that is too slow.
-    fn measure(&mut self, gap: Duration, actions: &mut Vec<Action>) {
+    fn measure(&mut self, gap: Duration, cx: &mut Cx<'_>) {
         self.gaps.rotate_right(1);
         self.gaps[0] = Some(gap);
         let Some(apart) = self.lasting_pace() else { return };
@@ -249,12 +252,12 @@ impl FeedSubscription {
             // The advice says less of the same.
             self.advised = true;
             if !core::mem::replace(&mut self.warned, true) {
-                actions.push(Action::Note(Note::SlowFeed { feed, apart, last_checked }));
+                cx.note(Note::SlowFeed { feed, apart, last_checked });
             }
             // A feed that reports every 5 s drifts by some milliseconds, and half of the limit is what was meant:
             // so it is a twentieth more.
         } else if apart > last_checked * 21 / 40 && !core::mem::replace(&mut self.advised, true) {
-            actions.push(Action::Note(Note::FeedPace { feed, apart, last_checked }));
+            cx.note(Note::FeedPace { feed, apart, last_checked });
         }
     }
 

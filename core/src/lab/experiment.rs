@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use super::limits::STREAMS_OF_ONE;
 use super::stream::{Sighting, Stream};
 use crate::book::{Book, Resource};
+use crate::context::Cx;
 use crate::protocol::{
-    Config, Deadline, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName,
-    Standing, Time, Timer, Topic, Verdict, Wall,
+    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, Standing, Time,
+    Timer, Topic, Verdict, Wall,
 };
 
 /// So many bytes do the events of one experiment take at most, beside the newest. Those of an experiment
@@ -221,26 +222,17 @@ impl Experiment {
         gone
     }
 
-    /// Finds a verdict for now, and brings `deadline` forward to when it could change by itself.
+    /// Finds a verdict for now, and has the monitor called when it could change by itself.
     ///
     /// Freshness is judged at `known_at`: after a stall nothing turns stale, and nothing is decided that
     /// was not decided before it.
-    #[expect(clippy::too_many_arguments, reason = "the experiment is one part of what a check looks at")]
-    pub(crate) fn judge(
-        &mut self,
-        name: &ExperimentName,
-        now: Time,
-        known_at: Time,
-        started: Time,
-        config: &Config,
-        book: &mut Book,
-        deadline: &mut Deadline,
-    ) {
+    pub(crate) fn judge(&mut self, name: &ExperimentName, known_at: Time, book: &mut Book, cx: &mut Cx<'_>) {
+        let (now, config) = (cx.now.time, cx.config);
         let stalled = known_at < now;
-        let decided_at = self.first_named.max(started).plus(config.startup);
+        let decided_at = self.first_named.max(cx.started).plus(config.startup);
         let decides = now >= decided_at && (!stalled || self.verdict.decided);
         if now < decided_at {
-            deadline.no_later_than(decided_at, Timer::Startup);
+            cx.wake_by(decided_at, Timer::Startup);
         }
         self.restored &= !decides;
         if self.restored {
@@ -250,7 +242,7 @@ impl Experiment {
         let (jump_ok, changed, oldest_fresh) = self.judge_connections(known_at, config);
         self.unsettled |= changed;
         if let Some(seen) = oldest_fresh.filter(|_| !stalled) {
-            deadline.no_later_than(seen.past(config.last_checked), Timer::Stale);
+            cx.wake_by(seen.past(config.last_checked), Timer::Stale);
         }
         self.verdict = Verdict { jump_ok, ..Verdict::default() };
         if !decides {

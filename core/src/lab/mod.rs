@@ -1,10 +1,35 @@
 //! The lab as it is known: experiments, their streams, and how many of both there may be.
 
+mod admission;
 mod experiment;
 mod limits;
+mod restored;
 mod stream;
 
+use alloc::collections::BTreeMap;
+
 pub use self::experiment::Experiment;
-pub(crate) use self::experiment::Written;
-pub(crate) use self::limits::{Limits, STREAMS_OF_ONE, Source};
+use self::limits::Limits;
 pub use self::stream::{Sighting, Stream};
+use crate::alerts::Condition;
+use crate::context::Cx;
+use crate::protocol::ExperimentName;
+
+/// Every experiment that something has named, and what was refused since there are too many.
+#[derive(Debug, Default)]
+pub(crate) struct Lab {
+    pub(crate) experiments: BTreeMap<ExperimentName, Experiment>,
+    limits: Limits,
+}
+
+impl Lab {
+    /// A check counts all streams that there are.
+    pub(crate) fn recount(&mut self, streams: usize) {
+        self.limits.recount(streams);
+    }
+
+    /// Whether names are refused, since there are too many.
+    pub(crate) fn too_many(&self, cx: &Cx<'_>, startup_is_over: bool) -> Condition {
+        self.limits.condition(cx.config, cx.now.time, startup_is_over)
+    }
+}

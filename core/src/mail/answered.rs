@@ -7,9 +7,9 @@ use smol_str::SmolStr;
 
 use super::outbox::{OWED_FOR, Outbox};
 use super::queued::{MailState, QueuedMail};
+use crate::context::Cx;
 use crate::protocol::{
-    Action, Call, Change, Delivery, GivenUp, MailFailure, MailFailureKind, MailText, NewsItem, Note, Now,
-    Span,
+    Call, Change, Delivery, GivenUp, MailFailure, MailFailureKind, NewsItem, Note, Now, Span,
 };
 
 const NO_ANSWER: &str = "nothing is known of what became of it";
@@ -40,15 +40,9 @@ struct Lost {
 }
 
 impl Outbox {
-    /// Takes in what the mail server made of a mail. Returns what the store is to know of it.
-    pub(crate) fn answered(
-        &mut self,
-        call: Call,
-        told: &[Delivery],
-        now: Now,
-        text: Option<&MailText>,
-        actions: &mut Vec<Action>,
-    ) -> Vec<Change> {
+    /// Applies what the mail server made of a mail. Returns what the store is to know of it.
+    pub(crate) fn on_sent(&mut self, call: Call, told: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
+        let now = cx.now;
         let sending = |mail: &QueuedMail| matches!(mail.state, MailState::Sending(sent, _) if sent == call);
         let Some(at) = self.mails.iter().position(sending) else { return Vec::new() };
         let mut queued = self.mails.remove(at);
@@ -68,10 +62,10 @@ impl Outbox {
         let mut changes = Vec::new();
         if doubtful.is_empty() {
             self.reserve_id(&queued, &outcome);
-            changes.push(self.end(queued, later, now, actions));
+            changes.push(self.end(queued, later, cx));
         } else if self.awake.age(now.time, queued.record.newest) >= OWED_FOR {
             queued.record.refused.extend(doubtful.iter().cloned());
-            changes.push(self.end(queued, later, now, actions));
+            changes.push(self.end(queued, later, cx));
         } else {
             queued.record.mail.recipients = doubtful.iter().map(|(address, _)| address.clone()).collect();
             queued.wait(listed(doubtful), now.time, *unreachable);
@@ -82,7 +76,7 @@ impl Outbox {
         } else {
             outcome.later.into_iter().map(|(address, _)| address).collect::<Vec<SmolStr>>()
         };
-        changes.extend(self.expire(&late, now, text, actions));
+        changes.extend(self.expire(&late, cx));
         changes.extend(self.forget_told());
         changes
     }
@@ -161,7 +155,8 @@ impl Outbox {
     }
 
     /// It is known of everybody whether this mail has reached them.
-    fn end(&mut self, queued: QueuedMail, later: &Reasons, now: Now, actions: &mut Vec<Action>) -> Change {
+    fn end(&mut self, queued: QueuedMail, later: &Reasons, cx: &mut Cx<'_>) -> Change {
+        let now = cx.now;
         let record = queued.record;
         let (id, subject) = (record.mail.id, record.mail.subject);
         if !record.taken && record.refused.is_empty() {
@@ -172,7 +167,7 @@ impl Outbox {
             let detail = alloc::format!("{taken}{}", listed(&record.refused));
             let lost = GivenUp { when: now.wall, subject: subject.clone(), why: detail.clone() };
             self.remember_given_up(lost);
-            actions.push(Action::Note(Note::MailGivenUp { subject: subject.clone(), detail }));
+            cx.note(Note::MailGivenUp { subject: subject.clone(), detail });
         }
         let missing: Reasons = record.refused.into_iter().chain(later.iter().cloned()).collect();
         let trouble = (!missing.is_empty()).then(|| listed(&missing));
@@ -180,13 +175,8 @@ impl Outbox {
     }
 
     /// Of these recipients, who could not be told for a day is not owed any more what is so old.
-    fn expire(
-        &mut self,
-        recipients: &[SmolStr],
-        now: Now,
-        text: Option<&MailText>,
-        actions: &mut Vec<Action>,
-    ) -> Vec<Change> {
+    fn expire(&mut self, recipients: &[SmolStr], cx: &mut Cx<'_>) -> Vec<Change> {
+        let now = cx.now;
         let mut lost: Vec<Lost> = Vec::new();
         let newest = self.log.newest();
         for at in 0..self.recipients.len() {
@@ -210,7 +200,7 @@ impl Outbox {
                 None => lost.push(Lost { id, events: missed, why, addresses: alloc::vec![address] }),
             }
         }
-        lost.into_iter().map(|lost| self.give_up(lost, now, text, actions)).collect()
+        lost.into_iter().map(|lost| self.give_up(lost, cx)).collect()
     }
 
     /// The newest news among this that is too old, and how many events are.
@@ -224,21 +214,16 @@ impl Outbox {
         up_to.map(|up_to| (up_to, events))
     }
 
-    fn give_up(
-        &mut self,
-        lost: Lost,
-        now: Now,
-        text: Option<&MailText>,
-        actions: &mut Vec<Action>,
-    ) -> Change {
+    fn give_up(&mut self, lost: Lost, cx: &mut Cx<'_>) -> Change {
+        let now = cx.now;
         let Lost { id, events, why, addresses } = lost;
         // Others may still be owed the mail that was tried under it.
         let id = id.filter(|id| !self.recipients.iter().any(|one| one.next_id.as_ref() == Some(id)));
         let id = id.unwrap_or_else(|| self.new_id());
-        let subject = self.subject_of(text, events);
+        let subject = self.subject_of(cx.config.mail.as_ref(), events);
         let why = alloc::format!("{}: not sent for a day: {why}", addresses.join(", "));
         self.remember_given_up(GivenUp { when: now.wall, subject: subject.clone(), why: why.clone() });
-        actions.push(Action::Note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() }));
+        cx.note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() });
         Change::MailDone { id, when: now.wall, subject, trouble: Some(why) }
     }
 }

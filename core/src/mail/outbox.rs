@@ -12,9 +12,10 @@ use super::news::{AwakeClock, NewsLog};
 use super::queued::{MailState, QueuedMail};
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
 use crate::backoff::backoff;
+use crate::context::Cx;
 use crate::protocol::{
-    Action, Call, Change, Deadline, GivenUp, Line, Mail, MailText, NewsItem, Now, QueuedMailRecord, Span,
-    SystemAlert, Time, Timer, Undelivered, Wall,
+    Action, Call, Change, GivenUp, Line, Mail, MailText, NewsItem, Now, QueuedMailRecord, Span, SystemAlert,
+    Time, Timer, Undelivered, Wall,
 };
 
 /// How long news is owed. Time asleep does not count, nor time in which no server ran.
@@ -321,22 +322,15 @@ impl Outbox {
     }
 
     /// Sends what is ready, if it is written down or does not have to be.
-    pub(crate) fn reconcile(
-        &mut self,
-        unwritten_too: bool,
-        now: Time,
-        new_call: impl FnOnce() -> Call,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(crate) fn reconcile(&mut self, unwritten_too: bool, cx: &mut Cx<'_>) {
         let ready = |mail: &&mut QueuedMail| match mail.state {
             MailState::Written => true,
             MailState::Ready(_) => unwritten_too,
             MailState::Sending(..) | MailState::InDoubt(_) => false,
         };
         let Some(queued) = self.mails.iter_mut().find(ready) else { return };
-        let call = new_call();
-        queued.state = MailState::Sending(call, now);
-        actions.push(Action::SendMail { call, mail: queued.record.mail.clone() });
+        let call = cx.ask(|call| Action::SendMail { call, mail: queued.record.mail.clone() });
+        queued.state = MailState::Sending(call, cx.now.time);
     }
 
     /// What the store does not have as it is, or all.
@@ -373,10 +367,10 @@ impl Outbox {
         self.awake.slept(span);
     }
 
-    /// Brings `deadline` forward to when something is to be sent.
-    pub(crate) fn deadline(&self, deadline: &mut Deadline) {
+    /// Has the monitor called when something is to be sent.
+    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
         if let Some((_, at)) = self.next() {
-            deadline.no_later_than(at, Timer::Mail);
+            cx.wake_by(at, Timer::Mail);
         }
     }
 

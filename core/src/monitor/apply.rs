@@ -1,105 +1,74 @@
-//! What happens to each input: facts are taken in, and answers matched with what was asked.
+//! What happens to each input: facts are applied, and answers matched with what was asked.
 
 use alloc::vec::Vec;
 
-use crate::book::Leave;
-use crate::monitor::Monitor;
-use crate::protocol::{Action, Availability, Call, Failure, Feed, Input, Manifest, Report};
+use super::Parts;
+use crate::context::Cx;
+use crate::protocol::{Call, Failure, Feed, Input, Manifest, Report};
 
-impl Monitor {
-    /// Takes an input in. Returns whether a verdict may follow from it.
-    pub(crate) fn take_in(&mut self, input: Input, actions: &mut Vec<Action>) -> bool {
+impl Parts {
+    /// Applies an input to the component that it concerns.
+    pub(super) fn apply(&mut self, input: Input, cx: &mut Cx<'_>) {
         match input {
-            Input::Wake | Input::Stalled { .. } => true,
-            Input::Reported { feed, connection, reports } => {
-                self.reported(feed, connection, reports, actions)
-            }
+            Input::Wake | Input::Stalled { .. } => cx.recheck(),
+            Input::Reported { feed, connection, reports } => self.on_snapshot(feed, connection, reports, cx),
             Input::FeedClosed { feed, connection, reason } => {
-                let time = self.now.time;
-                self.subscription_mut(feed).on_closed(connection, reason, time);
-                false
+                self.feeds.get_mut(feed).on_closed(connection, reason, cx);
             }
-            Input::ManifestFetched { call, outcome } => self.manifest_fetched(call, outcome, actions),
-            Input::AvailabilityRead { call, outcome } => self.availability_read(call, outcome, actions),
-            Input::AvailabilitySet { call, outcome } => {
-                self.book.was_set(call, outcome, &self.config, self.now.time)
+            Input::ManifestFetched { call, outcome } => self.on_manifest(call, outcome, cx),
+            Input::AvailabilityRead { call, outcome } => {
+                let paused = self.is_paused();
+                self.book.on_availability_read(call, outcome, paused, cx);
             }
+            Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
             Input::MailSent { call, mail: _, outcome } => {
-                let text = self.config.mail.as_ref();
-                let gone = self.outbox.answered(call, &outcome, self.now, text, actions);
-                self.has_gone(gone);
-                false
+                let gone = self.outbox.on_sent(call, &outcome, cx);
+                self.store.have_gone(gone);
             }
-            Input::StoreReplaced { detail } => self.store_replaced(detail),
-            Input::Saved { call, outcome } => self.saved(call, outcome),
+            Input::StoreReplaced { detail } => self.store.on_replaced(detail, cx),
+            Input::Saved { call, outcome } => {
+                self.store.on_saved(call, outcome, &mut self.lab, &mut self.alerts, &mut self.outbox, cx);
+            }
         }
     }
 
-    fn reported(
-        &mut self,
-        feed: Feed,
-        connection: Call,
-        reports: Vec<Report>,
-        actions: &mut Vec<Action>,
-    ) -> bool {
-        let now = self.now;
-        let Some(snapshot) = self.subscription_mut(feed).on_snapshot(connection, now, actions) else {
-            return false;
-        };
-        self.snapshot_came(feed, reports, snapshot);
-        true
+    fn on_snapshot(&mut self, feed: Feed, connection: Call, reports: Vec<Report>, cx: &mut Cx<'_>) {
+        let Some(snapshot) = self.feeds.get_mut(feed).on_snapshot(connection, cx) else { return };
+        self.lab.on_snapshot(feed, reports, snapshot, &self.book, cx);
+        cx.recheck();
     }
 
-    fn manifest_fetched(
-        &mut self,
-        call: Call,
-        outcome: Result<Manifest, Failure>,
-        actions: &mut Vec<Action>,
-    ) -> bool {
-        let time = self.now.time;
+    fn on_manifest(&mut self, call: Call, outcome: Result<Manifest, Failure>, cx: &mut Cx<'_>) {
         let answer = outcome.as_ref().map(drop);
-        let Some(is_regular) = self.book.answers_manifest(call, answer, time) else { return false };
+        let Some(is_regular) = self.book.finish_manifest(call, answer, cx) else { return };
+        cx.recheck();
         let manifest = match outcome {
             Ok(manifest) => manifest,
-            Err(failure) => {
-                self.book.manifest_failed(failure, time, &self.config);
-                return true;
-            }
+            Err(failure) => return self.book.manifest_failed(failure, cx),
         };
-        let empty_before = self.book.is_empty();
-        let came = self.book.manifest_came(is_regular, manifest.is_empty(), self.now, &self.config);
-        let mut changed = self.book.is_empty() != empty_before;
+        let was_empty = self.book.is_empty();
+        let came = self.book.manifest_came(is_regular, manifest.is_empty(), cx);
+        let mut changed = self.book.is_empty() != was_empty;
         // An empty manifest means that nobody has uploaded one yet: the last requirements stay.
         if !manifest.is_empty() {
-            changed |= self.replace_manifest(manifest, actions);
+            changed |= self.replace_manifest(manifest, cx);
         }
         if changed {
-            self.manifest_changed();
+            self.store.manifest_changed();
         }
         self.book.was_polled(came, changed);
-        true
     }
 
-    pub(crate) fn manifest_changed(&mut self) {
-        if let Some(keeping) = &mut self.keeping {
-            keeping.manifest_changed();
+    /// Lets a manifest take the place of the one before it, as far as there is room for it. Returns
+    /// whether it is another one.
+    pub(super) fn replace_manifest(&mut self, manifest: Manifest, cx: &mut Cx<'_>) -> bool {
+        self.lab.named(self.book.experiments(), cx.now.time);
+        let admitted = self.lab.admit(manifest, &self.book, cx.config);
+        let is_another = self.book.replace_manifest(admitted, cx);
+        for forgotten in self.lab.make_room(&self.book, cx) {
+            self.store.forgot(&forgotten);
         }
-    }
-
-    fn availability_read(
-        &mut self,
-        call: Call,
-        outcome: Result<Availability, Failure>,
-        actions: &mut Vec<Action>,
-    ) -> bool {
-        let change = self.new_call();
-        let paused = self.is_paused();
-        let outdated = paused || self.now.time >= self.check_due.at;
-        let leave = Leave { config: &self.config, paused, outdated };
-        let (news, withheld) = self.book.was_read(call, outcome, leave, change, self.now.time, actions);
-        if let Some(withheld) = withheld {
-            self.withheld.put(self.now.wall, withheld, actions);
-        }
-        news
+        self.lab.require(&self.book, cx);
+        is_another
     }
 }

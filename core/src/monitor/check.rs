@@ -3,130 +3,125 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::Parts;
 use crate::alerts::Condition;
-use crate::feed::FeedSubscription;
+use crate::context::Cx;
 use crate::lab::Experiment;
 use crate::mail::{Digest, LONGEST, Standing};
-use crate::monitor::Monitor;
 use crate::protocol::{
-    Action, Config, Deadline, ExperimentName, Feed, Forgotten, Line, Mode, Note, SystemAlert, Time, Timer,
-    Topic, Wall, Withheld,
+    Action, Config, ExperimentName, Feed, Forgotten, Line, Mode, Note, SystemAlert, Time, Timer, Topic,
+    Verdict, Wall, Withheld,
 };
-use crate::store::Keeping;
 
-impl Monitor {
+/// What all experiments of one check have in common.
+struct Round {
+    /// The instant at which freshness is judged.
+    known_at: Time,
+    /// The feeds that are silent.
+    silent: Vec<Feed>,
+    /// The number of relay's newest snapshot.
+    newest: u64,
+    /// Nothing is forgotten before this: what was not named while the server was down may be named now.
+    forgets_from: Time,
+}
+
+impl Parts {
     /// Evaluates everything.
-    pub(crate) fn check(&mut self, actions: &mut Vec<Action>) {
-        self.check_due = Deadline::IDLE;
-        self.end_stall(actions);
-        self.book.relay_is_silent = self.knows_nothing_of_streams();
-        let events = if self.is_paused() { Vec::new() } else { self.judge(actions) };
-        self.judge_services(actions);
+    pub(super) fn check(&mut self, cx: &mut Cx<'_>) {
+        cx.begin_check();
+        self.end_suspend(cx);
+        self.book.relay_is_silent = self.knows_nothing_of_streams(cx);
+        let events = if self.is_paused() { Vec::new() } else { self.judge(cx) };
+        self.judge_services(cx);
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {
-            self.write_mail(events, cleared, actions);
+            self.write_mail(events, cleared, cx);
         }
-        self.log_health(actions);
+        self.log_health(cx);
     }
 
     /// Judges every experiment, keeps what is new in its history, and returns it. What nothing has
     /// named for long is forgotten in the same pass, so that each experiment is touched once.
-    fn judge(&mut self, actions: &mut Vec<Action>) -> Vec<Line> {
-        let known_at = self.known_at();
-        let Self { config, now, started, experiments, book, keeping, limits, check_due, withheld, .. } = self;
-        let mut streams = 0;
-        let silent: Vec<Feed> = [&self.relay, &self.jump]
-            .into_iter()
-            .filter(|feed| feed.is_silent(known_at, *started))
-            .map(FeedSubscription::feed)
-            .collect();
-        let newest = self.relay.snapshots();
-        let policy = config.policy();
-        // What was not named while the server was down may be named now.
-        let heard = self.relay.last_snapshot().is_some() && self.jump.last_snapshot().is_some();
-        let forgets_from = started.plus(if heard { config.startup } else { config.forget_after });
-        let mut news = Vec::new();
-        experiments.retain(|name, experiment| {
-            note_forgotten(experiment.drop_ceased(newest), Forgotten::NotRequired, actions);
-            if forget(name, experiment, now.time, forgets_from, config, check_due, actions) {
-                if let Some(keeping) = keeping {
-                    keeping.forgot(name);
-                }
+    fn judge(&mut self, cx: &mut Cx<'_>) -> Vec<Line> {
+        let round = self.round(cx);
+        let (mut streams, mut news) = (0, Vec::new());
+        self.lab.experiments.retain(|name, experiment| {
+            note_forgotten(experiment.drop_ceased(round.newest), Forgotten::NotRequired, cx);
+            if forget(name, experiment, round.forgets_from, cx) {
+                self.store.forgot(name);
                 return false;
             }
-            experiment.judge(name, now.time, known_at, *started, config, book, check_due);
-            let verdict = experiment.verdict();
-            let resources = book.resources_of(name).map(|resource| (resource.name(), resource.is_well()));
-            if let Some(event) = experiment.add_event(now.wall, resources, &silent, config.events) {
+            experiment.judge(name, round.known_at, &mut self.book, cx);
+            let Verdict { decided, available, .. } = experiment.verdict();
+            let resources =
+                self.book.resources_of(name).map(|resource| (resource.name(), resource.is_well()));
+            if let Some(event) = experiment.add_event(cx.now.wall, resources, &round.silent, cx.config.events)
+            {
                 news.push(Line::new(name, experiment, event.issues()));
-                if let Some(keeping) = keeping {
-                    keeping.happened(experiment);
-                }
-                let (experiment, available) = (name.clone(), verdict.available);
-                actions.push(Action::Note(Note::Event { experiment, event, available }));
+                self.store.happened(experiment);
+                cx.note(Note::Event { experiment: name.clone(), event, available });
             }
-            if let Some(keeping) = keeping {
-                keeping.judged(name, experiment, now.time);
-            }
+            self.store.judged(name, experiment, cx.now.time);
             streams += experiment.streams().len();
-            book.decide(name, verdict.decided, now.time, policy, actions, |change, actions| {
-                withheld.put(now.wall, change, actions);
-            });
+            self.book.decide(name, decided, cx);
             true
         });
-        limits.recount(streams);
+        self.lab.recount(streams);
         news
     }
 
+    fn round(&self, cx: &Cx<'_>) -> Round {
+        let known_at = self.known_at(cx);
+        let Config { startup, forget_after, .. } = cx.config;
+        let wait = if self.feeds.both_have_spoken() { *startup } else { *forget_after };
+        Round {
+            known_at,
+            silent: self.feeds.silent(known_at, cx.started),
+            newest: self.feeds.relay.snapshots(),
+            forgets_from: cx.started.plus(wait),
+        }
+    }
+
     /// Whether relay has told nothing for so long that no stream is fresh.
-    fn knows_nothing_of_streams(&self) -> bool {
-        let (limit, known_at) = (self.config.last_checked, self.known_at());
-        self.relay.last_snapshot().is_none_or(|(at, _)| known_at.since(at) > limit)
+    fn knows_nothing_of_streams(&self, cx: &Cx<'_>) -> bool {
+        let (limit, known_at) = (cx.config.last_checked, self.known_at(cx));
+        self.feeds.relay.last_snapshot().is_none_or(|(at, _)| known_at.since(at) > limit)
     }
 
     /// Raises and clears system alerts, as whoever can raise each says.
-    fn judge_services(&mut self, actions: &mut Vec<Action>) {
-        let (now, known_at, started) = (self.now, self.known_at(), self.started);
-        let startup_over = started.plus(self.config.startup);
+    fn judge_services(&mut self, cx: &mut Cx<'_>) {
+        let (now, known_at) = (cx.now, self.known_at(cx));
+        let startup_over = cx.started.plus(cx.config.startup);
         let startup_is_over = now.time >= startup_over;
         for alert in SystemAlert::ALL {
             let condition = match alert {
                 SystemAlert::Silent(feed) => {
-                    self.subscription(feed).silence(now, known_at, started, startup_over)
+                    self.feeds.get(feed).silence(now, known_at, cx.started, startup_over)
                 }
-                SystemAlert::BookUnreachable => self.book.unreachable(now.time, started, startup_is_over),
+                SystemAlert::BookUnreachable => self.book.unreachable(now.time, cx.started, startup_is_over),
                 SystemAlert::ManifestEmpty => self.book.without_manifest(now.time),
-                SystemAlert::StoreBroken => {
-                    self.keeping.as_ref().map_or(Condition::Clear, |keeping| keeping.condition(now.time))
-                }
-                SystemAlert::StoreReplaced => {
-                    self.keeping.as_ref().map_or(Condition::Clear, Keeping::replacement)
-                }
-                SystemAlert::TooManyNames => self.limits.condition(&self.config, now.time, startup_is_over),
+                SystemAlert::StoreBroken => self.store.condition(now.time),
+                SystemAlert::StoreReplaced => self.store.replacement(),
+                SystemAlert::TooManyNames => self.lab.too_many(cx, startup_is_over),
             };
             if let (SystemAlert::Silent(feed), Condition::Clear | Condition::Unknown) = (alert, &condition)
                 && known_at == now.time
             {
-                let at = self.subscription(feed).silent_at(started).max(startup_over);
-                self.check_due.no_later_than(at, Timer::Silent(feed));
+                let at = self.feeds.get(feed).silent_at(cx.started).max(startup_over);
+                cx.wake_by(at, Timer::Silent(feed));
             }
-            self.alerts.update(alert, condition, now, actions);
+            self.alerts.update(alert, condition, cx);
         }
     }
 
     /// Takes down the news of a check, for the mails that tell of it.
-    fn write_mail(
-        &mut self,
-        events: Vec<Line>,
-        cleared: Vec<(SystemAlert, Wall)>,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(text) = &self.config.mail else { return };
-        let standing = self.standing();
-        match self.config.mode {
+    fn write_mail(&mut self, events: Vec<Line>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
+        let Some(text) = &cx.config.mail else { return };
+        let standing = self.standing(cx.now.wall);
+        match cx.config.mode {
             Mode::Act => {
-                let gone = self.outbox.add(events, cleared, standing, self.now);
-                self.has_gone(gone);
+                let gone = self.outbox.add(events, cleared, standing, cx.now);
+                self.store.have_gone(gone);
             }
             Mode::Observe => {
                 let digest = Digest {
@@ -140,63 +135,55 @@ impl Monitor {
                     problems: &standing.problems,
                 };
                 let (subject, body) = (digest.subject(text), digest.body(text, LONGEST));
-                self.withheld.put(self.now.wall, Withheld::Mail { subject, body }, actions);
+                cx.withhold(Withheld::Mail { subject, body });
             }
         }
     }
 
     /// How all stands, for a mail.
-    pub(crate) fn standing(&self) -> Standing {
-        let ill = self.experiments.iter().filter(|(_, experiment)| experiment.is_ill());
+    pub(super) fn standing(&self, when: Wall) -> Standing {
+        let ill = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_ill());
         let line = |(name, experiment): (&ExperimentName, &Experiment)| {
             Line::new(name, experiment, experiment.issues())
         };
         Standing {
-            when: self.now.wall,
+            when,
             alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
             problems: ill.map(line).collect(),
         }
     }
 
-    fn log_health(&mut self, actions: &mut Vec<Action>) {
-        if self.now.time >= self.log_due {
-            actions.push(Action::LogHealth);
-            self.log_due = self.now.time.plus(self.config.log_every);
+    fn log_health(&mut self, cx: &mut Cx<'_>) {
+        if cx.now.time >= self.log_due {
+            cx.act(Action::LogHealth);
+            self.log_due = cx.now.time.plus(cx.config.log_every);
         }
-        self.check_due.no_later_than(self.log_due, Timer::LogHealth);
+        cx.wake_by(self.log_due, Timer::LogHealth);
     }
 }
 
 /// Forgets an experiment, or streams of it, if nothing has named them for long, but nothing before
 /// `from`. Returns whether it is the experiment itself.
-fn forget(
-    name: &ExperimentName,
-    experiment: &mut Experiment,
-    now: Time,
-    from: Time,
-    config: &Config,
-    due: &mut Deadline,
-    actions: &mut Vec<Action>,
-) -> bool {
+fn forget(name: &ExperimentName, experiment: &mut Experiment, from: Time, cx: &mut Cx<'_>) -> bool {
+    let (now, config) = (cx.now.time, cx.config);
     if let Some(at) = experiment.forgotten_at(config).map(|at| at.max(from)) {
         if now >= at {
-            actions.push(Action::Note(Note::ForgotExperiment {
-                experiment: name.clone(),
-                why: Forgotten::Unnamed,
-            }));
+            cx.note(Note::ForgotExperiment { experiment: name.clone(), why: Forgotten::Unnamed });
             return true;
         }
-        due.no_later_than(at, Timer::Forget);
+        cx.wake_by(at, Timer::Forget);
     }
     if now >= from && experiment.stream_forgotten_at(config).is_some_and(|at| now >= at) {
-        note_forgotten(experiment.forget_streams(now, config), Forgotten::Unnamed, actions);
+        note_forgotten(experiment.forget_streams(now, config), Forgotten::Unnamed, cx);
     }
     if let Some(at) = experiment.stream_forgotten_at(config).map(|at| at.max(from)) {
-        due.no_later_than(at, Timer::Forget);
+        cx.wake_by(at, Timer::Forget);
     }
     false
 }
 
-fn note_forgotten(topics: Vec<Topic>, why: Forgotten, actions: &mut Vec<Action>) {
-    actions.extend(topics.into_iter().map(|topic| Action::Note(Note::ForgotStream { topic, why })));
+fn note_forgotten(topics: Vec<Topic>, why: Forgotten, cx: &mut Cx<'_>) {
+    for topic in topics {
+        cx.note(Note::ForgotStream { topic, why });
+    }
 }

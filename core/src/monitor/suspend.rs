@@ -1,17 +1,17 @@
-//! Stalls: the server did not run for a while, and does not know yet what happened meanwhile.
+//! Suspends: the server did not run for a while, and does not know yet what happened meanwhile.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::monitor::Monitor;
-use crate::protocol::{Action, Note, Time, Timer};
+use super::Parts;
+use crate::context::Cx;
+use crate::protocol::{Note, Time, Timer};
 
-/// A call that comes so much later than it was asked for is no stall yet.
+/// A call that comes so much later than it was asked for is no suspend yet.
 const TOLERATED: Duration = Duration::from_secs(1);
 
-/// The time after a stall in which nothing turns stale.
+/// The time after a suspend in which nothing turns stale.
 #[derive(Debug)]
-pub(crate) struct Stall {
+pub(super) struct Suspend {
     /// When the server was last called before it: what was fresh then stays so.
     known_at: Time,
     /// When everything is judged as usual again, whatever the feeds have sent.
@@ -22,64 +22,58 @@ pub(crate) struct Stall {
     is_blind: bool,
 }
 
-impl Monitor {
-    /// Whether nothing is judged, since the server did not run for longer than
-    /// `STATUS_HEALTH_LAST_CHECKED` and the feeds have not reported since.
-    #[must_use]
-    pub fn is_paused(&self) -> bool {
-        self.stall.as_ref().is_some_and(|stall| stall.is_blind)
+impl Parts {
+    pub(super) fn is_paused(&self) -> bool {
+        self.suspend.as_ref().is_some_and(|suspend| suspend.is_blind)
     }
 
-    /// The instant at which freshness is judged: now, or, after a stall, the last call before it.
-    pub(crate) fn known_at(&self) -> Time {
-        self.stall.as_ref().map_or(self.now.time, |stall| stall.known_at)
+    /// The instant at which freshness is judged: now, or, after a suspend, the last call before it.
+    pub(super) fn known_at(&self, cx: &Cx<'_>) -> Time {
+        self.suspend.as_ref().map_or(cx.now.time, |suspend| suspend.known_at)
     }
 
-    /// Called later than asked for, or told that it was stopped for `told`: the process or the whole
-    /// machine stood still. `before` is when the server was last called.
+    /// Called `late`: the process or the whole machine stood still, perhaps. `before` is when the server was
+    /// last called.
     ///
-    /// What the feeds sent meanwhile lies in their sockets and comes now; it is taken in as it comes,
-    /// since it is what would have been known anyway. After a long stall it may have been sent at any
-    /// time, so the feeds are connected anew. A stall within the time after another prolongs nothing,
+    /// What the feeds sent meanwhile lies in their sockets and comes now; it is applied as it comes,
+    /// since it is what would have been known anyway. After a long suspend it may have been sent at any
+    /// time, so the feeds are connected anew. A suspend within the time after another prolongs nothing,
     /// or a machine that stalls again and again would never find anything stale.
-    pub(crate) fn notice_stall(&mut self, before: Time, told: Duration, actions: &mut Vec<Action>) {
-        let time = self.now.time;
-        let late = time.since(self.deadline.at).max(told);
+    pub(super) fn notice_suspend(&mut self, before: Time, late: Duration, cx: &mut Cx<'_>) {
         if late <= TOLERATED {
             return;
         }
-        let reconnects = late > self.config.last_checked;
-        for feed in [&mut self.relay, &mut self.jump] {
-            if reconnects { feed.reconnect(time, actions) } else { feed.stalled(time) }
+        let time = cx.now.time;
+        let reconnects = late > cx.config.last_checked;
+        for feed in [&mut self.feeds.relay, &mut self.feeds.jump] {
+            if reconnects { feed.reconnect(cx) } else { feed.stalled(time) }
         }
         self.outbox.slept(late);
-        if let Some(keeping) = &mut self.keeping {
-            keeping.slept(time);
-        }
-        if self.stall.as_ref().is_some_and(|stall| time < stall.until) {
+        self.store.slept(time);
+        if self.suspend.as_ref().is_some_and(|suspend| time < suspend.until) {
             return;
         }
-        actions.push(Action::Note(Note::Slept { overslept: late, reconnects }));
-        self.stall = Some(Stall {
-            known_at: self.stall.as_ref().map_or(before, |stall| stall.known_at),
-            until: time.plus(self.config.last_checked),
-            snapshots: [self.relay.snapshots(), self.jump.snapshots()],
+        cx.note(Note::Slept { overslept: late, reconnects });
+        self.suspend = Some(Suspend {
+            known_at: self.suspend.as_ref().map_or(before, |suspend| suspend.known_at),
+            until: time.plus(cx.config.last_checked),
+            snapshots: self.feeds.snapshots(),
             is_blind: reconnects,
         });
     }
 
-    /// Judges as usual again once both feeds have reported since the stall, or had the time to.
-    pub(crate) fn end_stall(&mut self, actions: &mut Vec<Action>) {
-        let Some(stall) = &self.stall else { return };
-        let snapshots = [self.relay.snapshots(), self.jump.snapshots()];
-        let both_reported = stall.snapshots.iter().zip(snapshots).all(|(before, now)| now > *before);
-        if both_reported || self.now.time >= stall.until {
-            if stall.is_blind {
-                actions.push(Action::Note(Note::Judging));
+    /// Judges as usual again once both feeds have reported since the suspend, or had the time to.
+    pub(super) fn end_suspend(&mut self, cx: &mut Cx<'_>) {
+        let Some(suspend) = &self.suspend else { return };
+        let snapshots = self.feeds.snapshots();
+        let both_reported = suspend.snapshots.iter().zip(snapshots).all(|(before, now)| now > *before);
+        if both_reported || cx.now.time >= suspend.until {
+            if suspend.is_blind {
+                cx.note(Note::Judging);
             }
-            self.stall = None;
+            self.suspend = None;
         } else {
-            self.check_due.no_later_than(stall.until, Timer::Awake);
+            cx.wake_by(suspend.until, Timer::Awake);
         }
     }
 }

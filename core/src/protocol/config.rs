@@ -67,23 +67,7 @@ pub enum Mode {
     Observe,
 }
 
-/// What may be done to book.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Policy {
-    pub(crate) person: BookOverride,
-    pub(crate) mode: Mode,
-    pub(crate) query_book_every: Duration,
-    pub(crate) verify_book_every: Duration,
-}
-
 impl Config {
-    pub(crate) fn policy(&self) -> Policy {
-        let Self { book_override: person, mode, query_book_every, verify_book_every, .. } = self;
-        let (person, mode) = (*person, *mode);
-        let (query_book_every, verify_book_every) = (*query_book_every, *verify_book_every);
-        Policy { person, mode, query_book_every, verify_book_every }
-    }
-
     /// Every address that mail is for.
     pub(crate) fn recipients(&self) -> &[SmolStr] {
         self.mail.as_ref().map_or(&[], |mail| &mail.recipients)

@@ -20,7 +20,6 @@ mod withheld;
 
 pub use action::Action;
 pub use alert::SystemAlert;
-pub(crate) use config::Policy;
 pub use config::{BookOverride, Config, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub(crate) use event::Health;

@@ -1,7 +1,5 @@
-//! What the store has, and what of it the next life of the server makes sense of.
+//! What the store has, and what is to be written down next.
 
-mod ages;
 mod persistence;
 
-pub(crate) use ages::Ages;
-pub use persistence::Keeping;
+pub use self::persistence::Persistence;

@@ -12,17 +12,17 @@ use core::time::Duration;
 
 use smol_str::SmolStr;
 
+use crate::ages::Ages;
 use crate::alerts::{Alerts, Condition};
 use crate::backoff::backoff;
 use crate::book::Book;
-use crate::lab::Experiment;
+use crate::context::Cx;
+use crate::lab::{Experiment, Lab};
 use crate::mail::Outbox;
-use crate::monitor::Monitor;
 use crate::protocol::{
-    Action, Call, Change, Config, Deadline, Event, EventKey, ExperimentName, Failure, FailureKind, Now, Time,
-    Timer, Wall,
+    Action, Call, Change, Config, Event, EventKey, ExperimentName, Failure, FailureKind, Now, Time, Timer,
+    Wall,
 };
-use crate::store::Ages;
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
@@ -39,7 +39,11 @@ const GONE_AT_MOST: usize = 10_000;
 
 /// What the store has, and what it is to have next.
 #[derive(Debug)]
-pub struct Keeping {
+pub struct Persistence {
+    /// Whether there is a store at all: without one, nothing is written down.
+    is_on: bool,
+    /// What the times in the store mean to this process.
+    ages: Ages,
     life: SmolStr,
     /// How many events happened in this life.
     events: u64,
@@ -82,15 +86,23 @@ struct UnderWay {
 /// What is known, and is to be written down.
 #[derive(Clone, Copy)]
 struct Known<'a> {
-    experiments: &'a BTreeMap<ExperimentName, Experiment>,
+    lab: &'a Lab,
     book: &'a Book,
     alerts: &'a Alerts,
     outbox: &'a Outbox,
 }
 
-impl Keeping {
-    pub(crate) fn new(life: SmolStr, now: Time, config: &Config) -> Self {
+impl Persistence {
+    /// Without a store, nothing is written down.
+    pub(crate) fn off(now: Now, config: &Config) -> Self {
+        Self { is_on: false, ..Self::new(SmolStr::default(), Ages::new(now, None), now.time, config) }
+    }
+
+    /// With a store, in which the times mean what `ages` says.
+    pub(crate) fn new(life: SmolStr, ages: Ages, now: Time, config: &Config) -> Self {
         Self {
+            is_on: true,
+            ages,
             life,
             events: 0,
             changed: BTreeSet::new(),
@@ -145,8 +157,16 @@ impl Keeping {
         self.trouble().map(|trouble| String::from(trouble.detail.as_str())).or_else(hangs)
     }
 
+    /// Whether there is a store.
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     /// Numbers an event, and takes down that the store does not have it.
     pub(crate) fn happened(&mut self, experiment: &mut Experiment) {
+        if !self.is_on {
+            return;
+        }
         self.events += 1;
         let known = experiment.events().len();
         let written = &mut experiment.written;
@@ -156,7 +176,15 @@ impl Keeping {
         written.unwritten = (written.unwritten + 1).min(written.keys.len());
     }
 
-    /// The store is another file than before: all that is known goes into it, at once if it can be.
+    /// The store turned out to be another file than before: all that is known goes into it, at once if it can
+    /// be.
+    pub(crate) fn on_replaced(&mut self, detail: String, cx: &mut Cx<'_>) {
+        if self.is_on {
+            self.replaced(detail);
+            cx.recheck();
+        }
+    }
+
     fn replaced(&mut self, detail: String) {
         self.anew = true;
         self.lost = Some(detail);
@@ -170,7 +198,7 @@ impl Keeping {
 
     /// Takes down whether the store has an experiment as it is.
     pub(crate) fn judged(&mut self, name: &ExperimentName, experiment: &Experiment, now: Time) {
-        if experiment.is_to_be_written(now, self.coarse) && !self.changed.contains(name) {
+        if self.is_on && experiment.is_to_be_written(now, self.coarse) && !self.changed.contains(name) {
             self.changed.insert(name.clone());
         }
     }
@@ -186,9 +214,13 @@ impl Keeping {
         self.anew = true;
     }
 
-    /// Something is no more.
-    pub(crate) fn has_gone(&mut self, change: Change) {
-        if self.gone.len() < GONE_AT_MOST {
+    /// These are no more.
+    pub(crate) fn have_gone(&mut self, changes: Vec<Change>) {
+        changes.into_iter().for_each(|change| self.has_gone(change));
+    }
+
+    fn has_gone(&mut self, change: Change) {
+        if self.is_on && self.gone.len() < GONE_AT_MOST {
             self.gone.push(change);
         }
     }
@@ -200,7 +232,7 @@ impl Keeping {
 
     /// Whether a mail need not wait until it is written down, since that may never be.
     pub(crate) fn lets_mails_through(&self, now: Time) -> bool {
-        self.failures > 0 || self.is_slow(now)
+        !self.is_on || self.failures > 0 || self.is_slow(now)
     }
 
     /// The server slept, in which nothing could be answered.
@@ -210,16 +242,102 @@ impl Keeping {
         }
     }
 
-    /// Brings `deadline` forward to when something is due.
-    pub(crate) fn deadline(&self, now: Time, deadline: &mut Deadline) {
+    /// Has the monitor called when something is due.
+    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
         match (&self.under_way, self.retry_at) {
-            (Some(under_way), _) if !self.is_slow(now) => {
-                deadline.no_later_than(under_way.since.past(PATIENCE), Timer::Save);
+            _ if !self.is_on => {}
+            (Some(under_way), _) if !self.is_slow(cx.now.time) => {
+                cx.wake_by(under_way.since.past(PATIENCE), Timer::Save);
             }
             (Some(_), _) => {}
-            (None, Some(at)) => deadline.no_later_than(at, Timer::Save),
-            (None, None) => deadline.no_later_than(self.prune_at, Timer::Save),
+            (None, Some(at)) => cx.wake_by(at, Timer::Save),
+            (None, None) => cx.wake_by(self.prune_at, Timer::Save),
         }
+    }
+
+    /// Has written down what the store does not have, if it can be.
+    pub(crate) fn save(
+        &mut self,
+        lab: &mut Lab,
+        book: &Book,
+        alerts: &mut Alerts,
+        outbox: &mut Outbox,
+        cx: &mut Cx<'_>,
+    ) {
+        let now = cx.now.time;
+        if !self.is_on || self.under_way.is_some() || self.retry_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let changes = self.changes(cx.now, cx.config, Known { lab, book, alerts, outbox });
+        if changes.is_empty() {
+            return;
+        }
+        let call = cx.ask(|call| Action::Save { call, changes });
+        let under_way = self.begin(call, now, &lab.experiments);
+        for name in &under_way.experiments {
+            if let Some(experiment) = lab.experiments.get_mut(name) {
+                experiment.written.at = Some(now);
+            }
+        }
+        self.under_way = Some(under_way);
+        alerts.being_written();
+        outbox.being_written(call);
+    }
+
+    /// Applies whether something is written down.
+    pub(crate) fn on_saved(
+        &mut self,
+        call: Call,
+        outcome: Result<(), Failure>,
+        lab: &mut Lab,
+        alerts: &mut Alerts,
+        outbox: &mut Outbox,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(under_way) = self.under_way.take_if(|under_way| under_way.call == call) else { return };
+        let now = cx.now.time;
+        outbox.was_written(call);
+        let was_slow = now.since(under_way.since) > PATIENCE;
+        let broken_before = self.trouble().is_some() || was_slow;
+        let lost_before = self.lost.is_some();
+        match outcome {
+            // It went into a file that is no more.
+            Ok(()) if lost_before && !under_way.whole => {}
+            Ok(()) => {
+                for name in &under_way.experiments {
+                    if let Some(experiment) = lab.experiments.get_mut(name) {
+                        experiment.events_written(&self.life, under_way.events);
+                    }
+                }
+                alerts.were_written();
+                self.succeeded(&under_way, now);
+            }
+            Err(failure) if failure.kind == FailureKind::Replaced && !lost_before => {
+                self.replaced(failure.detail);
+            }
+            Err(failure) => self.failed(failure, now),
+        }
+        if self.trouble().is_some() != broken_before || self.lost.is_some() != lost_before {
+            cx.recheck();
+        }
+    }
+
+    /// The store has what was under way, and so everything but what has changed since.
+    fn succeeded(&mut self, written: &UnderWay, now: Time) {
+        self.lost = None;
+        self.written_at = now;
+        self.gone.drain(..written.gone);
+        self.anew = false;
+        self.failures = 0;
+        self.trouble = None;
+    }
+
+    /// Nothing is known of what the store has.
+    fn failed(&mut self, failure: Failure, now: Time) {
+        self.anew = true;
+        self.failures = self.failures.saturating_add(1);
+        self.trouble = Some(failure);
+        self.retry_at = Some(now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)));
     }
 
     /// What the store is to have is on its way to it.
@@ -246,8 +364,9 @@ impl Keeping {
     }
 
     /// What the store is to have and does not; nothing if it has everything.
-    fn changes(&self, now: Now, ages: Ages, config: &Config, known: Known<'_>) -> Vec<Change> {
-        let Known { experiments, book, alerts, outbox } = known;
+    fn changes(&self, now: Now, config: &Config, known: Known<'_>) -> Vec<Change> {
+        let Known { lab, book, alerts, outbox } = known;
+        let experiments = &lab.experiments;
         let mut changes = Vec::new();
         if self.anew {
             changes.push(Change::Anew);
@@ -268,7 +387,8 @@ impl Keeping {
                 let unwritten = experiment.newest_events(experiment.written.unwritten);
                 changes.extend(unwritten.map(|(key, event)| happened(name, key, event)));
             }
-            changes.push(Change::Experiment { name: name.clone(), record: experiment.record(now, &ages) });
+            changes
+                .push(Change::Experiment { name: name.clone(), record: experiment.record(now, &self.ages) });
         }
         if self.manifest_changed || self.anew {
             changes.push(Change::Manifest(book.record()));
@@ -283,7 +403,7 @@ impl Keeping {
             changes.push(Change::Prune { before, keep: config.events.max(1) });
         }
         if !changes.is_empty() {
-            changes.push(Change::Clock(ages.stamp(now)));
+            changes.push(Change::Clock(self.ages.stamp(now)));
         }
         changes
     }
@@ -306,90 +426,4 @@ fn all_events(experiments: &BTreeMap<ExperimentName, Experiment>) -> impl Iterat
     }
     all.sort_by_key(|(when, _)| *when);
     all.into_iter().map(|(_, change)| change)
-}
-
-impl Monitor {
-    /// The store turned out to be another file. Returns whether an alert may follow from it.
-    pub(crate) fn store_replaced(&mut self, detail: String) -> bool {
-        let Some(keeping) = &mut self.keeping else { return false };
-        keeping.replaced(detail);
-        true
-    }
-
-    /// Has written down what the store does not have, if it can be.
-    pub(crate) fn save(&mut self, actions: &mut Vec<Action>) {
-        let Self { keeping, now, ages, config, experiments, book, alerts, outbox, calls, .. } = self;
-        let Some(keeping) = keeping else { return };
-        if keeping.under_way.is_some() || keeping.retry_at.is_some_and(|at| now.time < at) {
-            return;
-        }
-        let known = Known { experiments: &*experiments, book, alerts, outbox };
-        let changes = keeping.changes(*now, *ages, config, known);
-        if changes.is_empty() {
-            return;
-        }
-        *calls += 1;
-        let call = Call(*calls);
-        let under_way = keeping.begin(call, now.time, experiments);
-        for name in &under_way.experiments {
-            if let Some(experiment) = experiments.get_mut(name) {
-                experiment.written.at = Some(now.time);
-            }
-        }
-        keeping.under_way = Some(under_way);
-        alerts.being_written();
-        outbox.being_written(call);
-        actions.push(Action::Save { call, changes });
-    }
-
-    /// Takes in whether something is written down. Returns whether an alert may follow from it.
-    pub(crate) fn saved(&mut self, call: Call, outcome: Result<(), Failure>) -> bool {
-        let Self { keeping, experiments, outbox, alerts, now, .. } = self;
-        let Some(keeping) = keeping else { return false };
-        let Some(under_way) = keeping.under_way.take_if(|under_way| under_way.call == call) else {
-            return false;
-        };
-        outbox.was_written(call);
-        let was_slow = now.time.since(under_way.since) > PATIENCE;
-        let broken_before = keeping.trouble().is_some() || was_slow;
-        let lost_before = keeping.lost.is_some();
-        match outcome {
-            // It went into a file that is no more.
-            Ok(()) if lost_before && !under_way.whole => {}
-            Ok(()) => {
-                for name in &under_way.experiments {
-                    if let Some(experiment) = experiments.get_mut(name) {
-                        experiment.events_written(&keeping.life, under_way.events);
-                    }
-                }
-                keeping.lost = None;
-                alerts.were_written();
-                keeping.written_at = now.time;
-                keeping.gone.drain(..under_way.gone);
-                keeping.anew = false;
-                keeping.failures = 0;
-                keeping.trouble = None;
-            }
-            Err(failure) if failure.kind == FailureKind::Replaced && !lost_before => {
-                keeping.replaced(failure.detail);
-            }
-            Err(failure) => {
-                keeping.anew = true;
-                keeping.failures = keeping.failures.saturating_add(1);
-                keeping.trouble = Some(failure);
-                let wait = backoff(keeping.failures, FIRST_RETRY, LONGEST_RETRY);
-                keeping.retry_at = Some(now.time.plus(wait));
-            }
-        }
-        keeping.trouble().is_some() != broken_before || keeping.lost.is_some() != lost_before
-    }
-}
-
-impl Experiment {
-    /// Whether it is to be written down again: it has changed, or it was named since and that was
-    /// long ago.
-    fn is_to_be_written(&self, now: Time, coarse: Duration) -> bool {
-        let Some(at) = self.written.at else { return true };
-        now.since(at) >= coarse && (self.last_named > at || self.listed)
-    }
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use status_adapters::store::Trimmed;
-use status_core::{Keeping, Monitor};
+use status_core::{Monitor, Persistence};
 use utoipa::ToSchema;
 
 use super::{App, Problem};
@@ -124,7 +124,7 @@ impl Readiness {
             subject: lost.subject.clone(),
             why: lost.why.clone(),
         });
-        let store_trouble = monitor.keeping().and_then(Keeping::trouble);
+        let store_trouble = monitor.persistence().and_then(Persistence::trouble);
         Self {
             ready: missing.is_empty(),
             missing,

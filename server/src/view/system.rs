@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
 use status_core::{
-    Feed, FeedSubscription, Keeping, Monitor, Now, PastAlert, SystemAlert, Verdict, Wall, Withheld,
+    Feed, FeedSubscription, Monitor, Now, PastAlert, Persistence, SystemAlert, Verdict, Wall, Withheld,
 };
 use utoipa::ToSchema;
 
@@ -357,9 +357,9 @@ pub fn sends_mail(monitor: &Monitor) -> bool {
 
 impl StoreView {
     fn of(monitor: &Monitor) -> Self {
-        let state = match monitor.keeping() {
+        let state = match monitor.persistence() {
             None => "off",
-            Some(keeping) if Keeping::trouble(keeping).is_some() => "trouble",
+            Some(keeping) if Persistence::trouble(keeping).is_some() => "trouble",
             Some(_) => "ok",
         };
         Self { state }

@@ -1,0 +1,102 @@
+//! What a component may do besides changing itself: ask, note, and say when it is to be called again.
+
+use alloc::vec::Vec;
+
+use crate::protocol::{Action, Call, Config, Deadline, Note, Now, Time, Timer, Withheld};
+use crate::withheld::Shelf;
+
+/// Numbers the calls, so that a late or doubled answer is known as such.
+#[derive(Debug, Default)]
+pub(crate) struct CallIds(u64);
+
+/// One instant of the monitor, as a component sees it.
+#[derive(Debug)]
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Now,
+    /// When this process started.
+    pub(crate) started: Time,
+    pub(crate) config: &'a Config,
+    calls: &'a mut CallIds,
+    withheld: &'a mut Shelf,
+    due: Deadline,
+    recheck: bool,
+    out: Vec<Action>,
+}
+
+impl<'a> Cx<'a> {
+    /// An instant in which a check is due at `due`.
+    pub(crate) fn new(
+        now: Now,
+        started: Time,
+        config: &'a Config,
+        calls: &'a mut CallIds,
+        withheld: &'a mut Shelf,
+        due: Deadline,
+    ) -> Self {
+        Self { now, started, config, calls, withheld, due, recheck: false, out: Vec::new() }
+    }
+
+    /// The number of the next call.
+    pub(crate) fn new_call(&mut self) -> Call {
+        self.calls.0 += 1;
+        Call(self.calls.0)
+    }
+
+    /// Asks the world for something that is answered under the number of the call.
+    pub(crate) fn ask(&mut self, request: impl FnOnce(Call) -> Action) -> Call {
+        let call = self.new_call();
+        self.act(request(call));
+        call
+    }
+
+    /// Asks the world for something.
+    pub(crate) fn act(&mut self, action: Action) {
+        self.out.push(action);
+    }
+
+    /// Tells operators of a decision.
+    pub(crate) fn note(&mut self, note: Note) {
+        self.out.push(Action::Note(note));
+    }
+
+    /// Tells operators what would be done, if this server did more than observe.
+    pub(crate) fn withhold(&mut self, withheld: Withheld) {
+        let withheld = self.withheld.put(self.now.wall, withheld);
+        self.note(Note::Withheld(withheld));
+    }
+
+    /// Has the monitor called at that time, if it is not called before.
+    pub(crate) fn wake_by(&mut self, at: Time, why: Timer) {
+        self.due.no_later_than(at, why);
+    }
+
+    /// Has everything checked in this instant: a verdict or an alert may follow from what came.
+    pub(crate) fn recheck(&mut self) {
+        self.recheck = true;
+    }
+
+    /// Whether the time of the next check has come, so that the verdicts are old.
+    pub(crate) fn is_check_overdue(&self) -> bool {
+        self.now.time >= self.due.at
+    }
+
+    /// Whether everything is to be checked in this instant.
+    pub(crate) fn is_check_due(&self) -> bool {
+        self.recheck || self.is_check_overdue()
+    }
+
+    /// A check begins, and finds anew when the next is due.
+    pub(crate) fn begin_check(&mut self) {
+        self.due = Deadline::IDLE;
+    }
+
+    /// When the monitor is to be called again, as far as is known yet.
+    pub(crate) fn due(&self) -> Deadline {
+        self.due
+    }
+
+    /// Everything that was asked for and noted, in its order.
+    pub(crate) fn into_actions(self) -> Vec<Action> {
+        self.out
+    }
+}

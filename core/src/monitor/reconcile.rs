@@ -1,0 +1,39 @@
+//! What differs is asked for: each component compares what is with what should be.
+
+use super::Parts;
+use crate::context::Cx;
+use crate::protocol::Mode;
+
+impl Parts {
+    /// Asks for what differs, and finds when it is to be looked at again.
+    pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
+        let may_change = !self.is_paused();
+        self.feeds.reconcile(cx);
+        self.book.reconcile(may_change, cx);
+        self.reconcile_mail(cx);
+        self.wake(cx);
+    }
+
+    /// A mail is written down before it is sent, and what else has changed with it.
+    fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
+        let acts = cx.config.mode == Mode::Act;
+        if let Some(text) = cx.config.mail.as_ref().filter(|_| acts) {
+            let gone = self.outbox.prepare(cx.now, text);
+            self.store.have_gone(gone);
+        }
+        self.store.save(&mut self.lab, &self.book, &mut self.alerts, &mut self.outbox, cx);
+        if acts {
+            self.outbox.reconcile(self.store.lets_mails_through(cx.now.time), cx);
+        }
+    }
+
+    /// Has the monitor called when something is due.
+    fn wake(&self, cx: &mut Cx<'_>) {
+        self.feeds.wake(cx);
+        self.book.wake(cx);
+        if cx.config.mail.is_some() && cx.config.mode == Mode::Act {
+            self.outbox.wake(cx);
+        }
+        self.store.wake(cx);
+    }
+}
