@@ -33,7 +33,7 @@ impl FakeClock {
     /// Both clocks go on by `span`.
     pub fn advance(&self, span: Duration) {
         let mut now = locked(&self.0);
-        now.time = now.time.plus(span);
+        now.time = now.time + span;
         now.wall = Wall::from_millis(now.wall.as_millis().saturating_add(millis(span)));
     }
 
@@ -273,7 +273,7 @@ impl Store for FakeStore {
             return Err(trouble);
         }
         shelves.look()?;
-        if shelves.missed && changes.first() != Some(&Change::Anew) {
+        if shelves.missed && changes.first() != Some(&Change::ReplaceAll) {
             let detail = "the store missed something: write it anew".to_owned();
             return Err(Failure { kind: FailureKind::Refused, detail });
         }

@@ -101,7 +101,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// Why it could not be written. After that, the next changes must begin with
-    /// [`Change::Anew`], since the file may be another one then.
+    /// [`Change::ReplaceAll`], since the file may be another one then.
     async fn save(&self, changes: Vec<Change>) -> Result<(), Failure>;
 
     /// Reads the events from a time on, of one experiment or all, in the order in which they happened: of

@@ -59,7 +59,7 @@ enum Whose {
 
 impl Claims {
     fn new(service: &Service, whose: Whose, scope: &'static str, life: Duration, now: Wall) -> Self {
-        let issued = now.minus(CLOCKS_DIFFER).as_millis() / 1_000;
+        let issued = (now - CLOCKS_DIFFER).as_millis() / 1_000;
         let expires = u128::from(now.as_millis()).saturating_add(life.as_millis()).div_ceil(1_000);
         // Go's JWT library reads the times as 64-bit floats or signed integers, so stay in range.
         let expires = u64::try_from(expires).unwrap_or(u64::MAX).min(LATEST);

@@ -12,9 +12,10 @@ use status_adapters::clock::SystemClock;
 use status_adapters::fake::FakeStore;
 use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Issue, Line, Mail,
-    Manifest, News, NewsItem, Now, OutboxRecord, PastAlert, QueuedMailRecord, RecipientRecord, Requirements,
-    Saved, SavedAlert, SavedManifest, Span, Standing, StreamRecord, SystemAlert, Time, Verdict, Wall,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Issue, Mail,
+    MailLine, Manifest, News, NewsItem, NewsRange, Now, OutboxRecord, PastAlert, QueuedMailRecord,
+    RecipientRecord, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord, StreamStatus, SystemAlert,
+    Time, Verdict, Wall,
 };
 use tempfile::TempDir;
 
@@ -48,7 +49,7 @@ fn event(number: u64, experiment: &str, healthy: bool) -> Change {
         r#"{{"when":{when},"healthy":{healthy},"jump_ok":{healthy},"streams":{{"pend00-st-video":true}},"issues":[{issues}]}}"#
     );
     let event: Event = serde_json::from_str(&text).unwrap();
-    Change::Event { key: EventKey { life: "a".into(), number }, experiment: experiment.into(), event }
+    Change::Event { key: EventKey { incarnation: "a".into(), number }, experiment: experiment.into(), event }
 }
 
 fn experiment(name: &str, healthy: bool) -> Change {
@@ -58,7 +59,7 @@ fn experiment(name: &str, healthy: bool) -> Change {
         named: wall(1),
         seen: healthy.then_some(wall(1)),
         ceased: false,
-        standing: Standing::Ok,
+        status: StreamStatus::Ok,
     };
     let record = ExperimentRecord {
         first_named: wall(0),
@@ -80,7 +81,7 @@ fn queued(id: &str, attempts: u32) -> Change {
             body: "text\n".to_owned(),
             recipients: vec!["alpha@a.org".into()],
         },
-        covers: vec![Span { after: 1, to: 2 }],
+        covers: vec![NewsRange { after: 1, to: 2 }],
         begun: wall(2),
         newest: 3,
         attempts,
@@ -91,7 +92,7 @@ fn queued(id: &str, attempts: u32) -> Change {
 }
 
 fn news(number: u64, count: usize) -> Change {
-    let line = Line {
+    let line = MailLine {
         experiment: "pend00".into(),
         healthy: false,
         available: true,
@@ -105,7 +106,7 @@ fn outbox(told: u64) -> Change {
     let recipient = RecipientRecord {
         address: "alpha@a.org".into(),
         told,
-        again: vec![Span { after: 0, to: 1 }],
+        again: vec![NewsRange { after: 0, to: 1 }],
         attempts: 1,
         last_error: Some("452 full".to_owned()),
         longest: 100_000,
@@ -145,7 +146,13 @@ fn story() -> Vec<Vec<Change>> {
         vec![alert_ended(5, 9), alert_ended(1, 2)],
         vec![alert_ended(5, 9)],
         vec![Change::Clock(stamp(7))],
-        vec![Change::Anew, experiment("pend00", true), news(6, 1), queued("a.3", 0), Change::Clock(stamp(8))],
+        vec![
+            Change::ReplaceAll,
+            experiment("pend00", true),
+            news(6, 1),
+            queued("a.3", 0),
+            Change::Clock(stamp(8)),
+        ],
         vec![Change::Clock(stamp(9))],
         vec![Change::Prune { before: wall(100), keep: 1 }],
     ]
@@ -182,7 +189,7 @@ async fn refuses_and_recovers(store: &dyn Store, break_down: impl Fn(), repair: 
     repair();
     let unfit = store.save(vec![event(1, "pend00", true)]).await;
     assert_eq!(unfit.unwrap_err().kind, FailureKind::Refused, "something may have been missed");
-    store.save(vec![Change::Anew, experiment("pend01", true), event(1, "pend01", true)]).await.unwrap();
+    store.save(vec![Change::ReplaceAll, experiment("pend01", true), event(1, "pend01", true)]).await.unwrap();
     let saved = store.load(ALL).await.unwrap();
     assert_eq!(saved.experiments.keys().map(ExperimentName::as_str).collect::<Vec<_>>(), ["pend01"]);
     assert_eq!(saved.experiments["pend01"].events.len(), 1);
@@ -245,12 +252,12 @@ async fn is_left_as_it_is(path: &Path) -> String {
     let store = open(path);
     store.load(ALL).await.unwrap_err();
     for _ in 0..3 {
-        store.save(vec![Change::Anew, experiment("pend00", true)]).await.unwrap_err();
+        store.save(vec![Change::ReplaceAll, experiment("pend00", true)]).await.unwrap_err();
         store.look().await.unwrap();
         store.watched(wall(1), wall(2)).await.unwrap_err();
         store.past(None, wall(0)).await.unwrap_err();
     }
-    let failure = store.save(vec![Change::Anew, experiment("pend00", true)]).await.unwrap_err();
+    let failure = store.save(vec![Change::ReplaceAll, experiment("pend00", true)]).await.unwrap_err();
     drop(store);
     assert!(contents() == before, "it was changed: {failure}");
     assert!(failure.detail.contains("it is left as it is"), "{failure}");
@@ -299,7 +306,7 @@ async fn what_could_not_be_read_at_the_start_is_not_replaced() {
     assert!(store.load(ALL).await.is_err());
     fs::remove_file(&place).unwrap();
     fs::rename(&away, &place).unwrap();
-    store.save(vec![Change::Anew, experiment("pend01", true), queued("b.1", 1)]).await.unwrap();
+    store.save(vec![Change::ReplaceAll, experiment("pend01", true), queued("b.1", 1)]).await.unwrap();
     drop(store);
     let saved = open(&path).load(ALL).await.unwrap();
     assert_eq!(saved.experiments.len(), 2, "what was there, and what has come");
@@ -382,7 +389,7 @@ async fn a_file_that_is_taken_away_is_noticed() {
     store.save(vec![experiment("pend00", true)]).await.unwrap();
     fs::remove_file(&path).unwrap();
     store.save(vec![experiment("pend01", true)]).await.unwrap_err();
-    store.save(vec![Change::Anew, experiment("pend01", true)]).await.unwrap();
+    store.save(vec![Change::ReplaceAll, experiment("pend01", true)]).await.unwrap();
     assert_eq!(open_copy(&path), 1);
 }
 
@@ -397,7 +404,7 @@ async fn where_no_file_can_be_the_watching_goes_on() {
     // Not even root can write there.
     let store = open(Path::new("/proc/status/status.db"));
     assert!(store.load(ALL).await.is_err());
-    let failure = store.save(vec![Change::Anew, experiment("pend00", true)]).await.unwrap_err();
+    let failure = store.save(vec![Change::ReplaceAll, experiment("pend00", true)]).await.unwrap_err();
     assert!(failure.detail.contains("/proc/status/status.db"), "{failure}");
 }
 

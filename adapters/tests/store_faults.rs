@@ -15,7 +15,7 @@ use status_adapters::clock::SystemClock;
 use status_adapters::store::{InUse, SqliteStore, preview, size};
 use status_core::{
     Change, Event, EventKey, ExperimentRecord, FailureKind, Manifest, News, NewsItem, Saved, SavedManifest,
-    Standing, StreamRecord, Verdict, Wall,
+    StreamRecord, StreamStatus, Verdict, Wall,
 };
 use tempfile::TempDir;
 
@@ -50,13 +50,13 @@ fn event(number: u64, name: &str) -> Change {
         r#"{{"when":{when},"healthy":true,"jump_ok":true,"streams":{{"pend00-st-video":true}},"issues":[]}}"#
     );
     let event: Event = serde_json::from_str(&text).unwrap();
-    Change::Event { key: EventKey { life: "a".into(), number }, experiment: name.into(), event }
+    Change::Event { key: EventKey { incarnation: "a".into(), number }, experiment: name.into(), event }
 }
 
 fn experiment(name: &str) -> Change {
     let verdict = Verdict { decided: true, healthy: true, jump_ok: true, available: true };
     let topic = format!("{name}-st-video").as_str().into();
-    let stream = StreamRecord { topic, named: wall(1), seen: None, ceased: false, standing: Standing::Ok };
+    let stream = StreamRecord { topic, named: wall(1), seen: None, ceased: false, status: StreamStatus::Ok };
     let record = ExperimentRecord {
         first_named: wall(0),
         last_named: wall(1),
@@ -166,7 +166,7 @@ fn what_is_no_file_is_refused_at_once_wherever_it_is() {
             let (loaded, saved) = in_time(move || {
                 let store = open(&opened);
                 let runtime = tokio::runtime::Runtime::new().unwrap();
-                (store.load_now(ALL), runtime.block_on(store.save(vec![Change::Anew, experiment("a")])))
+                (store.load_now(ALL), runtime.block_on(store.save(vec![Change::ReplaceAll, experiment("a")])))
             });
             let saved = saved.unwrap_err();
             assert!(loaded.is_err(), "{kind} at {part:?}");
@@ -193,7 +193,7 @@ async fn a_store_behind_a_symbolic_link_is_the_same_store() {
 async fn save_all(store: &SqliteStore, everything: &[Change]) {
     let told = store.save(vec![event(99, "pend00")]).await.unwrap_err();
     assert_eq!(told.kind, FailureKind::Replaced, "{told}");
-    let anew = [Change::Anew].into_iter().chain(everything.iter().cloned());
+    let anew = [Change::ReplaceAll].into_iter().chain(everything.iter().cloned());
     store.save(anew.collect()).await.unwrap();
 }
 
@@ -236,7 +236,7 @@ async fn a_store_that_is_taken_away_gets_everything_anew() {
             assert_eq!(told.kind, FailureKind::Replaced, "{kind}: {told}");
             assert!(told.detail.contains(path.to_str().unwrap()), "{told}");
             store.look().await.unwrap();
-            let anew = [Change::Anew].into_iter().chain(everything.clone());
+            let anew = [Change::ReplaceAll].into_iter().chain(everything.clone());
             store.save(anew.collect()).await.unwrap();
         } else {
             save_all(&store, &everything).await;
@@ -275,7 +275,7 @@ async fn what_is_no_store_of_this_program_stays_byte_for_byte() {
         let head: Vec<u8> = bytes.iter().skip(60).take(12).copied().collect();
         let store = open(&path);
         assert!(store.load_now(ALL).is_err(), "{head:?}");
-        let failure = store.save(vec![Change::Anew, experiment("pend01")]).await.unwrap_err();
+        let failure = store.save(vec![Change::ReplaceAll, experiment("pend01")]).await.unwrap_err();
         assert!(failure.detail.contains("it is left as it is"), "{head:?}: {failure}");
         drop(store);
         assert!(fs::read(&path).unwrap() == bytes, "{head:?}");
@@ -284,9 +284,9 @@ async fn what_is_no_store_of_this_program_stays_byte_for_byte() {
     // Once it is out of the way, what is known is written down.
     let store = open(&path);
     store.load(ALL).await.unwrap_err();
-    store.save(vec![Change::Anew, experiment("pend01")]).await.unwrap_err();
+    store.save(vec![Change::ReplaceAll, experiment("pend01")]).await.unwrap_err();
     fs::write(&path, &whole).unwrap();
-    store.save(vec![Change::Anew, experiment("pend01")]).await.unwrap();
+    store.save(vec![Change::ReplaceAll, experiment("pend01")]).await.unwrap();
     assert_eq!(found_after_a_kill(&path).experiments.len(), 2, "what could not be read stays");
 }
 
@@ -300,7 +300,7 @@ fn large_event(number: u64, name: &str) -> Change {
         streams.join(",")
     );
     let event: Event = serde_json::from_str(&text).unwrap();
-    Change::Event { key: EventKey { life: "a".into(), number }, experiment: name.into(), event }
+    Change::Event { key: EventKey { incarnation: "a".into(), number }, experiment: name.into(), event }
 }
 
 fn needed() -> Vec<Change> {

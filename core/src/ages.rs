@@ -25,7 +25,7 @@ impl Ages {
     /// The stamp of what is written down now.
     pub(crate) fn stamp(&self, now: Now) -> Now {
         let before = self.last_save.map_or(self.started.time, |saved| saved.time);
-        Now { time: before.plus(now.time.since(self.started.time)), wall: now.wall }
+        Now { time: before + now.time.since(self.started.time), wall: now.wall }
     }
 
     /// When something was, on the clock of this process: `then` stands in a record with this stamp.
@@ -39,7 +39,7 @@ impl Ages {
             (None, Some(last)) => last.wall.since(then),
             (None, None) => self.started.wall.since(then),
         };
-        self.started.time.minus(age)
+        self.started.time - age
     }
 }
 

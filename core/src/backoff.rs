@@ -33,7 +33,7 @@ impl Backoff {
     /// It failed, and this once no pause is longer than `longest`.
     pub(crate) fn failed_within(&mut self, now: Time, longest: Duration) {
         self.attempt = self.attempt.saturating_add(1);
-        self.not_before = Some(now.plus(backoff(self.attempt, self.first, longest)));
+        self.not_before = Some(now + backoff(self.attempt, self.first, longest));
     }
 
     /// It succeeded, or what failed is no matter any more: the next failure is a first one.

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::protocol::{Action, Call, Config, Deadline, Note, Now, Time, Timer, Withheld};
-use crate::withheld::Shelf;
+use crate::protocol::{Action, CallId, Config, Deadline, Note, Now, Time, Timer, Withheld};
+use crate::withheld::WithheldLog;
 
 /// Numbers the calls, so that a late or doubled answer is known as such.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) started: Time,
     pub(crate) config: &'a Config,
     calls: &'a mut CallIds,
-    withheld: &'a mut Shelf,
+    withheld: &'a mut WithheldLog,
     due: Deadline,
     recheck: bool,
     out: Vec<Action>,
@@ -30,20 +30,20 @@ impl<'a> Cx<'a> {
         started: Time,
         config: &'a Config,
         calls: &'a mut CallIds,
-        withheld: &'a mut Shelf,
+        withheld: &'a mut WithheldLog,
         due: Deadline,
     ) -> Self {
         Self { now, started, config, calls, withheld, due, recheck: false, out: Vec::new() }
     }
 
     /// The number of the next call.
-    pub(crate) fn new_call(&mut self) -> Call {
+    pub(crate) fn new_call(&mut self) -> CallId {
         self.calls.0 += 1;
-        Call(self.calls.0)
+        CallId(self.calls.0)
     }
 
     /// Asks the world for something that is answered under the number of the call.
-    pub(crate) fn ask(&mut self, request: impl FnOnce(Call) -> Action) -> Call {
+    pub(crate) fn ask(&mut self, request: impl FnOnce(CallId) -> Action) -> CallId {
         let call = self.new_call();
         self.act(request(call));
         call

@@ -19,16 +19,16 @@ mod withheld;
 pub use alerts::Alerts;
 pub use book::{Book, Resource};
 pub use feed::FeedSubscription;
-pub use lab::{Experiment, Sighting, Stream};
+pub use lab::{Experiment, Observation, Stream};
 pub use mail::Outbox;
 pub use monitor::Monitor;
 pub use protocol::{
-    Action, Availability, BookOverride, Call, Change, Config, Connection, Deadline, Delivery, Event,
+    Action, Availability, BookOverride, CallId, Change, Config, Connection, Deadline, Delivery, Event,
     EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Forgotten, GivenUp, Input, Issue,
-    LetterRecord, Line, Mail, MailFailure, MailFailureKind, MailText, Manifest, Mode, News, NewsItem, Note,
-    Now, OutboxRecord, PastAlert, QueuedMailRecord, RecipientRecord, Report, Requirements, ResourceName,
-    Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy, Span, Standing,
-    StreamRecord, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall,
-    Withheld, printable,
+    LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, MailText, Manifest, Mode, News, NewsItem,
+    NewsRange, Note, Now, OutboxRecord, PastAlert, QueuedMailRecord, RecipientRecord, Report, Requirements,
+    ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy,
+    StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered,
+    Verdict, Wall, Withheld, printable,
 };
 pub use store::Persistence;

@@ -11,9 +11,9 @@ const LONGEST: usize = 64 * 1024;
 
 /// The newest things that were decided and not done, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf(VecDeque<(Wall, Withheld)>);
+pub(crate) struct WithheldLog(VecDeque<(Wall, Withheld)>);
 
-impl Shelf {
+impl WithheldLog {
     /// Remembers one, and returns it as far as it is remembered.
     pub(crate) fn put(&mut self, when: Wall, mut withheld: Withheld) -> Withheld {
         if let Withheld::Mail { body, .. } = &mut withheld

@@ -76,9 +76,9 @@ impl Decider {
     }
 
     fn take(&mut self, text: &str) -> usize {
-        self.now.time = self.now.time.plus(Duration::from_secs(5));
+        self.now.time = self.now.time + Duration::from_secs(5);
         let reports = frame::read(Feed::Relay, text).snapshot.expect("a snapshot").reports;
-        let connection = status_core::Call(1);
+        let connection = status_core::CallId(1);
         let actions =
             self.monitor.handle(self.now, Input::Reported { feed: Feed::Relay, connection, reports });
         self.decided += actions.iter().filter(|action| matches!(action, Action::Note(_))).count();

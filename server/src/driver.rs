@@ -11,7 +11,7 @@ use std::time::Duration;
 use status_adapters::clock::{Clock, Stopwatch};
 use status_adapters::{Book, FeedSource, Mailer, Store};
 use status_core::{
-    Action, Call, Change, Deadline, Delivery, Failure, FailureKind, Feed, Input, Mail, MailFailure,
+    Action, CallId, Change, Deadline, Delivery, Failure, FailureKind, Feed, Input, Mail, MailFailure,
     MailFailureKind, Monitor, Now,
 };
 use tokio::sync::{mpsc, watch};
@@ -216,9 +216,9 @@ fn time_left(now: Now, deadline: Deadline) -> Duration {
 struct Hands {
     services: Services,
     sender: mpsc::Sender<Input>,
-    feeds: BTreeMap<Call, AbortHandle>,
+    feeds: BTreeMap<CallId, AbortHandle>,
     /// The mail that is on its way, and what is being written down: the end waits for their answers.
-    under_way: BTreeSet<Call>,
+    under_way: BTreeSet<CallId>,
 }
 
 impl Hands {
@@ -252,7 +252,7 @@ impl Hands {
         }
     }
 
-    fn open(&mut self, feed: Feed, connection: Call, expires: Duration) {
+    fn open(&mut self, feed: Feed, connection: CallId, expires: Duration) {
         let source = match feed {
             Feed::Relay => Arc::clone(&self.services.relay),
             Feed::Jump => Arc::clone(&self.services.jump),
@@ -288,7 +288,7 @@ impl Hands {
         }
     }
 
-    fn save(&mut self, call: Call, changes: Vec<Change>) {
+    fn save(&mut self, call: CallId, changes: Vec<Change>) {
         self.under_way.insert(call);
         let store = self.services.store.clone();
         let saving = async move {
@@ -300,7 +300,7 @@ impl Hands {
         self.answer(saving, move |outcome| Input::Saved { call, outcome: outcome.unwrap_or_else(broken) });
     }
 
-    fn send(&mut self, call: Call, mail: Mail) {
+    fn send(&mut self, call: CallId, mail: Mail) {
         self.under_way.insert(call);
         let (id, recipients) = (mail.id.clone(), mail.recipients.clone());
         let mailer = self.services.mailer.clone();
@@ -369,7 +369,7 @@ fn broken<T>() -> Result<T, Failure> {
 async fn listen(
     source: Arc<dyn FeedSource>,
     feed: Feed,
-    connection: Call,
+    connection: CallId,
     expires: Duration,
     sender: mpsc::Sender<Input>,
 ) -> Failure {

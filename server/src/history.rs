@@ -22,7 +22,7 @@ pub fn print(args: &HistoryArgs) -> Result<(), String> {
         StoreSettings::Nowhere => return Err("there is no store: set STATUS_STORE to its file".to_owned()),
     };
     let history = History::open(&path).map_err(|failure| failure.detail)?;
-    let since = args.since.map_or(Wall::default(), |since| SystemClock.now().wall.minus(since));
+    let since = args.since.map_or(Wall::default(), |since| SystemClock.now().wall - since);
     let name = args.experiment.as_deref().map(ExperimentName::from);
     let events = history.events(name.as_ref(), since, usize::MAX).map_err(|failure| failure.detail)?;
     if let Some(name) = name.filter(|_| events.is_empty()) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use status_adapters::repeated::Repeated;
 use status_core::{
-    Action, Call, Delivery, Failure, Feed, Input, MailFailureKind, Manifest, Note, Now, ResourceName, Time,
+    Action, CallId, Delivery, Failure, Feed, Input, MailFailureKind, Manifest, Note, Now, ResourceName, Time,
     printable,
 };
 
@@ -16,10 +16,10 @@ use crate::driver::Watcher;
 pub struct Journal {
     failing: BTreeMap<&'static str, Repeated>,
     /// The newest connection of each feed that could not be made or ended.
-    closed: BTreeMap<Feed, Call>,
+    closed: BTreeMap<Feed, CallId>,
     /// Who does not have the newest mail yet, since the mail server did not take it.
     put_off: BTreeSet<String>,
-    asked: BTreeMap<Call, (Doing, ResourceName)>,
+    asked: BTreeMap<CallId, (Doing, ResourceName)>,
     /// What could not be done last, for each resource of which that is so.
     not_done: BTreeMap<ResourceName, Doing>,
     /// A resource that could not be set and has just been read: unless it is to be set again now,
@@ -114,7 +114,7 @@ impl Journal {
         }
     }
 
-    fn resource(&mut self, now: Time, call: Call, failure: Option<&Failure>) {
+    fn resource(&mut self, now: Time, call: CallId, failure: Option<&Failure>) {
         let Some((doing, resource)) = self.asked.remove(&call) else { return };
         match failure {
             Some(failure) => {
@@ -270,15 +270,15 @@ mod tests {
         }
 
         fn read(&mut self, resource: &str, well: bool) -> Vec<String> {
-            let call = Call(self.seconds);
+            let call = CallId(self.seconds);
             self.journal
                 .action(Now::default(), &Action::ReadAvailability { call, resource: resource.into() });
             let outcome = Ok(status_adapters::wire::manifest::availability(true, ""));
             self.of(&Input::AvailabilityRead { call, outcome: if well { outcome } else { Err(failure()) } })
         }
 
-        fn begin_to_set(&mut self, resource: &str) -> Call {
-            let (call, resource) = (Call(self.seconds), resource.into());
+        fn begin_to_set(&mut self, resource: &str) -> CallId {
+            let (call, resource) = (CallId(self.seconds), resource.into());
             let reason = "status server: no video".to_owned();
             self.journal.action(
                 Now::default(),
@@ -338,7 +338,7 @@ mod tests {
         let fetched = |names: &[&str]| {
             let needs =
                 |name: &&str| ((*name).into(), Requirements { stub: "pend00".into(), streams: Vec::new() });
-            Input::ManifestFetched { call: Call(9_999), outcome: Ok(names.iter().map(needs).collect()) }
+            Input::ManifestFetched { call: CallId(9_999), outcome: Ok(names.iter().map(needs).collect()) }
         };
         assert!(written.of(&fetched(&["r-a", "r-b"])).is_empty());
         assert!(written.of(&fetched(&[])).is_empty(), "an empty one is none");
@@ -350,17 +350,17 @@ mod tests {
     fn each_outage_of_a_feed_has_its_beginning_and_its_end_or_is_counted() {
         let mut written = Written::default();
         let feed = status_core::Feed::Jump;
-        let reported = Input::Reported { feed, connection: Call(1), reports: Vec::new() };
+        let reported = Input::Reported { feed, connection: CallId(1), reports: Vec::new() };
         for _ in 0..3 {
             let reason = Failure { kind: FailureKind::Unreachable, detail: "jump is gone".to_owned() };
-            let closed = Input::FeedClosed { feed, connection: Call(0), reason };
+            let closed = Input::FeedClosed { feed, connection: CallId(0), reason };
             written.seconds += 30;
             assert!(holds(&written.of(&closed), "jump is gone"));
             assert!(written.of(&closed).is_empty());
             assert!(holds(&written.of(&reported), "jump works again: over after 2 times in 2s"));
         }
         let reason = Failure { kind: FailureKind::Unreachable, detail: "jump is gone".to_owned() };
-        assert!(written.of(&Input::FeedClosed { feed, connection: Call(0), reason }).is_empty());
+        assert!(written.of(&Input::FeedClosed { feed, connection: CallId(0), reason }).is_empty());
         assert!(written.of(&reported).is_empty());
         written.seconds += 60;
         let line = written.of(&Input::Wake);
@@ -373,7 +373,7 @@ mod tests {
         let mut closed = |detail: &str| {
             let reason = Failure { kind: FailureKind::Refused, detail: detail.to_owned() };
             let feed = Feed::Relay;
-            written.of(&Input::FeedClosed { feed, connection: Call(0), reason })
+            written.of(&Input::FeedClosed { feed, connection: CallId(0), reason })
         };
         assert_eq!(closed("relay refused: 502").len(), 1);
         assert_eq!(closed("relay refused: 502").len(), 0);
@@ -385,10 +385,10 @@ mod tests {
     fn a_feed_works_again_when_a_newer_connection_delivers_than_the_one_that_failed() {
         let mut written = Written::default();
         let feed = Feed::Relay;
-        let reported = |call| Input::Reported { feed, connection: Call(call), reports: Vec::new() };
+        let reported = |call| Input::Reported { feed, connection: CallId(call), reports: Vec::new() };
         let reason = Failure { kind: FailureKind::Refused, detail: "relay refused: 502".to_owned() };
         assert!(written.of(&reported(1)).is_empty());
-        assert_eq!(written.of(&Input::FeedClosed { feed, connection: Call(2), reason }).len(), 1);
+        assert_eq!(written.of(&Input::FeedClosed { feed, connection: CallId(2), reason }).len(), 1);
         for _ in 0..10 {
             assert!(written.of(&reported(1)).is_empty(), "the old connection says nothing of the new one");
         }

@@ -217,11 +217,10 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
             tracing::warn!("mail to {address} from before the start is not delivered yet: {trouble}");
         }
     }
-    let mut past =
-        store.past_now(services.clock.now().wall.minus(uptime::REMEMBERED)).unwrap_or_else(|failure| {
-            tracing::error!("{failure}; starting without figures of the past");
-            Past::default()
-        });
+    let mut past = store.past_now(services.clock.now().wall - uptime::REMEMBERED).unwrap_or_else(|failure| {
+        tracing::error!("{failure}; starting without figures of the past");
+        Past::default()
+    });
     past.changes.retain(|name, _| saved.experiments.contains_key(name));
     // To open and read a large store takes its time. The server starts when it is ready: before, nothing could
     // be heard.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use status_core::{
-    Experiment, ExperimentName, Feed, FeedSubscription, Monitor, Now, Resource, Sighting, Stream, Wall,
+    Experiment, ExperimentName, Feed, FeedSubscription, Monitor, Now, Observation, Resource, Stream, Wall,
 };
 
 use crate::view::experiment::issues;
@@ -74,7 +74,7 @@ impl<'a> StateView<'a> {
             book: BookView {
                 manifest_at: book.manifest_at().map(Shown),
                 empty: book.is_empty(),
-                trouble: book.trouble().map(|trouble| trouble.detail.as_str()),
+                trouble: book.last_error().map(|trouble| trouble.detail.as_str()),
             },
             system_alerts: alerts
                 .map(|(alert, detail, since)| AlertView {
@@ -115,7 +115,7 @@ impl<'a> LinkView<'a> {
             last_snapshot_seconds_ago: link
                 .last_snapshot()
                 .map(|(time, _)| monitor.now().time.since(time).as_secs_f64()),
-            trouble: link.trouble().map(|trouble| trouble.detail.as_str()),
+            trouble: link.last_error().map(|trouble| trouble.detail.as_str()),
             too_slow: link.slow().map(slow),
         }
     }
@@ -178,7 +178,7 @@ impl Serialize for Streams<'_> {
         let view = |stream: &Stream| StreamView {
             ok: stream.is_ok(),
             required: stream.is_required(),
-            last_seen: last_seen(stream.sighting(), self.1),
+            last_seen: last_seen(stream.observation(), self.1),
         };
         serializer.collect_map(self.0.iter().map(|stream| (stream.topic(), view(stream))))
     }
@@ -211,16 +211,16 @@ struct ResourceView<'a> {
 impl<'a> ResourceView<'a> {
     fn of(resource: &'a Resource) -> Self {
         Self {
-            wanted: resource.wanted(),
-            book_says: resource.said().map(|said| said.available),
-            book_gives_as_reason: resource.said().map(|said| said.reason.as_str()),
+            wanted: resource.desired(),
+            book_says: resource.observed().map(|said| said.available),
+            book_gives_as_reason: resource.observed().map(|said| said.reason.as_str()),
             held: resource.held(),
         }
     }
 }
 
 /// When a feed last listed a connection.
-fn last_seen(sighting: Option<&Sighting>, now: Now) -> Option<Shown<Wall>> {
+fn last_seen(sighting: Option<&Observation>, now: Now) -> Option<Shown<Wall>> {
     sighting.map(|sighting| Shown(now.wall_at(sighting.seen)))
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use status_adapters::store::Model;
 use status_adapters::wire::manifest::availability;
 use status_core::{
-    Action, Availability, Call, Config, Connection, Deadline, Delivery, Event, Failure, FailureKind, Feed,
+    Action, Availability, CallId, Config, Connection, Deadline, Delivery, Event, Failure, FailureKind, Feed,
     Input, Issue, Mail, MailFailure, MailFailureKind, MailText, Manifest, Monitor, Note, Now, Report,
     Requirements, Resource, ResourceName, Time, Transmitted, Wall,
 };
@@ -80,7 +80,7 @@ pub struct World {
     lives: u32,
     /// Whether feeds refuse connections.
     pub feeds_refuse: bool,
-    connections: BTreeMap<Feed, Vec<Call>>,
+    connections: BTreeMap<Feed, Vec<CallId>>,
     due: BTreeMap<Feed, Time>,
     now: Now,
 }
@@ -129,7 +129,7 @@ impl World {
             lives: 0,
             feeds_refuse: false,
             connections: BTreeMap::new(),
-            due: Feed::BOTH.map(|feed| (feed, now.time.plus(Duration::from_secs(1)))).into(),
+            due: Feed::BOTH.map(|feed| (feed, now.time + Duration::from_secs(1))).into(),
             now,
         }
     }
@@ -189,7 +189,7 @@ impl World {
 
     /// Lets time pass, until so many seconds after the start.
     pub fn until(&mut self, seconds: f64) {
-        let end = BEGINNING.plus(Duration::from_secs_f64(seconds));
+        let end = BEGINNING + Duration::from_secs_f64(seconds);
         loop {
             let deadline = self.monitor.deadline().at;
             let report = self.next_report();
@@ -216,9 +216,9 @@ impl World {
 
     /// Lets time pass in which the server itself is stopped.
     pub fn sleep(&mut self, seconds: f64) {
-        self.pass(self.now.time.plus(Duration::from_secs_f64(seconds)));
+        self.pass(self.now.time + Duration::from_secs_f64(seconds));
         for due in self.due.values_mut() {
-            *due = self.now.time.plus(Duration::from_secs(2));
+            *due = self.now.time + Duration::from_secs(2);
         }
     }
 
@@ -240,7 +240,7 @@ impl World {
     /// Lets a feed report now.
     pub fn report(&mut self, feed: Feed) {
         if let Some(every) = self.every[&feed] {
-            self.due.insert(feed, self.now.time.plus(every));
+            self.due.insert(feed, self.now.time + every);
         }
         let reports: Vec<Report> = match feed {
             Feed::Relay => {
@@ -266,7 +266,7 @@ impl World {
 
     /// The open connections of a feed.
     #[must_use]
-    pub fn connections(&self, feed: Feed) -> Vec<Call> {
+    pub fn connections(&self, feed: Feed) -> Vec<CallId> {
         self.connections.get(&feed).cloned().unwrap_or_default()
     }
 

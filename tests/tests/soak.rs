@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         Ok(Wish::Year) => Soak::new(0, End::Slow { after: SEEDS, lasts: YEAR }).play(),
         Ok(Wish::For(span)) => {
             let first = SystemClock.now().wall.as_millis() << 16;
-            Soak::new(first, End::At(SystemClock.now().time.plus(span))).play()
+            Soak::new(first, End::At(SystemClock.now().time + span)).play()
         }
         Err(problem) => {
             eprintln!("{problem}\n--for 1h, --seed 7, --year or nothing was expected");

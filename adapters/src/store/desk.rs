@@ -280,14 +280,14 @@ impl Desk {
                 trouble.into_failure()
             })?;
         }
-        let is_anew = changes.first() == Some(&Change::Anew);
+        let replaces_all = changes.first() == Some(&Change::ReplaceAll);
         self.tell_what_is_owed()?;
-        if !is_anew && (self.failed || self.owed == Owed::Told) {
+        if !replaces_all && (self.failed || self.owed == Owed::Told) {
             let detail = format!("the store {} was opened anew", self.path.display());
             return Err(Failure { kind: FailureKind::Refused, detail });
         }
         let mut changes = changes;
-        if let [Change::Anew, rest @ ..] = changes
+        if let [Change::ReplaceAll, rest @ ..] = changes
             && self.unread
         {
             tracing::warn!(

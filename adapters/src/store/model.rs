@@ -37,7 +37,7 @@ impl Model {
     /// Takes in a change.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::Anew => {
+            Change::ReplaceAll => {
                 let Self { experiments, manifest, alerts, clock, .. } = self;
                 experiments.clear();
                 *manifest = None;

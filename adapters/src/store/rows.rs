@@ -22,7 +22,7 @@ const OUTBOX: &str = "outbox";
 /// Writes one change down.
 pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
     match change {
-        Change::Anew => {
+        Change::ReplaceAll => {
             to.execute_batch(
                 "DELETE FROM experiments; DELETE FROM news; DELETE FROM queued_mails; DELETE FROM letters;",
             )?;
@@ -85,7 +85,13 @@ fn write_event(
     run(
         to,
         sql,
-        params![key.life.as_str(), number(key.number), experiment.as_str(), millis(event.when), text(event)],
+        params![
+            key.incarnation.as_str(),
+            number(key.number),
+            experiment.as_str(),
+            millis(event.when),
+            text(event)
+        ],
     )
 }
 
@@ -178,7 +184,7 @@ fn newest_events(
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let number = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
-        let key = EventKey { life: row.get_ref(0)?.as_str()?.into(), number };
+        let key = EventKey { incarnation: row.get_ref(0)?.as_str()?.into(), number };
         events.extend(value::<Event>(row.get_ref(2)?.as_str()?, "an event").map(|event| (key, event)));
     }
     events.reverse();

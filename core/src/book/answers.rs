@@ -6,7 +6,7 @@ use super::Book;
 use super::pace::Overload;
 use super::resource::Asked;
 use crate::context::Cx;
-use crate::protocol::{Availability, Call, Config, Failure, FailureKind, ResourceName, Time};
+use crate::protocol::{Availability, CallId, Config, Failure, FailureKind, ResourceName, Time};
 
 /// A call about a resource that was answered.
 struct Answered {
@@ -20,7 +20,7 @@ impl Book {
     /// is `paused`, since it slept, or while a check is overdue, so that the verdicts are old, nothing is changed.
     pub(crate) fn on_availability_read(
         &mut self,
-        call: Call,
+        call: CallId,
         outcome: Result<Availability, Failure>,
         paused: bool,
         cx: &mut Cx<'_>,
@@ -42,7 +42,7 @@ impl Book {
     }
 
     /// Begins the change that follows from what book says of a resource, or puts the resource where it waits.
-    fn follow_up(&mut self, name: &ResourceName, change: Call, paused: bool, cx: &mut Cx<'_>) {
+    fn follow_up(&mut self, name: &ResourceName, change: CallId, paused: bool, cx: &mut Cx<'_>) {
         let (now, config) = (cx.now.time, cx.config);
         let outdated = paused || cx.is_check_overdue();
         let under_way = self.under_way();
@@ -68,7 +68,12 @@ impl Book {
     }
 
     /// Applies whether book took a change.
-    pub(crate) fn on_availability_set(&mut self, call: Call, outcome: Result<(), Failure>, cx: &mut Cx<'_>) {
+    pub(crate) fn on_availability_set(
+        &mut self,
+        call: CallId,
+        outcome: Result<(), Failure>,
+        cx: &mut Cx<'_>,
+    ) {
         let (now, config) = (cx.now.time, cx.config);
         let Some(answered) = self.finish(call, Asked::Set) else { return };
         let name = answered.name.clone();
@@ -111,7 +116,7 @@ impl Book {
     }
 
     /// The resource that a call was about, if it is the one under way.
-    fn finish(&mut self, call: Call, asked: Asked) -> Option<Answered> {
+    fn finish(&mut self, call: CallId, asked: Asked) -> Option<Answered> {
         let (name, began) = self.queue.finish(call)?;
         self.resources.get_mut(&name)?.finish(call).then_some(Answered { name, asked, began })
     }

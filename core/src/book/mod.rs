@@ -19,7 +19,7 @@ pub use self::resource::Resource;
 use crate::alerts::Condition;
 use crate::context::Cx;
 use crate::protocol::{
-    Action, Call, Config, ExperimentName, Failure, Manifest, Note, ResourceName, Time, Timer, Topic, Wall,
+    Action, CallId, Config, ExperimentName, Failure, Manifest, Note, ResourceName, Time, Timer, Topic, Wall,
 };
 
 /// So many resources must fail before the trouble can be book's.
@@ -97,8 +97,8 @@ impl Book {
 
     /// Why the manifest could not be read when it was last tried; `None` if it could.
     #[must_use]
-    pub fn trouble(&self) -> Option<&Failure> {
-        self.poll.trouble()
+    pub fn last_error(&self) -> Option<&Failure> {
+        self.poll.last_error()
     }
 
     /// Why book cannot be asked: for its manifest, and not at the next try either; or about more
@@ -112,16 +112,16 @@ impl Book {
             let first = self.failing.first().filter(|_| most)?;
             self.resources.get(first)?.last_error()
         };
-        self.poll.lasting_trouble().or(too_fast).or_else(of_most)
+        self.poll.lasting_error().or(too_fast).or_else(of_most)
     }
 
     /// Returns whether book cannot be asked, and remembers that the server knows. Before book's first manifest, and
     /// during startup, it is not known that book can be asked.
     pub(crate) fn unreachable(&mut self, now: Time, started: Time, startup_is_over: bool) -> Condition {
-        let trouble = self.cannot_be_asked(now).map(|failure| failure.detail.clone());
+        let last_error = self.cannot_be_asked(now).map(|failure| failure.detail.clone());
         // It may have come to be so by time alone, and then the answer that ends it is news.
-        self.is_unreachable = trouble.is_some();
-        match trouble {
+        self.is_unreachable = last_error.is_some();
+        match last_error {
             Some(detail) => Condition::Raised { detail, since: self.answered_at.unwrap_or(started) },
             None if self.manifest_at().is_none() || !startup_is_over => Condition::Unknown,
             None => Condition::Clear,
@@ -254,7 +254,7 @@ impl Book {
     /// it was read regularly.
     pub(crate) fn finish_manifest(
         &mut self,
-        call: Call,
+        call: CallId,
         outcome: Result<(), &Failure>,
         cx: &Cx<'_>,
     ) -> Option<bool> {

@@ -93,7 +93,7 @@ impl Pace {
     pub(super) fn started(&mut self, now: Time) {
         if self.gap > Duration::ZERO {
             self.pressed = now.since(self.next_at) <= self.gap / 2;
-            self.next_at = now.plus(self.gap);
+            self.next_at = now + self.gap;
         }
     }
 
@@ -151,7 +151,7 @@ impl Pace {
         self.calm = 0;
         self.refusing_since.get_or_insert(now);
         if let Some(pause) = retry_after {
-            let until = now.plus(pause.min(LONGEST_PAUSE));
+            let until = now + pause.min(LONGEST_PAUSE);
             self.held_until = Some(self.held_until.map_or(until, |held| held.max(until)));
         }
         if began <= self.changed_at {
@@ -172,7 +172,7 @@ impl Pace {
             (None, _) => self.widen(2, 1),
         }
         self.wait = if self.streak == 1 { self.gap / 4 } else { self.gap.max(wait).min(LONGEST_PAUSE) };
-        self.next_at = now.plus(self.wait);
+        self.next_at = now + self.wait;
         if self.wait >= OUTAGE || self.is_held() {
             self.held_until = self.held_until.max(Some(self.next_at));
         }
@@ -209,7 +209,7 @@ impl Pace {
         self.changed_at = now;
         self.holds = self.holds.saturating_add(1);
         let pause = backoff(self.holds, Duration::from_secs(1), LONGEST_PAUSE);
-        self.held_until = self.held_until.max(Some(now.plus(pause)));
+        self.held_until = self.held_until.max(Some(now + pause));
     }
 
     fn widen(&mut self, by: u32, of: u32) {
@@ -291,11 +291,11 @@ mod tests {
     fn a_503_is_books_only_where_it_is_about_two_resources_within_ten_seconds() {
         let at = |seconds: u64| Time::from_millis(seconds * 1_000);
         let mut pace = Pace::default();
-        let mut told = |name: &str, s: u64| pace.overloaded(&name.into(), at(s), at(s));
-        assert_eq!(told("r-a", 0), Overload::OfOne);
-        assert_eq!(told("r-a", 5), Overload::OfOne);
-        assert_eq!(told("r-b", 16), Overload::OfOne);
-        assert_eq!(told("r-a", 26), Overload::Shared("r-b".into()));
+        let mut last_set = |name: &str, s: u64| pace.overloaded(&name.into(), at(s), at(s));
+        assert_eq!(last_set("r-a", 0), Overload::OfOne);
+        assert_eq!(last_set("r-a", 5), Overload::OfOne);
+        assert_eq!(last_set("r-b", 16), Overload::OfOne);
+        assert_eq!(last_set("r-a", 26), Overload::Shared("r-b".into()));
     }
 
     #[test]

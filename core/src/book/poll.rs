@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::protocol::{Call, Config, Failure, Now, Time, Wall};
+use crate::protocol::{CallId, Config, Failure, Now, Time, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -22,13 +22,13 @@ pub(super) struct ManifestPoll {
     /// Early looks that found nothing new come further and further apart.
     early: Backoff,
     suspected_at: Time,
-    trouble: Option<Failure>,
+    last_error: Option<Failure>,
     read_at: Option<Wall>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Calling {
-    call: Call,
+    call: CallId,
     began: Time,
     is_regular: bool,
 }
@@ -51,7 +51,7 @@ impl ManifestPoll {
             early_at: None,
             early: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
             suspected_at: started,
-            trouble: None,
+            last_error: None,
             read_at: None,
         }
     }
@@ -62,13 +62,13 @@ impl ManifestPoll {
     }
 
     /// Why it could not be read when it was last tried.
-    pub(super) fn trouble(&self) -> Option<&Failure> {
-        self.trouble.as_ref()
+    pub(super) fn last_error(&self) -> Option<&Failure> {
+        self.last_error.as_ref()
     }
 
     /// Why it could not be read, and not at the next try either.
-    pub(super) fn lasting_trouble(&self) -> Option<&Failure> {
-        self.trouble.as_ref().filter(|_| self.retry.attempt() > 1)
+    pub(super) fn lasting_error(&self) -> Option<&Failure> {
+        self.last_error.as_ref().filter(|_| self.retry.attempt() > 1)
     }
 
     /// When it is to be read; `None` while it is being read.
@@ -85,14 +85,14 @@ impl ManifestPoll {
     }
 
     /// Begins to read it.
-    pub(super) fn begin(&mut self, call: Call, now: Time) {
+    pub(super) fn begin(&mut self, call: CallId, now: Time) {
         self.early_at = None;
         self.calling = Some(Calling { call, began: now, is_regular: now >= self.due });
     }
 
     /// Whether this is the answer to the call under way. If so, none is any more, and this is when it
     /// began.
-    pub(super) fn finish(&mut self, call: Call) -> Option<(Time, bool)> {
+    pub(super) fn finish(&mut self, call: CallId) -> Option<(Time, bool)> {
         let calling = self.calling.take_if(|calling| calling.call == call)?;
         Some((calling.began, calling.is_regular))
     }
@@ -100,13 +100,13 @@ impl ManifestPoll {
     /// Book gave a manifest.
     pub(super) fn came(&mut self, is_regular: bool, is_empty: bool, now: Now, config: &Config) -> Came {
         self.read_at = Some(now.wall);
-        self.trouble = None;
+        self.last_error = None;
         let failed_before = self.retry.attempt() > 0;
         self.retry.succeeded();
         if is_regular || is_empty {
             // Without a manifest a dead experiment is bookable as soon as somebody uploads one.
             let every = config.query_book_every;
-            self.due = now.time.plus(if is_empty { every.min(LONGEST_RETRY) } else { every });
+            self.due = now.time + (if is_empty { every.min(LONGEST_RETRY) } else { every });
         } else {
             self.early.failed_within(now.time, config.query_book_every);
         }
@@ -120,7 +120,7 @@ impl ManifestPoll {
 
     /// Book gave no manifest.
     pub(super) fn failed(&mut self, failure: Failure, now: Time, config: &Config) {
-        self.trouble = Some(failure);
+        self.last_error = Some(failure);
         self.retry.failed_within(now, LONGEST_RETRY.min(config.query_book_every));
     }
 
@@ -129,7 +129,7 @@ impl ManifestPoll {
         if now.since(core::mem::replace(&mut self.suspected_at, now)) > config.query_book_every {
             self.early.succeeded();
         }
-        let soon = now.plus(FIRST_RETRY);
+        let soon = now + FIRST_RETRY;
         let at = self.early.due_at().map_or(soon, |at| at.max(soon));
         self.early_at = Some(self.early_at.map_or(at, |before| before.min(at)));
     }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::resource::{Change, Due, Rank, Request, Resource, Urgency};
 use crate::context::Cx;
-use crate::protocol::{Action, Call, Config, ResourceName, Time};
+use crate::protocol::{Action, CallId, Config, ResourceName, Time};
 
 /// How many calls about resources may be under way at a time.
 const CALLS_AT_ONCE: usize = 8;
@@ -17,7 +17,7 @@ const VERIFIED_EACH: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// Which resource each call is about, and when it began.
-    calls: BTreeMap<Call, (ResourceName, Time)>,
+    calls: BTreeMap<CallId, (ResourceName, Time)>,
     ready: BTreeSet<(Rank, ResourceName)>,
     later: BTreeSet<(Time, ResourceName)>,
     verify: BTreeSet<(Time, ResourceName)>,
@@ -89,10 +89,10 @@ impl Queue {
     }
 
     /// Makes a request of book; its answer is about this resource, which is taken out of the queue.
-    pub(super) fn begin(&mut self, request: Request, call: Call, resource: &mut Resource, cx: &mut Cx<'_>) {
+    pub(super) fn begin(&mut self, request: Request, call: CallId, resource: &mut Resource, cx: &mut Cx<'_>) {
         let now = cx.now.time;
         if let Some(Place::Verify(_)) = resource.place {
-            self.verify_from = now.plus(VERIFIED_EACH);
+            self.verify_from = now + VERIFIED_EACH;
         }
         self.remove(resource);
         let resource = resource.name().clone();
@@ -106,7 +106,7 @@ impl Queue {
     }
 
     /// The resource that a call was about, and when it began; the call is over.
-    pub(super) fn finish(&mut self, call: Call) -> Option<(ResourceName, Time)> {
+    pub(super) fn finish(&mut self, call: CallId) -> Option<(ResourceName, Time)> {
         self.calls.remove(&call)
     }
 

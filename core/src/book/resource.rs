@@ -11,8 +11,8 @@ use super::queue::Place;
 use super::reason;
 use crate::backoff::Backoff;
 use crate::protocol::{
-    Availability, BookOverride, Call, Config, ExperimentName, Failure, Mode, Note, ResourceName, SetBy, Time,
-    Topic, Withheld,
+    Availability, BookOverride, CallId, Config, ExperimentName, Failure, Mode, Note, ResourceName, SetBy,
+    Time, Topic, Withheld,
 };
 
 /// What is known of one bookable resource.
@@ -39,7 +39,7 @@ pub struct Resource {
     in_doubt: bool,
     phase: Phase,
     /// What book was last told, until a read shows whether it holds.
-    told: Option<bool>,
+    last_set: Option<bool>,
     /// The reason that book was last given.
     given: Option<Given>,
     /// Whether book was seen to keep it out of booking as it should.
@@ -88,8 +88,8 @@ enum Observed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Idle,
-    Reading(Call),
-    Setting(Call),
+    Reading(CallId),
+    Setting(CallId),
 }
 
 /// What was asked of book.
@@ -187,7 +187,7 @@ impl Resource {
             read_at: Time::default(),
             in_doubt: true,
             phase: Phase::Idle,
-            told: None,
+            last_set: None,
             given: None,
             is_out: false,
             backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
@@ -220,7 +220,7 @@ impl Resource {
 
     /// Whether it should be bookable, as the last check decided; `None` while nothing is decided.
     #[must_use]
-    pub fn wanted(&self) -> Option<bool> {
+    pub fn desired(&self) -> Option<bool> {
         self.desired
     }
 
@@ -231,7 +231,7 @@ impl Resource {
 
     /// What book said when it last answered; `None` if it never has, or does not know the resource.
     #[must_use]
-    pub fn said(&self) -> Option<&Availability> {
+    pub fn observed(&self) -> Option<&Availability> {
         match &self.observed {
             Some(Observed::Says(said)) => Some(said),
             Some(Observed::Unknown) | None => None,
@@ -247,7 +247,7 @@ impl Resource {
     /// The person's reason, if it stays out of booking only because a person took it out.
     #[must_use]
     pub fn held(&self) -> Option<&str> {
-        self.said().filter(|_| self.held).map(|said| said.reason.as_str())
+        self.observed().filter(|_| self.held).map(|said| said.reason.as_str())
     }
 
     /// Why the newest answer about it was a failure; `None` if it was none.
@@ -331,7 +331,7 @@ impl Resource {
             return Some(Due::At(at));
         }
         // A change that book took holds, most likely.
-        let says = self.told.or(self.said().map(|said| said.available));
+        let says = self.last_set.or(self.observed().map(|said| said.available));
         let urgency = match self.desired {
             _ if self.is_unknown_to_book() => Urgency::Look,
             Some(false) if says != Some(false) => Urgency::DeadButBookable,
@@ -346,7 +346,7 @@ impl Resource {
     fn due_while_right(&self, now: Time, config: &Config) -> Option<Due> {
         let reason = self.reason_due(config).map(|at| self.backoff.due_at().map_or(at, |next| at.max(next)));
         let verify = (self.desired == Some(false) && config.mode == Mode::Act)
-            .then(|| self.read_at.plus(config.verify_book_every));
+            .then(|| self.read_at + config.verify_book_every);
         match (reason, verify) {
             (Some(at), _) if at <= now => Some(Due::Now(self.rank(Urgency::OldReason, now, config))),
             (Some(at), Some(verify)) if at <= verify => Some(Due::At(at)),
@@ -369,14 +369,14 @@ impl Resource {
     }
 
     /// Begins a call: a change, if it rests on what book said just now, or else a read.
-    pub(super) fn begin(&mut self, call: Call, now: Time, config: &Config) -> Request {
+    pub(super) fn begin(&mut self, call: CallId, now: Time, config: &Config) -> Request {
         match self.desired.filter(|_| self.may_be_set(now, config)) {
             Some(available) => {
                 let reason = self.reason();
                 self.phase = Phase::Setting(call);
                 self.backoff.release();
-                self.told = Some(available);
-                let before = self.said().map(|said| said.reason.clone()).unwrap_or_default();
+                self.last_set = Some(available);
+                let before = self.observed().map(|said| said.reason.clone()).unwrap_or_default();
                 self.given = Some(Given { at: now, reason: reason.clone(), before, kept: None });
                 Request::Set(Change { available, reason })
             }
@@ -391,7 +391,7 @@ impl Resource {
     }
 
     /// Whether this is the answer to the call under way. If so, none is any more.
-    pub(super) fn finish(&mut self, call: Call) -> bool {
+    pub(super) fn finish(&mut self, call: CallId) -> bool {
         let is_it = matches!(self.phase, Phase::Reading(this) | Phase::Setting(this) if this == call);
         if is_it {
             self.phase = Phase::Idle;
@@ -402,9 +402,9 @@ impl Resource {
     /// Book said whether it can be booked. Returns whether it was put back into booking although it
     /// should be out, by somebody else.
     pub(super) fn was_read(&mut self, said: Availability, config: &Config, now: Time) -> bool {
-        let told = self.told.take();
+        let last_set = self.last_set.take();
         let available = said.available;
-        if let Some(given) = self.given.as_mut().filter(|_| told.is_some()) {
+        if let Some(given) = self.given.as_mut().filter(|_| last_set.is_some()) {
             given.kept = Some(said.reason.clone());
         }
         self.observed = Some(Observed::Says(said));
@@ -419,12 +419,12 @@ impl Resource {
         }
         let was_out = core::mem::replace(&mut self.is_out, self.desired == Some(false) && !available);
         let is_to_be_changed = self.is_to_be_changed(config);
-        if told.is_some() && is_to_be_changed && told == self.desired {
+        if last_set.is_some() && is_to_be_changed && last_set == self.desired {
             self.backoff.failed(now); // it was told so just now, and did not keep it
         } else if !is_to_be_changed {
             self.try_at_once(); // it is as it should be: the next trouble is a new one
         }
-        was_out && available && told.is_none()
+        was_out && available && last_set.is_none()
     }
 
     /// Book took a change: whether it holds shows when it is read again.
@@ -438,7 +438,7 @@ impl Resource {
         let is_new = !self.is_unknown_to_book();
         self.observed = Some(Observed::Unknown);
         self.in_doubt = true;
-        self.told = None;
+        self.last_set = None;
         self.answered();
         self.backoff.failed_within(now, LONGEST_RETRY.max(config.query_book_every));
         is_new
@@ -448,8 +448,8 @@ impl Resource {
     /// before it was none.
     pub(super) fn failed(&mut self, failure: Failure, config: &Config, now: Time) -> bool {
         self.in_doubt = true;
-        (self.told, self.given) = (None, None);
-        let is_urgent = self.desired.is_some() && self.desired != self.said().map(|said| said.available);
+        (self.last_set, self.given) = (None, None);
+        let is_urgent = self.desired.is_some() && self.desired != self.observed().map(|said| said.available);
         let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(config.query_book_every) };
         self.backoff.failed_within(now, longest);
         self.last_error.replace(failure).is_none()
@@ -462,7 +462,7 @@ impl Resource {
         match asked {
             Asked::Read => self.in_doubt = true,
             // What was read before it still is what is known.
-            Asked::Set => (self.told, self.given) = (None, None),
+            Asked::Set => (self.last_set, self.given) = (None, None),
         }
         if self.refusals == 0 || pace.answers() > self.answers_then {
             self.refusals = self.refusals.saturating_add(1);
@@ -525,7 +525,7 @@ impl Resource {
 
     /// Whether book said something else than what it should, and may be told so.
     fn differs(&self, person: BookOverride) -> bool {
-        match (self.desired, self.said()) {
+        match (self.desired, self.observed()) {
             (Some(false), Some(said)) => said.available,
             (Some(true), Some(said)) => {
                 !said.available && (person == BookOverride::Enforce || said.set_by == SetBy::Us)
@@ -537,7 +537,7 @@ impl Resource {
     /// When book is to be given another reason, since the one that stands is ours and not true any
     /// more. What book made of a reason that it was given is left so.
     fn reason_due(&self, config: &Config) -> Option<Time> {
-        let said = self.said().filter(|said| !said.available && said.set_by == SetBy::Us)?;
+        let said = self.observed().filter(|said| !said.available && said.set_by == SetBy::Us)?;
         if config.mode == Mode::Observe || self.desired != Some(false) {
             return None;
         }
@@ -545,13 +545,13 @@ impl Resource {
         match &self.given {
             _ if said.reason == reason => None,
             Some(given) if given.reason == reason && given.became(&said.reason) => None,
-            Some(given) => Some(given.at.plus(REASON_EVERY)),
+            Some(given) => Some(given.at + REASON_EVERY),
             None => Some(self.read_at),
         }
     }
 
     fn is_by_person(&self) -> bool {
-        self.said().is_some_and(|said| !said.available && said.set_by != SetBy::Us)
+        self.observed().is_some_and(|said| !said.available && said.set_by != SetBy::Us)
     }
 
     /// Why it is as it is, in words that a student understands.

@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::alerts::Condition;
 use crate::backoff::backoff;
 use crate::context::Cx;
-use crate::protocol::{Action, Call, Failure, Feed, Note, Now, Time, Timer, Wall};
+use crate::protocol::{Action, CallId, Failure, Feed, Note, Now, Time, Timer, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -40,9 +40,9 @@ pub struct FeedSubscription {
     failures: u32,
     /// How often a connection was doubted since the last snapshot.
     probes: u32,
-    trouble: Option<Failure>,
+    last_error: Option<Failure>,
     /// The newest connection that could not be made or ended.
-    failed: Option<Call>,
+    failed: Option<CallId>,
     snapshots: u64,
     last_snapshot: Option<Now>,
     /// How far apart the last snapshots were that came on one connection, the newest first.
@@ -53,7 +53,7 @@ pub struct FeedSubscription {
 
 #[derive(Debug)]
 struct Connection {
-    call: Call,
+    call: CallId,
     opened: Time,
     /// Whether a snapshot has come on it.
     has_spoken: bool,
@@ -74,7 +74,7 @@ impl FeedSubscription {
             retry_at: started,
             failures: 0,
             probes: 0,
-            trouble: None,
+            last_error: None,
             failed: None,
             snapshots: 0,
             last_snapshot: None,
@@ -104,8 +104,8 @@ impl FeedSubscription {
 
     /// Why the last connection could not be made or ended; `None` since a snapshot came.
     #[must_use]
-    pub fn trouble(&self) -> Option<&Failure> {
-        self.trouble.as_ref()
+    pub fn last_error(&self) -> Option<&Failure> {
+        self.last_error.as_ref()
     }
 
     /// How far apart its snapshots come, if that is so far that verdicts will flap: for some time, and
@@ -117,7 +117,7 @@ impl FeedSubscription {
 
     /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
     /// number.
-    pub(crate) fn on_snapshot(&mut self, call: Call, cx: &mut Cx<'_>) -> Option<u64> {
+    pub(crate) fn on_snapshot(&mut self, call: CallId, cx: &mut Cx<'_>) -> Option<u64> {
         let now = cx.now;
         let at = self.connections.iter().position(|connection| connection.call == call)?;
         let (opened, mut before) = (self.connections[at].opened, self.connections[at].last);
@@ -141,7 +141,7 @@ impl FeedSubscription {
         // An older connection that still delivers says nothing about whether another can be made.
         if self.failed.is_none_or(|failed| call > failed) {
             self.failures = 0;
-            self.trouble = None;
+            self.last_error = None;
         }
         self.probes = 0;
         self.last_snapshot = Some(now);
@@ -150,15 +150,15 @@ impl FeedSubscription {
     }
 
     /// Takes in that a connection could not be made or ended.
-    pub(crate) fn on_closed(&mut self, call: Call, reason: Failure, cx: &Cx<'_>) {
+    pub(crate) fn on_closed(&mut self, call: CallId, reason: Failure, cx: &Cx<'_>) {
         let Some(at) = self.connections.iter().position(|connection| connection.call == call) else { return };
         self.connections.remove(at);
-        self.trouble = Some(reason);
+        self.last_error = Some(reason);
         self.failed = self.failed.max(Some(call));
         self.failures = self.failures.saturating_add(1);
         let delivers = self.connections.iter().any(|connection| connection.has_spoken);
         let longest = if delivers { LONGEST_RETRY_BESIDE } else { LONGEST_RETRY };
-        self.retry_at = cx.now.time.plus(backoff(self.failures, FIRST_RETRY, longest));
+        self.retry_at = cx.now.time + backoff(self.failures, FIRST_RETRY, longest);
     }
 
     /// The server did not run for a short while. What was sent meanwhile is still to come, so no
@@ -189,7 +189,7 @@ impl FeedSubscription {
 
     /// When it will have been silent for too long.
     pub(crate) fn silent_at(&self, started: Time) -> Time {
-        self.quiet_since(started).past(self.last_checked)
+        self.quiet_since(started).expires_after(self.last_checked)
     }
 
     /// Connects, if that is due.
@@ -224,8 +224,8 @@ impl FeedSubscription {
     /// From when on another connection is wanted.
     fn wants_another_at(&self) -> Time {
         let Some(newest) = self.connections.last() else { return self.retry_at };
-        let renew = newest.opened.plus(self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2)));
-        let silent = newest.quiet_since.past(self.silence_timeout(newest));
+        let renew = newest.opened + self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2));
+        let silent = newest.quiet_since.expires_after(self.silence_timeout(newest));
         renew.min(silent)
     }
 
@@ -285,7 +285,8 @@ impl FeedSubscription {
     /// is known until `startup_over`.
     pub(crate) fn silence(&self, now: Now, known_at: Time, started: Time, startup_over: Time) -> Condition {
         if now.time >= startup_over && self.is_silent(known_at, started) {
-            let why = self.trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+            let why =
+                self.last_error.as_ref().map(|last_error| format!(" ({last_error})")).unwrap_or_default();
             let detail = format!("no snapshot for more than {:?}{why}", self.last_checked);
             return Condition::Raised { detail, since: self.quiet_since(started) };
         }

@@ -167,10 +167,12 @@ impl Lab {
         // What relay said of a stream that is required elsewhere holds there, too.
         for (topic, holders) in &book.elsewhere {
             let owner = topic.split().and_then(|(stub, _)| self.experiments.get(stub));
-            let Some(sighting) = owner.and_then(|owner| owner.sighting(topic)).cloned() else { continue };
+            let Some(observation) = owner.and_then(|owner| owner.observation(topic)).cloned() else {
+                continue;
+            };
             for holder in holders {
                 if let Some(experiment) = self.experiments.get_mut(holder) {
-                    experiment.saw_before(topic, &sighting);
+                    experiment.saw_before(topic, &observation);
                 }
             }
         }

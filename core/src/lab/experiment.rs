@@ -4,12 +4,12 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::limits::STREAMS_OF_ONE;
-use super::stream::{Sighting, Stream};
+use super::stream::{Observation, Stream};
 use crate::book::{Book, Resource};
 use crate::context::Cx;
 use crate::protocol::{
-    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, Standing, Time,
-    Timer, Topic, Verdict, Wall,
+    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamStatus,
+    Time, Timer, Topic, Verdict, Wall,
 };
 
 /// So many bytes do the events of one experiment take at most, beside the newest. Those of an experiment
@@ -27,7 +27,7 @@ pub struct Experiment {
     pub(crate) listed: bool,
     /// In the order of their topics.
     pub(crate) streams: Vec<Stream>,
-    jump: Option<Sighting>,
+    jump: Option<Observation>,
     /// When jump last listed it, before the server was restarted.
     pub(crate) jump_seen_before: Option<Wall>,
     pub(crate) events: VecDeque<Event>,
@@ -109,7 +109,7 @@ impl Experiment {
 
     /// Its jump connection, if it ever had one.
     #[must_use]
-    pub fn jump(&self) -> Option<&Sighting> {
+    pub fn jump(&self) -> Option<&Observation> {
         self.jump.as_ref()
     }
 
@@ -142,14 +142,14 @@ impl Experiment {
     }
 
     /// What relay said when it last listed one of its streams.
-    pub(crate) fn sighting(&self, topic: &Topic) -> Option<&Sighting> {
-        find(&self.streams, topic).ok().and_then(|at| self.streams[at].sighting())
+    pub(crate) fn observation(&self, topic: &Topic) -> Option<&Observation> {
+        find(&self.streams, topic).ok().and_then(|at| self.streams[at].observation())
     }
 
     /// Takes in what relay said of a stream of it before it was one.
-    pub(crate) fn saw_before(&mut self, topic: &Topic, sighting: &Sighting) {
+    pub(crate) fn saw_before(&mut self, topic: &Topic, observation: &Observation) {
         if let Ok(at) = find(&self.streams, topic) {
-            self.streams[at].sighting.get_or_insert_with(|| sighting.clone());
+            self.streams[at].observation.get_or_insert_with(|| observation.clone());
         }
     }
 
@@ -174,7 +174,7 @@ impl Experiment {
     /// Takes in what jump says of its connection.
     pub(crate) fn jump_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
-        Sighting::update(&mut self.jump, report, now, snapshot);
+        Observation::update(&mut self.jump, report, now, snapshot);
     }
 
     /// Takes in what a manifest says: these are all the resources of it that book the experiment. What
@@ -229,7 +229,7 @@ impl Experiment {
     pub(crate) fn judge(&mut self, name: &ExperimentName, known_at: Time, book: &mut Book, cx: &mut Cx<'_>) {
         let (now, config) = (cx.now.time, cx.config);
         let stalled = known_at < now;
-        let decided_at = self.first_named.max(cx.started).plus(config.startup);
+        let decided_at = self.first_named.max(cx.started) + config.startup;
         let decides = now >= decided_at && (!stalled || self.verdict.decided);
         if now < decided_at {
             cx.wake_by(decided_at, Timer::Startup);
@@ -242,7 +242,7 @@ impl Experiment {
         let (jump_ok, changed, oldest_fresh) = self.judge_connections(known_at, config);
         self.unsettled |= changed;
         if let Some(seen) = oldest_fresh.filter(|_| !stalled) {
-            cx.wake_by(seen.past(config.last_checked), Timer::Stale);
+            cx.wake_by(seen.expires_after(config.last_checked), Timer::Stale);
         }
         self.verdict = Verdict { jump_ok, ..Verdict::default() };
         if !decides {
@@ -262,27 +262,28 @@ impl Experiment {
     /// Judges jump and each stream. Returns whether jump is ok, whether a stream is other than before,
     /// and when the oldest of what is fresh was seen.
     fn judge_connections(&mut self, now: Time, config: &Config) -> (bool, bool, Option<Time>) {
-        let is_fresh = |sighting: &&Sighting| now.since(sighting.seen) <= config.last_checked;
+        let is_fresh = |observation: &&Observation| now.since(observation.seen) <= config.last_checked;
         let mut changed = false;
         let jump = self.jump.as_ref().filter(is_fresh).map(|jump| jump.seen);
         let mut oldest_fresh = jump;
         for stream in &mut self.streams {
-            let standing = match stream.sighting.as_ref().filter(is_fresh) {
-                None => Standing::Missing,
-                Some(sighting) => {
-                    oldest_fresh = Some(oldest_fresh.map_or(sighting.seen, |seen| seen.min(sighting.seen)));
-                    let active = sighting.transmitted.is_within(config.last_active);
-                    if active { Standing::Ok } else { Standing::Silent }
+            let status = match stream.observation.as_ref().filter(is_fresh) {
+                None => StreamStatus::Missing,
+                Some(observation) => {
+                    oldest_fresh =
+                        Some(oldest_fresh.map_or(observation.seen, |seen| seen.min(observation.seen)));
+                    let active = observation.transmitted.is_within(config.last_active);
+                    if active { StreamStatus::Ok } else { StreamStatus::Silent }
                 }
             };
-            changed |= standing != stream.standing;
-            stream.standing = standing;
+            changed |= status != stream.status;
+            stream.status = status;
         }
         (jump.is_some(), changed, oldest_fresh)
     }
 
     /// Whether it is known to be not well: as the last check decided, or as it was before a restart.
-    pub(crate) fn is_ill(&self) -> bool {
+    pub(crate) fn is_known_unhealthy(&self) -> bool {
         (self.verdict.decided || self.restored) && !self.verdict.healthy
     }
 
@@ -298,7 +299,7 @@ impl Experiment {
         if !self.verdict.decided || !core::mem::take(&mut self.unsettled) {
             return None;
         }
-        let streams = self.streams.iter().map(|stream| (&stream.topic, stream.required, stream.standing));
+        let streams = self.streams.iter().map(|stream| (&stream.topic, stream.required, stream.status));
         let health = Health {
             jump_ok: self.verdict.jump_ok,
             streams: streams.collect(),
@@ -329,7 +330,7 @@ impl Experiment {
 
     /// When it is to be forgotten, if nothing names it until then.
     pub(crate) fn forgotten_at(&self, config: &Config) -> Option<Time> {
-        (!self.listed).then(|| self.last_named.past(config.forget_after))
+        (!self.listed).then(|| self.last_named.expires_after(config.forget_after))
     }
 
     /// When the first of its streams is to be forgotten, if nothing names it until then.
@@ -379,7 +380,7 @@ mod tests {
     use super::*;
     use crate::protocol::Health;
 
-    fn event(topics: &[Topic], how: Standing, before: Option<&Event>) -> Event {
+    fn event(topics: &[Topic], how: StreamStatus, before: Option<&Event>) -> Event {
         let streams = topics.iter().map(|topic| (topic, true, how)).collect();
         Event::new(
             Wall::default(),
@@ -393,7 +394,7 @@ mod tests {
     fn most_events(experiment: &mut Experiment, topics: &[Topic], count: usize, keep: usize) -> usize {
         let mut most = 0;
         for n in 0..count {
-            let how = if n % 2 == 0 { Standing::Ok } else { Standing::Missing };
+            let how = if n % 2 == 0 { StreamStatus::Ok } else { StreamStatus::Missing };
             let event = event(topics, how, experiment.events.back());
             experiment.keep_event(event, keep);
             most = most.max(experiment.events.len());

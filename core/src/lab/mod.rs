@@ -3,14 +3,14 @@
 mod admission;
 mod experiment;
 mod limits;
-mod restored;
+mod record;
 mod stream;
 
 use alloc::collections::BTreeMap;
 
 pub use self::experiment::Experiment;
 use self::limits::Limits;
-pub use self::stream::{Sighting, Stream};
+pub use self::stream::{Observation, Stream};
 use crate::alerts::Condition;
 use crate::context::Cx;
 use crate::protocol::ExperimentName;

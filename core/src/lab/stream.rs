@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use crate::protocol::{Config, Connection, Issue, Now, Report, Standing, Time, Topic, Transmitted, Wall};
+use crate::protocol::{Config, Connection, Issue, Now, Report, StreamStatus, Time, Topic, Transmitted, Wall};
 
 /// One stream of an experiment: its own by name, or one that a resource of it requires.
 #[derive(Debug)]
@@ -16,15 +16,15 @@ pub struct Stream {
     pub(crate) ceased: bool,
     /// When a manifest that has been replaced since last required it, or it was first seen.
     pub(crate) named: Time,
-    pub(crate) sighting: Option<Sighting>,
+    pub(crate) observation: Option<Observation>,
     /// When relay last listed it, before the server was restarted.
     pub(crate) seen_before: Option<Wall>,
-    pub(crate) standing: Standing,
+    pub(crate) status: StreamStatus,
 }
 
 /// What the newest snapshot that lists a stream, or jump's connection, told of it.
 #[derive(Clone, Debug)]
-pub struct Sighting {
+pub struct Observation {
     /// When that snapshot came.
     pub seen: Time,
     /// When it last transmitted, counted from then: the newest that any of its connections has
@@ -45,9 +45,9 @@ impl Stream {
             own,
             ceased: false,
             named,
-            sighting: None,
+            observation: None,
             seen_before: None,
-            standing: Standing::Missing,
+            status: StreamStatus::Missing,
         }
     }
 
@@ -66,32 +66,32 @@ impl Stream {
     /// Whether it was fresh and active at the last check.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.standing == Standing::Ok
+        self.status == StreamStatus::Ok
     }
 
     /// What the last check made of it.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.standing
+    pub fn status(&self) -> StreamStatus {
+        self.status
     }
 
     /// What relay said when it last listed it; `None` if it never has.
     #[must_use]
-    pub fn sighting(&self) -> Option<&Sighting> {
-        self.sighting.as_ref()
+    pub fn observation(&self) -> Option<&Observation> {
+        self.observation.as_ref()
     }
 
     /// When relay last listed it, also in an earlier life of the server; `None` if it never has.
     #[must_use]
     pub fn seen(&self, now: Now) -> Option<Wall> {
-        self.sighting.as_ref().map(|sighting| now.wall_at(sighting.seen)).or(self.seen_before)
+        self.observation.as_ref().map(|observation| now.wall_at(observation.seen)).or(self.seen_before)
     }
 
     /// Takes in what relay says of it. Returns whether it was never seen before.
     pub(super) fn reported(&mut self, report: &mut Report, now: Time, snapshot: u64) -> bool {
         self.ceased = false;
-        let is_new = self.sighting.is_none() && self.seen_before.is_none();
-        Sighting::update(&mut self.sighting, report, now, snapshot);
+        let is_new = self.observation.is_none() && self.seen_before.is_none();
+        Observation::update(&mut self.observation, report, now, snapshot);
         is_new
     }
 
@@ -110,21 +110,21 @@ impl Stream {
     /// Whether it is none any more: no manifest requires it, and relay, whose newest snapshot has this
     /// number, does not list it.
     pub(super) fn is_over(&self, newest: u64) -> bool {
-        let listed = || self.sighting.as_ref().is_some_and(|sighting| sighting.snapshot == newest);
+        let listed = || self.observation.as_ref().is_some_and(|observation| observation.snapshot == newest);
         self.ceased && newest > 0 && !listed()
     }
 
     pub(super) fn issue(&self) -> Option<Issue> {
-        Issue::of(&self.topic, self.required, self.standing)
+        Issue::of(&self.topic, self.required, self.status)
     }
 
     pub(super) fn forgotten_at(&self, config: &Config) -> Time {
-        let seen = self.sighting.as_ref().map_or(self.named, |sighting| sighting.seen);
-        seen.max(self.named).past(config.forget_after)
+        let seen = self.observation.as_ref().map_or(self.named, |observation| observation.seen);
+        seen.max(self.named).expires_after(config.forget_after)
     }
 }
 
-impl Sighting {
+impl Observation {
     /// Takes in what a report says. What was known goes into the report in its place, so that nothing
     /// is copied twice or freed here.
     ///

@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 
 use crate::lab::Experiment;
 use crate::protocol::{
-    ExperimentName, Issue, Line, MailText, SystemAlert, Verdict, Wall, printable, shortened,
+    ExperimentName, Issue, MailLine, MailText, SystemAlert, Verdict, Wall, printable, shortened,
 };
 
 /// A mail's text is at most so long, in bytes, unless the mail server takes only shorter ones.
@@ -23,7 +23,7 @@ const CLEARED_LISTED: usize = 100;
 /// This part of a mail is for the detail of one system alert at most.
 const DETAIL_PART: usize = 20;
 
-impl Line {
+impl MailLine {
     /// How an experiment stands, as the last check found.
     pub(crate) fn new(name: &ExperimentName, experiment: &Experiment, mut issues: Vec<Issue>) -> Self {
         let Verdict { healthy, available, .. } = experiment.verdict();
@@ -92,11 +92,11 @@ pub(crate) struct Digest<'a> {
     /// System alerts that were over earlier and are only counted.
     pub(crate) more_cleared: usize,
     /// New events, in the order in which they happened.
-    pub(crate) events: Vec<&'a Line>,
+    pub(crate) events: Vec<&'a MailLine>,
     /// New events that are only counted.
     pub(crate) more_events: usize,
     /// Every experiment that is not healthy.
-    pub(crate) problems: &'a [Line],
+    pub(crate) problems: &'a [MailLine],
 }
 
 impl Digest<'_> {
@@ -117,7 +117,7 @@ impl Digest<'_> {
         out.push_str(&self.notice);
         writeln!(out, "{}", self.when)?;
         self.write_alerts(longest, out)?;
-        let (bad, good): (Vec<&Line>, Vec<&Line>) =
+        let (bad, good): (Vec<&MailLine>, Vec<&MailLine>) =
             self.events.iter().copied().partition(|line| !line.issues.is_empty());
         let lines = self.events.iter().copied().chain(self.problems);
         let widest = lines.map(|line| line.name().chars().count()).max().unwrap_or(0);
@@ -186,7 +186,7 @@ fn share(room: usize, one: usize, other: usize) -> (usize, usize) {
 }
 
 /// How long these lines are, or a little more than `most`.
-fn length<'a>(lines: impl Iterator<Item = &'a Line>, width: usize, most: usize) -> usize {
+fn length<'a>(lines: impl Iterator<Item = &'a MailLine>, width: usize, most: usize) -> usize {
     let mut length = 0;
     for line in lines {
         if length > most {
@@ -200,7 +200,7 @@ fn length<'a>(lines: impl Iterator<Item = &'a Line>, width: usize, most: usize) 
 /// Writes the lines that `room` is enough for, without their issues where that helps. Returns how many are
 /// left out.
 fn write_lines<'a>(
-    mut lines: impl Iterator<Item = &'a Line>,
+    mut lines: impl Iterator<Item = &'a MailLine>,
     width: usize,
     room: usize,
     out: &mut String,
@@ -229,15 +229,15 @@ mod tests {
     use super::*;
     use crate::protocol::Topic;
 
-    fn line(name: &str, healthy: bool, available: bool, issues: &[Issue]) -> Line {
-        Line { experiment: name.into(), healthy, available, issues: issues.to_vec(), more_issues: 0 }
+    fn line(name: &str, healthy: bool, available: bool, issues: &[Issue]) -> MailLine {
+        MailLine { experiment: name.into(), healthy, available, issues: issues.to_vec(), more_issues: 0 }
     }
 
     fn text(link: &str) -> MailText {
         MailText { subject: "lab".into(), link: link.into(), recipients: Vec::new() }
     }
 
-    fn digest<'a>(events: &'a [Line], problems: &'a [Line]) -> Digest<'a> {
+    fn digest<'a>(events: &'a [MailLine], problems: &'a [MailLine]) -> Digest<'a> {
         Digest {
             notice: String::new(),
             when: Wall::from_millis(1_795_480_093_792),
@@ -315,7 +315,7 @@ mod tests {
     fn a_mail_is_no_longer_than_allowed_and_says_what_it_leaves_out() {
         let issues: Vec<Issue> =
             (0..20).map(|n| Issue::Missing(alloc::format!("pend00-st-{n:0200}").as_str().into())).collect();
-        let lines: Vec<Line> =
+        let lines: Vec<MailLine> =
             (0..500).map(|n| line(&alloc::format!("pend{n}"), false, true, &issues)).collect();
         let alerts = [(SystemAlert::TooManyNames, "x".repeat(300_000), Wall::from_millis(0))];
         let cleared = alloc::vec![(SystemAlert::BookUnreachable, Wall::from_millis(0)); 2_000];

@@ -4,14 +4,14 @@
 //! offsets: what lies behind its position it is owed. A mail is composed of that when it can be sent,
 //! so nothing that waits is ever rewritten, and recipients with the same position share one mail.
 
-mod answered;
 mod body;
 mod news;
 mod outbox;
+mod outcome;
 mod queued;
 mod recipient;
-mod restored;
+mod restore;
 
 pub(crate) use body::{Digest, LONGEST};
+pub(crate) use outbox::CurrentState;
 pub use outbox::Outbox;
-pub(crate) use outbox::Standing;

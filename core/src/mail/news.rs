@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::protocol::{ExperimentName, News, NewsItem, Span, SystemAlert, Time, Wall};
+use crate::protocol::{ExperimentName, News, NewsItem, NewsRange, SystemAlert, Time, Wall};
 
 /// Beyond this many items the log is merged: of each experiment the newest item stays.
 const MERGED_BEYOND: usize = 1_000;
@@ -61,7 +61,7 @@ impl NewsLog {
     /// What lies in one of these ranges, in its order.
     pub(super) fn within<'a, 'b>(
         &'a self,
-        spans: &'b [Span],
+        spans: &'b [NewsRange],
     ) -> impl Iterator<Item = &'a News> + use<'a, 'b> {
         self.items.iter().filter(move |news| spans.iter().any(|span| span.holds(news.number)))
     }
@@ -158,18 +158,24 @@ impl AwakeClock {
 
     /// The server slept for so long.
     pub(super) fn slept(&mut self, span: Duration) {
-        self.origin = self.origin.plus(span);
+        self.origin = self.origin + span;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Line;
+    use crate::protocol::MailLine;
 
     fn event(experiment: &str, healthy: bool) -> NewsItem {
         let experiment = experiment.into();
-        NewsItem::Event(Line { experiment, healthy, available: healthy, issues: Vec::new(), more_issues: 0 })
+        NewsItem::Event(MailLine {
+            experiment,
+            healthy,
+            available: healthy,
+            issues: Vec::new(),
+            more_issues: 0,
+        })
     }
 
     fn flapping(events: u64) -> NewsLog {

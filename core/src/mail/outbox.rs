@@ -14,8 +14,8 @@ use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
 use crate::backoff::backoff;
 use crate::context::Cx;
 use crate::protocol::{
-    Action, Call, Change, GivenUp, Line, Mail, MailText, NewsItem, Now, QueuedMailRecord, Span, SystemAlert,
-    Time, Timer, Undelivered, Wall,
+    Action, CallId, Change, GivenUp, Mail, MailLine, MailText, NewsItem, NewsRange, Now, QueuedMailRecord,
+    SystemAlert, Time, Timer, Undelivered, Wall,
 };
 
 /// How long news is owed. Time asleep does not count, nor time in which no server ran.
@@ -41,11 +41,11 @@ const GIVEN_UP_AT_MOST: usize = 20;
 #[derive(Debug)]
 pub struct Outbox {
     /// Which life of the server this is: part of each mail's identity.
-    pub(super) life: SmolStr,
+    pub(super) incarnation: SmolStr,
     /// How many mails were composed in this life: part of each one's identity.
     pub(super) composed: u64,
     pub(super) log: NewsLog,
-    pub(super) standing: Standing,
+    pub(super) current_state: CurrentState,
     pub(super) recipients: Vec<Recipient>,
     /// Whether the store knows another state of the recipients.
     pub(super) recipients_changed: bool,
@@ -59,12 +59,12 @@ pub struct Outbox {
 
 /// The newest state, as the newest news found it.
 #[derive(Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct CurrentState {
     pub(crate) when: Wall,
     /// System alerts that stand, with what exactly is the matter and since when.
     pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
     /// Every experiment that is not healthy.
-    pub(crate) problems: Vec<Line>,
+    pub(crate) problems: Vec<MailLine>,
 }
 
 /// Whether anything can be sent at all.
@@ -77,7 +77,7 @@ pub(super) struct MailServer {
 impl MailServer {
     pub(super) fn failed(&mut self, now: Time) {
         self.attempts = self.attempts.saturating_add(1);
-        self.retry_at = now.plus(backoff(self.attempts, FIRST_RETRY, LONGEST_RETRY));
+        self.retry_at = now + backoff(self.attempts, FIRST_RETRY, LONGEST_RETRY);
     }
 }
 
@@ -90,13 +90,13 @@ enum Next {
 }
 
 impl Outbox {
-    pub(crate) fn new(life: SmolStr, recipients: &[SmolStr], now: Now) -> Self {
+    pub(crate) fn new(incarnation: SmolStr, recipients: &[SmolStr], now: Now) -> Self {
         let to = |address: &SmolStr| Recipient::new(address.clone(), 0, now.time);
         Self {
-            life,
+            incarnation,
             composed: 0,
             log: NewsLog::new(VecDeque::new(), 0),
-            standing: Standing::default(),
+            current_state: CurrentState::default(),
             recipients: recipients.iter().map(to).collect(),
             recipients_changed: true,
             mails: Vec::new(),
@@ -134,7 +134,7 @@ impl Outbox {
             all.push(Undelivered {
                 id: one.next_id.clone(),
                 recipients: group.iter().map(|one| one.known.address.clone()).collect(),
-                since: self.log.within(&owed).next().map_or(self.standing.when, |news| news.at),
+                since: self.log.within(&owed).next().map_or(self.current_state.when, |news| news.at),
                 attempts: group.iter().map(|one| one.known.attempts).max().unwrap_or(0),
                 last_error: group.iter().find_map(|one| one.known.last_error.clone()),
                 sending_since: None,
@@ -155,9 +155,9 @@ impl Outbox {
     /// Returns what the store is to forget.
     pub(crate) fn add(
         &mut self,
-        events: Vec<Line>,
+        events: Vec<MailLine>,
         cleared: Vec<(SystemAlert, Wall)>,
-        standing: Standing,
+        current_state: CurrentState,
         now: Now,
     ) -> Vec<Change> {
         if self.recipients.is_empty() {
@@ -175,9 +175,9 @@ impl Outbox {
             items.push(NewsItem::Raised);
         }
         for item in items {
-            self.log.add(standing.when, awake, item, 1);
+            self.log.add(current_state.when, awake, item, 1);
         }
-        self.standing = standing;
+        self.current_state = current_state;
         let borders = self.borders();
         let numbers = self.log.merge(&borders);
         if numbers.is_empty() { Vec::new() } else { alloc::vec![Change::NewsMerged { numbers }] }
@@ -289,12 +289,18 @@ impl Outbox {
 
     pub(super) fn new_id(&mut self) -> SmolStr {
         self.composed += 1;
-        format_smolstr!("{}.{}.status", self.life, self.composed)
+        format_smolstr!("{}.{}.status", self.incarnation, self.composed)
     }
 
     /// What a mail about this says, and when the oldest and the newest of it happened.
-    fn digest(&self, covers: &[Span], now: Now, attempts: u32, missed: usize) -> (Digest<'_>, Wall, u64) {
-        let Standing { when, alerts, problems } = &self.standing;
+    fn digest(
+        &self,
+        covers: &[NewsRange],
+        now: Now,
+        attempts: u32,
+        missed: usize,
+    ) -> (Digest<'_>, Wall, u64) {
+        let CurrentState { when, alerts, problems } = &self.current_state;
         let (mut events, mut cleared) = (Vec::new(), Vec::new());
         let (mut more_events, mut more_cleared) = (missed, 0);
         let (mut oldest, mut newest) = (None, 0);
@@ -343,7 +349,7 @@ impl Outbox {
     }
 
     /// All of it is being written down as it is.
-    pub(crate) fn being_written(&mut self, call: Call) {
+    pub(crate) fn being_written(&mut self, call: CallId) {
         self.log.being_written();
         self.recipients_changed = false;
         for mail in &mut self.mails {
@@ -355,7 +361,7 @@ impl Outbox {
     }
 
     /// It was written down, or could not be: a mail does not wait any longer.
-    pub(crate) fn was_written(&mut self, call: Call) {
+    pub(crate) fn was_written(&mut self, call: CallId) {
         let ready = MailState::Ready(Some(call));
         if let Some(mail) = self.mails.iter_mut().find(|mail| mail.state == ready) {
             mail.state = MailState::Written;

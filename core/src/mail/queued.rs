@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY};
 use crate::backoff::backoff;
-use crate::protocol::{Call, QueuedMailRecord, Time};
+use crate::protocol::{CallId, QueuedMailRecord, Time};
 
 /// A mail that is composed.
 #[derive(Debug)]
@@ -20,11 +20,11 @@ pub(super) struct QueuedMail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MailState {
     /// To be sent as soon as it is written down: in this save, once one is under way.
-    Ready(Option<Call>),
+    Ready(Option<CallId>),
     /// Written down, or not to be waited for.
     Written,
     /// The mail server is being told, since then.
-    Sending(Call, Time),
+    Sending(CallId, Time),
     /// In doubt, and to be sent again at this time.
     InDoubt(Time),
 }
@@ -52,7 +52,7 @@ impl QueuedMail {
         self.record.attempts = self.record.attempts.saturating_add(1);
         self.record.last_error = Some(why);
         let wait = backoff(self.record.attempts, FIRST_RETRY, LONGEST_RETRY);
-        self.state = MailState::InDoubt(if all_wait { now } else { now.plus(wait) });
+        self.state = MailState::InDoubt(if all_wait { now } else { now + wait });
         self.in_doubt = true;
         self.written = false;
     }

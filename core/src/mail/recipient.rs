@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::body::{LONGEST, SHORTEST};
 use crate::backoff::backoff;
-use crate::protocol::{RecipientRecord, Span, Time};
+use crate::protocol::{NewsRange, RecipientRecord, Time};
 
 pub(super) const FIRST_RETRY: Duration = Duration::from_secs(5);
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(15 * 60);
@@ -27,7 +27,7 @@ pub(super) struct Recipient {
 }
 
 /// What recipients have in common who get one mail.
-pub(super) type Position = (u64, Vec<Span>, usize);
+pub(super) type Position = (u64, Vec<NewsRange>, usize);
 
 impl Recipient {
     /// One that is owed what comes after this number.
@@ -47,10 +47,10 @@ impl Recipient {
     }
 
     /// What it is owed, where the newest news has this number.
-    pub(super) fn owed(&self, newest: u64) -> Vec<Span> {
+    pub(super) fn owed(&self, newest: u64) -> Vec<NewsRange> {
         let mut owed = self.known.again.clone();
         if self.known.told < newest {
-            owed.push(Span { after: self.known.told, to: newest });
+            owed.push(NewsRange { after: self.known.told, to: newest });
         }
         owed
     }
@@ -65,7 +65,7 @@ impl Recipient {
     }
 
     /// A mail with this has reached it or may have: it is not owed this any more.
-    pub(super) fn told(&mut self, covers: &[Span]) {
+    pub(super) fn told(&mut self, covers: &[NewsRange]) {
         self.known.again.retain(|span| !covers.contains(span));
         self.known.told = covers.iter().map(|span| span.to).max().unwrap_or(0).max(self.known.told);
     }
@@ -79,14 +79,14 @@ impl Recipient {
     }
 
     /// It is to be told this again, in another mail.
-    pub(super) fn tell_again(&mut self, covers: &[Span]) {
+    pub(super) fn tell_again(&mut self, covers: &[NewsRange]) {
         self.known.again.extend(covers);
         self.known.again.sort();
         self.known.again.dedup();
         if self.known.again.len() > AGAIN_AT_MOST {
             let after = self.floor();
             let to = self.known.again.iter().map(|span| span.to).max().unwrap_or(after);
-            self.known.again = alloc::vec![Span { after, to }];
+            self.known.again = alloc::vec![NewsRange { after, to }];
         }
     }
 
@@ -99,7 +99,7 @@ impl Recipient {
     /// It was tried in vain, and has to wait.
     pub(super) fn put_off(&mut self, why: &str, now: Time) {
         self.failed(why);
-        self.retry_at = now.plus(backoff(self.known.attempts, FIRST_RETRY, LONGEST_RETRY));
+        self.retry_at = now + backoff(self.known.attempts, FIRST_RETRY, LONGEST_RETRY);
     }
 
     /// A mail of this length is too long for it. Returns whether a shorter one is possible.

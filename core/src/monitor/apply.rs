@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Parts;
 use crate::context::Cx;
-use crate::protocol::{Call, Failure, Feed, Input, Manifest, Report};
+use crate::protocol::{CallId, Failure, Feed, Input, Manifest, Report};
 
 impl Parts {
     /// Applies an input to the component that it concerns.
@@ -32,13 +32,13 @@ impl Parts {
         }
     }
 
-    fn on_snapshot(&mut self, feed: Feed, connection: Call, reports: Vec<Report>, cx: &mut Cx<'_>) {
+    fn on_snapshot(&mut self, feed: Feed, connection: CallId, reports: Vec<Report>, cx: &mut Cx<'_>) {
         let Some(snapshot) = self.feeds.get_mut(feed).on_snapshot(connection, cx) else { return };
         self.lab.on_snapshot(feed, reports, snapshot, &self.book, cx);
         cx.recheck();
     }
 
-    fn on_manifest(&mut self, call: Call, outcome: Result<Manifest, Failure>, cx: &mut Cx<'_>) {
+    fn on_manifest(&mut self, call: CallId, outcome: Result<Manifest, Failure>, cx: &mut Cx<'_>) {
         let answer = outcome.as_ref().map(drop);
         let Some(is_regular) = self.book.finish_manifest(call, answer, cx) else { return };
         cx.recheck();

@@ -7,9 +7,9 @@ use super::Parts;
 use crate::alerts::Condition;
 use crate::context::Cx;
 use crate::lab::Experiment;
-use crate::mail::{Digest, LONGEST, Standing};
+use crate::mail::{CurrentState, Digest, LONGEST};
 use crate::protocol::{
-    Action, Config, ExperimentName, Feed, Forgotten, Line, Mode, Note, SystemAlert, Time, Timer, Topic,
+    Action, Config, ExperimentName, Feed, Forgotten, MailLine, Mode, Note, SystemAlert, Time, Timer, Topic,
     Verdict, Wall, Withheld,
 };
 
@@ -42,7 +42,7 @@ impl Parts {
 
     /// Judges every experiment, keeps what is new in its history, and returns it. What nothing has
     /// named for long is forgotten in the same pass, so that each experiment is touched once.
-    fn judge(&mut self, cx: &mut Cx<'_>) -> Vec<Line> {
+    fn judge(&mut self, cx: &mut Cx<'_>) -> Vec<MailLine> {
         let round = self.round(cx);
         let (mut streams, mut news) = (0, Vec::new());
         self.lab.experiments.retain(|name, experiment| {
@@ -57,7 +57,7 @@ impl Parts {
                 self.book.resources_of(name).map(|resource| (resource.name(), resource.is_well()));
             if let Some(event) = experiment.add_event(cx.now.wall, resources, &round.silent, cx.config.events)
             {
-                news.push(Line::new(name, experiment, event.issues()));
+                news.push(MailLine::new(name, experiment, event.issues()));
                 self.store.happened(experiment);
                 cx.note(Note::Event { experiment: name.clone(), event, available });
             }
@@ -78,7 +78,7 @@ impl Parts {
             known_at,
             silent: self.feeds.silent(known_at, cx.started),
             newest: self.feeds.relay.snapshots(),
-            forgets_from: cx.started.plus(wait),
+            forgets_from: cx.started + wait,
         }
     }
 
@@ -91,7 +91,7 @@ impl Parts {
     /// Raises and clears system alerts, as whoever can raise each says.
     fn judge_services(&mut self, cx: &mut Cx<'_>) {
         let (now, known_at) = (cx.now, self.known_at(cx));
-        let startup_over = cx.started.plus(cx.config.startup);
+        let startup_over = cx.started + cx.config.startup;
         let startup_is_over = now.time >= startup_over;
         for alert in SystemAlert::ALL {
             let condition = match alert {
@@ -115,24 +115,24 @@ impl Parts {
     }
 
     /// Takes down the news of a check, for the mails that tell of it.
-    fn write_mail(&mut self, events: Vec<Line>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
+    fn write_mail(&mut self, events: Vec<MailLine>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
         let Some(text) = &cx.config.mail else { return };
-        let standing = self.standing(cx.now.wall);
+        let current_state = self.current_state(cx.now.wall);
         match cx.config.mode {
             Mode::Act => {
-                let gone = self.outbox.add(events, cleared, standing, cx.now);
+                let gone = self.outbox.add(events, cleared, current_state, cx.now);
                 self.store.have_gone(gone);
             }
             Mode::Observe => {
                 let digest = Digest {
                     notice: String::new(),
-                    when: standing.when,
-                    alerts: &standing.alerts,
+                    when: current_state.when,
+                    alerts: &current_state.alerts,
                     cleared,
                     more_cleared: 0,
                     events: events.iter().collect(),
                     more_events: 0,
-                    problems: &standing.problems,
+                    problems: &current_state.problems,
                 };
                 let (subject, body) = (digest.subject(text), digest.body(text, LONGEST));
                 cx.withhold(Withheld::Mail { subject, body });
@@ -141,12 +141,12 @@ impl Parts {
     }
 
     /// How all stands, for a mail.
-    pub(super) fn standing(&self, when: Wall) -> Standing {
-        let ill = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_ill());
+    pub(super) fn current_state(&self, when: Wall) -> CurrentState {
+        let ill = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
         let line = |(name, experiment): (&ExperimentName, &Experiment)| {
-            Line::new(name, experiment, experiment.issues())
+            MailLine::new(name, experiment, experiment.issues())
         };
-        Standing {
+        CurrentState {
             when,
             alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
             problems: ill.map(line).collect(),
@@ -156,7 +156,7 @@ impl Parts {
     fn log_health(&mut self, cx: &mut Cx<'_>) {
         if cx.now.time >= self.log_due {
             cx.act(Action::LogHealth);
-            self.log_due = cx.now.time.plus(cx.config.log_every);
+            self.log_due = cx.now.time + cx.config.log_every;
         }
         cx.wake_by(self.log_due, Timer::LogHealth);
     }

@@ -22,7 +22,7 @@ use crate::protocol::{
     Action, Config, Deadline, ExperimentName, Feed, Input, Now, Time, Timer, Wall, Withheld,
 };
 use crate::store::Persistence;
-use crate::withheld::Shelf;
+use crate::withheld::WithheldLog;
 
 /// Everything that is known, and everything that follows from it.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Monitor {
     started: Time,
     now: Now,
     calls: CallIds,
-    withheld: Shelf,
+    withheld: WithheldLog,
     /// When a check is due, as the last check found.
     check_due: Deadline,
     deadline: Deadline,
@@ -67,14 +67,14 @@ impl Monitor {
             outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis()), config.recipients(), now),
             store: Persistence::off(now, &config),
             suspend: None,
-            log_due: started.plus(config.log_every),
+            log_due: started + config.log_every,
         };
         Self {
             config,
             started,
             now,
             calls: CallIds::default(),
-            withheld: Shelf::default(),
+            withheld: WithheldLog::default(),
             check_due: at_once,
             deadline: at_once,
             parts,

@@ -15,23 +15,23 @@ use crate::store::Persistence;
 
 impl Monitor {
     /// A monitor that starts now, knows what a store has kept, and has written down what the next
-    /// one must know. `life` is a text that no other life of the server has had or will have.
+    /// one must know. `incarnation` is a text that no other life of the server has had or will have.
     #[must_use]
-    pub fn resume(config: Config, life: &str, saved: Saved, now: Now) -> Self {
+    pub fn resume(config: Config, incarnation: &str, saved: Saved, now: Now) -> Self {
         let mut monitor = Self::new(config, now);
         let (calls, withheld) = (&mut monitor.calls, &mut monitor.withheld);
         // What is noted here was noted when it happened.
         let mut cx = Cx::new(now, monitor.started, &monitor.config, calls, withheld, monitor.check_due);
-        monitor.parts.restore(SmolStr::new(life), saved, &mut cx);
+        monitor.parts.restore(SmolStr::new(incarnation), saved, &mut cx);
         monitor
     }
 }
 
 impl Parts {
-    fn restore(&mut self, life: SmolStr, saved: Saved, cx: &mut Cx<'_>) {
+    fn restore(&mut self, incarnation: SmolStr, saved: Saved, cx: &mut Cx<'_>) {
         let Saved { experiments, manifest, alerts, mail, past_alerts, clock } = saved;
         let ages = Ages::new(cx.now, clock);
-        self.store = Persistence::new(life.clone(), ages, cx.now.time, cx.config);
+        self.store = Persistence::new(incarnation.clone(), ages, cx.now.time, cx.config);
         if !mail.letters.is_empty() {
             self.store.rewrite();
         }
@@ -49,7 +49,8 @@ impl Parts {
             self.store.judged(name, experiment, cx.now.time);
         }
         let recipients = cx.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
-        let (outbox, gone) = Outbox::restored(life, mail, recipients, self.standing(cx.now.wall), cx.now);
+        let (outbox, gone) =
+            Outbox::restored(incarnation, mail, recipients, self.current_state(cx.now.wall), cx.now);
         self.outbox = outbox;
         self.store.have_gone(gone);
     }

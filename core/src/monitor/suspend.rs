@@ -56,7 +56,7 @@ impl Parts {
         cx.note(Note::Slept { overslept: late, reconnects });
         self.suspend = Some(Suspend {
             known_at: self.suspend.as_ref().map_or(before, |suspend| suspend.known_at),
-            until: time.plus(cx.config.last_checked),
+            until: time + cx.config.last_checked,
             snapshots: self.feeds.snapshots(),
             is_blind: reconnects,
         });

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::input::Call;
+use super::input::CallId;
 use super::mail::Mail;
 use super::name::{Feed, ResourceName};
 use super::note::Note;
@@ -19,13 +19,13 @@ pub enum Action {
     /// [`Input::ManifestFetched`](crate::Input::ManifestFetched), always and once.
     FetchManifest {
         /// To be given back with the answer.
-        call: Call,
+        call: CallId,
     },
     /// Read from book whether a resource can be booked. Answered by
     /// [`Input::AvailabilityRead`](crate::Input::AvailabilityRead), always and once.
     ReadAvailability {
         /// To be given back with the answer.
-        call: Call,
+        call: CallId,
         /// Which resource.
         resource: ResourceName,
     },
@@ -33,7 +33,7 @@ pub enum Action {
     /// [`Input::AvailabilitySet`](crate::Input::AvailabilitySet), always and once.
     SetAvailability {
         /// To be given back with the answer.
-        call: Call,
+        call: CallId,
         /// Which resource.
         resource: ResourceName,
         /// Whether it can be booked.
@@ -48,7 +48,7 @@ pub enum Action {
         /// Which feed.
         feed: Feed,
         /// To be given back with everything that comes on the connection.
-        connection: Call,
+        connection: CallId,
         /// How long the token for it lives.
         expires: Duration,
     },
@@ -57,12 +57,12 @@ pub enum Action {
         /// Which feed.
         feed: Feed,
         /// The connection that was asked for with the same number.
-        connection: Call,
+        connection: CallId,
     },
     /// Send a mail. Answered by [`Input::MailSent`](crate::Input::MailSent), always and once.
     SendMail {
         /// To be given back with the answer.
-        call: Call,
+        call: CallId,
         /// What to send.
         mail: Mail,
     },
@@ -70,7 +70,7 @@ pub enum Action {
     /// time. Answered by [`Input::Saved`](crate::Input::Saved), always and once.
     Save {
         /// To be given back with the answer.
-        call: Call,
+        call: CallId,
         /// What to write down, in this order: all of it or nothing.
         changes: Vec<Change>,
     },

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{Feed, ResourceName, Topic};
 use super::time::Wall;
-use super::verdict::Standing;
+use super::verdict::StreamStatus;
 
 /// A change in an experiment's health, kept in its history.
 ///
@@ -29,7 +29,7 @@ pub struct Event {
     cause: Box<[Feed]>,
     names: Arc<Names>,
     /// How each stream was, in the order of their names.
-    streams: Box<[Standing]>,
+    streams: Box<[StreamStatus]>,
     /// Whether each resource was available, in the order of their names; `None` if that was not
     /// written down, as an earlier version did not.
     resources: Option<Box<[bool]>>,
@@ -50,7 +50,7 @@ pub(crate) struct Health<'a> {
     /// Whether jump has its connection.
     pub(crate) jump_ok: bool,
     /// Every known stream in the order of their topics, whether a resource requires it, and how it is.
-    pub(crate) streams: Vec<(&'a Topic, bool, Standing)>,
+    pub(crate) streams: Vec<(&'a Topic, bool, StreamStatus)>,
     /// Every resource in the order of their names, and whether it is available.
     pub(crate) resources: Vec<(&'a ResourceName, bool)>,
 }
@@ -60,7 +60,7 @@ impl Health<'_> {
     pub(crate) fn cause(&self, silent: &[Feed]) -> Vec<Feed> {
         let misses = |feed: &Feed| match feed {
             Feed::Jump => !self.jump_ok,
-            Feed::Relay => self.streams.iter().any(|(_, _, standing)| *standing == Standing::Missing),
+            Feed::Relay => self.streams.iter().any(|(_, _, status)| *status == StreamStatus::Missing),
         };
         silent.iter().copied().filter(misses).collect()
     }
@@ -73,14 +73,14 @@ impl Event {
         let Health { jump_ok, streams, resources } = health;
         let shared = before.map(|before| &before.names).filter(|names| names.are_of(health));
         let names = shared.map_or_else(|| Arc::new(Names::of(health)), Arc::clone);
-        let all_ok = streams.iter().all(|(_, _, standing)| *standing == Standing::Ok);
+        let all_ok = streams.iter().all(|(_, _, status)| *status == StreamStatus::Ok);
         Self {
             when,
             healthy: *jump_ok && all_ok,
             jump_ok: *jump_ok,
             cause: cause.into(),
             names,
-            streams: streams.iter().map(|(_, _, standing)| *standing).collect(),
+            streams: streams.iter().map(|(_, _, status)| *status).collect(),
             resources: Some(resources.iter().map(|(_, available)| *available).collect()),
         }
     }
@@ -88,7 +88,7 @@ impl Event {
     /// Whether the experiment's health has the same three parts. Of resources that an earlier version
     /// did not write down nothing is known to differ.
     pub(crate) fn tells_of(&self, health: &Health<'_>) -> bool {
-        let streams = health.streams.iter().map(|(topic, _, standing)| (*topic, *standing == Standing::Ok));
+        let streams = health.streams.iter().map(|(topic, _, status)| (*topic, *status == StreamStatus::Ok));
         self.jump_ok == health.jump_ok
             && self.streams().eq(streams)
             && self.resources.as_ref().is_none_or(|_| self.resources().eq(health.resources.iter().copied()))
@@ -97,7 +97,7 @@ impl Event {
     /// Every stream that was known, in the order of their topics, and whether it was ok.
     pub fn streams(&self) -> impl ExactSizeIterator<Item = (&Topic, bool)> {
         let topics = self.names.streams.iter().map(|(topic, _)| topic);
-        topics.zip(&self.streams).map(|(topic, standing)| (topic, *standing == Standing::Ok))
+        topics.zip(&self.streams).map(|(topic, status)| (topic, *status == StreamStatus::Ok))
     }
 
     /// Every resource that booked the experiment, in the order of their names, and whether it was
@@ -139,7 +139,7 @@ impl Event {
             && own.streams.len() == other.streams.len()
             && streams.all(|((mine, theirs), how)| {
                 // Whether a resource requires it shows only where it is missing.
-                mine.0 == theirs.0 && (mine.1 == theirs.1 || *how != Standing::Missing)
+                mine.0 == theirs.0 && (mine.1 == theirs.1 || *how != StreamStatus::Missing)
             });
         if same {
             self.names = Arc::clone(other);
@@ -228,16 +228,16 @@ impl From<Record> for Event {
         let issues: BTreeMap<&Topic, &Issue> =
             issues.iter().filter_map(|issue| Some((issue.topic()?, issue))).collect();
         let how = |topic: &Topic, ok: bool| match issues.get(topic) {
-            Some(Issue::MissingRequired(_)) => (true, Standing::Missing),
-            Some(Issue::Missing(_)) => (false, Standing::Missing),
-            Some(Issue::Unhealthy(_)) => (false, Standing::Silent),
-            Some(Issue::MissingJump) | None if ok => (false, Standing::Ok),
-            Some(Issue::MissingJump) | None => (false, Standing::Missing),
+            Some(Issue::MissingRequired(_)) => (true, StreamStatus::Missing),
+            Some(Issue::Missing(_)) => (false, StreamStatus::Missing),
+            Some(Issue::Unhealthy(_)) => (false, StreamStatus::Silent),
+            Some(Issue::MissingJump) | None if ok => (false, StreamStatus::Ok),
+            Some(Issue::MissingJump) | None => (false, StreamStatus::Missing),
         };
-        let (names, standings): (Vec<_>, Vec<_>) = streams
+        let (names, statuses): (Vec<_>, Vec<_>) = streams
             .iter()
             .map(|(topic, ok)| (how(topic, *ok), topic))
-            .map(|((required, standing), topic)| ((topic.clone(), required), standing))
+            .map(|((required, status), topic)| ((topic.clone(), required), status))
             .unzip();
         let (resources, available): (Vec<_>, Option<Vec<_>>) = match resources {
             Some(resources) => {
@@ -248,7 +248,7 @@ impl From<Record> for Event {
         };
         let names = Arc::new(Names { streams: names.into(), resources: resources.into() });
         let available = available.map(Vec::into_boxed_slice);
-        let streams = standings.into();
+        let streams = statuses.into();
         Self { when, healthy, jump_ok, cause: cause.into(), names, streams, resources: available }
     }
 }
@@ -268,12 +268,12 @@ pub enum Issue {
 
 impl Issue {
     /// What is wrong with a stream, if something is.
-    pub(crate) fn of(topic: &Topic, required: bool, standing: Standing) -> Option<Self> {
-        match (standing, required) {
-            (Standing::Ok, _) => None,
-            (Standing::Silent, _) => Some(Self::Unhealthy(topic.clone())),
-            (Standing::Missing, true) => Some(Self::MissingRequired(topic.clone())),
-            (Standing::Missing, false) => Some(Self::Missing(topic.clone())),
+    pub(crate) fn of(topic: &Topic, required: bool, status: StreamStatus) -> Option<Self> {
+        match (status, required) {
+            (StreamStatus::Ok, _) => None,
+            (StreamStatus::Silent, _) => Some(Self::Unhealthy(topic.clone())),
+            (StreamStatus::Missing, true) => Some(Self::MissingRequired(topic.clone())),
+            (StreamStatus::Missing, false) => Some(Self::Missing(topic.clone())),
         }
     }
 
@@ -302,11 +302,11 @@ impl fmt::Display for Issue {
 mod tests {
     use super::*;
 
-    fn health<'a>(topics: &'a [Topic], resources: &'a [ResourceName], how: Standing) -> Health<'a> {
+    fn health<'a>(topics: &'a [Topic], resources: &'a [ResourceName], how: StreamStatus) -> Health<'a> {
         Health {
-            jump_ok: how == Standing::Ok,
+            jump_ok: how == StreamStatus::Ok,
             streams: topics.iter().map(|topic| (topic, true, how)).collect(),
-            resources: resources.iter().map(|name| (name, how == Standing::Ok)).collect(),
+            resources: resources.iter().map(|name| (name, how == StreamStatus::Ok)).collect(),
         }
     }
 
@@ -314,8 +314,9 @@ mod tests {
     fn an_event_of_a_thousand_streams_takes_little_more_than_a_byte_for_each() {
         let topics: Vec<Topic> = (0..1_000).map(|n| Topic::from(&*alloc::format!("a-st-{n:03}"))).collect();
         let resources = [ResourceName::from("r-a")];
-        let first = Event::new(Wall::default(), &health(&topics, &resources, Standing::Ok), Vec::new(), None);
-        let down = health(&topics, &resources, Standing::Missing);
+        let first =
+            Event::new(Wall::default(), &health(&topics, &resources, StreamStatus::Ok), Vec::new(), None);
+        let down = health(&topics, &resources, StreamStatus::Missing);
         let second = Event::new(Wall::default(), &down, Vec::new(), Some(&first));
         assert!(second.size(Some(&first)) < 1_200, "{}", second.size(Some(&first)));
         assert_eq!(second.issues().len(), 1_001);
@@ -332,9 +333,9 @@ mod tests {
         let event = |topics, how, before| {
             Event::new(Wall::default(), &health(topics, &resources, how), Vec::new(), before)
         };
-        let first = event(&topics[..1], Standing::Ok, None);
-        let same = event(&topics[..1], Standing::Silent, Some(&first));
-        let other = event(&topics, Standing::Silent, Some(&same));
+        let first = event(&topics[..1], StreamStatus::Ok, None);
+        let same = event(&topics[..1], StreamStatus::Silent, Some(&first));
+        let other = event(&topics, StreamStatus::Silent, Some(&same));
         assert!(Arc::ptr_eq(&first.names, &same.names));
         assert_eq!(other.streams().len(), 2);
     }
@@ -342,17 +343,18 @@ mod tests {
     #[test]
     fn an_event_differs_where_one_of_the_three_parts_does() {
         let (topics, resources) = (["a-st-b"].map(Topic::from), [ResourceName::from("r-a")]);
-        let event = Event::new(Wall::default(), &health(&topics, &resources, Standing::Ok), Vec::new(), None);
-        assert!(event.tells_of(&health(&topics, &resources, Standing::Ok)));
-        let jump = Health { jump_ok: false, ..health(&topics, &resources, Standing::Ok) };
-        let streams = health(&topics, &[], Standing::Silent).streams;
-        let streams = Health { streams, ..health(&topics, &resources, Standing::Ok) };
+        let event =
+            Event::new(Wall::default(), &health(&topics, &resources, StreamStatus::Ok), Vec::new(), None);
+        assert!(event.tells_of(&health(&topics, &resources, StreamStatus::Ok)));
+        let jump = Health { jump_ok: false, ..health(&topics, &resources, StreamStatus::Ok) };
+        let streams = health(&topics, &[], StreamStatus::Silent).streams;
+        let streams = Health { streams, ..health(&topics, &resources, StreamStatus::Ok) };
         let booking = Health {
             resources: alloc::vec![(&resources[0], false)],
-            ..health(&topics, &resources, Standing::Ok)
+            ..health(&topics, &resources, StreamStatus::Ok)
         };
         assert!([jump, streams, booking].iter().all(|other| !event.tells_of(other)));
-        let fewer = health(&topics, &[], Standing::Ok);
+        let fewer = health(&topics, &[], StreamStatus::Ok);
         assert!(!event.tells_of(&fewer));
     }
 }

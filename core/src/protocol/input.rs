@@ -21,21 +21,21 @@ pub enum Input {
     /// Answers [`Action::FetchManifest`](crate::Action::FetchManifest).
     ManifestFetched {
         /// Which call this answers.
-        call: Call,
+        call: CallId,
         /// The manifest, or why there is none.
         outcome: Result<Manifest, Failure>,
     },
     /// Answers [`Action::ReadAvailability`](crate::Action::ReadAvailability).
     AvailabilityRead {
         /// Which call this answers.
-        call: Call,
+        call: CallId,
         /// What book says, or why it doesn't.
         outcome: Result<Availability, Failure>,
     },
     /// Answers [`Action::SetAvailability`](crate::Action::SetAvailability).
     AvailabilitySet {
         /// Which call this answers.
-        call: Call,
+        call: CallId,
         /// Whether book accepted it. After a failure nothing is known: it may have taken effect.
         outcome: Result<(), Failure>,
     },
@@ -50,7 +50,7 @@ pub enum Input {
         /// Whose snapshot.
         feed: Feed,
         /// The connection that it came on.
-        connection: Call,
+        connection: CallId,
         /// Every connection in it that counts, in any order.
         reports: Vec<Report>,
     },
@@ -61,14 +61,14 @@ pub enum Input {
         /// Whose connection.
         feed: Feed,
         /// Which connection.
-        connection: Call,
+        connection: CallId,
         /// What was the matter.
         reason: Failure,
     },
     /// Answers [`Action::SendMail`](crate::Action::SendMail).
     MailSent {
         /// Which call this answers.
-        call: Call,
+        call: CallId,
         /// Which mail it was about, by its identity: only for the log.
         mail: SmolStr,
         /// What the mail server made of it, once for each of [`Mail::recipients`](crate::Mail::recipients).
@@ -84,7 +84,7 @@ pub enum Input {
     /// Answers [`Action::Save`](crate::Action::Save).
     Saved {
         /// Which call this answers.
-        call: Call,
+        call: CallId,
         /// Whether all of it is written down. After a failure nothing is known: it may be.
         outcome: Result<(), Failure>,
     },
@@ -92,7 +92,7 @@ pub enum Input {
 
 /// Tells one request of the core from another, so that a late or doubled answer is known as such.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Call(pub u64);
+pub struct CallId(pub u64);
 
 /// Why something that was asked for did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

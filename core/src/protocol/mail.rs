@@ -82,7 +82,7 @@ pub enum MailFailureKind {
 
 /// How one experiment stands: a line of a mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct MailLine {
     /// Whose line it is.
     pub experiment: ExperimentName,
     /// Whether all is well.
@@ -115,7 +115,7 @@ pub struct News {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NewsItem {
     /// An experiment's health changed: how it stood then.
-    Event(Line),
+    Event(MailLine),
     /// A system alert is over.
     Cleared {
         /// Which one.
@@ -129,14 +129,14 @@ pub enum NewsItem {
 
 /// A range of numbers: from after `after` up to and including `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Span {
+pub struct NewsRange {
     /// The number before the first.
     pub after: u64,
     /// The last number.
     pub to: u64,
 }
 
-impl Span {
+impl NewsRange {
     /// Whether a number lies in it.
     #[must_use]
     pub fn holds(self, number: u64) -> bool {
@@ -150,7 +150,7 @@ pub struct QueuedMailRecord {
     /// The mail, for those of whom it is not known whether they have it.
     pub mail: Mail,
     /// What it tells.
-    pub covers: Vec<Span>,
+    pub covers: Vec<NewsRange>,
     /// When the oldest news in it happened.
     pub begun: Wall,
     /// When the newest news in it happened, on the clock that runs while a server is awake, in milliseconds.
@@ -173,7 +173,7 @@ pub struct RecipientRecord {
     /// The number of the newest news that a mail has told it of, as far as is known.
     pub told: u64,
     /// Older news that it is to be told of anew, since it is not known whether it ever was.
-    pub again: Vec<Span>,
+    pub again: Vec<NewsRange>,
     /// How often it was tried in vain since a mail last reached it.
     pub attempts: u32,
     /// Why that was in vain the last time.
@@ -261,7 +261,7 @@ pub struct Summary {
     /// System alerts that were over earlier and are only counted.
     pub more_cleared: usize,
     /// New events, in the order in which they happened.
-    pub events: Vec<Line>,
+    pub events: Vec<MailLine>,
     /// New events that are only counted.
     pub more_events: usize,
 }

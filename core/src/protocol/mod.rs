@@ -24,10 +24,10 @@ pub use config::{BookOverride, Config, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub(crate) use event::Health;
 pub use event::{Event, Issue};
-pub use input::{Call, Failure, FailureKind, Input};
+pub use input::{CallId, Failure, FailureKind, Input};
 pub use mail::{
-    Delivery, LetterRecord, Line, Mail, MailFailure, MailFailureKind, News, NewsItem, OutboxRecord,
-    QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Span, Summary,
+    Delivery, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News, NewsItem, NewsRange,
+    OutboxRecord, QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Summary,
 };
 pub use manifest::{Availability, Manifest, Requirements, SetBy};
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
@@ -41,5 +41,5 @@ pub use text::printable;
 pub(crate) use text::shortened;
 pub use time::{Now, Time, Wall};
 pub use undelivered::{GivenUp, Undelivered};
-pub use verdict::{Standing, Verdict};
+pub use verdict::{StreamStatus, Verdict};
 pub use withheld::Withheld;

@@ -16,14 +16,14 @@ use super::mail::{News, OutboxRecord, QueuedMailRecord, SavedMail};
 use super::manifest::Manifest;
 use super::name::{ExperimentName, Topic};
 use super::time::{Now, Wall};
-use super::verdict::{Standing, Verdict};
+use super::verdict::{StreamStatus, Verdict};
 
 /// One thing to write down. Written twice, it is as if it had been written once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Change {
     /// All that follows takes the place of everything but what is over: events, alerts that ended, mails that are done:
     /// the store may have missed something.
-    Anew,
+    ReplaceAll,
     /// An experiment's health changed.
     Event {
         /// Tells it from every other.
@@ -100,7 +100,8 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EventKey {
     /// The life of the server in which it happened.
-    pub life: SmolStr,
+    #[serde(rename = "life")]
+    pub incarnation: SmolStr,
     /// Counted in that life.
     pub number: u64,
 }
@@ -140,7 +141,8 @@ pub struct StreamRecord {
     #[serde(default)]
     pub ceased: bool,
     /// What the last check made of it.
-    pub standing: Standing,
+    #[serde(rename = "standing")]
+    pub status: StreamStatus,
 }
 
 /// What book last gave.

@@ -1,6 +1,7 @@
 //! Two clocks: one that ages are measured on, and one that people read.
 
 use core::fmt;
+use core::ops::{Add, Sub};
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,24 +32,29 @@ impl Time {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// This instant and `span` more. A part of a millisecond counts as a whole one, so that
-    /// whoever waits until then has waited long enough.
-    #[must_use]
-    pub fn plus(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(whole_millis(span)))
-    }
-
-    /// So much earlier, at the earliest the clock's start.
-    #[must_use]
-    pub fn minus(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(floor_millis(span)))
-    }
-
     /// The first instant at which `span` after this is over: one millisecond past it, since
     /// every limit of the rules is *at most*.
     #[must_use]
-    pub fn past(self, span: Duration) -> Self {
+    pub fn expires_after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(floor_millis(span)).saturating_add(1))
+    }
+}
+
+/// A part of a millisecond counts as a whole one, so that whoever waits until then has waited long enough.
+impl Add<Duration> for Time {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(whole_millis(span)))
+    }
+}
+
+/// At the earliest the clock's start.
+impl Sub<Duration> for Time {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(floor_millis(span)))
     }
 }
 
@@ -85,10 +91,13 @@ impl Wall {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+}
 
-    /// So much earlier, at the least the beginning of 1970.
-    #[must_use]
-    pub fn minus(self, span: Duration) -> Self {
+/// At the earliest the beginning of 1970.
+impl Sub<Duration> for Wall {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(floor_millis(span)))
     }
 }
@@ -139,7 +148,7 @@ impl Now {
     /// The time of day at an earlier instant of the steady clock, as seen from now.
     #[must_use]
     pub fn wall_at(self, then: Time) -> Wall {
-        self.wall.minus(self.time.since(then))
+        self.wall - self.time.since(then)
     }
 }
 
@@ -161,7 +170,7 @@ mod tests {
     fn a_limit_is_over_one_millisecond_past_it() {
         let then = Time::from_millis(1_000);
         let limit = Duration::from_secs(10);
-        assert!(then.plus(limit).since(then) <= limit);
-        assert!(then.past(limit).since(then) > limit);
+        assert!((then + limit).since(then) <= limit);
+        assert!(then.expires_after(limit).since(then) > limit);
     }
 }

@@ -18,7 +18,7 @@ pub struct Verdict {
 
 /// What the last check made of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Standing {
+pub enum StreamStatus {
     /// Fresh, and transmitting when last seen.
     Ok,
     /// Fresh, but silent for too long, or it has never transmitted.

@@ -20,7 +20,7 @@ use crate::context::Cx;
 use crate::lab::{Experiment, Lab};
 use crate::mail::Outbox;
 use crate::protocol::{
-    Action, Call, Change, Config, Event, EventKey, ExperimentName, Failure, FailureKind, Now, Time, Timer,
+    Action, CallId, Change, Config, Event, EventKey, ExperimentName, Failure, FailureKind, Now, Time, Timer,
     Wall,
 };
 
@@ -44,7 +44,7 @@ pub struct Persistence {
     is_on: bool,
     /// What the times in the store mean to this process.
     ages: Ages,
-    life: SmolStr,
+    incarnation: SmolStr,
     /// How many events happened in this life.
     events: u64,
     /// Experiments of which the store does not have everything.
@@ -59,7 +59,7 @@ pub struct Persistence {
     lost: Option<String>,
     under_way: Option<UnderWay>,
     failures: u32,
-    trouble: Option<Failure>,
+    last_error: Option<Failure>,
     /// When something was last written down, or the server started.
     written_at: Time,
     retry_at: Option<Time>,
@@ -71,7 +71,7 @@ pub struct Persistence {
 /// A save that is not answered yet.
 #[derive(Debug)]
 struct UnderWay {
-    call: Call,
+    call: CallId,
     since: Time,
     /// The experiments in it.
     experiments: Vec<ExperimentName>,
@@ -99,11 +99,11 @@ impl Persistence {
     }
 
     /// With a store, in which the times mean what `ages` says.
-    pub(crate) fn new(life: SmolStr, ages: Ages, now: Time, config: &Config) -> Self {
+    pub(crate) fn new(incarnation: SmolStr, ages: Ages, now: Time, config: &Config) -> Self {
         Self {
             is_on: true,
             ages,
-            life,
+            incarnation,
             events: 0,
             changed: BTreeSet::new(),
             gone: Vec::new(),
@@ -112,10 +112,10 @@ impl Persistence {
             lost: None,
             under_way: None,
             failures: 0,
-            trouble: None,
+            last_error: None,
             written_at: now,
             retry_at: None,
-            prune_at: now.plus(FIRST_PRUNE),
+            prune_at: now + FIRST_PRUNE,
             coarse: COARSE.min(config.forget_after / COARSE_PART),
         }
     }
@@ -128,8 +128,8 @@ impl Persistence {
 
     /// Why nothing could be written down, and not at the next try either.
     #[must_use]
-    pub fn trouble(&self) -> Option<&Failure> {
-        self.trouble.as_ref().filter(|_| self.failures > 1)
+    pub fn last_error(&self) -> Option<&Failure> {
+        self.last_error.as_ref().filter(|_| self.failures > 1)
     }
 
     /// Whether the store was replaced and does not have everything again yet.
@@ -154,7 +154,7 @@ impl Persistence {
             let for_long = self.is_slow(now).then_some(PATIENCE);
             for_long.map(|span| alloc::format!("it has not answered for {span:?}"))
         };
-        self.trouble().map(|trouble| String::from(trouble.detail.as_str())).or_else(hangs)
+        self.last_error().map(|last_error| String::from(last_error.detail.as_str())).or_else(hangs)
     }
 
     /// Whether there is a store.
@@ -170,7 +170,7 @@ impl Persistence {
         self.events += 1;
         let known = experiment.events().len();
         let written = &mut experiment.written;
-        written.keys.push_back(EventKey { life: self.life.clone(), number: self.events });
+        written.keys.push_back(EventKey { incarnation: self.incarnation.clone(), number: self.events });
         // One that the history has lost meanwhile is lost to the store, too: it was broken for long.
         written.keys.drain(..written.keys.len().saturating_sub(known));
         written.unwritten = (written.unwritten + 1).min(written.keys.len());
@@ -247,7 +247,7 @@ impl Persistence {
         match (&self.under_way, self.retry_at) {
             _ if !self.is_on => {}
             (Some(under_way), _) if !self.is_slow(cx.now.time) => {
-                cx.wake_by(under_way.since.past(PATIENCE), Timer::Save);
+                cx.wake_by(under_way.since.expires_after(PATIENCE), Timer::Save);
             }
             (Some(_), _) => {}
             (None, Some(at)) => cx.wake_by(at, Timer::Save),
@@ -287,7 +287,7 @@ impl Persistence {
     /// Applies whether something is written down.
     pub(crate) fn on_saved(
         &mut self,
-        call: Call,
+        call: CallId,
         outcome: Result<(), Failure>,
         lab: &mut Lab,
         alerts: &mut Alerts,
@@ -298,7 +298,7 @@ impl Persistence {
         let now = cx.now.time;
         outbox.was_written(call);
         let was_slow = now.since(under_way.since) > PATIENCE;
-        let broken_before = self.trouble().is_some() || was_slow;
+        let broken_before = self.last_error().is_some() || was_slow;
         let lost_before = self.lost.is_some();
         match outcome {
             // It went into a file that is no more.
@@ -306,7 +306,7 @@ impl Persistence {
             Ok(()) => {
                 for name in &under_way.experiments {
                     if let Some(experiment) = lab.experiments.get_mut(name) {
-                        experiment.events_written(&self.life, under_way.events);
+                        experiment.events_written(&self.incarnation, under_way.events);
                     }
                 }
                 alerts.were_written();
@@ -317,7 +317,7 @@ impl Persistence {
             }
             Err(failure) => self.failed(failure, now),
         }
-        if self.trouble().is_some() != broken_before || self.lost.is_some() != lost_before {
+        if self.last_error().is_some() != broken_before || self.lost.is_some() != lost_before {
             cx.recheck();
         }
     }
@@ -329,21 +329,21 @@ impl Persistence {
         self.gone.drain(..written.gone);
         self.anew = false;
         self.failures = 0;
-        self.trouble = None;
+        self.last_error = None;
     }
 
     /// Nothing is known of what the store has.
     fn failed(&mut self, failure: Failure, now: Time) {
         self.anew = true;
         self.failures = self.failures.saturating_add(1);
-        self.trouble = Some(failure);
-        self.retry_at = Some(now.plus(backoff(self.failures, FIRST_RETRY, LONGEST_RETRY)));
+        self.last_error = Some(failure);
+        self.retry_at = Some(now + backoff(self.failures, FIRST_RETRY, LONGEST_RETRY));
     }
 
     /// What the store is to have is on its way to it.
     fn begin(
         &mut self,
-        call: Call,
+        call: CallId,
         now: Time,
         experiments: &BTreeMap<ExperimentName, Experiment>,
     ) -> UnderWay {
@@ -353,7 +353,7 @@ impl Persistence {
         self.manifest_changed = false;
         self.retry_at = None;
         if now >= self.prune_at {
-            self.prune_at = now.plus(PRUNE_EVERY);
+            self.prune_at = now + PRUNE_EVERY;
         }
         let (gone, whole) = (self.gone.len(), self.lost.is_some());
         UnderWay { call, since: now, experiments: names, events: self.events, gone, whole }
@@ -369,7 +369,7 @@ impl Persistence {
         let experiments = &lab.experiments;
         let mut changes = Vec::new();
         if self.anew {
-            changes.push(Change::Anew);
+            changes.push(Change::ReplaceAll);
         }
         changes.extend(self.gone.iter().cloned());
         let all: BTreeSet<ExperimentName>;
@@ -399,7 +399,7 @@ impl Persistence {
         changes.extend(alerts.unwritten(self.anew).cloned().map(Change::AlertEnded));
         changes.extend(outbox.changes(self.anew, now));
         if now.time >= self.prune_at {
-            let before = now.wall.minus(config.history_keep);
+            let before = now.wall - config.history_keep;
             changes.push(Change::Prune { before, keep: config.events.max(1) });
         }
         if !changes.is_empty() {

@@ -56,7 +56,7 @@ pub(super) fn no_such_experiment(name: &str) -> Response {
 pub(crate) async fn view(app: &App, name: &str) -> Option<DetailView> {
     let name = ExperimentName::from(name);
     let now = app.now();
-    let changes = changes(app, &name, now.wall.minus(REMEMBERED)).await;
+    let changes = changes(app, &name, now.wall - REMEMBERED).await;
     let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
     let uptime = UptimeView::of(&changes, &app.uptime().watched(now.wall), days, now.wall);
     let monitor = app.shared().monitor();

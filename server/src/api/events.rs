@@ -80,7 +80,7 @@ fn since(text: &str, now: Wall) -> Result<Wall, String> {
     // A plus that was not encoded is a blank.
     let stamp: Option<jiff::Timestamp> = text.replace(' ', "+").parse().ok();
     let time = stamp.map(|stamp| Wall::from_millis(u64::try_from(stamp.as_millisecond()).unwrap_or(0)));
-    let ago = || duration::parse_setting(text).ok().map(|ago: Duration| now.minus(ago));
+    let ago = || duration::parse_setting(text).ok().map(|ago: Duration| now - ago);
     time.or_else(ago).ok_or_else(|| {
         format!("since is {text:?}: a time such as 2026-11-24T00:28:13.792Z was expected, or a span such as 12h or 7d")
     })

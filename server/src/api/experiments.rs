@@ -11,7 +11,7 @@ use axum::response::Response;
 use futures_util::stream;
 use serde::{Serialize, Serializer};
 use status_adapters::wire::duration;
-use status_core::{Connection, Experiment, ExperimentName, Monitor, Sighting, Traffic, Wall};
+use status_core::{Connection, Experiment, ExperimentName, Monitor, Observation, Traffic, Wall};
 use utoipa::ToSchema;
 
 use super::detail::no_such_experiment;
@@ -133,8 +133,8 @@ impl<'a> ExperimentView<'a> {
             resource_name: resources.next().map_or("", |resource| resource.name().as_str()),
             stream_ok: streams().map(|s| (s.topic().as_str(), s.is_ok())).collect(),
             stream_reports: streams()
-                .filter(|s| s.sighting().is_some())
-                .map(|s| (s.topic().as_str(), ReportView::new(s.topic().as_str(), s.sighting())))
+                .filter(|s| s.observation().is_some())
+                .map(|s| (s.topic().as_str(), ReportView::new(s.topic().as_str(), s.observation())))
                 .collect(),
             stream_required: streams()
                 .filter(|s| s.is_required())
@@ -171,8 +171,8 @@ pub(super) struct ReportView<'a> {
 }
 
 impl<'a> ReportView<'a> {
-    fn new(topic: &'a str, sighting: Option<&'a Sighting>) -> Self {
-        let Some(Sighting { connection, .. }) = sighting else {
+    fn new(topic: &'a str, sighting: Option<&'a Observation>) -> Self {
+        let Some(Observation { connection, .. }) = sighting else {
             return Self::of("", &NO_CONNECTION);
         };
         Self::of(topic, connection)

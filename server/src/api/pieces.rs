@@ -74,14 +74,14 @@ impl Iterator for Pieces {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
-    use status_core::{Action, Call, Config, Connection, Feed, Input, Monitor, Now, Report, Transmitted};
+    use status_core::{Action, CallId, Config, Connection, Feed, Input, Monitor, Now, Report, Transmitted};
 
     use super::*;
 
     /// A state that jump tells of.
     struct Told {
         shared: Shared,
-        connection: Call,
+        connection: CallId,
     }
 
     impl Told {

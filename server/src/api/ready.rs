@@ -124,7 +124,7 @@ impl Readiness {
             subject: lost.subject.clone(),
             why: lost.why.clone(),
         });
-        let store_trouble = monitor.persistence().and_then(Persistence::trouble);
+        let store_trouble = monitor.persistence().and_then(Persistence::last_error);
         Self {
             ready: missing.is_empty(),
             missing,

@@ -1,7 +1,7 @@
 //! The first page: how everything stands, and every experiment, problems first.
 
 use askama::Template;
-use status_core::{Experiment, ExperimentName, Monitor, Now, Resource, Standing, printable};
+use status_core::{Experiment, ExperimentName, Monitor, Now, Resource, StreamStatus, printable};
 
 use super::bar::Bar;
 use super::filters;
@@ -144,10 +144,10 @@ fn streams(known: &Experiment) -> String {
     }
     for stream in known.streams() {
         let name = printable(stream.topic().split().map_or(stream.topic().as_str(), |(_, stream)| stream));
-        match stream.standing() {
-            Standing::Ok => {}
-            Standing::Silent => words.push(format!("{name} silent")),
-            Standing::Missing => words.push(format!("{name} missing")),
+        match stream.status() {
+            StreamStatus::Ok => {}
+            StreamStatus::Silent => words.push(format!("{name} silent")),
+            StreamStatus::Missing => words.push(format!("{name} missing")),
         }
     }
     if words.is_empty() {
@@ -179,7 +179,7 @@ fn booking_is(resource: &Resource) -> (u8, String) {
     if resource.is_unknown_to_book() {
         return (6, "book does not know it".to_owned());
     }
-    let Some(said) = resource.said() else { return (1, "book not asked yet".to_owned()) };
+    let Some(said) = resource.observed() else { return (1, "book not asked yet".to_owned()) };
     match (said.available, set_by(said)) {
         (true, by) => (0, format!("bookable, by {by}")),
         (false, "person") => (5, format!("out, by a person: {}", cut(&printable(&said.reason)))),

@@ -76,7 +76,7 @@ impl Uptime {
             Some((name, Track { healthy, counted: now.wall, days }))
         };
         let tracks = past.changes.into_iter().filter_map(track).collect();
-        let begins = now.time.plus(startup);
+        let begins = now.time + startup;
         let ledger = Ledger { watched, watching: false, paused: false, begins, now, tracks };
         Self(Arc::new(Mutex::new(ledger)))
     }
@@ -205,7 +205,7 @@ impl Ledger {
     /// The server was asleep for so long, and has just woken.
     fn slept(&mut self, now: Wall, span: Duration) {
         if let Some(last) = self.watched.last_mut().filter(|_| self.watching) {
-            last.span.to = now.minus(span).max(last.span.from).min(last.span.to);
+            last.span.to = (now - span).max(last.span.from).min(last.span.to);
             last.written = false;
         }
         self.watching = false;

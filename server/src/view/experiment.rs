@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use status_core::{
-    Config, Event, Experiment, ExperimentName, Issue, Monitor, Now, Resource, Sighting, Standing, Stream,
-    Transmitted, Wall,
+    Config, Event, Experiment, ExperimentName, Issue, Monitor, Now, Observation, Resource, Stream,
+    StreamStatus, Transmitted, Wall,
 };
 use utoipa::ToSchema;
 
@@ -173,7 +173,7 @@ impl Judged {
     }
 
     /// Why a verdict stands that says nothing of now, and what is known of now; `None` where it is of now.
-    fn why(self, feed: &str, age: Option<f64>, sighting: Option<&Sighting>) -> Option<String> {
+    fn why(self, feed: &str, age: Option<f64>, sighting: Option<&Observation>) -> Option<String> {
         let until = match self {
             Self::Now => return None,
             Self::BeforeRestart => "as it was before the restart, until startup is over",
@@ -192,7 +192,7 @@ impl Judged {
 }
 
 /// How long before now a time was.
-fn age(now: Now, sighting: Option<&Sighting>, seen: Option<Wall>) -> Option<f64> {
+fn age(now: Now, sighting: Option<&Observation>, seen: Option<Wall>) -> Option<f64> {
     let of_now = sighting.map(|sighting| now.time.since(sighting.seen));
     of_now.or_else(|| seen.map(|seen| now.wall.since(seen))).map(seconds)
 }
@@ -220,22 +220,21 @@ impl JumpView {
 
 impl StreamView {
     fn of(stream: &Stream, judged: Judged, now: Now, config: &Config) -> Self {
-        let (sighting, seen) = (stream.sighting(), stream.seen(now));
+        let (sighting, seen) = (stream.observation(), stream.seen(now));
         let age_seconds = age(now, sighting, seen);
         let silent = sighting.and_then(|sighting| match sighting.transmitted {
             Transmitted::Ago(ago) => Some(ago),
             Transmitted::Never | Transmitted::Unknown => None,
         });
-        let transmitted =
-            sighting.zip(silent).map(|(sighting, silent)| now.wall_at(sighting.seen.minus(silent)));
+        let transmitted = sighting.zip(silent).map(|(sighting, silent)| now.wall_at(sighting.seen - silent));
         Self {
             topic: stream.topic().to_string(),
             required: stream.is_required(),
             ok: stream.is_ok(),
-            verdict: match stream.standing() {
-                Standing::Ok => "ok",
-                Standing::Silent => "silent",
-                Standing::Missing => "missing",
+            verdict: match stream.status() {
+                StreamStatus::Ok => "ok",
+                StreamStatus::Silent => "silent",
+                StreamStatus::Missing => "missing",
             },
             last_seen: seen.map(|at| at.to_string()),
             age_seconds,
@@ -248,23 +247,25 @@ impl StreamView {
 
 /// Why a stream is as it is.
 fn why(stream: &Stream, now: Now, config: &Config) -> String {
-    let transmitted = stream.sighting().map(|sighting| sighting.transmitted);
-    match (stream.standing(), transmitted) {
-        (Standing::Ok, Some(Transmitted::Unknown)) => {
+    let transmitted = stream.observation().map(|sighting| sighting.transmitted);
+    match (stream.status(), transmitted) {
+        (StreamStatus::Ok, Some(Transmitted::Unknown)) => {
             format!("relay listed it within the last {:?}; it keeps no statistics", config.last_checked)
         }
-        (Standing::Ok, _) => format!(
+        (StreamStatus::Ok, _) => format!(
             "relay listed it within the last {:?}, and it had transmitted within {:?} of that",
             config.last_checked, config.last_active
         ),
-        (Standing::Silent, Some(Transmitted::Never)) => {
+        (StreamStatus::Silent, Some(Transmitted::Never)) => {
             "it is connected, and has never transmitted anything".to_owned()
         }
-        (Standing::Silent, _) => {
+        (StreamStatus::Silent, _) => {
             format!("it is connected, and has been silent for more than {:?}", config.last_active)
         }
-        (Standing::Missing, _) if stream.seen(now).is_none() => "relay has never listed it".to_owned(),
-        (Standing::Missing, _) => format!("relay has not listed it for more than {:?}", config.last_checked),
+        (StreamStatus::Missing, _) if stream.seen(now).is_none() => "relay has never listed it".to_owned(),
+        (StreamStatus::Missing, _) => {
+            format!("relay has not listed it for more than {:?}", config.last_checked)
+        }
     }
 }
 
@@ -275,7 +276,7 @@ impl ResourceView {
         };
         let failing: Vec<String> =
             resource.required().iter().filter(|topic| !is_ok(topic)).map(ToString::to_string).collect();
-        let said = resource.said();
+        let said = resource.observed();
         Self {
             name: resource.name().to_string(),
             requires: resource.required().iter().map(ToString::to_string).collect(),

@@ -45,7 +45,7 @@ pub fn works(resource: &Resource, known: &Experiment) -> Option<bool> {
     if known.is_restored() {
         return Some(resource.required().iter().all(is_ok));
     }
-    resource.wanted()
+    resource.desired()
 }
 
 /// Returns whether everything that books an experiment works, and there is something. False until that is decided.
@@ -137,15 +137,15 @@ impl Bookings {
 /// Returns what book said of a resource when it was last asked: whether it can be booked.
 #[must_use]
 pub fn says(resource: &Resource) -> Option<bool> {
-    resource.said().map(|said| said.available)
+    resource.observed().map(|said| said.available)
 }
 
 /// Returns whether a resource could be booked if everything that is decided were done: what a person took out stays
 /// out, and what nothing is decided about stays as it is. `None` if neither is known.
 #[must_use]
 pub fn would_be(monitor: &Monitor, resource: &Resource) -> Option<bool> {
-    let is_ours = resource.said().is_none_or(status_core::Availability::is_ours);
-    match (resource.wanted(), says(resource)) {
+    let is_ours = resource.observed().is_none_or(status_core::Availability::is_ours);
+    match (resource.desired(), says(resource)) {
         (Some(false), _) => Some(false),
         (Some(true), Some(false)) => Some(is_ours || monitor.config().book_override == BookOverride::Enforce),
         (Some(true), _) => Some(true),

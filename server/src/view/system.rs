@@ -244,11 +244,11 @@ pub fn revision(monitor: &Monitor) -> String {
         (name, decided, healthy, jump_ok, available, known.is_restored()).hash(&mut hash);
         known.events().next_back().map(|event| event.when.as_millis()).hash(&mut hash);
         for stream in known.streams() {
-            (stream.topic(), stream.is_required(), stream.standing() as u8).hash(&mut hash);
+            (stream.topic(), stream.is_required(), stream.status() as u8).hash(&mut hash);
         }
         for resource in monitor.book().resources_of(name) {
-            let said = resource.said().map(|said| (said.available, said.reason.as_str()));
-            (resource.name(), resource.wanted(), said, resource.held()).hash(&mut hash);
+            let said = resource.observed().map(|said| (said.available, said.reason.as_str()));
+            (resource.name(), resource.desired(), said, resource.held()).hash(&mut hash);
         }
     }
     // At midnight the bars of days shift.
@@ -301,7 +301,7 @@ impl FeedView {
             snapshots: link.snapshots(),
             too_slow_seconds: link.slow().map(seconds),
             limit_seconds: seconds(monitor.config().last_checked),
-            trouble: link.trouble().map(|failure| trouble(failure.kind)),
+            trouble: link.last_error().map(|failure| trouble(failure.kind)),
         }
     }
 }
@@ -322,7 +322,7 @@ impl BookView {
             state,
             manifest_at: book.manifest_at().map(|at| at.to_string()),
             age_seconds: book.manifest_at().map(|at| seconds(now.wall.since(at))),
-            trouble: book.trouble().map(|failure| trouble(failure.kind)),
+            trouble: book.last_error().map(|failure| trouble(failure.kind)),
         }
     }
 }
@@ -359,7 +359,7 @@ impl StoreView {
     fn of(monitor: &Monitor) -> Self {
         let state = match monitor.persistence() {
             None => "off",
-            Some(keeping) if Persistence::trouble(keeping).is_some() => "trouble",
+            Some(keeping) if Persistence::last_error(keeping).is_some() => "trouble",
             Some(_) => "ok",
         };
         Self { state }

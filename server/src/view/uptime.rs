@@ -75,7 +75,7 @@ impl UptimeView {
     #[must_use]
     pub fn of(changes: &[(Wall, bool)], watched: &[Span], days: [Day; DAYS], now: Wall) -> Self {
         let outages = outages(changes, watched, now);
-        let window = |length| WindowView::of(changes, watched, Span { from: now.minus(length), to: now });
+        let window = |length| WindowView::of(changes, watched, Span { from: now - length, to: now });
         Self {
             last_24h: window(24 * HOUR),
             last_7d: window(7 * 24 * HOUR),
@@ -118,7 +118,7 @@ impl DayView {
 #[must_use]
 pub fn date(days_ago: usize, now: Wall) -> String {
     let ago = u32::try_from(days_ago).unwrap_or(u32::MAX);
-    let mut text = now.minus(24 * HOUR * ago).to_string();
+    let mut text = (now - 24 * HOUR * ago).to_string();
     text.truncate("2026-11-25".len());
     text
 }
@@ -126,7 +126,7 @@ pub fn date(days_ago: usize, now: Wall) -> String {
 /// Stretches in which it was not healthy. Where nobody watched for a while, one may go on or another
 /// begin: it is told as two.
 fn outages(changes: &[(Wall, bool)], watched: &[Span], now: Wall) -> Vec<OutageView> {
-    let begin = now.minus(30 * 24 * HOUR);
+    let begin = now - 30 * 24 * HOUR;
     let mut outages: Vec<Span> = Vec::new();
     let is_outage = |(span, healthy): &(Span, bool)| !healthy && span.to > begin;
     for (span, _) in known(changes, watched, now).into_iter().filter(is_outage) {

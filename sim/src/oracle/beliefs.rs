@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use status_core::{
-    Action, Call, Change, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved,
+    Action, CallId, Change, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved,
     SavedExperiment, Time, Topic, Wall, printable,
 };
 
@@ -23,7 +23,7 @@ pub(crate) struct Beliefs {
     saves: HashMap<(Time, Wall), Duration>,
     lab: Lab,
     /// The connections that it listens to.
-    connections: BTreeSet<(Feed, Call)>,
+    connections: BTreeSet<(Feed, CallId)>,
     last_snapshot: [Option<Time>; 2],
     /// Counts manifests.
     manifests: u64,
@@ -95,7 +95,7 @@ impl Beliefs {
         let then = |wall: Wall, stamp: Option<Now>| {
             let at_save = stamp.map(|stamp| stamp.wall.since(wall)).unwrap_or_default();
             let since = ran_before.saturating_sub(ran(stamp).unwrap_or_default());
-            now.time.minus(at_save + since)
+            now.time - (at_save + since)
         };
         *self = Self { started: now.time, called: now.time, ran_before, ..Self::new(self.config.clone()) };
         for (name, SavedExperiment { record, events, .. }) in &saved.experiments {
@@ -132,7 +132,7 @@ impl Beliefs {
 
     /// Whether the server runs for so long that it decides.
     pub(crate) fn startup_is_over(&self, now: Time) -> bool {
-        now >= self.started.plus(self.config.startup)
+        now >= self.started + self.config.startup
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -175,7 +175,7 @@ impl Beliefs {
 
     /// Whether a feed has said nothing for too long.
     pub(crate) fn is_silent(&self, feed: Feed, now: Time) -> bool {
-        now >= self.started.plus(self.config.startup)
+        now >= self.started + self.config.startup
             && self.quiet_for(feed, self.fresh_at(now)) > self.config.last_checked
     }
 
@@ -271,7 +271,7 @@ impl Beliefs {
             return;
         }
         let ran = before.map_or(self.called, |pause| pause.ran);
-        let until = now.plus(self.config.last_checked);
+        let until = now + self.config.last_checked;
         self.pause = Some(Pause { until, silent: [true; 2], ran, long });
     }
 
@@ -335,7 +335,7 @@ impl Beliefs {
         let limit = self.config.forget_after;
         // Who was not heard since the server started may name what the server had not heard of before.
         let heard = self.last_snapshot.iter().all(Option::is_some);
-        if now >= self.started.plus(if heard { self.config.startup } else { limit }) {
+        if now >= self.started + (if heard { self.config.startup } else { limit }) {
             self.lab.forget(now, limit);
         }
     }
@@ -425,12 +425,12 @@ impl Beliefs {
 
     /// The first instant at which a verdict changes if nothing is said until then.
     fn next_change(&self, now: Time) -> Time {
-        let stale = |seen: Time| seen.past(self.config.last_checked);
+        let stale = |seen: Time| seen.expires_after(self.config.last_checked);
         let mut due = Time::from_millis(u64::MAX);
         for known in self.lab.experiments.values() {
             let seen = known.streams.values().filter_map(|stream| stream.seen).chain(known.jump);
             let ends = seen.map(stale).filter(|at| *at > now).min();
-            let decided = known.first_named.max(self.started).plus(self.config.startup);
+            let decided = known.first_named.max(self.started) + self.config.startup;
             due = due.min(ends.unwrap_or(due)).min(if decided > now { decided } else { due });
         }
         due

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Action, Availability, BookOverride, Call, Config, Input, ResourceName, Time};
+use status_core::{Action, Availability, BookOverride, CallId, Config, Input, ResourceName, Time};
 
 use super::Promise;
 use super::beliefs::{Beliefs, seconds};
@@ -45,7 +45,7 @@ pub(crate) struct Booking {
     /// What was last compared.
     compared: Option<Compared>,
     /// The changes that are under way.
-    changing: BTreeMap<Call, ResourceName>,
+    changing: BTreeMap<CallId, ResourceName>,
     /// Resources of which a change failed, and about which nothing was asked since, with when that was.
     failed: BTreeMap<ResourceName, Time>,
     /// Since when calls about each resource are counted, and how many there were.
@@ -157,7 +157,7 @@ impl Booking {
 
     /// What has failed is tried again, and that may be late.
     pub(crate) fn waits_for_retry(&mut self, now: Time) {
-        self.excuse(now.plus(self.query_every + RETRY + self.soon()));
+        self.excuse(now + self.query_every + RETRY + self.soon());
     }
 
     /// Somebody else has changed what book says: the next query finds it, and sooner than that what is to
@@ -165,10 +165,10 @@ impl Booking {
     pub(crate) fn changed_by_others(&mut self, now: Time) {
         let out = u32::try_from(self.out()).unwrap_or(u32::MAX);
         let verify = self.verify_every.max(Duration::from_millis(500).saturating_mul(out));
-        let found = now.plus(verify + seconds(1) + self.soon());
-        self.excused = self.excused.max(now.plus(self.query_every + self.soon()));
+        let found = now + verify + seconds(1) + self.soon();
+        self.excused = self.excused.max(now + self.query_every + self.soon());
         self.excused_out = self.excused_out.max(found);
-        self.excused_reasons = self.excused_reasons.max(found.plus(REASON_EVERY));
+        self.excused_reasons = self.excused_reasons.max(found + REASON_EVERY);
         self.load.need(4 * self.resources.len() + 4);
     }
 
@@ -180,7 +180,7 @@ impl Booking {
     fn excuse(&mut self, until: Time) {
         self.excused = self.excused.max(until);
         self.excused_out = self.excused_out.max(until);
-        self.excused_reasons = self.excused_reasons.max(until.plus(REASON_EVERY));
+        self.excused_reasons = self.excused_reasons.max(until + REASON_EVERY);
     }
 
     /// How many resources are to be out of booking.
@@ -191,7 +191,7 @@ impl Booking {
     /// The next query is to find what is wrong: somebody else has changed what book says, or the server
     /// could do nothing for a while.
     pub(crate) fn waits_for_query(&mut self, now: Time) {
-        self.excuse(now.plus(self.query_every + self.soon()));
+        self.excuse(now + self.query_every + self.soon());
     }
 
     /// What the server asks of book must be what the streams say.
@@ -363,12 +363,12 @@ impl Booking {
             };
             if resource.wanted != wanted {
                 resource.wanted = wanted;
-                resource.excused = now.plus(soon);
+                resource.excused = now + soon;
                 self.load.need(3);
             }
             let told = if wanted == Some(false) { Told::of(beliefs, name, now) } else { Told::default() };
             if resource.told != told {
-                resource.reason_excused = now.plus(REASON_EVERY + soon);
+                resource.reason_excused = now + REASON_EVERY + soon;
                 resource.told = told;
             }
             let ours = book.says(name).filter(|said| !said.available && !is_by_person(said));

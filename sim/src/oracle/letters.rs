@@ -177,7 +177,7 @@ impl Letters {
 
     /// A server starts: it has a while to send what it knows of.
     pub(crate) fn server_started(&mut self, now: Time) {
-        self.excused = self.excused.max(now.plus(SOON));
+        self.excused = self.excused.max(now + SOON);
     }
 
     /// Takes in what the mail server said.
@@ -209,9 +209,9 @@ impl Letters {
 
     /// The server could do nothing for a while, and has a while to send what waits.
     pub(crate) fn server_is_late(&mut self, now: Time) {
-        self.excused = self.excused.max(now.plus(SOON));
+        self.excused = self.excused.max(now + SOON);
         // It may have waited for the store long enough.
-        self.store_excused = self.store_excused.max(now.plus(SOON));
+        self.store_excused = self.store_excused.max(now + SOON);
     }
 
     /// The server has slept for so long, in which it could try nothing.
@@ -223,15 +223,15 @@ impl Letters {
         self.store_is_well = fault == Fault::None;
         self.store_failed |= !self.store_is_well;
         if self.store_is_well {
-            self.excused = self.excused.max(now.plus(STORE_PATIENCE));
-            self.store_excused = now.plus(STORE_RETRY);
+            self.excused = self.excused.max(now + STORE_PATIENCE);
+            self.store_excused = now + STORE_RETRY;
         }
     }
 
     /// What the store held is gone, until the server has written it anew.
     pub(crate) fn store_deleted(&mut self, now: Time) {
-        self.excused = self.excused.max(now.plus(STORE_PATIENCE));
-        self.store_excused = self.store_excused.max(now.plus(STORE_PATIENCE));
+        self.excused = self.excused.max(now + STORE_PATIENCE);
+        self.store_excused = self.store_excused.max(now + STORE_PATIENCE);
     }
 
     /// Nobody can say any more what is to be mailed.
@@ -267,7 +267,7 @@ impl Letters {
     fn may_be_well(&mut self, now: Time) {
         self.well = self.server_is_well && !self.put_off;
         if self.well {
-            self.excused = self.excused.max(now.plus(LONGEST_WAIT));
+            self.excused = self.excused.max(now + LONGEST_WAIT);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use status_core::{Action, Call, Config, FailureKind, Input, ResourceName, Time};
+use status_core::{Action, CallId, Config, FailureKind, Input, ResourceName, Time};
 
 use super::beliefs::seconds;
 use crate::scenario::Fault;
@@ -24,7 +24,7 @@ pub(super) struct Load {
     needed: u64,
     counted: Time,
     is_well: bool,
-    asked: BTreeMap<Call, ResourceName>,
+    asked: BTreeMap<CallId, ResourceName>,
     newest: BTreeMap<ResourceName, Newest>,
     manifest_failures: u32,
     was_too_fast: bool,

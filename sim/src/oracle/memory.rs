@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 use status_adapters::store::Model;
-use status_core::{Call, ExperimentName, News, NewsItem, Topic};
+use status_core::{CallId, ExperimentName, News, NewsItem, Topic};
 
 use super::{beliefs, known};
 
@@ -15,9 +15,9 @@ const COMPARED_AT_MOST: usize = 64;
 /// What the server knew when it last had something written down.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    saving: Option<(Call, Digest)>,
+    saving: Option<(CallId, Digest)>,
     /// The save that is under way, and the mails that were known to be done when it was asked for.
-    marking: Option<(Call, Taken)>,
+    marking: Option<(CallId, Taken)>,
 }
 
 /// The mails that the mail server said it has for each recipient.
@@ -28,17 +28,17 @@ pub(super) type Digest = BTreeMap<ExperimentName, (Vec<Topic>, Option<known::Las
 
 impl Memory {
     /// The server has something written down, and knows this much.
-    pub(super) fn saving(&mut self, call: Call, known: Digest) {
+    pub(super) fn saving(&mut self, call: CallId, known: Digest) {
         self.saving = Some((call, known)).filter(|(_, known)| known.len() <= COMPARED_AT_MOST);
     }
 
     /// The server has something written down, and knows that these mails are done.
-    pub(super) fn marking(&mut self, call: Call, done: Taken) {
+    pub(super) fn marking(&mut self, call: CallId, done: Taken) {
         self.marking = Some((call, done));
     }
 
     /// It is written down: mails that are done wait no more.
-    pub(super) fn marked(&mut self, call: Call, model: &Model) -> Vec<String> {
+    pub(super) fn marked(&mut self, call: CallId, model: &Model) -> Vec<String> {
         let Some((_, done)) = self.marking.take_if(|(marking, _)| *marking == call) else {
             return Vec::new();
         };
@@ -56,7 +56,7 @@ impl Memory {
     }
 
     /// It is written down: all that was known then must be there.
-    pub(super) fn written(&mut self, call: Call, model: &Model) -> Vec<String> {
+    pub(super) fn written(&mut self, call: CallId, model: &Model) -> Vec<String> {
         let Some((_, known)) = self.saving.take_if(|(saving, _)| *saving == call) else { return Vec::new() };
         let saved = model.saved(1);
         let mut wrong = Vec::new();

@@ -20,8 +20,8 @@ use std::time::Duration;
 use serde::Serialize;
 use status_adapters::store::Model;
 use status_core::{
-    Action, Call, Change, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, ResourceName, Saved,
-    SystemAlert, Time, Verdict,
+    Action, CallId, Change, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, ResourceName,
+    Saved, SystemAlert, Time, Verdict,
 };
 
 use crate::scenario::Fault;
@@ -136,7 +136,7 @@ impl Oracle {
     }
 
     /// The server has something written down.
-    pub(crate) fn saving(&mut self, now: Time, call: Call, changes: &[Change]) {
+    pub(crate) fn saving(&mut self, now: Time, call: CallId, changes: &[Change]) {
         self.beliefs.saving(now, changes);
         self.store.saving(call, changes);
         self.memory.marking(call, self.letters.taken());
@@ -146,7 +146,7 @@ impl Oracle {
     }
 
     /// It is written down.
-    pub(crate) fn written(&mut self, now: Time, call: Call, model: &Model) {
+    pub(crate) fn written(&mut self, now: Time, call: CallId, model: &Model) {
         for what in self.memory.marked(call, model) {
             self.complain(now, Promise::Mailed, what);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use status_adapters::store::Model;
-use status_core::{Call, Change, Event, ExperimentName, FailureKind, Input};
+use status_core::{CallId, Change, Event, ExperimentName, FailureKind, Input};
 
 /// What of a store that was deleted must come back, and whether the server knows.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Store {
     /// Whether the server was told, and does not know yet that everything is written anew.
     told: bool,
     /// The save that the server makes of everything, since it was told.
-    whole: Option<Call>,
+    whole: Option<CallId>,
 }
 
 impl Store {
@@ -45,14 +45,14 @@ impl Store {
         self.lost.take().is_some()
     }
 
-    pub(super) fn saving(&mut self, call: Call, changes: &[Change]) {
-        if self.told && changes.first() == Some(&Change::Anew) {
+    pub(super) fn saving(&mut self, call: CallId, changes: &[Change]) {
+        if self.told && changes.first() == Some(&Change::ReplaceAll) {
             self.whole = Some(call);
         }
     }
 
     /// It is written down: what was deleted must be there again, as far as the server knew it.
-    pub(super) fn written(&mut self, call: Call, model: &Model) -> Vec<String> {
+    pub(super) fn written(&mut self, call: CallId, model: &Model) -> Vec<String> {
         if self.whole != Some(call) {
             return Vec::new();
         }

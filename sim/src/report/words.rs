@@ -51,7 +51,7 @@ pub(super) fn count(number: usize, one: &str, more: &str) -> String {
 
 /// When the run began, by the server's time of day.
 pub(super) fn begin(outcome: &Outcome) -> Option<Wall> {
-    outcome.timeline.entries.first().map(|entry| entry.wall.minus(entry.at()))
+    outcome.timeline.entries.first().map(|entry| entry.wall - entry.at())
 }
 
 /// When it ended, after the start: what was healed goes on after the script's end.

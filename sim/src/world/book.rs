@@ -206,7 +206,7 @@ impl Request {
 
 impl Answer {
     /// As the core takes it.
-    pub(crate) fn input(self, call: status_core::Call) -> Input {
+    pub(crate) fn input(self, call: status_core::CallId) -> Input {
         match self {
             Self::Manifest(outcome) => Input::ManifestFetched { call, outcome },
             Self::Read(outcome) => Input::AvailabilityRead { call, outcome },

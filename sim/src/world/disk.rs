@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_adapters::store::Model;
-use status_core::{Call, Change, Failure, FailureKind, Input};
+use status_core::{CallId, Change, Failure, FailureKind, Input};
 
 use super::post::failure;
 use super::{Event, World};
@@ -76,7 +76,7 @@ impl Disk {
     /// Writes something down, or does not.
     fn take(&mut self, changes: Vec<Change>) -> Result<(), Failure> {
         let failed = |detail| Err(failure(FailureKind::Refused, detail));
-        let anew = changes.first() == Some(&Change::Anew);
+        let anew = changes.first() == Some(&Change::ReplaceAll);
         let outcome = match self.fault {
             Fault::Down => failed("there is no disk"),
             Fault::Refuses => failed("database or disk is full"),
@@ -107,7 +107,7 @@ impl Disk {
 
 impl World<'_> {
     /// The server has something written down.
-    pub(super) fn save(&mut self, call: Call, changes: Vec<Change>) {
+    pub(super) fn save(&mut self, call: CallId, changes: Vec<Change>) {
         self.oracle.saving(self.now.time, call, &changes);
         let takes = self.disk.chance.millis(1, 30);
         let late = if let Fault::Slow(late) = self.disk.fault { late } else { Duration::ZERO };
@@ -115,7 +115,7 @@ impl World<'_> {
     }
 
     /// The disk has taken its time: now it is written down, or it is not.
-    pub(super) fn written(&mut self, life: u64, call: Call, changes: Vec<Change>) {
+    pub(super) fn written(&mut self, life: u64, call: CallId, changes: Vec<Change>) {
         if life != self.lives || self.server.is_none() {
             return;
         }

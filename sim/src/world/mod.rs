@@ -15,7 +15,7 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use status_core::{Action, Call, Change, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall};
+use status_core::{Action, CallId, Change, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall};
 
 use crate::Chance;
 use crate::expect;
@@ -97,13 +97,13 @@ enum Event {
     /// A fault is over, if it is still this one.
     Heal { service: Service, fault: u64 },
     /// A connection to a feed is tried.
-    Connect { life: u64, feed: Feed, call: Call, expires: Duration },
+    Connect { life: u64, feed: Feed, call: CallId, expires: Duration },
     /// A request comes to book.
-    Ask { life: u64, call: Call, request: Request },
+    Ask { life: u64, call: CallId, request: Request },
     /// A mail comes to the mail server.
-    Post { life: u64, call: Call, mail: Mail },
+    Post { life: u64, call: CallId, mail: Mail },
     /// The disk has written something down.
-    Write { life: u64, call: Call, changes: Vec<Change> },
+    Write { life: u64, call: CallId, changes: Vec<Change> },
     /// The server looks whether its store is still there.
     Look { life: u64 },
     /// Something comes to the server.
@@ -158,7 +158,7 @@ impl<'a> World<'a> {
 
     /// Lets time pass until so long after the beginning.
     pub(crate) fn play_until(&mut self, end: Duration, progress: &mut impl FnMut(Duration)) {
-        let end = BEGINNING.plus(end);
+        let end = BEGINNING + end;
         let mut told = self.now.time;
         loop {
             let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
@@ -267,11 +267,11 @@ impl<'a> World<'a> {
 
     /// Plans an event for so long after the beginning.
     fn plan(&mut self, at: Duration, event: Event) {
-        self.plan_at(BEGINNING.plus(at), event);
+        self.plan_at(BEGINNING + at, event);
     }
 
     fn plan_in(&mut self, span: Duration, event: Event) {
-        self.plan_at(self.now.time.plus(span), event);
+        self.plan_at(self.now.time + span, event);
     }
 
     fn plan_at(&mut self, at: Time, event: Event) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_adapters::wire::frame;
-use status_core::{Action, Call, FailureKind, Feed, Input, Mail};
+use status_core::{Action, CallId, FailureKind, Feed, Input, Mail};
 
 use super::book::{Answer, Reply, Request};
 use super::post::{Receipt, failure};
@@ -47,13 +47,13 @@ impl World<'_> {
         }
     }
 
-    fn ask(&mut self, call: Call, request: Request) {
+    fn ask(&mut self, call: CallId, request: Request) {
         let way = self.way();
         self.plan_in(way, Event::Ask { life: self.lives, call, request });
     }
 
     /// A request comes to book.
-    pub(super) fn asked(&mut self, life: u64, call: Call, request: &Request) {
+    pub(super) fn asked(&mut self, life: u64, call: CallId, request: &Request) {
         let patience = self.settings.timeout_book;
         let changes = request.changes();
         let fails = if let Fault::FailsSome(percent) = self.book.fault {
@@ -76,7 +76,7 @@ impl World<'_> {
         }
     }
 
-    fn answer(&mut self, life: u64, call: Call, answer: Answer, after: Duration) {
+    fn answer(&mut self, life: u64, call: CallId, answer: Answer, after: Duration) {
         if self.book.fault == Fault::Repeats {
             let again = answer.clone().input(call);
             self.plan_in(after * 2, Event::Come { life, input: again });
@@ -85,7 +85,7 @@ impl World<'_> {
     }
 
     /// A mail comes to the mail server.
-    pub(super) fn posted(&mut self, life: u64, call: Call, mail: &Mail) {
+    pub(super) fn posted(&mut self, life: u64, call: CallId, mail: &Mail) {
         let before = self.post.delivered().len();
         let receipt = self.post.take(mail, self.now.time);
         if self.post.delivered().len() > before {
@@ -104,7 +104,7 @@ impl World<'_> {
     }
 
     /// A connection to a feed is tried.
-    pub(super) fn connect(&mut self, life: u64, feed: Feed, call: Call, expires: Duration) {
+    pub(super) fn connect(&mut self, life: u64, feed: Feed, call: CallId, expires: Duration) {
         if life != self.lives || self.server.is_none() {
             return;
         }
@@ -135,7 +135,7 @@ impl World<'_> {
                 self.plan_in(after + way, Event::Come { life, input });
             }
             None => {
-                let expires = self.now.time.plus(expires);
+                let expires = self.now.time + expires;
                 self.wire(feed).connect(call, expires);
             }
         }
@@ -147,11 +147,11 @@ impl World<'_> {
         self.end(feed, calls, "ended without a close frame");
     }
 
-    fn end(&mut self, feed: Feed, calls: Vec<Call>, why: &str) {
+    fn end(&mut self, feed: Feed, calls: Vec<CallId>, why: &str) {
         for connection in calls {
             let reason = failure(FailureKind::Ended, &format!("{feed}: {why}"));
             let way = self.way();
-            let at = self.now.time.plus(way);
+            let at = self.now.time + way;
             let at = self.wire(feed).arrives(at);
             let input = Input::FeedClosed { feed, connection, reason };
             self.plan_at(at, Event::Come { life: self.lives, input });
@@ -163,7 +163,7 @@ impl World<'_> {
         let now = self.now.time;
         let expired = self.wire(feed).expire(now);
         self.end(feed, expired, "the token has expired");
-        let listeners: Vec<Call> = self.wire(feed).listeners().collect();
+        let listeners: Vec<CallId> = self.wire(feed).listeners().collect();
         if listeners.is_empty() {
             return;
         }
@@ -174,7 +174,7 @@ impl World<'_> {
         let fault = self.wire(feed).fault;
         let late = if let Fault::Slow(late) = fault { late } else { Duration::ZERO };
         let way = self.way();
-        let at = self.wire(feed).arrives(now.plus(late + way));
+        let at = self.wire(feed).arrives(now + late + way);
         let copies = if fault == Fault::Repeats { 2 } else { 1 };
         for connection in listeners {
             for _ in 1..copies {
@@ -194,10 +194,10 @@ impl World<'_> {
     /// A feed sends a text: whatever the real parser makes of it reaches the core.
     pub(super) fn say(&mut self, feed: Feed, text: &str) {
         let Some(snapshot) = frame::read(feed, text).snapshot else { return };
-        let listeners: Vec<Call> = self.wire(feed).listeners().collect();
+        let listeners: Vec<CallId> = self.wire(feed).listeners().collect();
         for connection in listeners {
             let way = self.way();
-            let at = self.now.time.plus(way);
+            let at = self.now.time + way;
             let at = self.wire(feed).arrives(at);
             let input = Input::Reported { feed, connection, reports: snapshot.reports.clone() };
             self.plan_at(at, Event::Come { life: self.lives, input });

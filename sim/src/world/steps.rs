@@ -194,7 +194,7 @@ impl World<'_> {
 
     fn suspend(&mut self, lasts: Duration) {
         let life = self.lives;
-        let until = self.now.time.plus(lasts);
+        let until = self.now.time + lasts;
         if let Some(server) = &mut self.server {
             // Of two suspensions the one that ends later counts.
             let longer = server.suspended.is_none_or(|until_then| until > until_then);

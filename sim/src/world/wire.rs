@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Call, Time};
+use status_core::{CallId, Time};
 
 use crate::scenario::Fault;
 
@@ -21,7 +21,7 @@ pub(crate) struct Wire {
 /// Somebody who listens.
 #[derive(Clone, Copy, Debug)]
 struct Connection {
-    call: Call,
+    call: CallId,
     expires: Time,
     /// It never gets a snapshot.
     mute: bool,
@@ -32,34 +32,34 @@ impl Wire {
         Self { every, fault: Fault::None, connections: Vec::new(), rhythm: 0, arrived: Time::from_millis(0) }
     }
 
-    pub(crate) fn connect(&mut self, call: Call, expires: Time) {
+    pub(crate) fn connect(&mut self, call: CallId, expires: Time) {
         let mute = self.fault == Fault::Mute;
         self.connections.push(Connection { call, expires, mute });
     }
 
     /// Whether this connection is there. If so, none is any more.
-    pub(crate) fn disconnect(&mut self, call: Call) -> bool {
+    pub(crate) fn disconnect(&mut self, call: CallId) -> bool {
         let before = self.connections.len();
         self.connections.retain(|connection| connection.call != call);
         self.connections.len() < before
     }
 
-    pub(crate) fn is_connected(&self, call: Call) -> bool {
+    pub(crate) fn is_connected(&self, call: CallId) -> bool {
         self.connections.iter().any(|connection| connection.call == call)
     }
 
     /// Whether nobody listens who connected after this one.
-    pub(crate) fn is_last(&self, call: Call) -> bool {
+    pub(crate) fn is_last(&self, call: CallId) -> bool {
         self.connections.last().is_some_and(|connection| connection.call == call)
     }
 
     /// Ends all connections, and says which there were.
-    pub(crate) fn hang_up(&mut self) -> Vec<Call> {
+    pub(crate) fn hang_up(&mut self) -> Vec<CallId> {
         std::mem::take(&mut self.connections).into_iter().map(|connection| connection.call).collect()
     }
 
     /// Ends those whose token has expired, and says which.
-    pub(crate) fn expire(&mut self, now: Time) -> Vec<Call> {
+    pub(crate) fn expire(&mut self, now: Time) -> Vec<CallId> {
         let expired = |connection: &&Connection| connection.expires <= now;
         let calls = self.connections.iter().filter(expired).map(|connection| connection.call).collect();
         self.connections.retain(|connection| connection.expires > now);
@@ -67,7 +67,7 @@ impl Wire {
     }
 
     /// Who gets a snapshot that is taken now.
-    pub(crate) fn listeners(&self) -> impl Iterator<Item = Call> {
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = CallId> {
         let speaks = !matches!(self.fault, Fault::Down | Fault::Hangs | Fault::Garbles);
         let heard = self.connections.iter().filter(move |connection| speaks && !connection.mute);
         heard.map(|connection| connection.call)

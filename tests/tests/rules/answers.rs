@@ -10,7 +10,7 @@ use crate::{DATA, VIDEO, alerts, well};
 #[test]
 fn doubled_and_unknown_answers_change_nothing() {
     let mut world = well(1);
-    let calls = (0..2_000).map(status_core::Call);
+    let calls = (0..2_000).map(status_core::CallId);
     for call in calls {
         world.step(Input::AvailabilitySet { call, outcome: Ok(()) });
         let said = status_adapters::wire::manifest::availability(false, "status server: x");

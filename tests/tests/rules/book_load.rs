@@ -382,7 +382,7 @@ fn what_a_person_took_out_and_is_not_judged_yet_is_not_said_to_be_well() {
     let held = |note: &&status_core::Note| matches!(note, status_core::Note::Held { .. });
     assert_eq!(world.notes().skip(notes).filter(held).count(), 0);
     assert_eq!(resource_of(&world.monitor, "pend00").held(), None);
-    assert_eq!(resource_of(&world.monitor, "pend00").said().map(|said| said.set_by), Some(SetBy::Person));
+    assert_eq!(resource_of(&world.monitor, "pend00").observed().map(|said| said.set_by), Some(SetBy::Person));
 }
 
 fn reads(world: &World) -> usize {

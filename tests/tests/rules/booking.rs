@@ -246,7 +246,7 @@ fn only_the_answer_to_the_call_under_way_counts() {
     let mut world = World::lab(1, config());
     world.book_waits = true;
     world.until(5.0);
-    let stray = status_core::Call(999_999);
+    let stray = status_core::CallId(999_999);
     world.step(Input::ManifestFetched { call: stray, outcome: Ok(status_core::Manifest::new()) });
     assert!(alerts(&world).is_empty());
     world.book_waits = false;
@@ -405,7 +405,7 @@ fn the_answer_about_a_resource_that_was_dropped_is_not_one_about_its_successor()
     manifest_comes(&mut world, &manifest, 91.0);
     world.trace.clear();
     world.step(old); // another read is under way by now
-    let said = |world: &World| resource_of(&world.monitor, "pend00").said().cloned();
+    let said = |world: &World| resource_of(&world.monitor, "pend00").observed().cloned();
     assert_eq!(said(&world), None);
     let new = world.kept_back.pop().unwrap();
     world.step(new);

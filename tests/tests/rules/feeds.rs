@@ -75,11 +75,11 @@ fn an_access_point_that_refuses_is_asked_ever_more_rarely_while_the_old_connecti
     world.until(600.0);
     let tries = world.trace.iter().filter(|(_, action)| matches!(action, Action::OpenFeed { .. })).count();
     assert!((4..10).contains(&tries), "{tries} tries in two minutes");
-    assert!(world.monitor.subscription(Feed::Relay).trouble().is_some(), "it still refuses");
+    assert!(world.monitor.subscription(Feed::Relay).last_error().is_some(), "it still refuses");
     world.feeds_refuse = false;
     world.hang_up(Feed::Relay);
     world.until(612.0);
-    assert!(healthy(&world, "pend00") && world.monitor.subscription(Feed::Relay).trouble().is_none());
+    assert!(healthy(&world, "pend00") && world.monitor.subscription(Feed::Relay).last_error().is_none());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_feed_that_reports_once_a_minute_is_left_alone() {
 fn a_snapshot_on_a_connection_that_was_closed_is_ignored() {
     let mut world = well(1);
     let reports = vec![report("spin00-st-data", ago(1))];
-    world.step(Input::Reported { feed: Feed::Relay, connection: status_core::Call(999_999), reports });
+    world.step(Input::Reported { feed: Feed::Relay, connection: status_core::CallId(999_999), reports });
     assert_eq!(world.monitor.experiments().len(), 1);
 }
 

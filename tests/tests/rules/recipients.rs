@@ -319,7 +319,7 @@ fn an_answer_to_a_call_that_was_never_made_changes_nothing() {
     let mut world = kept(&[ALPHA]);
     let failure = MailFailure::new(MailFailureKind::Permanent, "550 no");
     let outcome = Delivery::to_each(&[ALPHA.into()], &Err(failure));
-    world.step(Input::MailSent { call: status_core::Call(999_999), mail: "none".into(), outcome });
+    world.step(Input::MailSent { call: status_core::CallId(999_999), mail: "none".into(), outcome });
     world.unplug(VIDEO);
     world.until(60.0);
     assert_eq!(delivered(&world, ALPHA).len(), 1);

@@ -240,7 +240,7 @@ fn a_store_that_fails_is_an_alert_and_when_it_works_again_all_is_written_anew() 
     world.trace.clear();
     world.until(600.0);
     assert_eq!(alerts(&world), []);
-    assert_eq!(saves(&world)[0][0], Change::Anew);
+    assert_eq!(saves(&world)[0][0], Change::ReplaceAll);
     let mails = world.mails.len();
     world.restart();
     assert_eq!(world.monitor.experiment("pend00").expect("it is known").events().len(), 3);

@@ -70,7 +70,7 @@ fn what_an_alert_says_and_since_when_is_the_same_after_restarts() {
     let before = standing(&world);
     let expected = [SystemAlert::Silent(Feed::Jump), SystemAlert::BookUnreachable];
     assert_eq!(before.iter().map(|(alert, ..)| *alert).collect::<Vec<_>>(), expected);
-    assert!(before.iter().all(|(.., since)| *since < world.now().wall.minus(Duration::from_secs(1_000))));
+    assert!(before.iter().all(|(.., since)| *since < world.now().wall - Duration::from_secs(1_000)));
     for _ in 0..2 {
         world.sleep(100.0);
         world.restart();
@@ -127,7 +127,7 @@ fn when_a_manifest_last_listed_an_experiment_is_known_after_restarts() {
     world.restart();
     let restored = listed(&world).expect("a manifest listed it");
     assert!(restored <= before, "not the time of the restart: {restored:?}");
-    assert!(restored >= before.minus(Duration::from_secs_f64(COARSE)), "{restored:?} and before {before:?}");
+    assert!(restored >= before - Duration::from_secs_f64(COARSE), "{restored:?} and before {before:?}");
     world.until(world.seconds() + 2.0 * HOUR);
     world.restart();
     assert_eq!(listed(&world), Some(restored), "as long as book cannot be asked");

@@ -28,7 +28,7 @@ fn stream<'a>(replay: &'a Replay, experiment: &str, topic: &str) -> &'a Stream {
 
 /// How long before it was seen a stream last transmitted, in whole milliseconds.
 fn ago(stream: &Stream) -> u128 {
-    match stream.sighting().unwrap().transmitted {
+    match stream.observation().unwrap().transmitted {
         Transmitted::Ago(ago) => ago.as_millis(),
         Transmitted::Never | Transmitted::Unknown => unreachable!("relay v0.7.0 says when"),
     }
@@ -114,7 +114,7 @@ fn scenario_7_people_who_watch_do_not_count() {
     let data = stream(&watched, "pend00", "pend00-st-data");
     assert!(data.is_ok());
     assert_eq!(ago(data), 76, "the experiment's own report, not the user's of 896 ms or never");
-    assert!(data.sighting().unwrap().connection.scopes.contains("expt"));
+    assert!(data.observation().unwrap().connection.scopes.contains("expt"));
     assert_eq!(watched.story.decided(at("00:30:02.891"), at("00:30:20.000")), [""; 0]);
 }
 

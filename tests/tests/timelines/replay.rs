@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use status_adapters::wire::{frame, manifest};
 use status_core::{
-    Action, Availability, Call, Config, Delivery, Failure, FailureKind, Feed, Input, Monitor, Note, Now,
+    Action, Availability, CallId, Config, Delivery, Failure, FailureKind, Feed, Input, Monitor, Note, Now,
     Time, Wall,
 };
 
@@ -27,9 +27,9 @@ pub(crate) struct Replay {
 struct Link {
     /// Whether the feed takes connections, as far as was recorded.
     up: bool,
-    open: Vec<Call>,
+    open: Vec<CallId>,
     /// Asked for while it does not take any, and not refused yet.
-    waiting: Vec<Call>,
+    waiting: Vec<CallId>,
 }
 
 /// Book, as far as its answers about resources go.
@@ -117,7 +117,7 @@ impl Replay {
         }
     }
 
-    fn close(&mut self, feed: Feed, connections: Vec<Call>, kind: FailureKind, detail: &str) {
+    fn close(&mut self, feed: Feed, connections: Vec<CallId>, kind: FailureKind, detail: &str) {
         for connection in connections {
             let reason = Failure { kind, detail: detail.to_owned() };
             self.step(Input::FeedClosed { feed, connection, reason });

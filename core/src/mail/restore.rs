@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use smol_str::SmolStr;
 
 use super::news::{AwakeClock, NewsLog};
-use super::outbox::{Outbox, Standing};
+use super::outbox::{CurrentState, Outbox};
 use super::queued::QueuedMail;
 use super::recipient::Recipient;
 use crate::protocol::{
@@ -21,10 +21,10 @@ impl Outbox {
     /// now on. Without mail, what is owed waits for a server that sends it. A mail that was written down may
     /// have been sent, and goes out as it was.
     pub(crate) fn restored(
-        life: SmolStr,
+        incarnation: SmolStr,
         saved: SavedMail,
         recipients: Option<&[SmolStr]>,
-        standing: Standing,
+        current_state: CurrentState,
         now: Now,
     ) -> (Self, Vec<Change>) {
         let SavedMail { news, outbox: record, queued, letters } = saved;
@@ -32,10 +32,10 @@ impl Outbox {
         let stamps = news.iter().map(|news| news.awake).chain(queued.iter().map(|mail| mail.newest));
         let awake = stamps.chain(shown).max().unwrap_or(0);
         let newest = record.as_ref().map_or(0, |record| record.newest);
-        let mut outbox = Self::new(life, &[], now);
+        let mut outbox = Self::new(incarnation, &[], now);
         outbox.awake = AwakeClock::new(awake, now.time);
         outbox.log = NewsLog::new(VecDeque::from(news), newest);
-        outbox.standing = standing;
+        outbox.current_state = current_state;
         outbox.restore_recipients(record, recipients, now);
         for letter in letters {
             outbox.restore_letter(letter, now);

@@ -9,7 +9,7 @@ use super::outbox::{OWED_FOR, Outbox};
 use super::queued::{MailState, QueuedMail};
 use crate::context::Cx;
 use crate::protocol::{
-    Call, Change, Delivery, GivenUp, MailFailure, MailFailureKind, NewsItem, Note, Now, Span,
+    CallId, Change, Delivery, GivenUp, MailFailure, MailFailureKind, NewsItem, NewsRange, Note, Now,
 };
 
 const NO_ANSWER: &str = "nothing is known of what became of it";
@@ -41,7 +41,7 @@ struct Lost {
 
 impl Outbox {
     /// Applies what the mail server made of a mail. Returns what the store is to know of it.
-    pub(crate) fn on_sent(&mut self, call: Call, told: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
+    pub(crate) fn on_sent(&mut self, call: CallId, told: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
         let now = cx.now;
         let sending = |mail: &QueuedMail| matches!(mail.state, MailState::Sending(sent, _) if sent == call);
         let Some(at) = self.mails.iter().position(sending) else { return Vec::new() };
@@ -204,7 +204,7 @@ impl Outbox {
     }
 
     /// The newest news among this that is too old, and how many events are.
-    fn too_old(&self, owed: &[Span], now: Now) -> Option<(u64, usize)> {
+    fn too_old(&self, owed: &[NewsRange], now: Now) -> Option<(u64, usize)> {
         let old = self.log.within(owed).filter(|news| self.awake.age(now.time, news.awake) >= OWED_FOR);
         let (mut up_to, mut events) = (None, 0);
         for news in old {

@@ -77,8 +77,8 @@ impl Experiment {
     }
 
     /// The store has all events of this life up to this number.
-    pub(crate) fn events_written(&mut self, life: &SmolStr, newest: u64) {
-        let newer = |key: &&EventKey| key.life == *life && key.number > newest;
+    pub(crate) fn events_written(&mut self, incarnation: &SmolStr, newest: u64) {
+        let newer = |key: &&EventKey| key.incarnation == *incarnation && key.number > newest;
         self.written.unwritten = self.written.keys.iter().rev().take_while(newer).count();
     }
 }
@@ -87,21 +87,21 @@ impl Stream {
     /// As the store has it. What relay has never listed, only a manifest can have named: if the last one
     /// does not require it, it has ceased to.
     fn restored(name: &ExperimentName, record: StreamRecord, time_at: impl FnOnce(Wall) -> Time) -> Self {
-        let StreamRecord { topic, named, seen, ceased, standing } = record;
+        let StreamRecord { topic, named, seen, ceased, status } = record;
         let own = topic.split().is_some_and(|(stub, _)| stub == name.as_str());
         let stream = Self::new(topic, own, time_at(named));
-        Self { ceased: ceased || seen.is_none(), seen_before: seen, standing, ..stream }
+        Self { ceased: ceased || seen.is_none(), seen_before: seen, status, ..stream }
     }
 
     fn record(&self, now: Now) -> StreamRecord {
-        let seen = self.sighting.as_ref().map_or(self.named, |sighting| sighting.seen);
+        let seen = self.observation.as_ref().map_or(self.named, |observation| observation.seen);
         let named = if self.required { now.time } else { self.named.max(seen) };
         StreamRecord {
             topic: self.topic.clone(),
             named: now.wall_at(named),
             seen: self.seen(now),
             ceased: self.ceased,
-            standing: self.standing,
+            status: self.status,
         }
     }
 }
