@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_core::Mode;
-use status_server::cli::{Cli, Command};
-use status_server::serve::{NO_MAIL, Server};
+use status_server::command::args::{Cli, Command};
+use status_server::command::serve::{NO_MAIL, Server};
+use status_server::command::stop::{self, Role};
+use status_server::command::{check, demo, history, simulate};
+use status_server::log;
 use status_server::settings::Settings;
-use status_server::stop::{self, Role};
-use status_server::{check, demo, history, log, simulate};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a start that the settings don't allow.

@@ -1,6 +1,6 @@
 //! The same scenarios over real sockets come to the same decisions as in virtual time.
 
-use status_server::rehearsal::rehearse;
+use status_server::command::wire_run::play_over_wire;
 use status_sim::Decisions;
 use status_sim::expect::unmet;
 use status_sim::run::{Ending, run};
@@ -16,7 +16,8 @@ async fn comes_to_the_same(text: &str) {
     let scenario = Scenario::read(text).expect("the scenario is well written");
     let virtual_run = run(&scenario, Ending::AsWritten).expect("the settings make sense");
     assert_eq!(virtual_run.unmet, [], "in virtual time");
-    let timeline = rehearse(&scenario, SPEED, CancellationToken::new()).await.expect("it can be played");
+    let timeline =
+        play_over_wire(&scenario, SPEED, CancellationToken::new()).await.expect("it can be played");
     let differences = Decisions::of(&virtual_run.timeline).differences(&Decisions::of(&timeline));
     assert!(differences.is_empty(), "{differences:#?}\n{:#?}", timeline.entries);
     assert_eq!(unmet(&scenario, &timeline), [], "over real sockets");

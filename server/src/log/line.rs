@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
 use super::is_ours;
-use crate::settings::LogFormat;
+use super::settings::LogFormat;
 
 /// How many bytes a line has at the most, with its end. journald cuts a line at 48 kB and Docker at 16 kB, and what is
 /// left of an object is no JSON.

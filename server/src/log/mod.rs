@@ -7,6 +7,7 @@
 
 mod file;
 mod line;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -22,13 +23,13 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::settings::{LogFormat, LogSettings, LogTarget};
-use crate::state::State;
+use crate::observers::state_dump::State;
 use file::LogFile;
 use line::{LONGEST_LINE, Line};
 use writer::{Order, Writer};
 
 pub(crate) use file::{MOST_KEPT, refuse_pipes};
+pub use settings::{LogFormat, LogSettings, LogTarget};
 
 /// How long to wait at the end for what is not written yet.
 const LAST_WORDS: Duration = Duration::from_millis(500);

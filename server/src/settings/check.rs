@@ -5,13 +5,12 @@ use std::time::Duration;
 use status_adapters::service::Service;
 use status_core::{Config, MailText};
 
-use crate::api::OtherSites;
-use crate::log::MOST_KEPT;
-
 use super::parse::{self, Expected};
 use super::problem::{Fault, Problem, Problems, Warning};
 use super::variables::{Found, Variable, Variables};
-use super::{LogSettings, Settings, StoreSettings, mail};
+use super::{OtherSites, Settings, StoreSettings, mail};
+use crate::log::LogSettings;
+use crate::log::MOST_KEPT;
 
 /// The core counts in milliseconds, so a shorter limit would be none.
 const TICK: Duration = Duration::from_millis(1);

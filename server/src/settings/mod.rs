@@ -22,8 +22,7 @@ use status_adapters::mail::MailSettings;
 use status_adapters::service::Service;
 use status_core::Config;
 
-use crate::api::OtherSites;
-
+use crate::log::LogSettings;
 pub use problem::{Fault, Problem, Problems, Warning};
 
 /// Everything that can be set. Printing it with `{:?}` shows no secret.
@@ -57,6 +56,15 @@ pub struct Settings {
     pub profile: Option<u16>,
 }
 
+/// Whether web pages of other sites may read what is public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherSites {
+    /// They may: each public answer says so.
+    MayRead,
+    /// They may not, or a proxy in front says whether they may. No answer says anything.
+    Unsaid,
+}
+
 /// Where what a restart must not lose is kept: `STATUS_STORE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreSettings {
@@ -66,53 +74,6 @@ pub enum StoreSettings {
     Memory,
     /// Likewise, since there is no folder for it, and nobody chose a file.
     Nowhere,
-}
-
-/// What to log, and where: `STATUS_LOG_*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Lines of our own below this level are not written.
-    pub level: tracing::Level,
-    /// How a line looks.
-    pub format: LogFormat,
-    /// Where the lines go.
-    pub target: LogTarget,
-    /// How large a file grows before the next is begun, in bytes.
-    pub max_size: u64,
-    /// How many full files are kept besides the one that is written.
-    pub keep: u32,
-}
-
-/// How a line of the log looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object.
-    Json,
-    /// For reading.
-    Text,
-}
-
-/// Where the log goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogTarget {
-    /// To the standard output.
-    Stdout,
-    /// To the standard error.
-    Stderr,
-    /// To this file, and when it is full, to the next.
-    File(PathBuf),
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self {
-            level: tracing::Level::WARN,
-            format: LogFormat::Json,
-            target: LogTarget::File(PathBuf::from("/var/log/status/status.log")),
-            max_size: 100_000_000,
-            keep: 5,
-        }
-    }
 }
 
 impl Settings {

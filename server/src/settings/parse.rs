@@ -9,9 +9,8 @@ use status_core::{BookOverride, Mode};
 use tracing::Level;
 use url::Url;
 
-use crate::api::OtherSites;
-
-use super::{LogFormat, LogTarget, StoreSettings};
+use super::{OtherSites, StoreSettings};
+use crate::log::{LogFormat, LogTarget};
 
 /// No span is longer, so that adding one to a time overflows nowhere.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);

@@ -10,6 +10,7 @@ use status_adapters::mail::{MailAuth, MailTls};
 use status_core::{BookOverride, Mode};
 
 use super::*;
+use crate::log::{LogFormat, LogTarget};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOOPBACK_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::standing::{Bookings, Counts, acts};
 use super::summary::{self, State};
 use super::{seconds, trouble};
-use crate::uptime::DAY_MILLIS;
+use crate::observers::uptime::DAY_MILLIS;
 
 /// How many system alerts that are over are told with the rest.
 const PAST_ALERTS: usize = 20;

@@ -7,7 +7,7 @@ use status_core::Wall;
 use utoipa::ToSchema;
 
 use super::seconds;
-use crate::uptime::{DAY_MILLIS, DAYS, Day, Span, known, tally};
+use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Span, known, tally};
 
 /// How many outages are told: one that flaps has thousands.
 const OUTAGES: usize = 100;

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use status_server::check::{Finding, How, Verdict, check};
+use status_server::command::check::{Finding, How, Verdict, check};
 use status_server::settings::Settings;
 use status_sim::mock::{
     BookFault, BookOptions, Dialect, FeedFault, FeedOptions, Lab, Services, ServicesOptions, SmtpFault,

@@ -11,7 +11,7 @@ use status_adapters::store::Past;
 use status_core::{
     Action, Change, Config, Event, ExperimentName, Failure, Input, MailText, Monitor, Now, Saved, Wall,
 };
-use status_server::driver::{self, Services, Shared, Watcher};
+use status_server::driver::{self, Observer, Services, Shared};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +56,7 @@ impl Store for SlowStore {
 
 struct Nobody;
 
-impl Watcher for Nobody {
+impl Observer for Nobody {
     fn input(&mut self, _: Now, _: &Input) {}
     fn action(&mut self, _: Now, _: &Action) {}
 }

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use serde_json::Value;
-use status_server::serve::Server;
+use status_server::command::serve::Server;
 use status_server::settings::Settings;
 use status_sim::mock::{Lab, Late, Mail, Services, ServicesOptions};
 use tokio::task::JoinHandle;

@@ -1,0 +1,191 @@
+//! `status check`: whether an installation is set up well, found out without changing anything.
+//!
+//! The settings are read as `status serve` reads them, and each service is tried with the same adapters, up to
+//! the point where something would change. All are tried at once, and told in a fixed order.
+
+mod finding;
+mod machine;
+mod mail;
+mod services;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use status_adapters::FeedSource;
+use status_core::{Feed, Mode};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::args::CheckArgs;
+use crate::command::serve;
+use crate::driver::Services;
+use crate::http::listener::Place;
+use crate::log;
+use crate::log::{LogFormat, LogSettings, LogTarget};
+use crate::settings::Settings;
+
+pub use finding::{Finding, Verdict};
+
+/// How long one service may take: feeds report once a minute in some installations.
+const LONGEST: Duration = Duration::from_secs(75);
+/// Whoever waits for longer is told what for.
+const UNTOLD: Duration = Duration::from_secs(10);
+
+/// What is to be done, and how long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct How {
+    /// Whether a real mail is sent to everybody, in place of trying the mail server without one.
+    pub send_test_mail: bool,
+    /// How long each service may take.
+    pub longest: Duration,
+}
+
+impl How {
+    /// As the command line says.
+    #[must_use]
+    pub fn new(args: &CheckArgs) -> Self {
+        Self { send_test_mail: args.send_test_mail, longest: LONGEST }
+    }
+}
+
+/// Checks what the environment sets, and prints a line for everything that was looked at.
+pub async fn run(args: &CheckArgs, stop: CancellationToken) -> ExitCode {
+    // What the adapters have to complain about is worth knowing, and does not belong between the lines.
+    let to_stderr =
+        LogSettings { target: LogTarget::Stderr, format: LogFormat::Text, ..LogSettings::default() };
+    if let Err(problem) = log::start(&to_stderr) {
+        log::complain(&problem);
+        return ExitCode::FAILURE;
+    }
+    let mut all_well = true;
+    let mut show = |finding: Finding| {
+        all_well &= finding.verdict != Verdict::Wrong;
+        // Who has stopped reading still gets the exit code.
+        let _ = writeln!(io::stdout().lock(), "{finding}");
+    };
+    let complete = match Settings::from_env() {
+        Ok((settings, warnings)) => {
+            let but = if warnings.is_empty() { "" } else { ", but see below" };
+            show(Finding::ok("settings", format!("every variable makes sense{but}")));
+            if settings.core.mode == Mode::Observe {
+                let text =
+                    "only observing, as STATUS_MODE=observe says: nothing is set in book and no mail is sent";
+                show(Finding::note("settings", text));
+            }
+            warnings.iter().for_each(|warning| show(Finding::note("settings", warning.to_string())));
+            check(&settings, How::new(args), &stop, &mut show).await
+        }
+        Err(problems) => {
+            show(Finding::wrong("settings", format!("{problems}\nnothing else was tried")));
+            true
+        }
+    };
+    if !complete {
+        log::complain("interrupted: not everything was tried");
+    }
+    if complete && all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Tries everything that the settings name, and shows what was found. Returns whether it came to its end
+/// before `stop`.
+pub async fn check(
+    settings: &Settings,
+    how: How,
+    stop: &CancellationToken,
+    show: &mut dyn FnMut(Finding),
+) -> bool {
+    let checking = async {
+        let tasks = match Tasks::start(settings, how) {
+            Ok(tasks) => tasks,
+            Err(problem) => return show(Finding::wrong("settings", problem)),
+        };
+        tasks.tell(show).await;
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = checking => true,
+    }
+}
+
+/// Everything that is tried, all at once. Those that are not done when nobody waits any more are left behind.
+struct Tasks {
+    store: JoinHandle<Finding>,
+    log_file: JoinHandle<Finding>,
+    port: JoinHandle<Finding>,
+    book: JoinHandle<services::OfBook>,
+    relay: JoinHandle<services::OfFeed>,
+    jump: JoinHandle<services::OfFeed>,
+    /// Relay and jump themselves, for what they found on the way.
+    sources: [Arc<dyn FeedSource>; 2],
+    mail: JoinHandle<Finding>,
+}
+
+impl Tasks {
+    fn start(settings: &Settings, how: How) -> Result<Self, String> {
+        let Services { book, relay, jump, clock, .. } = serve::services(settings)?;
+        let (store, max_size) = (settings.store.clone(), settings.store_max_size);
+        let target = settings.log.target.clone();
+        let config = &settings.core;
+        let place = Place::of(settings);
+        Ok(Self {
+            sources: [Arc::clone(&relay), Arc::clone(&jump)],
+            store: tokio::task::spawn_blocking(move || machine::store(&store, max_size)),
+            log_file: tokio::task::spawn_blocking(move || machine::log_file(&target)),
+            port: tokio::spawn(async move { machine::port(&place) }),
+            book: tokio::spawn(services::book(book, settings.book.audience(), how.longest)),
+            relay: tokio::spawn(services::feed(
+                (Feed::Relay, relay),
+                settings.relay.audience(),
+                config.reconnect_relay_every,
+                how.longest,
+            )),
+            jump: tokio::spawn(services::feed(
+                (Feed::Jump, jump),
+                settings.jump.audience(),
+                config.reconnect_jump_every,
+                how.longest,
+            )),
+            mail: tokio::spawn(mail::mail(settings.mail.clone().zip(config.mail.clone()), clock, how)),
+        })
+    }
+
+    async fn tell(self, show: &mut dyn FnMut(Finding)) {
+        show(awaited("the store", self.store).await);
+        show(awaited("the log file", self.log_file).await);
+        show(awaited("the port", self.port).await);
+        let (finding, manifest) = awaited("book", self.book).await;
+        show(finding);
+        let (finding, at_relay) =
+            awaited("a snapshot of relay, which some send once a minute", self.relay).await;
+        show(finding);
+        tell_oddities(&*self.sources[0], Feed::Relay, show);
+        let (finding, at_jump) =
+            awaited("a snapshot of jump, which some send once a minute", self.jump).await;
+        show(finding);
+        tell_oddities(&*self.sources[1], Feed::Jump, show);
+        show(awaited("the mail server", self.mail).await);
+        if let Some(manifest) = manifest {
+            let missing = services::missing(&manifest, at_relay.as_deref(), at_jump.as_deref());
+            missing.into_iter().for_each(show);
+        }
+    }
+}
+
+/// What is odd about where a feed's access point sent us is worth a note: it may be meant so.
+fn tell_oddities(source: &dyn FeedSource, feed: Feed, show: &mut dyn FnMut(Finding)) {
+    source.oddities().into_iter().for_each(|text| show(Finding::note(feed.as_str(), text)));
+}
+
+async fn awaited<T>(what: &str, mut task: JoinHandle<T>) -> T {
+    let done = tokio::select! {
+        done = &mut task => done,
+        () = tokio::time::sleep(UNTOLD) => {
+            log::complain(&format!("waiting for {what}"));
+            task.await
+        }
+    };
+    done.expect("none of them panics, and none is ended before its time")
+}

@@ -1,0 +1,232 @@
+//! The server put together: services, core, driver and API.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use status_adapters::book::HttpBook;
+use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::feed::WsFeed;
+use status_adapters::mail::SmtpMailer;
+use status_adapters::store::{Past, SqliteStore, new_life};
+use status_adapters::{FeedSource, Mailer};
+use status_core::{Feed, Monitor, Saved};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::systemd;
+use crate::driver::{self, Services, Shared};
+use crate::http::listener::{Limits, Place};
+use crate::http::stream::{self, Live};
+use crate::http::{AppParts, AppState, router};
+use crate::http::{listener, profile};
+use crate::observers::decision_log::DecisionLog;
+use crate::observers::metrics::Metrics;
+use crate::observers::uptime::{self, Uptime};
+use crate::settings::{OtherSites, Settings, StoreSettings};
+
+/// How long the driver may take to stop.
+const PATIENCE: Duration = Duration::from_millis(4200);
+
+/// What to say of settings without a mail server.
+pub const NO_MAIL: &str =
+    "no mail will be sent: set STATUS_EMAIL_HOST, STATUS_EMAIL_FROM and STATUS_EMAIL_TO for mail";
+
+/// What to say of settings without a store.
+pub(crate) const NO_STORE: &str =
+    "nothing is kept across a restart: set STATUS_STORE to a file, or to :memory: if that is meant";
+
+/// A server that has its port and has not begun to work.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    other_sites: OtherSites,
+    shared: Shared,
+    services: Services,
+    uptime: Uptime,
+    store_path: Option<PathBuf>,
+    profile: Option<u16>,
+}
+
+impl Server {
+    /// Takes the port on every address that was chosen, and finds out whether the settings make sense together. Asks
+    /// no service yet.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub async fn bind(settings: &Settings) -> Result<Self, String> {
+        let place = Place::of(settings);
+        let listeners = place.bind().map_err(|error| place.refused(&error))?;
+        Self::with(listeners, settings)
+    }
+
+    /// Likewise, but it is the caller who has taken a port; that in the settings does not count.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub fn on(listener: TcpListener, settings: &Settings) -> Result<Self, String> {
+        Self::with(vec![listener], settings)
+    }
+
+    fn with(listeners: Vec<TcpListener>, settings: &Settings) -> Result<Self, String> {
+        let mut services = services(settings)?;
+        let (monitor, uptime) = resume(settings, &mut services)?;
+        Ok(Self {
+            listeners,
+            other_sites: settings.other_sites,
+            uptime,
+            shared: Shared::new(monitor),
+            services,
+            store_path: match &settings.store {
+                StoreSettings::File(path) => Some(path.clone()),
+                StoreSettings::Memory | StoreSettings::Nowhere => None,
+            },
+            profile: settings.profile,
+        })
+    }
+
+    /// Where the API is: one address for each listener.
+    ///
+    /// # Errors
+    /// If the system doesn't know an address any more.
+    pub fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// The state, for looking at it from outside.
+    #[must_use]
+    pub fn shared(&self) -> Shared {
+        self.shared.clone()
+    }
+
+    /// Works until `stop`.
+    ///
+    /// # Errors
+    /// If the driver ended by itself, which it must not.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), String> {
+        // Whatever ends first, all of it ends.
+        let stop = stop.child_token();
+        if let Some(port) = self.profile {
+            tokio::spawn(profile::serve(port, stop.clone()));
+        }
+        let limits = Limits::of_this_process();
+        let live = Live::new(limits.streams(), stop.clone());
+        let metrics = Metrics::new(Arc::clone(&self.services.relay), Arc::clone(&self.services.jump));
+        let app = self.app(metrics.clone(), live.clone());
+        tokio::spawn(stream::tell(app.clone()));
+        let keeping = self.uptime.clone();
+        let Services { store, clock, .. } = self.services.clone();
+        let keeping = keeping.keep(store, clock, stop.clone());
+        let keeping = tokio::spawn(keeping);
+        let routes = router(app, self.other_sites);
+        let answering = tokio::spawn(listener::serve(limits, self.listeners, routes, stop.clone()));
+        let observers = ((DecisionLog::default(), metrics), (self.uptime, live));
+        let mut driving = tokio::spawn(driver::run(self.shared, self.services, observers, stop.clone()));
+        systemd::ready("watching");
+        let broken = tokio::select! {
+            // At the stop the driver ends, too, and may be the first to be noticed.
+            biased;
+            () = stop.cancelled() => None,
+            ended = &mut driving => Some(ended),
+        };
+        stop.cancel();
+        systemd::stopping();
+        if let Some(ended) = broken {
+            return Err(format!("the driver ended by itself: {ended:?}"));
+        }
+        let drain = async { tokio::join!(answering, driving, keeping) };
+        let _ = tokio::time::timeout(PATIENCE, drain).await;
+        Ok(())
+    }
+
+    /// What answers are made from.
+    fn app(&self, metrics: Metrics, live: Live) -> AppState {
+        let Services { store, clock, .. } = self.services.clone();
+        AppState::new(AppParts {
+            shared: self.shared.clone(),
+            started: clock.now().wall,
+            clock,
+            metrics,
+            uptime: self.uptime.clone(),
+            live,
+            store,
+            store_path: self.store_path.clone(),
+            life: new_life(),
+        })
+    }
+}
+
+/// The real adapters to the services that the settings name.
+pub(crate) fn services(settings: &Settings) -> Result<Services, String> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let token_life = settings.core.query_book_every.max(Duration::from_secs(60));
+    let book = HttpBook::new(settings.book.clone(), settings.timeout_book, token_life, Arc::clone(&clock))?;
+    let feed = |feed, service: &status_adapters::service::Service| {
+        WsFeed::new(feed, service.clone(), Arc::clone(&clock))
+            .map(|feed| Arc::new(feed) as Arc<dyn FeedSource>)
+    };
+    let mailer = match &settings.mail {
+        None => None,
+        Some(mail) => Some(Arc::new(SmtpMailer::new(mail.clone(), Arc::clone(&clock))?) as Arc<dyn Mailer>),
+    };
+    Ok(Services {
+        book: Arc::new(book),
+        relay: feed(Feed::Relay, &settings.relay)?,
+        jump: feed(Feed::Jump, &settings.jump)?,
+        mailer,
+        store: None,
+        clock,
+    })
+}
+
+/// Opens the store, and goes on where the last life of the server ended.
+fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
+    let core = settings.core.clone();
+    let afresh = |core| {
+        let now = services.clock.now();
+        let uptime = Uptime::resumed(Past::default(), settings.core.startup, now);
+        (Monitor::new(core, now), uptime)
+    };
+    let path = match &settings.store {
+        StoreSettings::File(path) => path,
+        StoreSettings::Memory => return Ok(afresh(core)),
+        StoreSettings::Nowhere => {
+            tracing::warn!("{NO_STORE}");
+            return Ok(afresh(core));
+        }
+    };
+    let store = SqliteStore::open(path, settings.store_max_size, Arc::clone(&services.clock))
+        .map_err(|in_use| in_use.to_string())?;
+    let saved = match store.load_now(core.events.max(1)) {
+        Ok(saved) => {
+            let (experiments, mails) = (saved.experiments.len(), saved.mail.undelivered());
+            tracing::info!(experiments, mails, "going on with the store {}", path.display());
+            saved
+        }
+        Err(failure) => {
+            tracing::error!("{failure}; starting without what was known");
+            Saved::default()
+        }
+    };
+    for queued in &saved.mail.queued {
+        let trouble = queued.last_error.as_deref().unwrap_or("the server ended");
+        tracing::warn!(id = %queued.mail.id, "a mail from before the start is not delivered yet: {trouble}");
+    }
+    for recipient in saved.mail.outbox.iter().flat_map(|outbox| &outbox.recipients) {
+        if let Some(trouble) = &recipient.last_error {
+            let address = &recipient.address;
+            tracing::warn!("mail to {address} from before the start is not delivered yet: {trouble}");
+        }
+    }
+    let mut past = store.past_now(services.clock.now().wall - uptime::REMEMBERED).unwrap_or_else(|failure| {
+        tracing::error!("{failure}; starting without figures of the past");
+        Past::default()
+    });
+    past.changes.retain(|name, _| saved.experiments.contains_key(name));
+    // To open and read a large store takes its time. The server starts when it is ready: before, nothing could
+    // be heard.
+    let now = services.clock.now();
+    services.store = Some(Arc::new(store));
+    let uptime = Uptime::resumed(past, settings.core.startup, now);
+    Ok((Monitor::resume(core, &new_life(), saved, now), uptime))
+}

@@ -1,0 +1,166 @@
+//! The loop: wait for what happens next, ask the core what to do, and have it done.
+//!
+//! Whatever takes time runs in a task of its own, and its answer is the next input. So a slow or
+//! hung service delays nothing else, and no lock is held while anything is waited for.
+
+mod effects;
+mod observer;
+mod shared;
+pub mod systemd;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use status_adapters::clock::{Clock, Stopwatch};
+use status_adapters::{Book, FeedSource, Mailer, Store};
+use status_core::{Action, Deadline, Failure, FailureKind, Input, Now};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::effects::Effects;
+pub use self::observer::Observer;
+pub use self::shared::Shared;
+use self::systemd::Watchdog;
+use crate::log::write_health;
+use crate::observers::state_dump::State;
+
+/// The services, real or fake.
+#[derive(Clone)]
+pub struct Services {
+    /// Takes the bookings.
+    pub book: Arc<dyn Book>,
+    /// Carries the experiments' streams.
+    pub relay: Arc<dyn FeedSource>,
+    /// Carries the maintainers' ssh.
+    pub jump: Arc<dyn FeedSource>,
+    /// Sends the mails; `None` if none are sent.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Keeps what a restart must not lose; `None` if nothing is kept.
+    pub store: Option<Arc<dyn Store>>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How many inputs may wait to be taken in; whoever has another one waits, too.
+const WAITING_INPUTS: usize = 64;
+/// How long the end waits for an answer that is still to come.
+const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_secs(4);
+/// How long it takes at most until it is noticed that the store was deleted or replaced.
+const LOOK_AT_STORE_EVERY: Duration = Duration::from_secs(2);
+/// The driver looks up at least this often, however far off the deadline is: so it notices when it was
+/// stopped.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+/// Who looks up so much later was stopped, or the machine was.
+const STOPPED: Duration = Duration::from_secs(1);
+
+/// Drives the core until `stop`.
+pub async fn run(shared: Shared, services: Services, mut observer: impl Observer, stop: CancellationToken) {
+    let (sender, mut inputs) = mpsc::channel(WAITING_INPUTS);
+    let clock = Arc::clone(&services.clock);
+    if let Some(store) = services.store.clone() {
+        tokio::spawn(look_after(store, sender.clone(), stop.clone()));
+    }
+    let mut effects = Effects { services, sender, feeds: BTreeMap::new(), under_way: BTreeSet::new() };
+    let mut input = Input::Wake;
+    // What came first after a stop, and is to be told next.
+    let mut next: Option<Input> = None;
+    let mut last_turn;
+    let mut watchdog = Watchdog::of_systemd();
+    'driving: loop {
+        let now = clock.now();
+        last_turn = now;
+        effects.has_answered(&input);
+        observer.input(now, &input);
+        let (actions, deadline, state, took) = {
+            let mut monitor = shared.monitor();
+            let stopwatch = Stopwatch::start();
+            let actions = monitor.handle(now, input);
+            let took = stopwatch.read();
+            let state = actions.contains(&Action::LogHealth).then(|| State::of(&monitor));
+            (actions, monitor.deadline(), state, took)
+        };
+        shared.version.send_modify(|version| *version += 1);
+        // The log may be slow: it is written without the lock.
+        actions.iter().for_each(|action| observer.action(now, action));
+        observer.handled(took);
+        if let Some(state) = state {
+            write_health(&state);
+        }
+        for action in actions {
+            effects.perform(action);
+        }
+        if let Some(next) = next.take() {
+            input = next;
+            continue;
+        }
+        input = loop {
+            let came = tokio::select! {
+                biased;
+                () = stop.cancelled() => break 'driving,
+                // Only who still comes by here is alive.
+                () = watchdog.due() => {
+                    watchdog.feed();
+                    None
+                }
+                Some(input) = inputs.recv() => Some(input),
+                () = tokio::time::sleep(clock.wait_for(time_left(clock.now(), deadline))) => {
+                    time_left(clock.now(), deadline).is_zero().then_some(Input::Wake)
+                }
+            };
+            let turn = clock.now();
+            let late = turn.time.since(last_turn.time).saturating_sub(LONGEST_SLEEP);
+            last_turn = turn;
+            if late > STOPPED {
+                next = came;
+                break Input::Stalled { late };
+            }
+            if let Some(input) = came {
+                break input;
+            }
+        };
+    }
+    effects.abort_feeds();
+    let drain = drain(&shared, &mut inputs, &mut effects, &mut observer);
+    // Whatever is not said by then, the next life of the server finds out.
+    let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain).await;
+}
+
+/// A mail that the mail server is just taking, and what is just being written down, comes to its end:
+/// so an ordinary restart sends no mail twice. No other mail begins: one that is due is for the next life.
+async fn drain(
+    shared: &Shared,
+    inputs: &mut mpsc::Receiver<Input>,
+    effects: &mut Effects,
+    observer: &mut impl Observer,
+) {
+    while !effects.under_way.is_empty() {
+        let Some(input) = inputs.recv().await else { return };
+        if !effects.has_answered(&input) {
+            continue;
+        }
+        let now = effects.services.clock.now();
+        observer.input(now, &input);
+        let actions = shared.monitor().handle(now, input);
+        for action in actions {
+            if let Action::Save { call, changes } = action {
+                effects.save(call, changes);
+            }
+        }
+    }
+}
+
+fn time_left(now: Now, deadline: Deadline) -> Duration {
+    deadline.at.since(now.time).min(LONGEST_SLEEP)
+}
+
+/// Looks regularly whether the store is still there, and tells when it is not.
+async fn look_after(store: Arc<dyn Store>, sender: mpsc::Sender<Input>, stop: CancellationToken) {
+    while tokio::time::timeout(LOOK_AT_STORE_EVERY, stop.cancelled()).await.is_err() {
+        if let Err(Failure { kind: FailureKind::Replaced, detail }) = store.look().await
+            && sender.send(Input::StoreReplaced { detail }).await.is_err()
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Whoever sees what the driver does.
+
+use std::time::Duration;
+
+use status_core::{Action, Input, Now};
+
+/// Sees everything that goes into the core and comes out of it.
+pub trait Observer: Send {
+    /// The core is about to be told this.
+    fn input(&mut self, now: Now, input: &Input);
+    /// The core asks for this.
+    fn action(&mut self, now: Now, action: &Action);
+    /// The core is done with the input, and it took so long.
+    fn handled(&mut self, _took: Duration) {}
+}
+
+/// Two who watch.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn input(&mut self, now: Now, input: &Input) {
+        self.0.input(now, input);
+        self.1.input(now, input);
+    }
+
+    fn action(&mut self, now: Now, action: &Action) {
+        self.0.action(now, action);
+        self.1.action(now, action);
+    }
+
+    fn handled(&mut self, took: Duration) {
+        self.0.handled(took);
+        self.1.handled(took);
+    }
+}

@@ -1,0 +1,86 @@
+//! One experiment, and why it is as it is.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use status_core::{ExperimentName, Wall};
+
+use crate::http::etag::Tag;
+use crate::http::{AppState, PATIENCE_WITH_STORE, Problem, no_such_path};
+use crate::observers::uptime::{DAYS, Day, REMEMBERED};
+use crate::view::experiment::DetailView;
+use crate::view::uptime::UptimeView;
+
+/// One experiment: each fact with its age, each verdict, what book says and what it should say.
+#[utoipa::path(
+    get,
+    path = "/api/v1/experiments/{topic_name}",
+    operation_id = "experiment",
+    params(("topic_name" = String, Path, description = "The experiment's topic stub, such as pend00")),
+    responses(
+        (status = 200, description = "What is known of it, and what follows", body = DetailView),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 404, description = "No experiment of that name is known", body = Problem),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
+    )
+)]
+pub(crate) async fn show(
+    State(app): State<AppState>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    tag: Tag,
+    headers: HeaderMap,
+) -> Response {
+    // Every name is text, so what is none, as `%FF`, names nobody.
+    let Ok(Path(name)) = name else { return no_such_path(uri).await };
+    if app.shared().monitor().experiment(&name).is_none() {
+        return no_such_experiment(&name);
+    }
+    if let Some(answer) = tag.unchanged(&headers) {
+        return answer;
+    }
+    match view(&app, &name).await {
+        Some(view) => tag.on(Json(view)),
+        None => no_such_experiment(&name),
+    }
+}
+
+pub(crate) fn no_such_experiment(name: &str) -> Response {
+    Problem::answer(StatusCode::NOT_FOUND, format!("experiment {name} was not found"))
+}
+
+/// An experiment as it is now; `None` if it is not known.
+pub(crate) async fn view(app: &AppState, name: &str) -> Option<DetailView> {
+    let name = ExperimentName::from(name);
+    let now = app.now();
+    let changes = changes(app, &name, now.wall - REMEMBERED).await;
+    let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
+    let uptime = UptimeView::of(&changes, &app.uptime().watched(now.wall), days, now.wall);
+    let monitor = app.shared().monitor();
+    let known = monitor.experiment(name.as_str())?;
+    Some(DetailView::of(&monitor, &name, known, now, uptime))
+}
+
+/// An experiment's changes from a time on, and how it was then: what the store has, and what is known
+/// beyond that.
+async fn changes(app: &AppState, name: &ExperimentName, since: Wall) -> Vec<(Wall, bool)> {
+    let stored = match app.store() {
+        None => None,
+        Some(store) => tokio::time::timeout(PATIENCE_WITH_STORE, store.past(Some(name), since)).await.ok(),
+    };
+    let stored = stored.and_then(Result::ok).and_then(|mut past| past.changes.remove(name.as_str()));
+    let mut changes = stored.unwrap_or_default();
+    let monitor = app.shared().monitor();
+    let known: Vec<(Wall, bool)> = monitor
+        .experiment(name.as_str())
+        .into_iter()
+        .flat_map(status_core::Experiment::events)
+        .map(|event| (event.when, event.healthy))
+        .collect();
+    let newest = changes.last().and_then(|last| known.iter().rposition(|change| change == last));
+    changes.extend(&known[newest.map_or(0, |at| at + 1)..]);
+    changes
+}

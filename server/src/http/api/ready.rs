@@ -1,0 +1,139 @@
+//! Whether the process runs, and whether it knows enough to do its work.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use status_adapters::store::Trimmed;
+use status_core::{Monitor, Persistence};
+use utoipa::ToSchema;
+
+use crate::http::{AppState, Problem};
+use crate::view::system::{MailView, not_heard_of};
+
+/// The process runs.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    responses(
+        (status = 200, description = "The process runs", body = str, content_type = "text/plain"),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
+)]
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Whether both feeds have sent a snapshot and book has answered.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, description = "Both feeds have sent a snapshot, and book has answered", body = Readiness),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "One of them has not: `missing` says which", body = Readiness)
+    )
+)]
+pub(crate) async fn ready(State(app): State<AppState>) -> Response {
+    let trimmed = app.store().and_then(status_adapters::Store::trimmed);
+    let readiness = Readiness::of(&app.shared().monitor(), trimmed);
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+/// What the server has heard of.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Whether nothing is missing.
+    ready: bool,
+    /// What has not been heard of yet: `relay`, `jump` or `book`.
+    missing: Vec<&'static str>,
+    /// How many mails somebody does not have yet.
+    undelivered_mails: usize,
+    /// Each of them, the oldest first.
+    undelivered: Vec<Undelivered>,
+    /// How many an earlier run left, while none are sent: they wait until the server sends mails again.
+    kept_mails: usize,
+    /// The newest mails that somebody will never get, the oldest first, since the server started.
+    given_up: Vec<Lost>,
+    /// Why what a restart must not lose cannot be written down; null while it can.
+    store_trouble: Option<String>,
+    /// What the store had to let go since the server started, since it would have become larger than
+    /// `STATUS_STORE_MAX_SIZE`; null while nothing had to.
+    store_trimmed: Option<LetGo>,
+}
+
+/// What the store had to let go.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LetGo {
+    /// When something last went.
+    when: String,
+    /// How many events.
+    events: u64,
+    /// From when on it has all events; of what is older, the newest of each experiment.
+    from: String,
+    /// Whether what the next start needs takes more than the limit.
+    exhausted: bool,
+}
+
+impl From<Trimmed> for LetGo {
+    fn from(Trimmed { when, events, from, exhausted }: Trimmed) -> Self {
+        Self { when: when.to_string(), events, from: from.to_string(), exhausted }
+    }
+}
+
+/// A mail that somebody does not have yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Undelivered {
+    /// The part of its Message-ID before the `@`; null while it is not composed.
+    id: Option<String>,
+    /// Since when it waits.
+    since: String,
+    /// How often it was tried in vain.
+    tries: u32,
+    /// Why that was in vain the last time, or what it is waiting for; null if there is nothing to say.
+    trouble: Option<String>,
+}
+
+/// A mail that somebody will never get.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Lost {
+    /// Since when that is known.
+    when: String,
+    /// Its subject.
+    subject: String,
+    /// Who does not get it, and why.
+    why: String,
+}
+
+impl Readiness {
+    fn of(monitor: &Monitor, trimmed: Option<Trimmed>) -> Self {
+        let missing = not_heard_of(monitor);
+        let mail = MailView::of(monitor);
+        let now = monitor.now().time;
+        let undelivered = monitor.outbox().undelivered();
+        let waiting = undelivered.iter().take(mail.undelivered).map(|mail| Undelivered {
+            id: mail.id.as_ref().map(ToString::to_string),
+            since: mail.since.to_string(),
+            tries: mail.attempts,
+            trouble: mail.trouble(now),
+        });
+        let given_up = monitor.outbox().given_up().map(|lost| Lost {
+            when: lost.when.to_string(),
+            subject: lost.subject.clone(),
+            why: lost.why.clone(),
+        });
+        let store_trouble = monitor.persistence().and_then(Persistence::last_error);
+        Self {
+            ready: missing.is_empty(),
+            missing,
+            undelivered_mails: mail.undelivered,
+            kept_mails: mail.kept,
+            undelivered: waiting.collect(),
+            given_up: given_up.collect(),
+            store_trouble: store_trouble.map(ToString::to_string),
+            store_trimmed: trimmed.map(LetGo::from),
+        }
+    }
+}

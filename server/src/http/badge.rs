@@ -1,0 +1,91 @@
+//! A small picture that says how one experiment is, for other pages.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::{AppState, Problem, etag, no_such_path};
+use crate::view::standing::Health;
+
+/// How wide a character is, more or less, in a font of 11 pixels.
+const CHARACTER: usize = 7;
+
+/// One experiment's health as a picture.
+#[utoipa::path(
+    get,
+    path = "/badge/{name}.svg",
+    operation_id = "badge",
+    params(("name" = String, Path, description = "The experiment's topic stub, such as pend00")),
+    responses(
+        (status = 200, description = "A picture that says how it is", body = str, content_type = "image/svg+xml"),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 404, description = "No experiment of that name is known; the answer is a picture, too", body = str, content_type = "image/svg+xml"),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
+)]
+pub(super) async fn show(
+    State(app): State<AppState>,
+    file: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(Path(file)) = file else { return no_such_path(uri).await };
+    let Some(name) = file.strip_suffix(".svg") else { return no_such_path(uri).await };
+    let health = app.shared().monitor().experiment(name).map(Health::of);
+    let picture = draw(name, health.map_or("unknown", Health::as_str)).into_bytes();
+    match health {
+        Some(_) => etag::by_content(&headers, "image/svg+xml", picture),
+        None => (StatusCode::NOT_FOUND, [("content-type", "image/svg+xml")], picture).into_response(),
+    }
+}
+
+fn draw(name: &str, state: &str) -> String {
+    let colour = match state {
+        "healthy" => "#1a7f37",
+        "unhealthy" => "#b3261e",
+        _ => "#5f6368",
+    };
+    let shown: String = name.chars().take(40).collect();
+    let (left, right) = (shown.chars().count() * CHARACTER + 12, state.len() * CHARACTER + 12);
+    let (width, middle, second) = (left + right, left / 2, left + right / 2);
+    let name = escape(&shown);
+    format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img" aria-label="{name}: {state}">
+<title>{name}: {state}</title>
+<rect width="{left}" height="20" fill="#3c4043"/>
+<rect x="{left}" width="{right}" height="20" fill="{colour}"/>
+<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">
+<text x="{middle}" y="14">{name}</text>
+<text x="{second}" y="14">{state}</text>
+</g>
+</svg>
+"##
+    )
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars().filter(|c| !c.is_control()) {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_write_markup() {
+        let picture = draw("<script>\"&\n", "healthy");
+        assert!(!picture.contains("<script"), "{picture}");
+        assert!(picture.contains("&lt;script&gt;&quot;&amp;: healthy"), "{picture}");
+    }
+}

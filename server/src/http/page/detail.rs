@@ -1,0 +1,142 @@
+//! The page of one experiment.
+
+use askama::Template;
+use status_core::printable;
+
+use super::bar::DayStatus;
+use super::filters;
+use super::words::{lasting, percent, seconds, span};
+use crate::http::{self, AppState};
+use crate::view::experiment::DetailView;
+use crate::view::system::SystemView;
+use crate::view::uptime::{DayView, UptimeView, WindowView};
+
+#[derive(Template)]
+#[template(path = "detail.html")]
+struct Detail<'a> {
+    system: &'a SystemView,
+    view: &'a DetailView,
+    windows: [(&'static str, WindowView); 3],
+    uptime: &'a UptimeView,
+    history: Vec<Entry>,
+}
+
+/// One entry of the history.
+struct Entry {
+    when: String,
+    healthy: bool,
+    issues: String,
+    lasted: String,
+}
+
+#[derive(Template)]
+#[template(path = "unknown.html")]
+struct Unknown<'a> {
+    system: &'a SystemView,
+    name: &'a str,
+}
+
+pub(super) fn render(app: &AppState, view: &DetailView) -> askama::Result<String> {
+    let system = http::api::system::view(app);
+    let uptime = &view.uptime;
+    let page = Detail {
+        system: &system,
+        view,
+        windows: [("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)],
+        uptime,
+        history: history(app, &view.topic_name),
+    };
+    page.render()
+}
+
+pub(super) fn render_unknown(app: &AppState, name: &str) -> askama::Result<String> {
+    Unknown { system: &http::api::system::view(app), name }.render()
+}
+
+/// The changes in health that are in memory, the newest first, each with how long it was so.
+fn history(app: &AppState, name: &str) -> Vec<Entry> {
+    let now = app.now().wall;
+    let monitor = app.shared().monitor();
+    let Some(known) = monitor.experiment(name) else { return Vec::new() };
+    let mut until = now;
+    let entry = |event: &status_core::Event| {
+        let entry = Entry {
+            when: event.when.to_string(),
+            healthy: event.healthy,
+            issues: event
+                .issues()
+                .iter()
+                .map(|issue| printable(&issue.to_string()).into_owned())
+                .collect::<Vec<_>>()
+                .join(", "),
+            lasted: span(until.since(event.when)),
+        };
+        until = event.when;
+        entry
+    };
+    known.events().rev().map(entry).collect()
+}
+
+impl DetailView {
+    /// The style of its heading.
+    fn class(&self) -> &'static str {
+        match self.state {
+            "undecided" => "d",
+            _ => self.class_of(&self.healthy),
+        }
+    }
+
+    fn mark(&self) -> &'static str {
+        match self.state {
+            "undecided" => "…",
+            _ => self.mark_of(&self.healthy),
+        }
+    }
+
+    /// The style of what works or does not: as it was before a restart is not as it is.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    fn class_of(&self, ok: &bool) -> &'static str {
+        match (ok, self.restored) {
+            (false, _) => "u",
+            (true, true) => "d",
+            (true, false) => "o",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    fn mark_of(&self, ok: &bool) -> &'static str {
+        match (ok, self.restored) {
+            (false, _) => "✕",
+            (true, true) => "…",
+            (true, false) => "✓",
+        }
+    }
+}
+
+impl WindowView {
+    fn percent(&self) -> String {
+        percent(self.healthy_share)
+    }
+
+    fn told(&self) -> String {
+        let mut text = lasting(self.unhealthy_seconds) + " unhealthy";
+        if self.unknown_seconds >= 60.0 {
+            text = format!("{text}, {} unknown", lasting(self.unknown_seconds));
+        }
+        text
+    }
+}
+
+impl DayView {
+    fn class(&self) -> &'static str {
+        DayStatus::of(seconds(self.healthy_seconds), seconds(self.unhealthy_seconds)).class()
+    }
+
+    fn told(&self) -> String {
+        if self.healthy_seconds + self.unhealthy_seconds < 1.0 {
+            return format!("{}: unknown", self.date);
+        }
+        let known = self.healthy_seconds + self.unhealthy_seconds;
+        format!("{}: {} healthy", self.date, percent(Some(self.healthy_seconds / known)))
+    }
+}

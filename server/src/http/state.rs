@@ -1,0 +1,128 @@
+//! What every answer is made from.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::FromRef;
+use status_adapters::Store;
+use status_adapters::clock::Clock;
+use status_core::{Monitor, Now, Wall};
+
+use super::stream::Live;
+use crate::driver::Shared;
+use crate::observers::metrics::Metrics;
+use crate::observers::uptime::Uptime;
+use crate::view::system;
+
+/// How long an age in an answer is good for, in milliseconds.
+const AGES_GOOD_FOR: u64 = 5_000;
+
+/// What every answer is made from. It is cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    parts: AppParts,
+    /// The last one that was found out, and of which version.
+    revision: Mutex<Option<(u64, String)>>,
+}
+
+impl Deref for Inner {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.parts
+    }
+}
+
+/// The parts of an [`AppState`].
+pub struct AppParts {
+    /// What is known.
+    pub shared: Shared,
+    /// Tells ages.
+    pub clock: Arc<dyn Clock>,
+    /// What was counted.
+    pub metrics: Metrics,
+    /// How the last days went.
+    pub uptime: Uptime,
+    /// Who is told of changes.
+    pub live: Live,
+    /// Where the history is; `None` if none is kept.
+    pub store: Option<Arc<dyn Store>>,
+    /// The store's file.
+    pub store_path: Option<PathBuf>,
+    /// When this process was started.
+    pub started: Wall,
+    /// Tells this life of the server from others.
+    pub life: String,
+}
+
+impl AppState {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: AppParts) -> Self {
+        Self(Arc::new(Inner { parts, revision: Mutex::new(None) }))
+    }
+
+    /// Changes whenever anything that is known has changed, and every few seconds, since ages do.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let turn = self.now().time.as_millis() / AGES_GOOD_FOR;
+        format!("{}-{}-{turn}", self.0.life, self.0.shared.version())
+    }
+
+    /// Changes whenever something is other than it was, but for times and ages. It is found out once for
+    /// each input, however many ask.
+    #[must_use]
+    pub fn revision(&self, monitor: &Monitor) -> String {
+        let version = self.0.shared.version();
+        let mut known = self.0.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, revision)) if *of == version => revision.clone(),
+            Some(_) | None => {
+                let revision = system::revision(monitor);
+                *known = Some((version, revision.clone()));
+                revision
+            }
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn uptime(&self) -> &Uptime {
+        &self.0.uptime
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    pub(super) fn started(&self) -> Wall {
+        self.0.started
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(super) fn store(&self) -> Option<&dyn Store> {
+        self.0.store.as_deref()
+    }
+
+    pub(super) fn store_path(&self) -> Option<&Path> {
+        self.0.store_path.as_deref()
+    }
+}
+
+impl FromRef<AppState> for Shared {
+    fn from_ref(app: &AppState) -> Self {
+        app.shared().clone()
+    }
+}

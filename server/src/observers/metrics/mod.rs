@@ -1,0 +1,191 @@
+//! Figures for Prometheus: what was counted since the start, and how things stand now.
+
+mod gauges;
+mod text;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use status_adapters::FeedSource;
+use status_core::{Action, Failure, FailureKind, Feed, Input, Note, Now};
+
+use crate::driver::Observer;
+
+pub use gauges::{Machine, Scene};
+pub use text::Dialect;
+
+/// How things stood when somebody asked.
+pub struct Figures(Registry);
+
+/// One label, as name and value.
+type Label = [(&'static str, &'static str); 1];
+type Labels = [(&'static str, &'static str); 2];
+
+/// How long a check takes, in seconds: from what a lab of six takes to what makes it late.
+const CHECK_SECONDS: [f64; 10] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
+
+/// What is counted. It is cheap to clone, and all clones are one.
+#[derive(Clone)]
+pub struct Metrics {
+    disconnects: Family<Label, Counter>,
+    book_requests: Family<Labels, Counter>,
+    mails: Family<Label, Counter>,
+    saves: Family<Label, Counter>,
+    events: Family<Label, Counter>,
+    checks: Histogram,
+    /// They count what is wrong with what they read.
+    feeds: [(Feed, Arc<dyn FeedSource>); 2],
+    /// Whether the last mail that was tried was not taken.
+    refused: bool,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// Nothing is counted yet. What can happen is there from the start, as zero, so that a rate of it
+    /// has a beginning.
+    #[must_use]
+    pub fn new(relay: Arc<dyn FeedSource>, jump: Arc<dyn FeedSource>) -> Self {
+        let metrics = Self {
+            disconnects: Family::default(),
+            book_requests: Family::default(),
+            mails: Family::default(),
+            saves: Family::default(),
+            events: Family::default(),
+            checks: Histogram::new(CHECK_SECONDS),
+            feeds: [(Feed::Relay, relay), (Feed::Jump, jump)],
+            refused: false,
+        };
+        for feed in Feed::BOTH {
+            metrics.disconnects.get_or_create(&[("feed", feed.as_str())]).inc_by(0);
+        }
+        for request in ["manifest", "read", "set"] {
+            for result in ["ok", "unreachable", "timed_out", "refused"] {
+                metrics.book_requests.get_or_create(&[("request", request), ("result", result)]).inc_by(0);
+            }
+        }
+        for result in ["sent", "partly_sent", "failed", "given_up"] {
+            metrics.mails.get_or_create(&[("result", result)]).inc_by(0);
+        }
+        for result in ["ok", "failed"] {
+            metrics.saves.get_or_create(&[("result", result)]).inc_by(0);
+        }
+        for health in ["healthy", "unhealthy"] {
+            metrics.events.get_or_create(&[("health", health)]).inc_by(0);
+        }
+        metrics
+    }
+
+    /// All figures, as they are now.
+    #[must_use]
+    pub fn figures(&self, scene: &Scene<'_>) -> Figures {
+        let mut registry = Registry::default();
+        gauges::register(&mut registry, scene);
+        Figures(registry)
+    }
+
+    /// Likewise as text.
+    #[must_use]
+    pub fn text(&self, Figures(mut registry): Figures, dialect: Dialect) -> String {
+        self.register(&mut registry);
+        text::write(&registry, dialect)
+    }
+
+    fn register(&self, to: &mut Registry) {
+        let bad: Family<Label, Counter> = Family::default();
+        for (feed, source) in &self.feeds {
+            bad.get_or_create(&[("feed", feed.as_str())]).inc_by(source.bad_reports());
+        }
+        to.register("status_feed_bad_reports", "Reports, and frames as a whole, that made no sense", bad);
+        to.register(
+            "status_feed_disconnects",
+            "Connections to a feed that failed or ended",
+            self.disconnects.clone(),
+        );
+        to.register(
+            "status_check_duration_seconds",
+            "How long it took to take an input in and to check everything",
+            self.checks.clone(),
+        );
+        to.register(
+            "status_book_requests",
+            "Answers of book, or the lack of one",
+            self.book_requests.clone(),
+        );
+        to.register("status_mails", "Tries to send a mail, and mails given up", self.mails.clone());
+        to.register("status_store_saves", "Writings to the store", self.saves.clone());
+        to.register("status_events", "Changes in the health of experiments", self.events.clone());
+    }
+
+    fn asked(&self, request: &'static str, failure: Option<&Failure>) {
+        let result = failure.map_or("ok", |failure| kind(failure.kind));
+        self.book_requests.get_or_create(&[("request", request), ("result", result)]).inc();
+    }
+}
+
+fn kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Unreachable => "unreachable",
+        FailureKind::TimedOut => "timed_out",
+        FailureKind::Refused => "refused",
+        FailureKind::TooManyRequests { .. } => "too_many_requests",
+        FailureKind::Overloaded => "overloaded",
+        FailureKind::NotFound => "not_found",
+        FailureKind::Garbled => "garbled",
+        FailureKind::Ended => "ended",
+        FailureKind::Replaced => "replaced",
+    }
+}
+
+impl Observer for Metrics {
+    fn input(&mut self, _: Now, input: &Input) {
+        match input {
+            Input::Wake | Input::Stalled { .. } | Input::Reported { .. } | Input::StoreReplaced { .. } => {}
+            Input::FeedClosed { feed, .. } => {
+                self.disconnects.get_or_create(&[("feed", feed.as_str())]).inc();
+            }
+            Input::ManifestFetched { outcome, .. } => self.asked("manifest", outcome.as_ref().err()),
+            Input::AvailabilityRead { outcome, .. } => self.asked("read", outcome.as_ref().err()),
+            Input::AvailabilitySet { outcome, .. } => self.asked("set", outcome.as_ref().err()),
+            Input::MailSent { outcome, .. } => {
+                let taken = outcome.iter().filter(|one| one.outcome.is_ok()).count();
+                self.refused = taken == 0;
+                let result = match taken {
+                    0 => "failed",
+                    _ if taken == outcome.len() => "sent",
+                    _ => "partly_sent",
+                };
+                self.mails.get_or_create(&[("result", result)]).inc();
+            }
+            Input::Saved { outcome, .. } => {
+                let result = if outcome.is_ok() { "ok" } else { "failed" };
+                self.saves.get_or_create(&[("result", result)]).inc();
+            }
+        }
+    }
+
+    fn action(&mut self, _: Now, action: &Action) {
+        let Action::Note(note) = action else { return };
+        if let Note::Event { event, .. } = note {
+            let health = if event.healthy { "healthy" } else { "unhealthy" };
+            self.events.get_or_create(&[("health", health)]).inc();
+        }
+        // One that only some addresses refused was sent.
+        if matches!(note, Note::MailGivenUp { .. }) && self.refused {
+            self.mails.get_or_create(&[("result", "given_up")]).inc();
+        }
+    }
+
+    fn handled(&mut self, took: Duration) {
+        self.checks.observe(took.as_secs_f64());
+    }
+}

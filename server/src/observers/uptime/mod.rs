@@ -1,0 +1,406 @@
+//! How well each experiment did over the last days: what the core's events say, as far as somebody
+//! was watching.
+//!
+//! While the server did not run, or the machine slept, nothing is known; such time is shown and not
+//! counted. So the store keeps when the server was watching, at most a minute out of date.
+
+mod days;
+mod known;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use status_adapters::Store;
+use status_adapters::clock::Clock;
+use status_adapters::store::Past;
+use status_core::{Action, ExperimentName, Input, Note, Now, Time, Wall};
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::Observer;
+
+pub use days::{DAY_MILLIS, DAYS, Day};
+pub use known::{Span, Tally, known, tally};
+
+/// How often it is written down that the server is watching.
+const BEAT: Duration = Duration::from_secs(60);
+/// For how long it is remembered when the server was watching: a day more than is shown.
+pub const REMEMBERED: Duration = Duration::from_secs(31 * 24 * 3600);
+/// How many stretches of watching are remembered, the newest.
+const MOST_INTERVALS: usize = 5_000;
+/// By how much the time of day may differ from what has passed until somebody has set it.
+const STEP: Duration = Duration::from_secs(5);
+
+/// What is known of the last days. It is cheap to clone, and all clones are one.
+#[derive(Clone)]
+pub struct Uptime(Arc<Mutex<UptimeState>>);
+
+struct UptimeState {
+    /// When the server was watching, in order, none overlapping another; the last goes on while `watching`.
+    watched: Vec<Interval>,
+    watching: bool,
+    /// Whether the server slept, and does not judge yet.
+    paused: bool,
+    /// Before this it does not judge yet, since it was just started.
+    begins: Time,
+    /// The instant of the last input.
+    now: Now,
+    tracks: BTreeMap<ExperimentName, Track>,
+}
+
+#[derive(Clone, Copy)]
+struct Interval {
+    span: Span,
+    /// Whether the store has it as it is.
+    written: bool,
+}
+
+/// How one experiment did.
+struct Track {
+    healthy: bool,
+    /// Up to here, its days are counted.
+    counted: Wall,
+    days: days::Days,
+}
+
+impl Uptime {
+    /// Begins to watch once startup is over, with what a store knows of the past.
+    #[must_use]
+    pub fn resumed(past: Past, startup: Duration, now: Now) -> Self {
+        let watched = in_order(past.watched, now.wall);
+        let spans: Vec<Span> = watched.iter().map(|stretch| stretch.span).collect();
+        let track = |(name, changes): (ExperimentName, Vec<(Wall, bool)>)| {
+            let (_, healthy) = *changes.last()?;
+            let mut days = days::Days::default();
+            known(&changes, &spans, now.wall).into_iter().for_each(|(span, healthy)| days.add(span, healthy));
+            Some((name, Track { healthy, counted: now.wall, days }))
+        };
+        let tracks = past.changes.into_iter().filter_map(track).collect();
+        let begins = now.time + startup;
+        let ledger = UptimeState { watched, watching: false, paused: false, begins, now, tracks };
+        Self(Arc::new(Mutex::new(ledger)))
+    }
+
+    /// How an experiment's last days went, the oldest first; `None` if it is not known.
+    #[must_use]
+    pub fn days(&self, name: &ExperimentName, now: Wall) -> Option<[Day; DAYS]> {
+        let ledger = self.ledger();
+        ledger.days(name, &ledger.spans(now), now)
+    }
+
+    /// Likewise for many at once.
+    pub fn all_days<'a>(
+        &self,
+        names: impl Iterator<Item = &'a ExperimentName>,
+        now: Wall,
+    ) -> Vec<Option<[Day; DAYS]>> {
+        let ledger = self.ledger();
+        let watched = ledger.spans(now);
+        names.map(|name| ledger.days(name, &watched, now)).collect()
+    }
+
+    /// When the server was watching, in order, up to now.
+    #[must_use]
+    pub fn watched(&self, now: Wall) -> Vec<Span> {
+        self.ledger().spans(now)
+    }
+
+    /// Writes down when the server was watching, each minute, and for the last time at the stop.
+    pub async fn keep(self, store: Option<Arc<dyn Store>>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+        let Some(store) = store else { return };
+        loop {
+            let stopped = tokio::time::timeout(BEAT, stop.cancelled()).await.is_ok();
+            if stopped {
+                self.ledger().go_on(clock.now());
+            }
+            self.write(&*store).await;
+            if stopped {
+                return;
+            }
+        }
+    }
+
+    async fn write(&self, store: &dyn Store) {
+        let unwritten: Vec<Span> = {
+            let ledger = self.ledger();
+            ledger.watched.iter().filter(|stretch| !stretch.written).map(|stretch| stretch.span).collect()
+        };
+        for span in unwritten {
+            // That the store is broken, others tell; and the next time all is written.
+            if store.watched(span.from, span.to).await.is_err() {
+                return;
+            }
+            let mut ledger = self.ledger();
+            if let Some(stretch) = ledger.watched.iter_mut().rev().find(|stretch| stretch.span == span) {
+                stretch.written = true;
+            }
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, UptimeState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a store tells, as stretches of which none overlaps another or lies in the future: the clock may
+/// have been set back.
+fn in_order(watched: Vec<(Wall, Wall)>, now: Wall) -> Vec<Interval> {
+    let mut stretches: Vec<Interval> = Vec::new();
+    let surplus = watched.len().saturating_sub(MOST_INTERVALS);
+    for (from, to) in watched.into_iter().skip(surplus) {
+        let over = stretches.last().map_or(Wall::default(), |last| last.span.to);
+        let span = Span { from: from.max(over), to: to.min(now) };
+        if span.from < span.to {
+            stretches.push(Interval { span, written: true });
+        }
+    }
+    stretches
+}
+
+impl UptimeState {
+    /// Something happened: the server is still watching, or again.
+    fn go_on(&mut self, now: Now) {
+        let before = std::mem::replace(&mut self.now, now);
+        let passed = now.time.since(before.time);
+        let by_day = now.wall.since(before.wall);
+        let was_set = now.wall < before.wall || by_day.abs_diff(passed) > STEP;
+        if self.watching && was_set {
+            self.watching = false;
+        }
+        if now.wall < before.wall {
+            self.come_back_to(now.wall);
+        }
+        match self.watched.last_mut() {
+            Some(last) if self.watching => {
+                last.written &= last.span.to == now.wall;
+                last.span.to = now.wall;
+            }
+            Some(_) | None if !self.paused && now.time >= self.begins => self.begin(now.wall),
+            Some(_) | None => {}
+        }
+    }
+
+    fn begin(&mut self, now: Wall) {
+        self.watching = true;
+        let old = self.watched.iter().take_while(|stretch| now.since(stretch.span.to) > REMEMBERED).count();
+        self.watched.drain(..old.max((self.watched.len() + 1).saturating_sub(MOST_INTERVALS)));
+        self.watched.push(Interval { span: Span { from: now, to: now }, written: false });
+    }
+
+    /// Somebody has set the clock back: what is yet to come has not been watched.
+    fn come_back_to(&mut self, now: Wall) {
+        self.watched.retain(|stretch| stretch.span.from < now);
+        if let Some(last) = self.watched.last_mut().filter(|last| last.span.to > now) {
+            last.span.to = now;
+            last.written = false;
+        }
+        let tomorrow = Wall::from_millis((now.as_millis() / DAY_MILLIS + 1) * DAY_MILLIS);
+        for track in self.tracks.values_mut() {
+            track.days.come_back_to(now);
+            // What was counted of today is not counted again, and what is after it does not count any more.
+            track.counted = track.counted.min(tomorrow);
+        }
+    }
+
+    /// The server was asleep for so long, and has just woken.
+    fn slept(&mut self, now: Wall, span: Duration) {
+        if let Some(last) = self.watched.last_mut().filter(|_| self.watching) {
+            last.span.to = (now - span).max(last.span.from).min(last.span.to);
+            last.written = false;
+        }
+        self.watching = false;
+        self.paused = true;
+    }
+
+    /// It knows again how things are.
+    fn judges(&mut self, now: Now) {
+        self.paused = false;
+        self.go_on(now);
+    }
+
+    /// When it was watching. That it still is, is known for certain only when something happens, so it is
+    /// told and not kept.
+    fn spans(&self, now: Wall) -> Vec<Span> {
+        let mut spans: Vec<Span> = self.watched.iter().map(|stretch| stretch.span).collect();
+        if let Some(last) = spans.last_mut().filter(|_| self.watching) {
+            last.to = last.to.max(now);
+        }
+        spans
+    }
+
+    fn changed(&mut self, name: &ExperimentName, when: Wall, healthy: bool) {
+        let watched = self.spans(when);
+        match self.tracks.get_mut(name) {
+            Some(track) => {
+                track.count(&watched, when);
+                track.healthy = healthy;
+            }
+            None => {
+                let track = Track { healthy, counted: when, days: days::Days::default() };
+                self.tracks.insert(name.clone(), track);
+            }
+        }
+    }
+
+    fn days(&self, name: &ExperimentName, watched: &[Span], now: Wall) -> Option<[Day; DAYS]> {
+        let track = self.tracks.get(name)?;
+        let mut track = Track { days: track.days.clone(), ..*track };
+        track.count(watched, now);
+        Some(track.days.until(now))
+    }
+}
+
+impl Track {
+    /// Counts what was watched since it was last counted. Where the clock was set back, nothing counts
+    /// until it is as late again.
+    fn count(&mut self, watched: &[Span], now: Wall) {
+        let rest = Span { from: self.counted, to: now };
+        let seen = watched.iter().rev().take_while(|span| span.to > rest.from);
+        for span in seen.filter_map(|span| span.within(rest)) {
+            self.days.add(span, self.healthy);
+        }
+        self.counted = self.counted.max(now);
+    }
+}
+
+impl Observer for Uptime {
+    fn input(&mut self, now: Now, _: &Input) {
+        self.ledger().go_on(now);
+    }
+
+    fn action(&mut self, now: Now, action: &Action) {
+        let Action::Note(note) = action else { return };
+        match note {
+            Note::Event { experiment, event, .. } => {
+                self.ledger().changed(experiment, event.when, event.healthy);
+            }
+            Note::ForgotExperiment { experiment, why: _ } => {
+                self.ledger().tracks.remove(experiment);
+            }
+            Note::Slept { overslept, .. } => self.ledger().slept(now.wall, *overslept),
+            Note::Judging => self.ledger().judges(now),
+            Note::AlertRaised { .. }
+            | Note::AlertCleared { .. }
+            | Note::Held { .. }
+            | Note::Released { .. }
+            | Note::SlowFeed { .. }
+            | Note::FeedPace { .. }
+            | Note::ForgotStream { .. }
+            | Note::UnmatchedRequirement { .. }
+            | Note::Withheld(_)
+            | Note::MailGivenUp { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use status_adapters::fake::FakeStore;
+
+    use super::*;
+
+    const MINUTE: u64 = 60_000;
+    const STARTUP: Duration = Duration::from_secs(5 * 60);
+
+    fn at(minutes: u64) -> Now {
+        let millis = minutes * MINUTE;
+        Now { time: Time::from_millis(millis), wall: Wall::from_millis(millis) }
+    }
+
+    fn event(name: &str, minutes: u64, healthy: bool) -> Action {
+        let text = format!(
+            r#"{{"when":{},"healthy":{healthy},"jump_ok":true,"streams":{{}},"issues":[]}}"#,
+            minutes * MINUTE
+        );
+        let event = serde_json::from_str(&text).unwrap();
+        Action::Note(Note::Event { experiment: name.into(), event, available: healthy })
+    }
+
+    /// Something happens every minute up to this one.
+    fn until(uptime: &mut Uptime, minutes: u64) {
+        let from = uptime.ledger().now.time.as_millis() / MINUTE;
+        (from + 1..=minutes).for_each(|minute| uptime.input(at(minute), &Input::Wake));
+    }
+
+    fn today(uptime: &Uptime, name: &str, minutes: u64) -> (u64, u64) {
+        let days = uptime.days(&name.into(), at(minutes).wall).unwrap();
+        (u64::from(days[DAYS - 1].healthy) / MINUTE, u64::from(days[DAYS - 1].unhealthy) / MINUTE)
+    }
+
+    fn minutes(span: Span) -> (u64, u64) {
+        (span.from.as_millis() / MINUTE, span.to.as_millis() / MINUTE)
+    }
+
+    #[test]
+    fn events_become_days_and_neither_startup_nor_sleep_counts() {
+        let mut uptime = Uptime::resumed(Past::default(), STARTUP, at(0));
+        for (minutes, healthy) in [(10, true), (30, false)] {
+            until(&mut uptime, minutes);
+            uptime.action(at(minutes), &event("a", minutes, healthy));
+        }
+        until(&mut uptime, 40);
+        assert_eq!(today(&uptime, "a", 40), (20, 10));
+        // The machine sleeps from minute 40 to 100, and five minutes later it is known how things are.
+        uptime.input(at(100), &Input::Wake);
+        uptime.action(
+            at(100),
+            &Action::Note(Note::Slept { overslept: Duration::from_secs(60 * 60), reconnects: true }),
+        );
+        until(&mut uptime, 105);
+        uptime.action(at(105), &Action::Note(Note::Judging));
+        until(&mut uptime, 110);
+        assert_eq!(today(&uptime, "a", 110), (20, 15));
+        let spans: Vec<(u64, u64)> = uptime.watched(at(110).wall).into_iter().map(minutes).collect();
+        assert_eq!(spans, [(5, 40), (105, 110)]);
+        uptime.action(
+            at(110),
+            &Action::Note(Note::ForgotExperiment {
+                experiment: "a".into(),
+                why: status_core::Forgotten::Unnamed,
+            }),
+        );
+        assert_eq!(uptime.days(&"a".into(), at(110).wall), None);
+    }
+
+    #[tokio::test]
+    async fn the_next_life_goes_on_with_what_was_written_down() {
+        let store = FakeStore::default();
+        let mut uptime = Uptime::resumed(Past::default(), STARTUP, at(0));
+        until(&mut uptime, 10);
+        uptime.action(at(10), &event("a", 10, true));
+        until(&mut uptime, 20);
+        uptime.write(&store).await;
+        until(&mut uptime, 25);
+        uptime.write(&store).await;
+        let mut past = store.past(None, Wall::default()).await.unwrap();
+        assert_eq!(past.watched, [(at(5).wall, at(25).wall)]);
+        // It was down for 25 minutes, and does not judge in its first five.
+        past.changes.insert("a".into(), vec![(at(10).wall, true)]);
+        let mut next = Uptime::resumed(past, STARTUP, at(50));
+        until(&mut next, 60);
+        assert_eq!(today(&next, "a", 60), (15 + 5, 0));
+        next.write(&store).await;
+        assert_eq!(store.past(None, Wall::default()).await.unwrap().watched.len(), 2);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_counts_nothing_that_has_not_passed_and_nothing_twice() {
+        let mut uptime = Uptime::resumed(Past::default(), Duration::ZERO, at(1_000));
+        until(&mut uptime, 1_001);
+        uptime.action(at(1_001), &event("a", 1_001, true));
+        until(&mut uptime, 1_020);
+        let set = |wall: u64, time: u64| Now { wall: at(wall).wall, ..at(time) };
+        // Somebody sets it two hours ahead, and five minutes later back.
+        (1_021..=1_025).for_each(|time| uptime.input(set(time + 120, time), &Input::Wake));
+        (1_026..=1_040).for_each(|time| uptime.input(set(time, time), &Input::Wake));
+        let spans: Vec<(u64, u64)> = uptime.watched(at(1_040).wall).into_iter().map(minutes).collect();
+        assert_eq!(spans, [(1_001, 1_020), (1_026, 1_040)]);
+        assert!(today(&uptime, "a", 1_040).0 <= 40, "{:?}", today(&uptime, "a", 1_040));
+        // What a store knows of that is put in order.
+        let told = [(1_001, 1_020), (1_026, 1_040), (1_030, 1_035), (1_141, 1_145)];
+        let told = told.map(|(from, to)| (at(from).wall, at(to).wall)).to_vec();
+        let spans: Vec<(u64, u64)> =
+            in_order(told, at(1_050).wall).into_iter().map(|stretch| minutes(stretch.span)).collect();
+        assert_eq!(spans, [(1_001, 1_020), (1_026, 1_040)]);
+    }
+}
