@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use status_core::{Availability, Failure, FailureKind, Manifest, ResourceName};
 
 use crate::clock::Clock;
-use crate::http::{Caller, Limits};
+use crate::http::{Limits, ServiceClient};
 use crate::service::Service;
 use crate::wire::manifest::{read_availability, read_manifest};
 use crate::{Book, tls, token};
@@ -24,7 +24,7 @@ const RESOURCES: &str = "/api/v1/admin/resources";
 
 /// The real book.
 pub struct HttpBook {
-    caller: Caller,
+    caller: ServiceClient,
     /// Of all resources; parsed here, so that it makes sense.
     resources: Url,
     token_life: Duration,
@@ -71,7 +71,7 @@ impl HttpBook {
     ) -> Result<Self, String> {
         let limits = Limits { time: timeout, set_by: Some("STATUS_TIMEOUT_BOOK"), body: LARGEST_ANSWER };
         let resources = Url::parse(&service.url(RESOURCES)).map_err(|e| format!("book's address: {e}"))?;
-        let caller = Caller::new(service, limits, tls)?;
+        let caller = ServiceClient::new(service, limits, tls)?;
         Ok(Self { caller, resources, token_life, clock })
     }
 

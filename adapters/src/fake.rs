@@ -15,7 +15,7 @@ use status_core::{
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::store::{Model, Past};
+use crate::store::{Model, UptimeRecords};
 use crate::wire::manifest::availability;
 use crate::{Book, FeedSource, Mailer, Store};
 
@@ -307,7 +307,11 @@ impl Store for FakeStore {
         Ok(())
     }
 
-    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure> {
+    async fn uptime_records(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure> {
         let shelves = locked(&self.0);
         let watched = shelves.watched.iter().filter(|(_, until)| **until >= since);
         let mut changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>> = BTreeMap::new();
@@ -318,7 +322,7 @@ impl Store for FakeStore {
             }
             changes.push((event.when, event.healthy));
         }
-        Ok(Past { watched: watched.map(|(from, until)| (*from, *until)).collect(), changes })
+        Ok(UptimeRecords { watched: watched.map(|(from, until)| (*from, *until)).collect(), changes })
     }
 }
 

@@ -13,9 +13,9 @@ use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use status_core::{Failure, FailureKind};
 
-use crate::broken::Broken;
-use crate::cause;
+use crate::connect_error::ConnectError;
 use crate::crypto::install_crypto;
+use crate::diagnosis;
 use crate::secrets::Secrets;
 use crate::service::Service;
 use crate::wire::{refusal, retry_after};
@@ -25,7 +25,7 @@ const LARGEST_REFUSAL: usize = 64 << 10;
 
 /// Sends requests to one service.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct ServiceClient {
     service: Service,
     client: reqwest::Client,
     limits: Limits,
@@ -42,7 +42,7 @@ pub(crate) struct Limits {
     pub(crate) body: usize,
 }
 
-impl Caller {
+impl ServiceClient {
     /// # Errors
     /// The service's address makes no sense, or there is no way to make connections.
     pub(crate) fn new(service: Service, limits: Limits, tls: &Arc<ClientConfig>) -> Result<Self, String> {
@@ -66,7 +66,7 @@ impl Caller {
             .pool_idle_timeout(Duration::from_secs(5))
             .user_agent(concat!("status/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|e| format!("no connections to {}: {}", service.name(), Broken::new(&e)))?;
+            .map_err(|e| format!("no connections to {}: {}", service.name(), ConnectError::new(&e)))?;
         Ok(Self { service, client, limits })
     }
 
@@ -86,7 +86,7 @@ impl Caller {
     ) -> Result<T, Failure> {
         let body = self.ask(Method::GET, url.clone(), token).await?;
         let secrets = Secrets::token(token);
-        let hidden = str::from_utf8(&body).map(|text| secrets.hide(text));
+        let hidden = str::from_utf8(&body).map(|text| secrets.redact(text));
         let read = read(hidden.as_deref().map_or(&body, str::as_bytes));
         read.map_err(|problem| self.garbled(Method::GET, url, &body, &problem))
     }
@@ -107,7 +107,7 @@ impl Caller {
             .header(CONTENT_LENGTH, 0)
             .send()
             .await
-            .map_err(|error| asked.broken(&error, &self.limits))?;
+            .map_err(|error| asked.connect_error(&error, &self.limits))?;
         let status = response.status();
         if status.is_success() {
             return self.body(response, &asked, self.limits.body).await;
@@ -124,11 +124,11 @@ impl Caller {
     async fn body(
         &self,
         mut response: Response,
-        asked: &Asked<'_>,
+        asked: &RequestContext<'_>,
         limit: usize,
     ) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|e| asked.broken(&e, &self.limits))? {
+        while let Some(part) = response.chunk().await.map_err(|e| asked.connect_error(&e, &self.limits))? {
             if body.len() + part.len() > limit {
                 let what = format!("sent more than {limit} bytes in answer to");
                 return Err(asked.failure(FailureKind::Garbled, &what, "", None));
@@ -141,14 +141,14 @@ impl Caller {
     /// The answer said success, but makes no sense: `problem` says why, and shows no secret.
     pub(crate) fn garbled(&self, method: Method, url: Url, body: &[u8], problem: &str) -> Failure {
         let asked = self.asked(method, url, Secrets::default());
-        let page = cause::is_page(body);
+        let page = diagnosis::is_page(body);
         let problem = if page { "a web page" } else { problem };
-        let cause = page.then(|| cause::of_page(&self.service));
-        asked.failure(FailureKind::Garbled, "answered nonsense to", problem, cause.as_deref())
+        let diagnosis = page.then(|| diagnosis::of_page(&self.service));
+        asked.failure(FailureKind::Garbled, "answered nonsense to", problem, diagnosis.as_deref())
     }
 
-    fn asked(&self, method: Method, url: Url, secrets: Secrets) -> Asked<'_> {
-        Asked { service: &self.service, method, url, secrets }
+    fn asked(&self, method: Method, url: Url, secrets: Secrets) -> RequestContext<'_> {
+        RequestContext { service: &self.service, method, url, secrets }
     }
 }
 
@@ -173,17 +173,17 @@ fn secret_header(token: &SecretString) -> HeaderValue {
 }
 
 /// A request, for saying what came of it.
-struct Asked<'a> {
+struct RequestContext<'a> {
     service: &'a Service,
     method: Method,
     url: Url,
     secrets: Secrets,
 }
 
-impl Asked<'_> {
+impl RequestContext<'_> {
     fn refused(&self, status: StatusCode, busy: Option<FailureKind>, body: &[u8]) -> Failure {
         let refusal = refusal::read(body, &self.secrets);
-        let cause = cause::of_refusal(self.service, status, &refusal, cause::is_page(body));
+        let diagnosis = diagnosis::of_refusal(self.service, status, &refusal, diagnosis::is_page(body));
         // The service itself knows the path but not what it names; a proxy or another service
         // that knows neither has no code, or speaks of the path.
         let unknown = status == StatusCode::NOT_FOUND
@@ -192,38 +192,38 @@ impl Asked<'_> {
         let kind = busy.unwrap_or(if unknown { FailureKind::NotFound } else { FailureKind::Refused });
         let answer =
             format!("{status}, saying {:?}, to a token for {}", refusal.message, self.service.audience());
-        self.failure(kind, "refused", &answer, cause.filter(|_| !unknown).as_deref())
+        self.failure(kind, "refused", &answer, diagnosis.filter(|_| !unknown).as_deref())
     }
 
     fn redirected(&self, status: StatusCode, location: &HeaderValue) -> Failure {
         let to = location.to_str().ok().and_then(|text| self.url.join(text).ok());
-        let (to, cause) = match to {
+        let (to, diagnosis) = match to {
             Some(to) => (
-                self.secrets.hide(&shown(&to)).into_owned(),
-                cause::of_redirect(self.service, &self.url, &to),
+                self.secrets.redact(&shown(&to)).into_owned(),
+                diagnosis::of_redirect(self.service, &self.url, &to),
             ),
             None => ("an address that makes no sense".to_owned(), None),
         };
         let answer = format!("{status} to {to}, which was not followed, since the token is not for others");
-        self.failure(FailureKind::Refused, "redirected", &answer, cause.as_deref())
+        self.failure(FailureKind::Refused, "redirected", &answer, diagnosis.as_deref())
     }
 
-    fn broken(&self, error: &reqwest::Error, limits: &Limits) -> Failure {
+    fn connect_error(&self, error: &reqwest::Error, limits: &Limits) -> Failure {
         if error.is_timeout() {
             let setting = limits.set_by.map(|name| format!(" ({name})")).unwrap_or_default();
             let how = format!("nothing within {:?}{setting}", limits.time);
             return self.failure(FailureKind::TimedOut, "did not finish its answer to", &how, None);
         }
-        let broken = Broken::new(error);
-        let cause = cause::of_broken(self.service, &broken);
+        let connect_error = ConnectError::new(error);
+        let diagnosis = diagnosis::of_broken(self.service, &connect_error);
         let what = if error.is_connect() { "cannot be reached for" } else { "broke off" };
-        self.failure(FailureKind::Unreachable, what, &broken.to_string(), cause.as_deref())
+        self.failure(FailureKind::Unreachable, what, &connect_error.to_string(), diagnosis.as_deref())
     }
 
-    /// `<service> <what> <method> <url>: <how>; likely cause: …`
-    fn failure(&self, kind: FailureKind, what: &str, how: &str, cause: Option<&str>) -> Failure {
+    /// `<service> <what> <method> <url>: <how>; likely diagnosis: …`
+    fn failure(&self, kind: FailureKind, what: &str, how: &str, diagnosis: Option<&str>) -> Failure {
         let mut detail = format!("{} {what} {} {}", self.service.name(), self.method, shown(&self.url));
-        for (before, text) in [(": ", Some(how)), ("; likely cause: ", cause)] {
+        for (before, text) in [(": ", Some(how)), ("; likely cause: ", diagnosis)] {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 detail.push_str(before);
                 detail.push_str(text);

@@ -4,23 +4,23 @@
 //! says what came of it: it never retries and never decides.
 
 pub mod book;
-mod broken;
-mod cause;
+pub mod check_writable;
 pub mod clock;
+mod connect_error;
 mod crypto;
+mod diagnosis;
 mod dial;
 pub mod fake;
 pub mod feed;
 mod http;
 pub mod mail;
-pub mod repeated;
 pub mod secrets;
 pub mod service;
 pub mod store;
+pub mod throttle;
 mod tls;
 pub mod token;
 pub mod wire;
-pub mod writable;
 
 pub use crypto::install_crypto;
 
@@ -33,7 +33,7 @@ use status_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::store::{Past, Trimmed};
+use crate::store::{Trimmed, UptimeRecords};
 
 /// Book: which resources there are, and whether they can be booked.
 #[async_trait]
@@ -127,7 +127,11 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// Why it can't be read.
-    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure>;
+    async fn uptime_records(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure>;
 
     /// Looks whether what was saved is still there.
     ///

@@ -36,7 +36,7 @@ impl Secrets {
 
     /// A text without what must not be shown.
     #[must_use]
-    pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut hidden = Cow::Borrowed(text);
         for (secret, instead) in &self.0 {
             if hidden.contains(secret) {
@@ -44,14 +44,14 @@ impl Secrets {
             }
         }
         match hidden {
-            Cow::Borrowed(text) => hide_tokens(text),
-            Cow::Owned(text) => hide_tokens(&text).into_owned().into(),
+            Cow::Borrowed(text) => redact_tokens(text),
+            Cow::Owned(text) => redact_tokens(&text).into_owned().into(),
         }
     }
 }
 
 /// A text without whatever looks like a token.
-pub(crate) fn hide_tokens(text: &str) -> Cow<'_, str> {
+pub(crate) fn redact_tokens(text: &str) -> Cow<'_, str> {
     let mut hidden = String::new();
     let mut behind = 0;
     while let Some((start, end)) = next_token(text, behind) {
@@ -105,7 +105,7 @@ mod tests {
             ("eyJ, or eyJhbGciOi and no more".to_owned(), "eyJ, or eyJhbGciOi and no more"),
             (String::new(), ""),
         ] {
-            assert_eq!(hide_tokens(&text), hidden);
+            assert_eq!(redact_tokens(&text), hidden);
         }
     }
 
@@ -115,11 +115,11 @@ mod tests {
         for (secret, instead) in [("", "nothing"), ("horse", "<b>"), ("correct horse", "<a>")] {
             secrets.add(secret, instead);
         }
-        assert_eq!(secrets.hide("a correct horse is no horse"), "a <a> is no <b>");
-        assert_eq!(secrets.hide(&format!("horse {TOKEN}")), "<b> <token>");
-        assert!(matches!(secrets.hide("nothing"), Cow::Borrowed("nothing")));
+        assert_eq!(secrets.redact("a correct horse is no horse"), "a <a> is no <b>");
+        assert_eq!(secrets.redact(&format!("horse {TOKEN}")), "<b> <token>");
+        assert!(matches!(secrets.redact("nothing"), Cow::Borrowed("nothing")));
         let token = Secrets::token(&"abc.def".into());
-        assert_eq!(token.hide("[abc.def]"), "[<token>]");
+        assert_eq!(token.redact("[abc.def]"), "[<token>]");
     }
 
     #[test]

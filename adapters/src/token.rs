@@ -24,15 +24,15 @@ pub fn for_feed(feed: Feed, service: &Service, life: Duration, now: Wall) -> Sec
         Feed::Relay => ("session", "read"),
         Feed::Jump => ("connect", "stats"),
     };
-    let whose = Whose::Connection { booking_id: US, topic: "stats", prefix };
-    signed(service, &Claims::new(service, whose, scope, life, now))
+    let subject = Subject::Connection { booking_id: US, topic: "stats", prefix };
+    signed(service, &Claims::new(service, subject, scope, life, now))
 }
 
 /// A token for book's administration. It expires `life` and [`CLOCKS_DIFFER`] after `now`.
 #[must_use]
 pub fn for_book(service: &Service, life: Duration, now: Wall) -> SecretString {
     let life = life.saturating_add(CLOCKS_DIFFER);
-    signed(service, &Claims::new(service, Whose::Person { sub: US }, "booking:admin", life, now))
+    signed(service, &Claims::new(service, Subject::Person { sub: US }, "booking:admin", life, now))
 }
 
 /// What we call ourselves. Relay refuses an empty name.
@@ -41,7 +41,7 @@ const US: &str = "status-server";
 #[derive(Serialize)]
 struct Claims {
     #[serde(flatten)]
-    whose: Whose,
+    subject: Subject,
     scopes: [&'static str; 1],
     aud: [String; 1],
     /// Seconds since 1970, as the next two.
@@ -52,18 +52,18 @@ struct Claims {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Whose {
+enum Subject {
     Person { sub: &'static str },
     Connection { booking_id: &'static str, topic: &'static str, prefix: &'static str },
 }
 
 impl Claims {
-    fn new(service: &Service, whose: Whose, scope: &'static str, life: Duration, now: Wall) -> Self {
+    fn new(service: &Service, subject: Subject, scope: &'static str, life: Duration, now: Wall) -> Self {
         let issued = (now - CLOCKS_DIFFER).as_millis() / 1_000;
         let expires = u128::from(now.as_millis()).saturating_add(life.as_millis()).div_ceil(1_000);
         // Go's JWT library reads the times as 64-bit floats or signed integers, so stay in range.
         let expires = u64::try_from(expires).unwrap_or(u64::MAX).min(LATEST);
-        Self { whose, scopes: [scope], aud: [service.audience()], iat: issued, nbf: issued, exp: expires }
+        Self { subject, scopes: [scope], aud: [service.audience()], iat: issued, nbf: issued, exp: expires }
     }
 }
 

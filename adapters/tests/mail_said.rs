@@ -181,7 +181,7 @@ async fn one_that_hangs_up_on_its_own_is_heard_too() {
 #[tokio::test]
 async fn a_refusal_at_a_recipient_that_is_about_us_is_for_now_and_named() {
     let helo = "likely cause: it does not accept the name vm.lab that this machine gives for itself: set STATUS_EMAIL_HELO";
-    for (answer, cause) in [
+    for (answer, diagnosis) in [
         ("504 <vm.lab>: need fully-qualified hostname", helo),
         ("504 5.5.2 <vm.lab>: Helo command rejected: need fully-qualified hostname", helo),
         ("550 5.7.1 Helo command rejected: no", helo),
@@ -197,7 +197,7 @@ async fn a_refusal_at_a_recipient_that_is_about_us_is_for_now_and_named() {
         let outcome = soon(mailer(named).send(&mail())).await;
         assert_eq!(kinds(&outcome), [None, Some(Transient), None], "{answer}");
         let detail = &outcome[1].outcome.as_ref().unwrap_err().detail;
-        assert!(detail.contains(answer) && detail.contains(cause), "{detail}");
+        assert!(detail.contains(answer) && detail.contains(diagnosis), "{detail}");
         assert_eq!(heard.lines()[0], "EHLO vm.lab");
         assert_eq!(heard.texts().len(), 1);
     }

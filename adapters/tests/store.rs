@@ -255,7 +255,7 @@ async fn is_left_as_it_is(path: &Path) -> String {
         store.save(vec![Change::ReplaceAll, experiment("pend00", true)]).await.unwrap_err();
         store.look().await.unwrap();
         store.watched(wall(1), wall(2)).await.unwrap_err();
-        store.past(None, wall(0)).await.unwrap_err();
+        store.uptime_records(None, wall(0)).await.unwrap_err();
     }
     let failure = store.save(vec![Change::ReplaceAll, experiment("pend00", true)]).await.unwrap_err();
     drop(store);
@@ -434,7 +434,7 @@ async fn the_past_is_the_same_in_a_file_and_in_memory() {
             store.watched(wall(from), wall(until)).await.unwrap();
         }
     }
-    let past = file.past(None, wall(10)).await.unwrap();
+    let past = file.uptime_records(None, wall(10)).await.unwrap();
     assert_eq!(past.watched, [(wall(18), wall(30))], "the later one counts, and the first is over");
     let of = |name: &str| past.changes[&ExperimentName::from(name)].clone();
     assert_eq!(of("a"), [(wall(3), false), (wall(20), true), (wall(30), false)]);
@@ -442,12 +442,16 @@ async fn the_past_is_the_same_in_a_file_and_in_memory() {
     for store in stores {
         store.save(vec![Change::Forgotten { name: "b".into() }, event(40, "b", false)]).await.unwrap();
     }
-    let past = file.past(None, wall(10)).await.unwrap();
+    let past = file.uptime_records(None, wall(10)).await.unwrap();
     assert_eq!(past.changes[&ExperimentName::from("b")], [(wall(40), false)], "what was before is forgotten");
     for since in [0, 3, 4, 20, 25, 99] {
         for name in [None, Some(ExperimentName::from("a"))] {
-            let past = memory.past(name.as_ref(), wall(since)).await.unwrap();
-            assert_eq!(file.past(name.as_ref(), wall(since)).await.unwrap(), past, "{name:?} {since}");
+            let past = memory.uptime_records(name.as_ref(), wall(since)).await.unwrap();
+            assert_eq!(
+                file.uptime_records(name.as_ref(), wall(since)).await.unwrap(),
+                past,
+                "{name:?} {since}"
+            );
         }
     }
 }

@@ -115,8 +115,8 @@ async fn another_program_takes_nothing_away_whatever_this_one_has_read() {
     for number in 2..6 {
         // The page and the API read, and the size is a metric.
         assert_eq!(store.history(None, wall(0), ALL).await.unwrap().len() as u64, number - 1);
-        store.past(None, wall(0)).await.unwrap();
-        store.past_now(wall(0)).unwrap();
+        store.uptime_records(None, wall(0)).await.unwrap();
+        store.uptime_records_now(wall(0)).unwrap();
         store.look().await.unwrap();
         assert!(size(&path).is_some());
         SqliteStore::open(&path, LARGE, Arc::new(SystemClock)).err().unwrap();
@@ -349,7 +349,7 @@ async fn the_oldest_goes_before_the_store_is_too_large() {
     let trimmed = store.trimmed().unwrap();
     assert!(trimmed.events > 50 && !trimmed.exhausted, "{trimmed:?}");
     assert!(trimmed.from >= wall(left[0] - 1), "{trimmed:?}");
-    let past = store.past(None, wall(0)).await.unwrap();
+    let past = store.uptime_records(None, wall(0)).await.unwrap();
     assert_eq!(past.watched, [], "it is as old as what went");
     drop(store);
     let mails: u32 = Connection::open(&path)

@@ -13,7 +13,7 @@ use status_adapters::Store;
 use status_adapters::clock::SystemClock;
 use status_adapters::store::{Model, SqliteStore};
 use status_core::Saved;
-use status_sim::Chance;
+use status_sim::Rng;
 use status_sim::run::saves;
 use status_sim::scenario::Scenario;
 
@@ -63,7 +63,7 @@ async fn a_kill_at_any_byte_leaves_what_was_written_down() {
         let path = folder.path().join("status.db");
         let store = SqliteStore::open(&path, LARGE, Arc::new(SystemClock)).unwrap();
         let mut model = Model::default();
-        let mut chance = Chance::new(scenario.seed);
+        let mut rng = Rng::new(scenario.seed);
         for changes in saves(&scenario).unwrap() {
             let before = (model.saved(ALL), length(&wal(&path)));
             store.save(changes.clone()).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_kill_at_any_byte_leaves_what_was_written_down() {
             kills += 1;
             // Where the log was begun anew its end is from before, and nothing can be cut off.
             for _ in 0..if whole > before.1 { CUTS } else { 0 } {
-                let cut = before.1 + chance.below(whole - before.1);
+                let cut = before.1 + rng.below(whole - before.1);
                 assert_eq!(found_after_a_kill(&path, cut), before.0, "{} at byte {cut}", scenario.name);
                 kills += 1;
             }

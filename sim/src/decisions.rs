@@ -74,7 +74,7 @@ impl Decisions {
                 What::Happened { .. }
                 | What::Stands { .. }
                 | What::Noted { .. }
-                | What::Booking { .. }
+                | What::BookingCheck { .. }
                 | What::Mailed { .. } => {}
             }
         }

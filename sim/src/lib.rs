@@ -1,6 +1,5 @@
 //! Everything that stands in for the real services.
 
-mod chance;
 mod decisions;
 pub mod describe;
 pub mod expect;
@@ -9,12 +8,13 @@ mod measure;
 pub mod mock;
 mod oracle;
 pub mod report;
+mod rng;
 pub mod run;
 pub mod scenario;
 pub mod timeline;
 mod world;
 
-pub use chance::Chance;
 pub use decisions::Decisions;
 pub use measure::Figures;
-pub use oracle::{Promise, Violation};
+pub use oracle::{Invariant, Violation};
+pub use rng::Rng;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use status_sim::Chance;
+use status_sim::Rng;
 use status_sim::run::{Crash, Ending, Outcome, run, run_with_crashes};
 use status_sim::scenario::Scenario;
 
@@ -113,13 +113,13 @@ fn many_crashes_in_a_row_break_no_promise() {
     for (n, text) in (0..).zip(SCENARIOS.iter().cycle().take(80)) {
         let mut scenario = Scenario::read(text).unwrap();
         scenario.seed = n;
-        let mut chance = Chance::new(n);
+        let mut rng = Rng::new(n);
         let mut input = 0;
         let mut crashes = Vec::new();
         for _ in 0..12 {
-            input += 1 + chance.below(60);
-            let actions = usize::try_from(chance.below(4)).unwrap();
-            crashes.push(Crash { input, actions, lasts: chance.millis(10, 30_000) });
+            input += 1 + rng.below(60);
+            let actions = usize::try_from(rng.below(4)).unwrap();
+            crashes.push(Crash { input, actions, lasts: rng.millis(10, 30_000) });
         }
         let outcome = run_with_crashes(&scenario, Ending::Healed, &crashes).unwrap();
         must_be_well(&scenario, &outcome, &crashes);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use status_sim::run::{Ending, Outcome, run};
 use status_sim::scenario::Scenario;
-use status_sim::{Promise, Violation};
+use status_sim::{Invariant, Violation};
 
 /// Plays a scenario to a good end.
 ///
@@ -69,9 +69,9 @@ pub fn keep(name: &str, scenario: &Scenario, why: &str) -> PathBuf {
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// The promise that was broken first; `None` stands for a panic.
-fn first_broken(scenario: &Scenario) -> Option<Option<Promise>> {
+fn first_broken(scenario: &Scenario) -> Option<Option<Invariant>> {
     match catch_unwind(AssertUnwindSafe(|| run(scenario, Ending::Healed))) {
-        Ok(outcome) => outcome.ok()?.violations.first().map(|violation| Some(violation.promise)),
+        Ok(outcome) => outcome.ok()?.violations.first().map(|violation| Some(violation.invariant)),
         Err(_) => Some(None),
     }
 }

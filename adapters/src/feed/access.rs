@@ -9,7 +9,7 @@ use serde::Deserialize;
 use status_core::{Failure, Feed, Wall};
 
 use super::PATIENCE;
-use crate::http::{Caller, Limits};
+use crate::http::{Limits, ServiceClient};
 use crate::secrets::Secrets;
 use crate::service::{Service, is_loopback_host};
 use crate::token;
@@ -21,7 +21,7 @@ const LARGEST_ANSWER: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Access {
     feed: Feed,
-    caller: Caller,
+    caller: ServiceClient,
     url: Url,
 }
 
@@ -35,7 +35,7 @@ impl Access {
         };
         let url = Url::parse(&service.url(path)).map_err(|e| format!("{feed}'s address: {e}"))?;
         let limits = Limits { time: PATIENCE, set_by: None, body: LARGEST_ANSWER };
-        Ok(Self { feed, caller: Caller::new(service, limits, tls)?, url })
+        Ok(Self { feed, caller: ServiceClient::new(service, limits, tls)?, url })
     }
 
     /// Asks for a connection that may last for `expires`.
@@ -184,9 +184,9 @@ mod tests {
         assert_eq!(address.with_code(), "wss://app.example.org/ed0/relay/session/stats?code=54e45778-e376");
         assert_eq!(address.shown(), "wss://app.example.org/ed0/relay/session/stats");
         assert_eq!(address.host_and_port(), ("app.example.org", 443));
-        assert_eq!(address.secrets().hide("bad code 54e45778-e376!"), "bad code <code>!");
+        assert_eq!(address.secrets().redact("bad code 54e45778-e376!"), "bad code <code>!");
         let address = read("ws://a.org/?code=54e%2F45%22").unwrap();
-        assert_eq!(address.secrets().hide("code=54e%2F45%22 is 54e/45\""), "code=<code> is <code>");
+        assert_eq!(address.secrets().redact("code=54e%2F45%22 is 54e/45\""), "code=<code> is <code>");
         let address = read("ws://[::1]:8080/x?code=1").unwrap();
         assert_eq!(address.host_and_port(), ("::1", 8080));
         assert_eq!(address.shown(), "ws://[::1]:8080/<hidden>");
@@ -224,7 +224,7 @@ mod tests {
             "wss://app.example.org/session/stats#54e4%2F5778",
         ] {
             let address = read(uri).unwrap();
-            let told = address.secrets().hide("54e4%2F5778 is 54e4/5778").into_owned();
+            let told = address.secrets().redact("54e4%2F5778 is 54e4/5778").into_owned();
             for text in [address.shown(), told] {
                 assert!(!text.contains("5778") && !text.contains("54e4"), "{uri}: {text}");
             }

@@ -21,7 +21,7 @@ use super::access::Address;
 use super::binary::AsBinary;
 use super::handshake::shake_hands;
 use super::{LARGEST_MESSAGE, PATIENCE};
-use crate::broken::Broken;
+use crate::connect_error::ConnectError;
 use crate::dial::dial;
 use crate::wire::refusal;
 
@@ -88,16 +88,16 @@ fn told(feed: Feed, address: &Address, error: Error) -> Failure {
         Error::Io(_) | Error::Tls(_) => {
             let what = format!(
                 "cannot be reached: {}; {feed}'s access point gave this address",
-                address.secrets().hide(&Broken::new(&error).to_string())
+                address.secrets().redact(&ConnectError::new(&error).to_string())
             );
             failure(feed, address, FailureKind::Unreachable, &what)
         }
         Error::Protocol(ProtocolError::HandshakeIncomplete) => {
-            let what = format!("cannot be reached: {}", Broken::Closed);
+            let what = format!("cannot be reached: {}", ConnectError::Closed);
             failure(feed, address, FailureKind::Unreachable, &what)
         }
         error => {
-            let what = format!("is no websocket: {}", address.secrets().hide(&error.to_string()));
+            let what = format!("is no websocket: {}", address.secrets().redact(&error.to_string()));
             failure(feed, address, FailureKind::Garbled, &what)
         }
     }

@@ -2,9 +2,9 @@
 
 mod access;
 mod binary;
-mod complaints;
+mod close_reason;
 mod connect;
-mod ending;
+mod diagnostics;
 mod handshake;
 
 use std::collections::BTreeMap;
@@ -24,9 +24,9 @@ use crate::service::Service;
 use crate::wire::frame;
 use crate::{FeedSource, tls};
 use access::{Access, Address, Oddity};
-use complaints::Complaints;
+use close_reason::CloseReason;
 use connect::Socket;
-use ending::Ending;
+use diagnostics::FrameDiagnostics;
 
 /// How large a message is read at most, in bytes. A snapshot takes about 400 for each connection.
 pub const LARGEST_MESSAGE: usize = 64 << 20;
@@ -43,7 +43,7 @@ pub struct WsFeed {
     access: Access,
     tls: Arc<ClientConfig>,
     clock: Arc<dyn Clock>,
-    complaints: Mutex<Complaints>,
+    diagnostics: Mutex<FrameDiagnostics>,
     /// What was odd about the addresses of websockets, each kind as it was first found.
     oddities: Mutex<BTreeMap<Oddity, String>>,
 }
@@ -83,7 +83,7 @@ impl WsFeed {
             access,
             tls,
             clock,
-            complaints: Mutex::new(Complaints::new(feed)),
+            diagnostics: Mutex::new(FrameDiagnostics::new(feed)),
             oddities: Mutex::default(),
         })
     }
@@ -102,7 +102,7 @@ impl WsFeed {
         let mut count: u64 = 0;
         loop {
             let message = tokio::select! {
-                () = snapshots.closed() => return Ending::unwanted(self.feed),
+                () = snapshots.closed() => return CloseReason::unwanted(self.feed),
                 room = snapshots.reserve(), if waiting.is_some() => {
                     if let (Ok(room), Some(reports)) = (room, waiting.take()) {
                         room.send(reports);
@@ -118,14 +118,14 @@ impl WsFeed {
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
                 Some(Ok(Message::Close(frame))) => {
                     connect::say_goodbye(socket, None).await;
-                    return Ending::closed(frame.as_ref(), address).told(self.feed, address, count);
+                    return CloseReason::closed(frame.as_ref(), address).told(self.feed, address, count);
                 }
                 Some(Err(error)) => {
-                    let ending = Ending::broken(&error);
-                    connect::say_goodbye(socket, ending.goodbye()).await;
-                    return ending.told(self.feed, address, count);
+                    let close_reason = CloseReason::connect_error(&error);
+                    connect::say_goodbye(socket, close_reason.goodbye()).await;
+                    return close_reason.told(self.feed, address, count);
                 }
-                None => return Ending::closed_silently().told(self.feed, address, count),
+                None => return CloseReason::closed_silently().told(self.feed, address, count),
             };
             if snapshot.is_some() {
                 count += 1;
@@ -141,7 +141,7 @@ impl WsFeed {
             // A bad byte spoils no more than what it is in. It is looked for again, since that is slow.
             Err(_) => frame::read(self.feed, &String::from_utf8_lossy(bytes)),
         };
-        self.complaints(|complaints, now| complaints.look_at(&frame, now));
+        self.diagnostics(|diagnostics, now| diagnostics.look_at(&frame, now));
         frame.snapshot.map(|snapshot| snapshot.reports)
     }
 
@@ -156,10 +156,10 @@ impl WsFeed {
         }
     }
 
-    fn complaints<T>(&self, tell: impl FnOnce(&mut Complaints, status_core::Time) -> T) -> T {
+    fn diagnostics<T>(&self, tell: impl FnOnce(&mut FrameDiagnostics, status_core::Time) -> T) -> T {
         let now = self.clock.now().time;
         // What a panic elsewhere left behind is only counts of what was logged.
-        tell(&mut self.complaints.lock().unwrap_or_else(PoisonError::into_inner), now)
+        tell(&mut self.diagnostics.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
 }
 
@@ -183,6 +183,6 @@ impl FeedSource for WsFeed {
     }
 
     fn bad_reports(&self) -> u64 {
-        self.complaints(|complaints, _| complaints.bad())
+        self.diagnostics(|diagnostics, _| diagnostics.bad())
     }
 }

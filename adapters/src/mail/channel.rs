@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::reply::{BadReply, Reply, ReplyReader};
-use crate::broken::Broken;
+use crate::connect_error::ConnectError;
 
 /// How many bytes are read at a time.
 const PIECE: usize = 4_096;
@@ -33,7 +33,7 @@ pub(super) enum NoReply {
     /// Nothing came in time.
     Late(Duration),
     /// The connection was closed or broke.
-    Lost(Broken),
+    Lost(ConnectError),
     /// What came is no answer.
     Bad(BadReply),
 }
@@ -46,7 +46,7 @@ pub(super) enum Early {
     /// Something that the mail server could not know to be asked.
     Something,
     /// The end of the connection.
-    End(Broken),
+    End(ConnectError),
 }
 
 impl Channel {
@@ -75,9 +75,9 @@ impl Channel {
             }
             let mut piece = [0; PIECE];
             match self.stream.read(&mut piece).await {
-                Ok(0) => return Err(NoReply::Lost(Broken::Closed)),
+                Ok(0) => return Err(NoReply::Lost(ConnectError::Closed)),
                 Ok(length) => self.received.extend_from_slice(&piece[..length]),
-                Err(error) => return Err(NoReply::Lost(Broken::new(&error))),
+                Err(error) => return Err(NoReply::Lost(ConnectError::new(&error))),
             }
         }
     }
@@ -89,7 +89,7 @@ impl Channel {
             self.stream.flush().await
         };
         let said: io::Result<()> = timeout(time, saying).await.map_err(|_| NoReply::Late(time))?;
-        said.map_err(|error| NoReply::Lost(Broken::new(&error)))
+        said.map_err(|error| NoReply::Lost(ConnectError::new(&error)))
     }
 
     /// Whether something has come that was not asked for. It does not wait.
@@ -98,8 +98,8 @@ impl Channel {
         tokio::task::yield_now().await;
         let mut piece = [0; PIECE];
         match self.stream.read(&mut piece).now_or_never() {
-            Some(Ok(0)) if self.received.is_empty() => Early::End(Broken::Closed),
-            Some(Err(error)) if self.received.is_empty() => Early::End(Broken::new(&error)),
+            Some(Ok(0)) if self.received.is_empty() => Early::End(ConnectError::Closed),
+            Some(Err(error)) if self.received.is_empty() => Early::End(ConnectError::new(&error)),
             Some(Ok(length)) => {
                 self.received.extend_from_slice(&piece[..length]);
                 Early::Something
@@ -115,7 +115,7 @@ impl fmt::Display for NoReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late(time) => write!(f, "nothing came within {time:?}"),
-            Self::Lost(broken) => broken.fmt(f),
+            Self::Lost(connect_error) => connect_error.fmt(f),
             Self::Bad(bad) => bad.fmt(f),
         }
     }

@@ -6,7 +6,7 @@
 mod address;
 mod channel;
 mod helo;
-mod letter;
+mod message;
 mod offers;
 mod refusal;
 mod reply;
@@ -281,7 +281,7 @@ impl SmtpMailer {
         to: &[Address],
         begun: impl Future<Output = Result<SmtpSession, MailFailure>>,
     ) -> Result<Vec<Result<(), MailFailure>>, MailFailure> {
-        let text = letter::write(&self.settings, mail, self.clock.now().wall)?;
+        let text = message::write(&self.settings, mail, self.clock.now().wall)?;
         let mut session = begun.await?;
         let fates = transaction::deliver(&mut session, &self.settings.from.email, to, &text).await;
         session.end().await;

@@ -16,7 +16,7 @@ use super::refusal::{About, Names};
 use super::reply::Reply;
 use super::tls::{Encrypted, Proof, Tls};
 use super::{MailAuth, MailPatience, MailSettings, MailTls};
-use crate::broken::Broken;
+use crate::connect_error::ConnectError;
 use crate::dial::dial;
 use crate::secrets::Secrets;
 
@@ -165,7 +165,7 @@ impl SmtpSession {
         let dialed = timeout(patience.connecting, dial(server, patience.connecting)).await;
         let stream = dialed
             .map_err(|_| unreachable(format!("no connection within {:?}", patience.connecting)))?
-            .map_err(|error| unreachable(Broken::new(&error).to_string()))?;
+            .map_err(|error| unreachable(ConnectError::new(&error).to_string()))?;
         let local = stream.local_addr().map_err(|error| unreachable(error.to_string()))?.ip();
         let session = Self::new(Channel::new(stream), local, settings, patience);
         session.open(settings, tls, encryption).await
@@ -274,7 +274,7 @@ impl SmtpSession {
         let begun = timeout(time, tls.begin(stream, proof)).await;
         let Encrypted { stream, unproven } = begun
             .map_err(|_| NoHandshake::Failed(format!("did not begin TLS within {time:?}")))?
-            .map_err(|broken| NoHandshake::Failed(format!("fails to begin TLS: {broken}")))?;
+            .map_err(|connect_error| NoHandshake::Failed(format!("fails to begin TLS: {connect_error}")))?;
         let channel = Channel::new(stream);
         let note = unproven.map(|why| format!("speaks TLS, but {why}"));
         Ok(Self { channel, encrypted: true, note, ..self })
@@ -366,7 +366,7 @@ impl SmtpSession {
     pub(super) async fn in_step(&mut self, step: &str) -> Result<(), Problem> {
         match self.channel.early().await {
             Early::Nothing => Ok(()),
-            Early::End(broken) => Err(self.no_reply(step, &NoReply::Lost(broken))),
+            Early::End(connect_error) => Err(self.no_reply(step, &NoReply::Lost(connect_error))),
             Early::Something => Err(match self.channel.reply(LAST_WORDS).await {
                 Ok(reply) if reply.code == HANGS_UP => self.refused("hung up", &reply),
                 Ok(reply) => self.out_of_step(step, &reply.to_string()),
@@ -439,7 +439,7 @@ impl SmtpSession {
     /// What the mail server said, on one line, without what must not be shown.
     pub(super) fn quote(&self, said: &str) -> String {
         let one_line = said.replace(char::is_control, " ");
-        self.secrets.hide(&one_line).chars().take(QUOTED).collect()
+        self.secrets.redact(&one_line).chars().take(QUOTED).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use tokio_rustls::TlsConnector;
 
 use super::channel::Stream;
-use crate::broken::Broken;
+use crate::connect_error::ConnectError;
 
 /// Whether a certificate must prove who the mail server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,13 @@ impl Tls {
     }
 
     /// Begins TLS.
-    pub(super) async fn begin(&self, stream: Box<dyn Stream>, proof: Proof) -> Result<Encrypted, Broken> {
-        let no_name = |_| Broken::Other(format!("{:?} is no name that a certificate can be for", self.host));
+    pub(super) async fn begin(
+        &self,
+        stream: Box<dyn Stream>,
+        proof: Proof,
+    ) -> Result<Encrypted, ConnectError> {
+        let no_name =
+            |_| ConnectError::Other(format!("{:?} is no name that a certificate can be for", self.host));
         let name = ServerName::try_from(self.host.clone()).map_err(no_name)?;
         let lenient = Arc::new(Lenient::new(self.verifier.clone()));
         let config = match proof {
@@ -56,7 +61,7 @@ impl Tls {
             }
         };
         let begun = TlsConnector::from(config).connect(name, stream).await;
-        let stream = begun.map_err(|error| Broken::new(&error))?;
+        let stream = begun.map_err(|error| ConnectError::new(&error))?;
         Ok(Encrypted { stream: Box::new(stream), unproven: lenient.take() })
     }
 }
@@ -94,7 +99,7 @@ impl ServerCertVerifier for Lenient {
             Some(inner) => inner
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
                 .err()
-                .map(|error| Broken::new(&error).to_string()),
+                .map(|error| ConnectError::new(&error).to_string()),
             None => Some("this machine has no certificate authorities".to_owned()),
         };
         *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = problem;

@@ -141,7 +141,7 @@ impl Transaction<'_> {
     async fn nothing_early(&mut self) -> Fate {
         match self.session.channel.early().await {
             Early::Nothing => Ok(()),
-            Early::End(broken) => Err(self.session.no_reply(TAKE, &NoReply::Lost(broken))),
+            Early::End(connect_error) => Err(self.session.no_reply(TAKE, &NoReply::Lost(connect_error))),
             Early::Something => {
                 let time = self.session.patience.data;
                 match self.session.channel.reply(time).await {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use status_core::{Event, ExperimentName, Failure, FailureKind, Saved, Wall};
 
-use super::past::{self, Past};
 use super::place;
 use super::schema::{self, Kind};
+use super::uptime::{self, UptimeRecords};
 use super::{failure, is_damage, rows};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,8 +71,12 @@ impl History {
     }
 
     /// Since when one experiment or each was how, and when anybody was watching, from a time on.
-    pub(super) fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure> {
-        past::read(&self.connection, experiment, since).map_err(|error| failure(&self.path, "read", &error))
+    pub(super) fn uptime_records(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure> {
+        uptime::read(&self.connection, experiment, since).map_err(|error| failure(&self.path, "read", &error))
     }
 
     /// All that the next life of the server needs.

@@ -3,23 +3,23 @@
 //! Each [`save`](crate::Store::save) is one transaction that is on the disk when it is answered. It
 //! runs on a thread of its own, so a slow disk delays nothing else.
 
-mod desk;
 mod history;
 mod model;
-mod past;
 mod place;
 mod preview;
 mod rows;
 mod schema;
 mod size;
 mod sqlite;
+mod uptime;
+mod writer;
 
 pub use history::History;
 pub use model::Model;
-pub use past::Past;
 pub use preview::{Preview, preview};
 pub use size::Trimmed;
 pub use sqlite::{InUse, Refusal, SqliteStore};
+pub use uptime::UptimeRecords;
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::place::{self, Found};
 use super::schema::{self, Kind};
 use super::{Refusal, failure, history, is_damage};
-use crate::writable;
+use crate::check_writable;
 
 /// What a start would do with the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +43,14 @@ pub fn preview(path: &Path) -> Result<Preview, String> {
     }
     let beside = ["-wal", "-shm", ".lock"].map(|part| place::beside(&place, part));
     for file in [&place].into_iter().chain(&beside) {
-        writable::look(file).map_err(unusable)?;
+        check_writable::check_writable(file).map_err(unusable)?;
     }
     if place::is_locked(&place).map_err(|error| unusable(error.to_string()))? {
         return Ok(Preview::InUse);
     }
     match found {
         Found::Nothing => return Ok(Preview::New),
-        Found::Broken => return Ok(Preview::Damaged("its head is no database's".to_owned())),
+        Found::ConnectError => return Ok(Preview::Damaged("its head is no database's".to_owned())),
         // Whoever reads what stands in the log makes a file.
         _ if !place::is_complete(&place) => return Ok(Preview::Unfinished),
         Found::Ours | Found::Newer(_) | Found::Foreign | Found::NoDatabase => {}

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use status_core::Wall;
 
-use super::desk::PATIENCE;
-use super::past::wall;
+use super::uptime::wall;
+use super::writer::PATIENCE;
 
 /// The log beside the file gets this part of the limit, and at most so much.
 const LOG_PART: u64 = 4;

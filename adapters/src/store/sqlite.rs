@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Saved, Wall};
 use tokio::sync::Semaphore;
 
-use super::desk::{Desk, Trouble};
 use super::place::Found;
 use super::size::{Limit, Trimmed};
-use super::{History, Past, schema};
+use super::writer::{Trouble, Writer};
+use super::{History, UptimeRecords, schema};
 use crate::Store;
 use crate::clock::Clock;
 
@@ -24,7 +24,7 @@ pub struct SqliteStore {
     gate: Arc<RwLock<()>>,
     reads: Arc<Semaphore>,
     trimmed: Arc<Mutex<Option<Trimmed>>>,
-    desk: Arc<Mutex<Desk>>,
+    writer: Arc<Mutex<Writer>>,
 }
 
 /// Another process uses the store: the server is not to start.
@@ -68,7 +68,7 @@ impl Refusal {
     /// Why what was found is not used, if it is not.
     pub(super) fn of(found: Found, path: &Path) -> Option<Self> {
         match found {
-            Found::Nothing | Found::Ours | Found::Broken => None,
+            Found::Nothing | Found::Ours | Found::ConnectError => None,
             Found::Newer(found) => Some(Self::Newer { path: path.to_owned(), found }),
             Found::Foreign => Some(Self::Foreign(path.to_owned())),
             Found::NoDatabase => Some(Self::NoDatabase(path.to_owned())),
@@ -85,15 +85,15 @@ impl SqliteStore {
     /// If another process uses it: the server is not to start.
     pub fn open(path: &Path, max_size: u64, clock: Arc<dyn Clock>) -> Result<Self, InUse> {
         let gate = Arc::default();
-        let mut desk = Desk::new(path, Limit::new(max_size), clock, Arc::clone(&gate));
-        match desk.open() {
+        let mut writer = Writer::new(path, Limit::new(max_size), clock, Arc::clone(&gate));
+        match writer.open() {
             Ok(()) => {}
             Err(Trouble::InUse(in_use)) => return Err(in_use),
             Err(other) => tracing::error!("{}; going on in memory", other.into_failure()),
         }
         let reads = Arc::new(Semaphore::new(READS_AT_ONCE));
-        let trimmed = desk.trimmed();
-        Ok(Self { path: path.to_owned(), gate, reads, trimmed, desk: Arc::new(Mutex::new(desk)) })
+        let trimmed = writer.trimmed();
+        Ok(Self { path: path.to_owned(), gate, reads, trimmed, writer: Arc::new(Mutex::new(writer)) })
     }
 
     /// What [`load`](Store::load) gives, at once: for the start, when there is nothing else to do.
@@ -101,15 +101,15 @@ impl SqliteStore {
     /// # Errors
     /// Why it can't be read.
     pub fn load_now(&self, events: usize) -> Result<Saved, Failure> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner).load(events)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).load(events)
     }
 
     /// What [`past`](Store::past) gives, at once: for the start.
     ///
     /// # Errors
     /// Why it can't be read.
-    pub fn past_now(&self, since: Wall) -> Result<Past, Failure> {
-        History::open(&self.path)?.past(None, since)
+    pub fn uptime_records_now(&self, since: Wall) -> Result<UptimeRecords, Failure> {
+        History::open(&self.path)?.uptime_records(None, since)
     }
 
     /// Reads the file beside whoever writes. Where the disk hangs, so do only so many threads.
@@ -120,7 +120,7 @@ impl SqliteStore {
         let turn = Arc::clone(&self.reads).acquire_owned().await;
         let path = self.path.clone();
         let gate = Arc::clone(&self.gate);
-        off_desk(move || {
+        off_thread(move || {
             // Until it is read, not until somebody has lost patience.
             let _turn = turn;
             let _open = gate.read().unwrap_or_else(PoisonError::into_inner);
@@ -131,15 +131,15 @@ impl SqliteStore {
 
     async fn on_desk<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Desk) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&mut Writer) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let desk = Arc::clone(&self.desk);
-        off_desk(move || work(&mut desk.lock().unwrap_or_else(PoisonError::into_inner))).await
+        let writer = Arc::clone(&self.writer);
+        off_thread(move || work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 }
 
 /// Runs what takes time where it holds nothing up.
-async fn off_desk<T: Send + 'static>(
+async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
@@ -150,11 +150,11 @@ async fn off_desk<T: Send + 'static>(
 #[async_trait]
 impl Store for SqliteStore {
     async fn load(&self, events: usize) -> Result<Saved, Failure> {
-        self.on_desk(move |desk| desk.load(events)).await
+        self.on_desk(move |writer| writer.load(events)).await
     }
 
     async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
-        self.on_desk(move |desk| desk.save(&changes)).await
+        self.on_desk(move |writer| writer.save(&changes)).await
     }
 
     async fn history(
@@ -168,16 +168,20 @@ impl Store for SqliteStore {
     }
 
     async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
-        self.on_desk(move |desk| desk.watched(from, until)).await
+        self.on_desk(move |writer| writer.watched(from, until)).await
     }
 
-    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure> {
+    async fn uptime_records(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure> {
         let experiment = experiment.cloned();
-        self.reading(move |history| history.past(experiment.as_ref(), since)).await
+        self.reading(move |history| history.uptime_records(experiment.as_ref(), since)).await
     }
 
     async fn look(&self) -> Result<(), Failure> {
-        self.on_desk(Desk::look).await
+        self.on_desk(Writer::look).await
     }
 
     fn trimmed(&self) -> Option<Trimmed> {

@@ -7,7 +7,7 @@ use std::fmt;
 
 use status_core::{Feed, Report};
 
-use super::cursor::{Broken, Cursor};
+use super::cursor::{ConnectError, Cursor};
 use super::json;
 use super::report::{Fields, Listed};
 
@@ -66,9 +66,9 @@ pub fn read(feed: Feed, text: &str) -> Frame {
         };
         match value {
             Ok(array) => frame.take_in(array),
-            Err(broken) => {
+            Err(connect_error) => {
                 let end = cursor.at();
-                frame.not_json.get_or_insert_with(|| broken.told(text, end));
+                frame.not_json.get_or_insert_with(|| connect_error.told(text, end));
                 match resume(text, start).filter(|_| effort.allows(end - start)) {
                     Some(next) => cursor.go_to(next),
                     None => break,
@@ -94,8 +94,8 @@ impl Frame {
 ///
 /// A snapshot begins with `[` and `{`, with or without space between them, and in one that is
 /// whole this pair is found at its beginning only.
-fn resume(text: &str, broken: usize) -> Option<usize> {
-    let mut from = broken + usize::from(text[broken..].starts_with('['));
+fn resume(text: &str, connect_error: usize) -> Option<usize> {
+    let mut from = connect_error + usize::from(text[connect_error..].starts_with('['));
     while let Some(found) = text[from..].find('[') {
         let inside = text[from + found + 1..].trim_start_matches([' ', '\t', '\n', '\r']);
         if inside.starts_with('{') {
@@ -140,7 +140,7 @@ impl Array {
     /// How many refused reports are described.
     const DESCRIBED: usize = 3;
 
-    fn read<'a>(feed: Feed, cursor: &mut Cursor<'a>) -> Result<Self, Broken> {
+    fn read<'a>(feed: Feed, cursor: &mut Cursor<'a>) -> Result<Self, ConnectError> {
         let mut array = Self::default();
         cursor.elements(|cursor| {
             if cursor.peek() == Some(b'{') {

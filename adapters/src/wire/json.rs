@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::cursor::{Broken, Cursor};
+use super::cursor::{ConnectError, Cursor};
 
 /// Something that should be an object.
 pub(super) enum Part<'a, T> {
@@ -17,8 +17,8 @@ impl<'a, T: Default> Part<'a, T> {
     #[inline]
     pub(super) fn read(
         cursor: &mut Cursor<'a>,
-        set: impl Fn(&mut T, &'a str, &mut Cursor<'a>) -> Result<(), Broken>,
-    ) -> Result<Self, Broken> {
+        set: impl Fn(&mut T, &'a str, &mut Cursor<'a>) -> Result<(), ConnectError>,
+    ) -> Result<Self, ConnectError> {
         if cursor.peek() != Some(b'{') {
             return cursor.value().map(Self::Other);
         }

@@ -31,7 +31,7 @@ impl fmt::Display for Refusal {
 #[must_use]
 pub fn read(body: &[u8], secrets: &Secrets) -> Refusal {
     let text = String::from_utf8_lossy(body);
-    let text = secrets.hide(text.trim());
+    let text = secrets.redact(text.trim());
     let text = &*text;
     let (mut code, mut message) = (None, None);
     if let Ok(value) = cursor::only_value(text) {
@@ -45,7 +45,7 @@ pub fn read(body: &[u8], secrets: &Secrets) -> Refusal {
     let message = match message {
         // Where it was written with escapes, only the message as it is meant shows a secret.
         Some(message) if !message.trim().is_empty() => {
-            text::excerpt_of(&secrets.hide(message.trim()), LONGEST)
+            text::excerpt_of(&secrets.redact(message.trim()), LONGEST)
         }
         Some(_) | None => summary(text),
     };

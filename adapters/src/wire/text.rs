@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use smol_str::{SmolStr, SmolStrBuilder};
 
-use crate::secrets::hide_tokens;
+use crate::secrets::redact_tokens;
 
 /// How long a name (a topic, a topic stub, ...) or a shown text may be, in bytes.
 pub(super) const LONGEST: usize = 256;
@@ -22,7 +22,7 @@ pub(super) fn excerpt(text: &str) -> String {
 pub(super) fn excerpt_of(text: &str, longest: usize) -> String {
     // Some characters more than are shown, so that a token is known as one before it is cut.
     let near = &text[..text.floor_char_boundary(longest * 4 + 64)];
-    let hidden = hide_tokens(near);
+    let hidden = redact_tokens(near);
     let mut out = String::new();
     let mut rest = hidden.chars();
     for c in rest.by_ref().take(longest) {

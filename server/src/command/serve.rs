@@ -9,7 +9,7 @@ use status_adapters::book::HttpBook;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::feed::WsFeed;
 use status_adapters::mail::SmtpMailer;
-use status_adapters::store::{Past, SqliteStore, new_life};
+use status_adapters::store::{SqliteStore, UptimeRecords, new_life};
 use status_adapters::{FeedSource, Mailer};
 use status_core::{Feed, Monitor, Saved};
 use tokio::net::TcpListener;
@@ -184,7 +184,7 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     let core = settings.core.clone();
     let afresh = |core| {
         let now = services.clock.now();
-        let uptime = Uptime::resumed(Past::default(), settings.core.startup, now);
+        let uptime = Uptime::resumed(UptimeRecords::default(), settings.core.startup, now);
         (Monitor::new(core, now), uptime)
     };
     let path = match &settings.store {
@@ -218,10 +218,11 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
             tracing::warn!("mail to {address} from before the start is not delivered yet: {trouble}");
         }
     }
-    let mut past = store.past_now(services.clock.now().wall - uptime::REMEMBERED).unwrap_or_else(|failure| {
-        tracing::error!("{failure}; starting without figures of the past");
-        Past::default()
-    });
+    let mut past =
+        store.uptime_records_now(services.clock.now().wall - uptime::REMEMBERED).unwrap_or_else(|failure| {
+            tracing::error!("{failure}; starting without figures of the past");
+            UptimeRecords::default()
+        });
     past.changes.retain(|name, _| saved.experiments.contains_key(name));
     // To open and read a large store takes its time. The server starts when it is ready: before, nothing could
     // be heard.

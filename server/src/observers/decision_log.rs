@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use status_adapters::repeated::Repeated;
+use status_adapters::throttle::LogThrottle;
 use status_core::{
     Action, CallId, Delivery, Failure, Feed, Input, MailFailureKind, Manifest, Note, Now, ResourceName, Time,
     printable,
@@ -14,7 +14,7 @@ use crate::driver::Observer;
 /// Remembers what the log has said, so that it is not said again and again.
 #[derive(Default)]
 pub struct DecisionLog {
-    failing: BTreeMap<&'static str, Repeated>,
+    failing: BTreeMap<&'static str, LogThrottle>,
     /// The newest connection of each feed that could not be made or ended.
     closed: BTreeMap<Feed, CallId>,
     /// Who does not have the newest mail yet, since the mail server did not take it.

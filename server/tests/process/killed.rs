@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
-use status_sim::Chance;
+use status_sim::Rng;
 use status_sim::mock::{Lab, Mail, Services, ServicesOptions};
 
 use crate::support::{LONG, Status, api, mail, services, silence};
@@ -68,7 +68,7 @@ async fn kill_again_and_again(kills: u64, seed: u64) -> Figures {
     let services = services(&Lab::with_experiments(2, &["data", "video"]), options).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("status.db");
-    let mut chance = Chance::new(seed);
+    let mut rng = Rng::new(seed);
     let mut status = serve(&services, &path);
     mail(&services, 1).await;
     let backups = Backups::begin(&path);
@@ -79,13 +79,13 @@ async fn kill_again_and_again(kills: u64, seed: u64) -> Figures {
             services.lab.transmit(STREAM);
         }
         // Nothing is waited for: the kill comes at any moment.
-        tokio::time::sleep(chance.millis(0, MOMENT)).await;
+        tokio::time::sleep(rng.millis(0, MOMENT)).await;
         status.signal(Signal::KILL);
         status.ended(LONG).await;
         status = serve(&services, &path);
-        if chance.below(4) == 0 {
+        if rng.below(4) == 0 {
             // Once more, while it opens the store or knows nothing yet.
-            tokio::time::sleep(chance.millis(0, MOMENT)).await;
+            tokio::time::sleep(rng.millis(0, MOMENT)).await;
             status.signal(Signal::KILL);
             status.ended(LONG).await;
             status = serve(&services, &path);

@@ -96,7 +96,7 @@ impl Lab {
     /// A feed has sent a snapshot.
     pub(super) fn saw(&mut self, feed: Feed, reports: &[Report], config: &Config, now: Time) {
         self.snapshots += 1;
-        self.refused[super::beliefs::index(feed)] = false;
+        self.refused[super::reference::index(feed)] = false;
         if feed == Feed::Relay {
             self.newest = self.snapshots;
         }
@@ -155,7 +155,7 @@ impl Lab {
                 }
             };
         if !has_room {
-            self.refused[super::beliefs::index(feed)] = true;
+            self.refused[super::reference::index(feed)] = true;
             return;
         }
         let snapshot = self.snapshots;

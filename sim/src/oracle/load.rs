@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use status_core::{Action, CallId, Config, FailureKind, Input, ResourceName, Time};
 
-use super::beliefs::seconds;
+use super::reference::seconds;
 use crate::scenario::Fault;
 
 /// So many times the calls that are needed may be made, and so many more.

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use status_adapters::store::Model;
 use status_core::{CallId, ExperimentName, News, NewsItem, Topic};
 
-use super::{beliefs, known};
+use super::{known, reference};
 
 /// More experiments than this are not compared at each save, which would take too long.
 const COMPARED_AT_MOST: usize = 64;
@@ -86,5 +86,5 @@ impl Memory {
 pub(super) fn line(news: &News) -> Option<String> {
     let NewsItem::Event(line) = &news.item else { return None };
     let issues: Vec<String> = line.issues.iter().map(ToString::to_string).collect();
-    Some(beliefs::line(line.experiment.as_str(), line.healthy, line.available, &issues))
+    Some(reference::line(line.experiment.as_str(), line.healthy, line.available, &issues))
 }

@@ -4,13 +4,13 @@
 //! words, what must follow. It never asks the server what it thinks: a server that is wrong about
 //! itself would be believed.
 
-mod beliefs;
-mod booking;
+mod check_booking;
+mod check_mail;
 mod known;
-mod letters;
 mod load;
 mod memory;
 mod recipients;
+mod reference;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,10 +26,10 @@ use status_core::{
 
 use crate::scenario::Fault;
 use crate::world::Book;
-use beliefs::Beliefs;
-use booking::Booking;
+use check_booking::BookingCheck;
 use memory::Memory;
 use recipients::Recipients;
+use reference::Reference;
 use store::Store;
 
 /// A promise that was broken.
@@ -38,7 +38,7 @@ pub struct Violation {
     /// How long after the start.
     pub after: Duration,
     /// Which of the promises in the rules.
-    pub promise: Promise,
+    pub invariant: Invariant,
     /// What was wrong.
     pub what: String,
     #[serde(skip)]
@@ -47,7 +47,7 @@ pub struct Violation {
 
 /// What the rules promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Promise {
+pub enum Invariant {
     /// What follows at a check: verdicts, events, system alerts, and that all of it is found on time.
     Health,
     /// Jump never changes an availability (2), and nothing else does but the required streams.
@@ -70,16 +70,16 @@ pub enum Promise {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "after {:?}: {:?}: {}", self.after, self.promise, self.what)
+        write!(f, "after {:?}: {:?}: {}", self.after, self.invariant, self.what)
     }
 }
 
 /// Watches one run.
 #[derive(Debug)]
 pub(crate) struct Oracle {
-    beliefs: Beliefs,
-    booking: Booking,
-    letters: Recipients,
+    reference: Reference,
+    check_booking: BookingCheck,
+    check_mail: Recipients,
     memory: Memory,
     store: Store,
     /// Alerts that stood when the server started.
@@ -98,10 +98,10 @@ impl Oracle {
     pub(crate) fn new(config: Config) -> Self {
         let recipients = config.mail.as_ref().map(|mail| mail.recipients.clone()).unwrap_or_default();
         Self {
-            booking: Booking::new(&config),
+            check_booking: BookingCheck::new(&config),
             store: Store::new(config.events),
-            beliefs: Beliefs::new(config),
-            letters: Recipients::new(&recipients),
+            reference: Reference::new(config),
+            check_mail: Recipients::new(&recipients),
             memory: Memory::default(),
             carried: BTreeSet::new(),
             alerts: BTreeSet::new(),
@@ -116,9 +116,9 @@ impl Oracle {
 
     /// A server starts: it knows what was written down, and nothing else.
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
-        self.beliefs.server_started(now, saved);
-        self.booking.server_started();
-        self.letters.server_started(now.time);
+        self.reference.server_started(now, saved);
+        self.check_booking.server_started();
+        self.check_mail.server_started(now.time);
         let events = saved.experiments.values().filter_map(|saved| saved.events.last());
         let told = events.flat_map(|event| event.resources().map(|(name, ok)| (name.clone(), ok)));
         self.announced = told.collect();
@@ -128,149 +128,153 @@ impl Oracle {
 
     pub(crate) fn server_killed(&mut self, now: Time, model: &Model) {
         if self.store.server_killed() {
-            self.letters.blur();
+            self.check_mail.blur();
         }
-        for what in self.letters.server_killed(model) {
-            self.complain(now, Promise::Mailed, what);
+        for what in self.check_mail.server_killed(model) {
+            self.complain(now, Invariant::Mailed, what);
         }
     }
 
     /// The server has something written down.
     pub(crate) fn saving(&mut self, now: Time, call: CallId, changes: &[Change]) {
-        self.beliefs.saving(now, changes);
+        self.reference.saving(now, changes);
         self.store.saving(call, changes);
-        self.memory.marking(call, self.letters.taken());
-        if !self.beliefs.is_paused() {
-            self.memory.saving(call, self.beliefs.digest());
+        self.memory.marking(call, self.check_mail.taken());
+        if !self.reference.is_paused() {
+            self.memory.saving(call, self.reference.digest());
         }
     }
 
     /// It is written down.
     pub(crate) fn written(&mut self, now: Time, call: CallId, model: &Model) {
         for what in self.memory.marked(call, model) {
-            self.complain(now, Promise::Mailed, what);
+            self.complain(now, Invariant::Mailed, what);
         }
         for what in self.store.written(call, model) {
-            self.complain(now, Promise::Remembered, what);
+            self.complain(now, Invariant::Remembered, what);
         }
         for what in self.memory.written(call, model) {
-            self.complain(now, Promise::Remembered, what);
+            self.complain(now, Invariant::Remembered, what);
         }
     }
 
     /// The server hands a mail to the mail server.
     pub(crate) fn sending(&mut self, now: Time, mail: &Mail, model: &Model) {
-        if let Some(what) = self.letters.sending(now, mail, model) {
-            self.complain(now, Promise::Mailed, what);
+        if let Some(what) = self.check_mail.sending(now, mail, model) {
+            self.complain(now, Invariant::Mailed, what);
         }
     }
 
     /// The store gets a fault, or is well again.
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
-        self.letters.store_is(now, fault);
+        self.check_mail.store_is(now, fault);
     }
 
     /// The store, which holds this, is deleted.
     pub(crate) fn store_deleted(&mut self, now: Time, server_runs: bool, model: &Model) {
         if server_runs {
             self.store.deleted(model);
-            self.letters.store_deleted(now);
+            self.check_mail.store_deleted(now);
         } else {
-            self.letters.blur();
+            self.check_mail.blur();
         }
     }
 
     /// Book gets a fault, or is well again.
     pub(crate) fn book_is(&mut self, now: Time, fault: Fault) {
-        self.booking.book_is(now, fault);
+        self.check_booking.book_is(now, fault);
     }
 
     /// The mail server gets a fault, or is well again.
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
-        self.letters.mail_is(now, fault);
+        self.check_mail.mail_is(now, fault);
     }
 
     /// The mail server refuses these recipients for good from now on, and no others.
     pub(crate) fn recipients_are_refused(&mut self, addresses: &[String]) {
-        self.letters.are_refused(addresses);
+        self.check_mail.are_refused(addresses);
     }
 
     /// The mail server puts these recipients off from now on, and no others.
     pub(crate) fn recipients_are_put_off(&mut self, now: Time, addresses: &[String]) {
-        self.letters.are_put_off(now, addresses);
+        self.check_mail.are_put_off(now, addresses);
     }
 
     /// Somebody other than the server has changed what book says.
     pub(crate) fn book_changed(&mut self, now: Time) {
-        self.booking.changed_by_others(now);
+        self.check_booking.changed_by_others(now);
     }
 
     /// Book is about to know resources that it did not know: the server asks about those less and less
     /// often.
     pub(crate) fn book_knows_again(&mut self, now: Time) {
-        self.booking.waits_for_retry(now);
+        self.check_booking.waits_for_retry(now);
     }
 
     /// The server is about to hear this. It had asked to be called at `due`.
     pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) {
-        let late = self.beliefs.overdue(now);
+        let late = self.reference.overdue(now);
         if let Some(what) = late.filter(|_| due >= now) {
             // It was not to be called before, so it would have missed this.
-            self.complain(now, Promise::Health, what);
+            self.complain(now, Invariant::Health, what);
         }
-        if now.since(due) > beliefs::seconds(1) {
-            self.letters.server_is_late(now);
-            self.booking.waits_for_query(now);
+        if now.since(due) > reference::seconds(1) {
+            self.check_mail.server_is_late(now);
+            self.check_booking.waits_for_query(now);
         }
-        if let Some(slept) = self.beliefs.told(now, due, input) {
-            self.letters.server_slept(slept);
+        if let Some(slept) = self.reference.told(now, due, input) {
+            self.check_mail.server_slept(slept);
         }
-        self.letters.told(input);
+        self.check_mail.told(input);
         self.store.told(input);
-        self.booking.told(now, input);
+        self.check_booking.told(now, input);
     }
 
     /// The server has heard it, and asks for this.
     pub(crate) fn acted(&mut self, now: Now, actions: &[Action], monitor: &Monitor, book: &Book) {
-        self.beliefs.acted(actions);
-        let found = self.beliefs.check(now);
+        self.reference.acted(actions);
+        let found = self.reference.check(now);
         self.compare_events(now, &found, actions);
         self.compare_announced(now.time, actions);
         self.note_alerts(actions);
         self.compare_alerts(now.time);
         self.compare_store_alert(now.time);
         self.compare_book_alert(now.time);
-        if self.beliefs.is_paused() {
+        if self.reference.is_paused() {
             self.no_change_while_paused(now.time, actions);
         }
-        for (promise, what) in self.booking.asked(now.time, actions, &self.beliefs, book) {
-            self.complain(now.time, promise, what);
+        for (invariant, what) in self.check_booking.asked(now.time, actions, &self.reference, book) {
+            self.complain(now.time, invariant, what);
         }
-        for (promise, what) in self.booking.check(now.time, &self.beliefs, book) {
-            self.complain(now.time, promise, what);
+        for (invariant, what) in self.check_booking.check(now.time, &self.reference, book) {
+            self.complain(now.time, invariant, what);
         }
-        self.letters.news(now, &found, actions);
-        for what in self.letters.check(now.time, actions, &self.beliefs) {
-            self.complain(now.time, Promise::Mailed, what);
+        self.check_mail.news(now, &found, actions);
+        for what in self.check_mail.check(now.time, actions, &self.reference) {
+            self.complain(now.time, Invariant::Mailed, what);
         }
-        if monitor.experiments().len() != self.beliefs.len() && !self.beliefs.is_paused() {
-            let (holds, named) = (monitor.experiments().len(), self.beliefs.len());
+        if monitor.experiments().len() != self.reference.len() && !self.reference.is_paused() {
+            let (holds, named) = (monitor.experiments().len(), self.reference.len());
             self.complain(
                 now.time,
-                Promise::Bounded,
+                Invariant::Bounded,
                 format!("it holds {holds} experiments of {named} that are named"),
             );
         }
         if monitor.deadline().at <= now.time {
             let why = monitor.deadline().why;
-            self.complain(now.time, Promise::Health, format!("it wants to be called again at once: {why:?}"));
+            self.complain(
+                now.time,
+                Invariant::Health,
+                format!("it wants to be called again at once: {why:?}"),
+            );
         }
     }
 
     /// A mail has arrived.
     pub(crate) fn mailed(&mut self, now: Now, mail: &Mail) {
-        for what in self.letters.arrived(now.time, mail) {
-            self.complain(now.time, Promise::Mailed, what);
+        for what in self.check_mail.arrived(now.time, mail) {
+            self.complain(now.time, Invariant::Mailed, what);
         }
     }
 
@@ -279,58 +283,58 @@ impl Oracle {
     /// Each feed has reported `every` so long since.
     pub(crate) fn judge_end(&mut self, now: Now, monitor: &Monitor, every: [(Feed, Duration); 2]) {
         for (feed, every) in every {
-            let quiet = self.beliefs.quiet_for(feed, now.time);
-            if quiet > every + beliefs::seconds(1) {
+            let quiet = self.reference.quiet_for(feed, now.time);
+            if quiet > every + reference::seconds(1) {
                 self.complain(
                     now.time,
-                    Promise::Health,
+                    Invariant::Health,
                     format!("it does not listen to {feed}, for {quiet:?}"),
                 );
             }
         }
-        for what in self.booking.disagreements(now.time) {
-            self.complain(now.time, Promise::BookAgrees, what);
+        for what in self.check_booking.disagreements(now.time) {
+            self.complain(now.time, Invariant::BookAgrees, what);
         }
-        for what in self.letters.missing(now.time) {
-            self.complain(now.time, Promise::Mailed, what);
+        for what in self.check_mail.missing(now.time) {
+            self.complain(now.time, Invariant::Mailed, what);
         }
-        if !monitor.outbox().is_empty() && !self.letters.may_be_busy(now.time) {
-            self.complain(now.time, Promise::Mailed, "mails still wait".into());
+        if !monitor.outbox().is_empty() && !self.check_mail.may_be_busy(now.time) {
+            self.complain(now.time, Invariant::Mailed, "mails still wait".into());
         }
         // The others are compared at each check.
         if self.alerts.contains(&SystemAlert::BookUnreachable) {
-            self.complain(now.time, Promise::Health, "the alert about book still stands".into());
+            self.complain(now.time, Invariant::Health, "the alert about book still stands".into());
         }
     }
 
     /// In the end the verdict on an experiment must be the truth.
     pub(crate) fn judge_truth(&mut self, now: Time, name: &ExperimentName, verdict: Verdict, well: bool) {
-        if verdict.decided && verdict.healthy != well && !self.beliefs.is_paused() {
+        if verdict.decided && verdict.healthy != well && !self.reference.is_paused() {
             let is = if well { "is well" } else { "is not well" };
-            self.complain(now, Promise::Health, format!("{name} {is}, and is not said to be so"));
+            self.complain(now, Invariant::Health, format!("{name} {is}, and is not said to be so"));
         }
     }
 
-    fn complain(&mut self, at: Time, promise: Promise, what: String) {
-        if promise == Promise::Mailed && self.letters.are_blurred() {
+    fn complain(&mut self, at: Time, invariant: Invariant, what: String) {
+        if invariant == Invariant::Mailed && self.check_mail.are_blurred() {
             return;
         }
-        let again = self.violations.iter().any(|known| known.promise == promise && known.what == what);
+        let again = self.violations.iter().any(|known| known.invariant == invariant && known.what == what);
         if self.violations.len() < MOST_VIOLATIONS && !again {
-            self.violations.push(Violation { after: Duration::ZERO, promise, what, at });
+            self.violations.push(Violation { after: Duration::ZERO, invariant, what, at });
         }
     }
 
     /// The server must find the same events as the rules do, no more and no fewer.
-    fn compare_events(&mut self, now: Now, found: &[beliefs::Found], actions: &[Action]) {
+    fn compare_events(&mut self, now: Now, found: &[reference::Found], actions: &[Action]) {
         let told: BTreeSet<String> = actions.iter().filter_map(told_event).collect();
         let expected: BTreeSet<String> =
             found.iter().map(|found| format!("{}{}", found.line, found.rest)).collect();
         for line in expected.difference(&told) {
-            self.complain(now.time, Promise::Health, format!("it missed an event: {line}"));
+            self.complain(now.time, Invariant::Health, format!("it missed an event: {line}"));
         }
         for line in told.difference(&expected) {
-            self.complain(now.time, Promise::Health, format!("it invented an event: {line}"));
+            self.complain(now.time, Invariant::Health, format!("it invented an event: {line}"));
         }
     }
 
@@ -344,7 +348,7 @@ impl Oracle {
                 && self.announced.get(resource) != Some(available)
             {
                 let what = format!("{resource} is made available ({available}), and no event says so");
-                self.complain(now, Promise::Announced, what);
+                self.complain(now, Invariant::Announced, what);
             }
         }
     }
@@ -372,28 +376,28 @@ impl Oracle {
     }
 
     fn compare_alerts(&mut self, now: Time) {
-        if self.beliefs.is_paused() {
+        if self.reference.is_paused() {
             return;
         }
-        let silent = Feed::BOTH.map(|feed| (SystemAlert::Silent(feed), self.beliefs.is_silent(feed, now)));
-        let empty = (SystemAlert::ManifestEmpty, self.beliefs.manifest_is_empty());
-        let crowded = (SystemAlert::TooManyNames, self.beliefs.is_crowded());
+        let silent = Feed::BOTH.map(|feed| (SystemAlert::Silent(feed), self.reference.is_silent(feed, now)));
+        let empty = (SystemAlert::ManifestEmpty, self.reference.manifest_is_empty());
+        let crowded = (SystemAlert::TooManyNames, self.reference.is_crowded());
         for (alert, expected) in silent.into_iter().chain([empty, crowded]) {
             if alert == SystemAlert::TooManyNames
                 && self.carried.contains(&alert)
-                && !self.beliefs.startup_is_over(now)
+                && !self.reference.startup_is_over(now)
             {
                 continue; // at first nothing is named yet
             }
             if let SystemAlert::Silent(feed) = alert
                 && self.carried.contains(&alert)
-                && !self.beliefs.knows(feed, now)
+                && !self.reference.knows(feed, now)
             {
                 continue; // it stands as it stood before the restart
             }
             if self.alerts.contains(&alert) != expected {
                 let stands = if expected { "does not stand and should" } else { "stands and should not" };
-                self.complain(now, Promise::Health, format!("the alert {stands}: {alert}"));
+                self.complain(now, Invariant::Health, format!("the alert {stands}: {alert}"));
             }
         }
     }
@@ -405,26 +409,26 @@ impl Oracle {
         if self.alerts.contains(&alert) != self.store.alert_is_due() {
             let stands =
                 if self.store.alert_is_due() { "does not stand and should" } else { "stands and should not" };
-            self.complain(now, Promise::Health, format!("the alert {stands}: {alert}"));
+            self.complain(now, Invariant::Health, format!("the alert {stands}: {alert}"));
         }
     }
 
     /// The alert about book must stand while it is unreachable, and at no other time.
     fn compare_book_alert(&mut self, now: Time) {
         let alert = SystemAlert::BookUnreachable;
-        if self.beliefs.is_paused() || self.carried.contains(&alert) {
+        if self.reference.is_paused() || self.carried.contains(&alert) {
             return;
         }
         let stands = self.alerts.contains(&alert);
-        if self.booking.is_unreachable().is_some_and(|expected| expected != stands) {
+        if self.check_booking.is_unreachable().is_some_and(|expected| expected != stands) {
             let how = if stands { "stands and should not" } else { "does not stand and should" };
-            self.complain(now, Promise::Health, format!("the alert {how}: {alert}"));
+            self.complain(now, Invariant::Health, format!("the alert {how}: {alert}"));
         }
     }
 
     fn no_change_while_paused(&mut self, now: Time, actions: &[Action]) {
         if actions.iter().any(|action| matches!(action, Action::SetAvailability { .. })) {
-            self.complain(now, Promise::Health, "it changed an availability while it knew nothing".into());
+            self.complain(now, Invariant::Health, "it changed an availability while it knew nothing".into());
         }
     }
 }
@@ -433,6 +437,6 @@ impl Oracle {
 fn told_event(action: &Action) -> Option<String> {
     let Action::Note(Note::Event { experiment, event, available }) = action else { return None };
     let issues: Vec<String> = event.issues().iter().map(ToString::to_string).collect();
-    let line = beliefs::line(experiment.as_str(), event.healthy, *available, &issues);
-    Some(line + &beliefs::rest(event.streams(), event.resources(), event.cause()))
+    let line = reference::line(experiment.as_str(), event.healthy, *available, &issues);
+    Some(line + &reference::rest(event.streams(), event.resources(), event.cause()))
 }

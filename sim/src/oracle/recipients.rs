@@ -7,82 +7,85 @@ use smol_str::SmolStr;
 use status_adapters::store::Model;
 use status_core::{Action, Input, Mail, Now, Time};
 
-use super::beliefs::{Beliefs, Found};
-use super::letters::Letters;
+use super::check_mail::MailCheck;
 use super::memory::Taken;
+use super::reference::{Found, Reference};
 use crate::scenario::Fault;
 
 /// What each recipient is to be told, and what it was.
 #[derive(Debug)]
-pub(crate) struct Recipients(BTreeMap<SmolStr, Letters>);
+pub(crate) struct Recipients(BTreeMap<SmolStr, MailCheck>);
 
 impl Recipients {
     pub(crate) fn new(addresses: &[SmolStr]) -> Self {
-        Self(addresses.iter().map(|address| (address.clone(), Letters::new(address))).collect())
+        Self(addresses.iter().map(|address| (address.clone(), MailCheck::new(address))).collect())
     }
 
-    fn each(&mut self, mut complaints: impl FnMut(&mut Letters) -> Vec<String>) -> Vec<String> {
-        let of = |(address, letters): (&SmolStr, &mut Letters)| {
+    fn each(&mut self, mut complaints: impl FnMut(&mut MailCheck) -> Vec<String>) -> Vec<String> {
+        let of = |(address, check_mail): (&SmolStr, &mut MailCheck)| {
             let address = address.clone();
-            complaints(letters).into_iter().map(move |what| format!("{address}: {what}")).collect::<Vec<_>>()
+            complaints(check_mail)
+                .into_iter()
+                .map(move |what| format!("{address}: {what}"))
+                .collect::<Vec<_>>()
         };
         self.0.iter_mut().flat_map(of).collect()
     }
 
     pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
-        self.each(|letters| letters.server_killed(model))
+        self.each(|check_mail| check_mail.server_killed(model))
     }
 
     /// Whether nobody can say what is to be mailed.
     pub(crate) fn are_blurred(&self) -> bool {
-        self.0.values().any(Letters::are_blurred)
+        self.0.values().any(MailCheck::are_blurred)
     }
 
     pub(crate) fn server_started(&mut self, now: Time) {
-        self.0.values_mut().for_each(|letters| letters.server_started(now));
+        self.0.values_mut().for_each(|check_mail| check_mail.server_started(now));
     }
 
     pub(crate) fn told(&mut self, input: &Input) {
-        self.0.values_mut().for_each(|letters| letters.told(input));
+        self.0.values_mut().for_each(|check_mail| check_mail.told(input));
     }
 
     pub(crate) fn server_is_late(&mut self, now: Time) {
-        self.0.values_mut().for_each(|letters| letters.server_is_late(now));
+        self.0.values_mut().for_each(|check_mail| check_mail.server_is_late(now));
     }
 
     pub(crate) fn server_slept(&mut self, span: Duration) {
-        self.0.values_mut().for_each(|letters| letters.server_slept(span));
+        self.0.values_mut().for_each(|check_mail| check_mail.server_slept(span));
     }
 
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
-        self.0.values_mut().for_each(|letters| letters.store_is(now, fault));
+        self.0.values_mut().for_each(|check_mail| check_mail.store_is(now, fault));
     }
 
     /// What the store held is gone, and the server can write it anew.
     pub(crate) fn store_deleted(&mut self, now: Time) {
-        self.0.values_mut().for_each(|letters| letters.store_deleted(now));
+        self.0.values_mut().for_each(|check_mail| check_mail.store_deleted(now));
     }
 
     /// What was to be mailed is forgotten with the store.
     pub(crate) fn blur(&mut self) {
-        self.0.values_mut().for_each(Letters::blur);
+        self.0.values_mut().for_each(MailCheck::blur);
     }
 
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
-        self.0.values_mut().for_each(|letters| letters.mail_is(now, fault));
+        self.0.values_mut().for_each(|check_mail| check_mail.mail_is(now, fault));
     }
 
     /// The mail server puts these recipients off from now on, and no others.
     pub(crate) fn are_put_off(&mut self, now: Time, addresses: &[String]) {
-        for (address, letters) in &mut self.0 {
-            letters.is_put_off(now, addresses.iter().any(|one| one == address));
+        for (address, check_mail) in &mut self.0 {
+            check_mail.is_put_off(now, addresses.iter().any(|one| one == address));
         }
     }
 
     /// The mail server refuses these recipients for good from now on, and no others.
     pub(crate) fn are_refused(&mut self, addresses: &[String]) {
-        for (address, letters) in &mut self.0 {
-            letters.refused = addresses.iter().any(|one| one == address);
+        for (address, check_mail) in &mut self.0 {
+            check_mail.refused = addresses.iter().any(|one| one == address);
         }
     }
 
@@ -93,31 +96,35 @@ impl Recipients {
 
     /// The mails that the mail server has for a recipient, as it said.
     pub(crate) fn taken(&self) -> Taken {
-        self.0.iter().map(|(address, letters)| (address.clone(), letters.taken())).collect()
+        self.0.iter().map(|(address, check_mail)| (address.clone(), check_mail.taken())).collect()
     }
 
     pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
-        self.0.values_mut().for_each(|letters| letters.news(now, found, actions));
+        self.0.values_mut().for_each(|check_mail| check_mail.news(now, found, actions));
     }
 
-    pub(crate) fn check(&mut self, now: Time, actions: &[Action], beliefs: &Beliefs) -> Vec<String> {
-        self.each(|letters| letters.check(now, actions, beliefs))
+    pub(crate) fn check(&mut self, now: Time, actions: &[Action], reference: &Reference) -> Vec<String> {
+        self.each(|check_mail| check_mail.check(now, actions, reference))
     }
 
     /// A mail has arrived for its recipients.
     pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Vec<String> {
-        let to = |letters: &Letters| mail.recipients.iter().any(|address| letters.is_of(address));
-        self.each(|letters| {
-            if to(letters) { letters.arrived(now, mail).err().into_iter().collect() } else { Vec::new() }
+        let to = |check_mail: &MailCheck| mail.recipients.iter().any(|address| check_mail.is_of(address));
+        self.each(|check_mail| {
+            if to(check_mail) {
+                check_mail.arrived(now, mail).err().into_iter().collect()
+            } else {
+                Vec::new()
+            }
         })
     }
 
     pub(crate) fn missing(&mut self, now: Time) -> Vec<String> {
-        self.each(|letters| letters.missing(now))
+        self.each(|check_mail| check_mail.missing(now))
     }
 
     /// Whether something is so new that a mail about it may be on its way.
     pub(crate) fn may_be_busy(&self, now: Time) -> bool {
-        self.0.values().any(|letters| letters.may_be_busy(now))
+        self.0.values().any(|check_mail| check_mail.may_be_busy(now))
     }
 }

@@ -79,7 +79,7 @@ struct Failure<'a> {
 
 impl<'a> Failure<'a> {
     fn broken(violation: &'a crate::Violation) -> Self {
-        let promise = Some(words::promise(violation.promise));
+        let promise = Some(words::invariant(violation.invariant));
         Self { millis: millis(violation.after), promise, text: &violation.what }
     }
 }

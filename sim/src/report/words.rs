@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use status_core::Wall;
 
-use crate::oracle::Promise;
+use crate::oracle::Invariant;
 use crate::run::Outcome;
 use crate::scenario::Scenario;
 
@@ -70,17 +70,17 @@ pub(super) fn setup(scenario: &Scenario) -> String {
 }
 
 /// A promise by the name that programs know it by.
-pub(super) const fn promise(promise: Promise) -> &'static str {
-    match promise {
-        Promise::Health => "health",
-        Promise::OnlyStreamsDecide => "only_streams_decide",
-        Promise::DeadIsNotBookable => "dead_is_not_bookable",
-        Promise::BookAgrees => "book_agrees",
-        Promise::Mailed => "mailed",
-        Promise::Remembered => "remembered",
-        Promise::PersonRespected => "person_respected",
-        Promise::Bounded => "bounded",
-        Promise::Announced => "announced",
+pub(super) const fn invariant(invariant: Invariant) -> &'static str {
+    match invariant {
+        Invariant::Health => "health",
+        Invariant::OnlyStreamsDecide => "only_streams_decide",
+        Invariant::DeadIsNotBookable => "dead_is_not_bookable",
+        Invariant::BookAgrees => "book_agrees",
+        Invariant::Mailed => "mailed",
+        Invariant::Remembered => "remembered",
+        Invariant::PersonRespected => "person_respected",
+        Invariant::Bounded => "bounded",
+        Invariant::Announced => "announced",
     }
 }
 
@@ -88,8 +88,8 @@ pub(super) const fn promise(promise: Promise) -> &'static str {
 #[must_use]
 pub fn failures(outcome: &Outcome) -> Vec<String> {
     let broken = outcome.violations.iter().map(|broken| {
-        let promise = promise(broken.promise).replace('_', " ");
-        format!("promise broken ({promise}) at {}: {}", clock(broken.after), broken.what)
+        let invariant = invariant(broken.invariant).replace('_', " ");
+        format!("promise broken ({invariant}) at {}: {}", clock(broken.after), broken.what)
     });
     let unmet = outcome.unmet.iter().map(|unmet| {
         let line = unmet.line.map_or_else(String::new, |line| format!(" (line {line})"));

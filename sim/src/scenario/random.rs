@@ -7,7 +7,7 @@ use std::time::Duration;
 use status_core::Feed;
 
 use super::{Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Step, Timed, TooFast};
-use crate::Chance;
+use crate::Rng;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -16,9 +16,9 @@ impl Scenario {
     /// The scenario that belongs to a seed.
     #[must_use]
     pub fn random(seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
-        let length = 40 + chance.below(400);
-        let bytes: Vec<u8> = (0..length).map(|_| chance.draw().to_le_bytes()[0]).collect();
+        let mut rng = Rng::new(seed);
+        let length = 40 + rng.below(400);
+        let bytes: Vec<u8> = (0..length).map(|_| rng.draw().to_le_bytes()[0]).collect();
         Self { name: format!("random {seed}"), seed, ..Self::from_bytes(&bytes) }
     }
 

@@ -5,19 +5,19 @@
 //! is on the agenda a few milliseconds later.
 
 mod book;
-mod disk;
 mod equipment;
+mod feed_server;
+mod mail_server;
 mod perform;
-mod post;
 mod steps;
-mod wire;
+mod store_device;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use status_core::{Action, CallId, Change, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall};
 
-use crate::Chance;
+use crate::Rng;
 use crate::expect;
 use crate::measure::Meter;
 use crate::oracle::Oracle;
@@ -26,11 +26,11 @@ use crate::scenario::{Scenario, Service, Settings};
 use crate::timeline::{Entry, State, Timeline, What};
 pub(crate) use book::Book;
 use book::Request;
-use disk::Disk;
 use equipment::{Equipment, Flap};
-use post::Post;
-pub(crate) use post::RECIPIENT;
-use wire::Wire;
+use feed_server::FeedServer;
+use mail_server::MailServer;
+pub(crate) use mail_server::RECIPIENT;
+use store_device::StoreDevice;
 
 /// When every run begins: a Monday morning.
 const MORNING: Wall = Wall::from_millis(1_767_600_000_000);
@@ -46,13 +46,13 @@ pub(crate) struct World<'a> {
     now: Now,
     agenda: BTreeMap<(Time, u64), Event>,
     planned: u64,
-    chance: Chance,
+    rng: Rng,
     equipment: Equipment,
-    relay: Wire,
-    jump: Wire,
+    relay: FeedServer,
+    jump: FeedServer,
     book: Book,
-    post: Post,
-    disk: Disk,
+    mail_server: MailServer,
+    store_device: StoreDevice,
     /// Counts the faults of each service: the end of an earlier one is none any more.
     faults: BTreeMap<Service, u64>,
     server: Option<Server>,
@@ -101,7 +101,7 @@ enum Event {
     /// A request comes to book.
     Ask { life: u64, call: CallId, request: Request },
     /// A mail comes to the mail server.
-    Post { life: u64, call: CallId, mail: Mail },
+    MailServer { life: u64, call: CallId, mail: Mail },
     /// The disk has written something down.
     Write { life: u64, call: CallId, changes: Vec<Change> },
     /// The server looks whether its store is still there.
@@ -123,13 +123,13 @@ impl<'a> World<'a> {
             now,
             agenda: BTreeMap::new(),
             planned: 0,
-            chance: Chance::new(scenario.seed),
+            rng: Rng::new(scenario.seed),
             equipment: Equipment::new(lab, now.time),
-            relay: Wire::new(lab.relay_every),
-            jump: Wire::new(lab.jump_every),
+            relay: FeedServer::new(lab.relay_every),
+            jump: FeedServer::new(lab.jump_every),
             book: Book::new(lab, now.wall),
-            post: Post::new(),
-            disk: Disk::new(scenario.seed),
+            mail_server: MailServer::new(),
+            store_device: StoreDevice::new(scenario.seed),
             faults: BTreeMap::new(),
             server: None,
             lives: 0,
@@ -148,7 +148,7 @@ impl<'a> World<'a> {
             world.plan(step.at, Event::Step(number));
         }
         for feed in Feed::BOTH {
-            let first = world.chance.millis(500, 1_500);
+            let first = world.rng.millis(500, 1_500);
             world.plan(first, Event::Snapshot { feed, rhythm: 0 });
         }
         world.note_bookings();
@@ -186,12 +186,12 @@ impl<'a> World<'a> {
 
     /// What is written to the disk is to be kept.
     pub(crate) fn record_saves(&mut self) {
-        self.disk.record = Some(Vec::new());
+        self.store_device.record = Some(Vec::new());
     }
 
     /// What was written to the disk, save by save.
     pub(crate) fn into_saves(self) -> Vec<Vec<Change>> {
-        self.disk.record.unwrap_or_default()
+        self.store_device.record.unwrap_or_default()
     }
 
     /// The server is to be killed at these moments.
@@ -209,9 +209,9 @@ impl<'a> World<'a> {
         self.set_every(Feed::Relay, self.scenario.lab.relay_every);
         self.set_every(Feed::Jump, self.scenario.lab.jump_every);
         self.oracle.recipients_are_refused(&[]);
-        self.post.refuse(&[]);
+        self.mail_server.refuse(&[]);
         self.put_off(&[]);
-        self.post.limit(0);
+        self.mail_server.limit(0);
         self.equipment.repair(self.now.time);
         if self.book.manifest().is_empty() {
             self.load_manifest();
@@ -281,7 +281,7 @@ impl<'a> World<'a> {
 
     /// The way to a service, or back.
     fn way(&mut self) -> Duration {
-        self.chance.millis(1, 40)
+        self.rng.millis(1, 40)
     }
 
     fn tell(&mut self, what: What) {
@@ -295,7 +295,7 @@ impl<'a> World<'a> {
             return;
         }
         self.lives += 1;
-        let saved = self.disk.model().saved(self.settings.core.events.max(1));
+        let saved = self.store_device.model().saved(self.settings.core.events.max(1));
         self.oracle.server_started(self.now, &saved);
         let life = format!("life{}", self.lives);
         let monitor = Monitor::resume(self.settings.core.clone(), &life, saved, self.now);
@@ -316,7 +316,7 @@ impl<'a> World<'a> {
         self.relay.hang_up();
         self.jump.hang_up();
         self.crash_disk();
-        self.oracle.server_killed(self.now.time, self.disk.model());
+        self.oracle.server_killed(self.now.time, self.store_device.model());
         self.tell_states();
     }
 
@@ -404,7 +404,7 @@ impl<'a> World<'a> {
                 None => drop(self.bookings.remove(&resource)),
             }
             let resource = resource.to_string();
-            self.tell(What::Booking { resource, available, reason });
+            self.tell(What::BookingCheck { resource, available, reason });
         }
         self.measure();
     }
@@ -422,7 +422,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn wire(&mut self, feed: Feed) -> &mut Wire {
+    fn feed_server(&mut self, feed: Feed) -> &mut FeedServer {
         match feed {
             Feed::Relay => &mut self.relay,
             Feed::Jump => &mut self.jump,

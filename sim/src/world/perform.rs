@@ -6,7 +6,7 @@ use status_adapters::wire::frame;
 use status_core::{Action, CallId, FailureKind, Feed, Input, Mail};
 
 use super::book::{Answer, Reply, Request};
-use super::post::{Receipt, failure};
+use super::mail_server::{Receipt, failure};
 use super::{Event, World};
 use crate::scenario::Fault;
 use crate::timeline::What;
@@ -34,12 +34,12 @@ impl World<'_> {
                 self.plan_in(way, Event::Connect { life, feed, call, expires });
             }
             Action::CloseFeed { feed, connection } => {
-                self.wire(feed).disconnect(connection);
+                self.feed_server(feed).disconnect(connection);
             }
             Action::SendMail { call, mail } => {
-                self.oracle.sending(self.now.time, &mail, self.disk.model());
+                self.oracle.sending(self.now.time, &mail, self.store_device.model());
                 let way = self.way();
-                self.plan_in(way, Event::Post { life, call, mail });
+                self.plan_in(way, Event::MailServer { life, call, mail });
             }
             Action::Save { call, changes } => self.save(call, changes),
             Action::LogHealth => {}
@@ -57,7 +57,7 @@ impl World<'_> {
         let patience = self.settings.timeout_book;
         let changes = request.changes();
         let fails = if let Fault::FailsSome(percent) = self.book.fault {
-            self.chance.below(100) < u64::from(percent)
+            self.rng.below(100) < u64::from(percent)
         } else {
             false
         };
@@ -86,15 +86,15 @@ impl World<'_> {
 
     /// A mail comes to the mail server.
     pub(super) fn posted(&mut self, life: u64, call: CallId, mail: &Mail) {
-        let before = self.post.delivered().len();
-        let receipt = self.post.take(mail, self.now.time);
-        if self.post.delivered().len() > before {
+        let before = self.mail_server.delivered().len();
+        let receipt = self.mail_server.take(mail, self.now.time);
+        if self.mail_server.delivered().len() > before {
             let again = !self.mailed.insert(mail.id.to_string());
-            let mail = self.post.delivered()[before].1.clone();
+            let mail = self.mail_server.delivered()[before].1.clone();
             self.oracle.mailed(self.now, &mail);
             self.tell(What::Mailed { number: self.mailed.len(), mail, again });
         }
-        let late = if let Fault::Slow(late) = self.post.fault { late } else { Duration::ZERO };
+        let late = if let Fault::Slow(late) = self.mail_server.fault { late } else { Duration::ZERO };
         let (outcome, after) = match receipt {
             Receipt::Now(outcome) => (outcome, (late + self.way()).min(MAIL_PATIENCE)),
             Receipt::Late(outcome) => (outcome, MAIL_PATIENCE),
@@ -109,7 +109,7 @@ impl World<'_> {
             return;
         }
         let refused = |kind, detail| Some((kind, detail, Duration::ZERO));
-        let trouble = match self.wire(feed).fault {
+        let trouble = match self.feed_server(feed).fault {
             Fault::Down => refused(FailureKind::Refused, "502 Bad Gateway"),
             Fault::Refuses => refused(FailureKind::Refused, "500 signature is invalid"),
             Fault::Hangs => Some((FailureKind::TimedOut, "no answer within 10s", ACCESS_PATIENCE)),
@@ -136,14 +136,14 @@ impl World<'_> {
             }
             None => {
                 let expires = self.now.time + expires;
-                self.wire(feed).connect(call, expires);
+                self.feed_server(feed).connect(call, expires);
             }
         }
     }
 
     /// All connections of a feed end, as at its restart.
     pub(super) fn hang_up(&mut self, feed: Feed) {
-        let calls = self.wire(feed).hang_up();
+        let calls = self.feed_server(feed).hang_up();
         self.end(feed, calls, "ended without a close frame");
     }
 
@@ -152,7 +152,7 @@ impl World<'_> {
             let reason = failure(FailureKind::Ended, &format!("{feed}: {why}"));
             let way = self.way();
             let at = self.now.time + way;
-            let at = self.wire(feed).arrives(at);
+            let at = self.feed_server(feed).arrives(at);
             let input = Input::FeedClosed { feed, connection, reason };
             self.plan_at(at, Event::Come { life: self.lives, input });
         }
@@ -161,27 +161,27 @@ impl World<'_> {
     /// A feed takes a snapshot, and everybody who listens gets it.
     pub(super) fn snapshot(&mut self, feed: Feed) {
         let now = self.now.time;
-        let expired = self.wire(feed).expire(now);
+        let expired = self.feed_server(feed).expire(now);
         self.end(feed, expired, "the token has expired");
-        let listeners: Vec<CallId> = self.wire(feed).listeners().collect();
+        let listeners: Vec<CallId> = self.feed_server(feed).listeners().collect();
         if listeners.is_empty() {
             return;
         }
         let mut reports = self.equipment.reports(feed, now);
         // A feed lists its connections in any order.
-        let turn = usize::try_from(self.chance.below(reports.len() as u64)).unwrap_or_default();
+        let turn = usize::try_from(self.rng.below(reports.len() as u64)).unwrap_or_default();
         reports.rotate_left(turn);
-        let fault = self.wire(feed).fault;
+        let fault = self.feed_server(feed).fault;
         let late = if let Fault::Slow(late) = fault { late } else { Duration::ZERO };
         let way = self.way();
-        let at = self.wire(feed).arrives(now + late + way);
+        let at = self.feed_server(feed).arrives(now + late + way);
         let copies = if fault == Fault::Repeats { 2 } else { 1 };
         for connection in listeners {
             for _ in 1..copies {
                 let input = Input::Reported { feed, connection, reports: reports.clone() };
                 self.plan_at(at, Event::Come { life: self.lives, input });
             }
-            let reports = if self.wire(feed).is_last(connection) {
+            let reports = if self.feed_server(feed).is_last(connection) {
                 std::mem::take(&mut reports)
             } else {
                 reports.clone()
@@ -194,11 +194,11 @@ impl World<'_> {
     /// A feed sends a text: whatever the real parser makes of it reaches the core.
     pub(super) fn say(&mut self, feed: Feed, text: &str) {
         let Some(snapshot) = frame::read(feed, text).snapshot else { return };
-        let listeners: Vec<CallId> = self.wire(feed).listeners().collect();
+        let listeners: Vec<CallId> = self.feed_server(feed).listeners().collect();
         for connection in listeners {
             let way = self.way();
             let at = self.now.time + way;
-            let at = self.wire(feed).arrives(at);
+            let at = self.feed_server(feed).arrives(at);
             let input = Input::Reported { feed, connection, reports: snapshot.reports.clone() };
             self.plan_at(at, Event::Come { life: self.lives, input });
         }

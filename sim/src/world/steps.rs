@@ -25,9 +25,9 @@ impl World<'_> {
                 self.measure();
             }
             Event::Snapshot { feed, rhythm } => {
-                if self.wire(feed).rhythm == rhythm {
+                if self.feed_server(feed).rhythm == rhythm {
                     self.snapshot(feed);
-                    let every = self.wire(feed).every;
+                    let every = self.feed_server(feed).every;
                     self.plan_in(every, Event::Snapshot { feed, rhythm });
                 }
             }
@@ -47,7 +47,7 @@ impl World<'_> {
             }
             Event::Connect { life, feed, call, expires } => self.connect(life, feed, call, expires),
             Event::Ask { life, call, request } => self.asked(life, call, &request),
-            Event::Post { life, call, mail } => self.posted(life, call, &mail),
+            Event::MailServer { life, call, mail } => self.posted(life, call, &mail),
             Event::Write { life, call, changes } => self.written(life, call, changes),
             Event::Look { life } => self.look_at_store(life),
             Event::Restart => self.start(),
@@ -59,7 +59,7 @@ impl World<'_> {
     /// A snapshot comes only if its connection is still there.
     fn arrive(&mut self, life: u64, input: Input) {
         if let Input::Reported { feed, connection, .. } = &input
-            && !self.wire(*feed).is_connected(*connection)
+            && !self.feed_server(*feed).is_connected(*connection)
         {
             return;
         }
@@ -92,10 +92,10 @@ impl World<'_> {
             Step::Lose { resources } => self.lose(resources),
             Step::RefuseRecipients { addresses } => {
                 self.oracle.recipients_are_refused(addresses);
-                self.post.refuse(addresses);
+                self.mail_server.refuse(addresses);
             }
             Step::PutOffRecipients { addresses } => self.put_off(addresses),
-            Step::LimitMails { bytes } => self.post.limit(*bytes),
+            Step::LimitMails { bytes } => self.mail_server.limit(*bytes),
             Step::DeleteStore => self.delete_store(),
             Step::SetClock { millis } => {
                 self.now.wall = Wall::from_millis(self.now.wall.as_millis().saturating_add_signed(*millis));
@@ -107,7 +107,7 @@ impl World<'_> {
     }
 
     pub(super) fn put_off(&mut self, addresses: &[String]) {
-        self.post.put_off(addresses);
+        self.mail_server.put_off(addresses);
         self.oracle.recipients_are_put_off(self.now.time, addresses);
     }
 
@@ -130,7 +130,7 @@ impl World<'_> {
         match service {
             Service::Relay | Service::Jump => {
                 let feed = if service == Service::Relay { Feed::Relay } else { Feed::Jump };
-                self.wire(feed).fault = fault;
+                self.feed_server(feed).fault = fault;
                 if fault == Fault::Down {
                     self.hang_up(feed);
                 }
@@ -140,24 +140,24 @@ impl World<'_> {
                 self.oracle.book_is(self.now.time, fault);
             }
             Service::Mail => {
-                self.post.fault = fault;
+                self.mail_server.fault = fault;
                 self.oracle.mail_is(self.now.time, fault);
             }
             Service::Store => {
-                self.disk.fault = fault;
+                self.store_device.fault = fault;
                 self.oracle.store_is(self.now.time, fault);
             }
         }
     }
 
     pub(super) fn set_every(&mut self, feed: Feed, every: Duration) {
-        let wire = self.wire(feed);
-        if wire.every == every {
+        let feed_server = self.feed_server(feed);
+        if feed_server.every == every {
             return;
         }
-        wire.every = every;
-        wire.rhythm += 1;
-        let rhythm = wire.rhythm;
+        feed_server.every = every;
+        feed_server.rhythm += 1;
+        let rhythm = feed_server.rhythm;
         self.plan_in(every, Event::Snapshot { feed, rhythm });
     }
 

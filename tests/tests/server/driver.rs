@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use status_adapters::Store;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::fake::{FakeBook, FakeFeed, FakeMailer, FakeStore};
-use status_adapters::store::Past;
+use status_adapters::store::UptimeRecords;
 use status_core::{
     Action, Change, Config, Event, ExperimentName, Failure, Input, MailText, Monitor, Now, Saved, Wall,
 };
@@ -49,8 +49,12 @@ impl Store for SlowStore {
         self.store.watched(from, until).await
     }
 
-    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Past, Failure> {
-        self.store.past(experiment, since).await
+    async fn uptime_records(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure> {
+        self.store.uptime_records(experiment, since).await
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use status_adapters::check_writable;
 use status_adapters::store::{Preview, preview};
-use status_adapters::writable;
 
 use super::finding::{Finding, count};
 use crate::command::serve;
@@ -95,7 +95,7 @@ pub(super) fn log_file(target: &LogTarget) -> Finding {
 }
 
 fn look_at_log(path: &Path) -> Result<bool, String> {
-    let there = writable::look(path)?;
+    let there = check_writable::check_writable(path)?;
     log::refuse_pipes(path).map_err(|error| error.to_string())?;
     Ok(there)
 }

@@ -69,7 +69,9 @@ pub(crate) async fn view(app: &AppState, name: &str) -> Option<DetailView> {
 async fn changes(app: &AppState, name: &ExperimentName, since: Wall) -> Vec<(Wall, bool)> {
     let stored = match app.store() {
         None => None,
-        Some(store) => tokio::time::timeout(PATIENCE_WITH_STORE, store.past(Some(name), since)).await.ok(),
+        Some(store) => {
+            tokio::time::timeout(PATIENCE_WITH_STORE, store.uptime_records(Some(name), since)).await.ok()
+        }
     };
     let stored = stored.and_then(Result::ok).and_then(|mut past| past.changes.remove(name.as_str()));
     let mut changes = stored.unwrap_or_default();

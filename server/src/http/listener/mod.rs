@@ -22,7 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, getrlimit};
 use status_adapters::clock::{Clock, SystemClock};
-use status_adapters::repeated::Repeated;
+use status_adapters::throttle::LogThrottle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -115,8 +115,8 @@ struct Reception {
 impl Reception {
     /// Takes connections until the stop.
     async fn accept(self, listener: TcpListener) {
-        let mut failing = Repeated::default();
-        let mut crowded = Repeated::default();
+        let mut failing = LogThrottle::default();
+        let mut crowded = LogThrottle::default();
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -144,7 +144,7 @@ impl Reception {
     }
 
     /// A seat for a connection from this address, for which another may have to go; `None` at the stop.
-    async fn seat(&self, from: IpAddr, crowded: &mut Repeated) -> Option<Seat> {
+    async fn seat(&self, from: IpAddr, crowded: &mut LogThrottle) -> Option<Seat> {
         let (seat, evicted) = tokio::select! {
             () = self.stop.cancelled() => return None,
             taken = self.seats.take(from) => taken,

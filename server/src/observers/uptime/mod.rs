@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use status_adapters::Store;
 use status_adapters::clock::Clock;
-use status_adapters::store::Past;
+use status_adapters::store::UptimeRecords;
 use status_core::{Action, ExperimentName, Input, Note, Now, Time, Wall};
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +66,7 @@ struct Track {
 impl Uptime {
     /// Begins to watch once startup is over, with what a store knows of the past.
     #[must_use]
-    pub fn resumed(past: Past, startup: Duration, now: Now) -> Self {
+    pub fn resumed(past: UptimeRecords, startup: Duration, now: Now) -> Self {
         let watched = in_order(past.watched, now.wall);
         let spans: Vec<Span> = watched.iter().map(|stretch| stretch.span).collect();
         let track = |(name, changes): (ExperimentName, Vec<(Wall, bool)>)| {
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn events_become_days_and_neither_startup_nor_sleep_counts() {
-        let mut uptime = Uptime::resumed(Past::default(), STARTUP, at(0));
+        let mut uptime = Uptime::resumed(UptimeRecords::default(), STARTUP, at(0));
         for (minutes, healthy) in [(10, true), (30, false)] {
             until(&mut uptime, minutes);
             uptime.action(at(minutes), &event("a", minutes, healthy));
@@ -365,14 +365,14 @@ mod tests {
     #[tokio::test]
     async fn the_next_life_goes_on_with_what_was_written_down() {
         let store = FakeStore::default();
-        let mut uptime = Uptime::resumed(Past::default(), STARTUP, at(0));
+        let mut uptime = Uptime::resumed(UptimeRecords::default(), STARTUP, at(0));
         until(&mut uptime, 10);
         uptime.action(at(10), &event("a", 10, true));
         until(&mut uptime, 20);
         uptime.write(&store).await;
         until(&mut uptime, 25);
         uptime.write(&store).await;
-        let mut past = store.past(None, Wall::default()).await.unwrap();
+        let mut past = store.uptime_records(None, Wall::default()).await.unwrap();
         assert_eq!(past.watched, [(at(5).wall, at(25).wall)]);
         // It was down for 25 minutes, and does not judge in its first five.
         past.changes.insert("a".into(), vec![(at(10).wall, true)]);
@@ -380,12 +380,12 @@ mod tests {
         until(&mut next, 60);
         assert_eq!(today(&next, "a", 60), (15 + 5, 0));
         next.write(&store).await;
-        assert_eq!(store.past(None, Wall::default()).await.unwrap().watched.len(), 2);
+        assert_eq!(store.uptime_records(None, Wall::default()).await.unwrap().watched.len(), 2);
     }
 
     #[test]
     fn a_clock_that_is_set_counts_nothing_that_has_not_passed_and_nothing_twice() {
-        let mut uptime = Uptime::resumed(Past::default(), Duration::ZERO, at(1_000));
+        let mut uptime = Uptime::resumed(UptimeRecords::default(), Duration::ZERO, at(1_000));
         until(&mut uptime, 1_001);
         uptime.action(at(1_001), &event("a", 1_001, true));
         until(&mut uptime, 1_020);

@@ -12,10 +12,10 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::access::Grant;
 use super::{Dialect, Fault, FeedOptions, FeedSeen};
-use crate::chance::Chance;
 use crate::mock::clock;
 use crate::mock::lab::{Connection, Lab, Traffic};
 use crate::mock::token::Gate;
+use crate::rng::Rng;
 
 /// What all parts of a feed share.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(super) struct Private {
     codes: BTreeMap<String, (Instant, Grant)>,
     listeners: BTreeMap<u64, Listener>,
     next_listener: u64,
-    chance: Chance,
+    rng: Rng,
 }
 
 /// A websocket that gets snapshots.
@@ -124,7 +124,7 @@ impl Shared {
                 codes: BTreeMap::new(),
                 listeners: BTreeMap::new(),
                 next_listener: 0,
-                chance: Chance::new(options.seed),
+                rng: Rng::new(options.seed),
             }),
         }
     }
@@ -168,7 +168,7 @@ impl Shared {
     /// Something that looks like a UUID, and is another each time.
     pub(super) fn uuid(&self) -> String {
         let mut private = self.private();
-        let (a, b) = (private.chance.draw(), private.chance.draw());
+        let (a, b) = (private.rng.draw(), private.rng.draw());
         drop(private);
         let (first, second, third) = (a >> 32, a >> 16 & 0xffff, a & 0x0fff);
         format!(
@@ -246,7 +246,7 @@ impl Shared {
         let mut private = self.private();
         connections.push(self.dialect.own_connection(self.started));
         connections.extend(private.listeners.values().map(Listener::connection));
-        private.chance.shuffle(&mut connections);
+        private.rng.shuffle(&mut connections);
         drop(private);
         self.dialect.write(&connections)
     }

@@ -97,11 +97,11 @@ pub(super) fn clusters(times: &[u64], scale: Scale, name: impl Fn(usize) -> Stri
 }
 
 /// The name of a step: a to z, then aa, ab and so on.
-pub(super) fn letters(number: usize) -> String {
+pub(super) fn check_mail(number: usize) -> String {
     let letter = char::from(b'a' + u8::try_from(number % 26).unwrap_or_default());
     match number / 26 {
         0 => letter.to_string(),
-        more => format!("{}{letter}", letters(more - 1)),
+        more => format!("{}{letter}", check_mail(more - 1)),
     }
 }
 
@@ -148,6 +148,6 @@ mod tests {
 
     #[test]
     fn letters_go_on_after_z() {
-        assert_eq!([0, 25, 26, 27, 701, 702].map(letters), ["a", "z", "aa", "ab", "zz", "aaa"]);
+        assert_eq!([0, 25, 26, 27, 701, 702].map(check_mail), ["a", "z", "aa", "ab", "zz", "aaa"]);
     }
 }

@@ -93,7 +93,7 @@ impl Picture {
             entries.iter().filter(|entry| happened(&entry.what)).map(|entry| entry.millis).collect();
         let mails: Vec<u64> = outcome.timeline.mails().map(|(at, _)| millis(at)).collect();
         self.steps = columns(&steps, self.scale);
-        let clusters = axis::clusters(&steps, self.scale, axis::letters);
+        let clusters = axis::clusters(&steps, self.scale, axis::check_mail);
         self.pills("step", "steps", &clusters, &steps);
         let clusters = axis::clusters(&mails, self.scale, |i| (i + 1).to_string());
         let y = self.y + MARKS_HEIGHT - 6;
@@ -235,7 +235,7 @@ impl Picture {
                 | What::AlertCleared { .. }
                 | What::Noted { .. }
                 | What::Asked { .. }
-                | What::Booking { .. }
+                | What::BookingCheck { .. }
                 | What::Mailed { .. } => None,
             })
             .collect();
@@ -245,7 +245,7 @@ impl Picture {
         for (i, (at, text)) in steps.iter().take(listed).enumerate() {
             let x = if i < rows { MARGIN } else { WIDTH / 2 };
             let y = top + (i % rows.max(1)) as u64 * 17 + 10;
-            self.text("st-small", x, y, &axis::letters(i));
+            self.text("st-small", x, y, &axis::check_mail(i));
             self.text("st-small", x + 22, y, &axis::whole_seconds(*at));
             self.text("st-small", x + 82, y, &short(text, 76));
         }

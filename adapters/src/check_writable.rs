@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 ///
 /// # Errors
 /// Why this user can't.
-pub fn look(path: &Path) -> Result<bool, String> {
+pub fn check_writable(path: &Path) -> Result<bool, String> {
     match path.metadata() {
         Ok(there) if there.is_dir() => Err("it is a folder".to_owned()),
         Ok(_) => may(path, Access::WRITE_OK).map(|()| true).map_err(|error| error.to_string()),
@@ -53,12 +53,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("file"), "x").unwrap();
-        assert_eq!(look(&path("file")), Ok(true));
-        assert_eq!(look(&path("new")), Ok(false));
-        assert_eq!(look(&path("a/b/new")), Ok(false), "the folders can be made, too");
-        assert_eq!(look(Path::new("new-in-the-working-folder")), Ok(false));
-        assert_eq!(look(folder.path()), Err("it is a folder".to_owned()));
-        let below = look(&path("file/new")).unwrap_err();
+        assert_eq!(check_writable(&path("file")), Ok(true));
+        assert_eq!(check_writable(&path("new")), Ok(false));
+        assert_eq!(check_writable(&path("a/b/new")), Ok(false), "the folders can be made, too");
+        assert_eq!(check_writable(Path::new("new-in-the-working-folder")), Ok(false));
+        assert_eq!(check_writable(folder.path()), Err("it is a folder".to_owned()));
+        let below = check_writable(&path("file/new")).unwrap_err();
         assert!(below.contains("Not a directory"), "{below}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

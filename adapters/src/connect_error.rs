@@ -8,7 +8,7 @@ use rustls::CertificateError;
 
 /// Why a connection could not be made, or broke.
 #[derive(Debug)]
-pub(crate) enum Broken {
+pub(crate) enum ConnectError {
     /// The host's name has no address.
     NoSuchName(String),
     /// Nothing listens there.
@@ -23,14 +23,14 @@ pub(crate) enum Broken {
     Other(String),
 }
 
-impl Broken {
+impl ConnectError {
     /// Reads it off an error and what caused that.
     pub(crate) fn new(error: &(dyn Error + 'static)) -> Self {
         let mut innermost = error;
         let mut next = Some(error);
         while let Some(error) = next {
-            if let Some(broken) = Self::told_by(error) {
-                return broken;
+            if let Some(connect_error) = Self::told_by(error) {
+                return connect_error;
             }
             innermost = error;
             next = error.source();
@@ -96,7 +96,7 @@ fn certificate(problem: &CertificateError) -> String {
     known.to_owned()
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchName(text) => write!(f, "its name has no address ({text})"),

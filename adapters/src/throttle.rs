@@ -1,7 +1,7 @@
 //! Whether a failure that happens again and again should be logged.
 //!
 //! ```
-//! # use status_adapters::repeated::Repeated;
+//! # use status_adapters::throttle::LogThrottle;
 //! # use status_core::Time;
 //! let at = |seconds: u64| Time::from_millis(seconds * 1_000);
 //! let mut repeated = Repeated::default();
@@ -33,7 +33,7 @@ use status_core::Time;
 /// So many kinds are told apart at a time; one that has not come for an hour makes room. Those beyond
 /// share one interval, so that ever-new texts neither flood the log nor take more and more memory.
 #[derive(Clone, Debug, Default)]
-pub struct Repeated {
+pub struct LogThrottle {
     spell: Option<Spell>,
 }
 
@@ -82,7 +82,7 @@ const BY_THEMSELVES: u64 = 3;
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(3_600);
 
-impl Repeated {
+impl LogThrottle {
     /// It failed, and `text` says how. What comes back is to be logged.
     pub fn failed(&mut self, now: Time, text: &str) -> Option<Failing> {
         self.failed_as(now, text, text)
@@ -114,7 +114,7 @@ impl Repeated {
     }
 
     /// What the log misses of outages that are over for good: it is to be logged. Whoever does not call
-    /// [`Repeated::ended`] again and again while all is well calls this instead.
+    /// [`LogThrottle::ended`] again and again while all is well calls this instead.
     pub fn settled(&mut self, now: Time) -> Option<Over> {
         let spell = self.spell.take_if(|spell| spell.is_over(now))?;
         let ended = spell.ended.filter(|_| spell.untold)?;
@@ -310,19 +310,19 @@ mod tests {
 
     #[test]
     fn a_lasting_failure_is_logged_ever_more_rarely() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         let logged: Vec<u64> =
-            (0..=20_000).filter(|s| repeated.failed(at(*s), "no connection").is_some()).collect();
+            (0..=20_000).filter(|s| throttle.failed(at(*s), "no connection").is_some()).collect();
         assert_eq!(logged, [0, 60, 180, 420, 900, 1860, 3780, 7380, 10980, 14580, 18180]);
     }
 
     #[test]
     fn each_kind_is_logged_when_it_begins_and_then_ever_more_rarely() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         let mut logged = Vec::new();
         for s in 0..200 {
             for (from, text) in [(0, "502 Bad Gateway"), (5, "signature is invalid"), (9, "no connection")] {
-                let failing = (s >= from).then(|| repeated.failed(at(s), text)).flatten();
+                let failing = (s >= from).then(|| throttle.failed(at(s), text)).flatten();
                 logged.extend(failing.map(|failing| (s, failing.text)));
             }
         }
@@ -331,9 +331,9 @@ mod tests {
         assert_eq!(at_second(5).collect::<Vec<_>>(), ["signature is invalid"]);
         assert_eq!(at_second(9).collect::<Vec<_>>(), ["no connection"]);
         assert_eq!(logged.len(), 9, "each at its beginning, and twice more: {logged:?}");
-        let over = repeated.ended(at(200)).unwrap();
+        let over = throttle.ended(at(200)).unwrap();
         assert_eq!(over.to_string(), "over after 586 times in 3m20s");
-        assert_eq!(repeated.ended(at(201)), None);
+        assert_eq!(throttle.ended(at(201)), None);
     }
 
     #[test]
@@ -352,13 +352,13 @@ mod tests {
 
     #[test]
     fn ever_new_texts_neither_flood_the_log_nor_take_memory() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         let mut lines = Vec::new();
         for s in 0..4 * 3_600_u64 {
             let text: String =
                 s.to_string().chars().map(|digit| (b'a' + digit as u8 - b'0') as char).collect();
-            lines.extend(repeated.failed(at(s), &text).map(|_| s));
-            assert!(repeated.spell.as_ref().unwrap().kinds.len() <= KINDS);
+            lines.extend(throttle.failed(at(s), &text).map(|_| s));
+            assert!(throttle.spell.as_ref().unwrap().kinds.len() <= KINDS);
         }
         let in_minute = |minute: u64| lines.iter().filter(|s| **s / 60 == minute).count();
         assert_eq!(in_minute(0), KINDS + 1);
@@ -368,32 +368,32 @@ mod tests {
 
     #[test]
     fn a_kind_that_did_not_come_for_long_makes_room() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         let kind = |i: usize| "x".repeat(i + 1);
         for s in 0..7_200 {
-            repeated.failed(at(s), "always");
+            throttle.failed(at(s), "always");
         }
-        (0..KINDS - 1).for_each(|i| assert!(repeated.failed(at(7_200), &kind(i)).is_some()));
-        assert!(repeated.failed(at(7_201), "one more").is_some());
-        assert_eq!(repeated.failed(at(7_202), "and one"), None);
-        assert!(repeated.failed(at(11_000), "and one").is_some());
-        assert_eq!(repeated.failed(at(11_001), "and one"), None, "it is one of its own now");
+        (0..KINDS - 1).for_each(|i| assert!(throttle.failed(at(7_200), &kind(i)).is_some()));
+        assert!(throttle.failed(at(7_201), "one more").is_some());
+        assert_eq!(throttle.failed(at(7_202), "and one"), None);
+        assert!(throttle.failed(at(11_000), "and one").is_some());
+        assert_eq!(throttle.failed(at(11_001), "and one"), None, "it is one of its own now");
     }
 
     #[test]
     fn what_is_quoted_makes_no_other_kind_if_it_is_left_out() {
-        let mut repeated = Repeated::default();
-        assert!(repeated.failed_as(at(0), "not JSON", "not JSON: hello").is_some());
-        assert_eq!(repeated.failed_as(at(1), "not JSON", "not JSON: how are you"), None);
+        let mut throttle = LogThrottle::default();
+        assert!(throttle.failed_as(at(0), "not JSON", "not JSON: hello").is_some());
+        assert_eq!(throttle.failed_as(at(1), "not JSON", "not JSON: how are you"), None);
     }
 
     #[test]
     fn one_that_comes_and_goes_is_logged_as_rarely() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         let mut lines = 0;
         for s in (0..20_000).step_by(10) {
-            lines += usize::from(repeated.failed(at(s), "junk").is_some());
-            lines += usize::from(repeated.ended(at(s + 5)).is_some());
+            lines += usize::from(throttle.failed(at(s), "junk").is_some());
+            lines += usize::from(throttle.ended(at(s + 5)).is_some());
         }
         let lasting = 11;
         assert_eq!(lines, 2 * (2 + lasting), "both lines of two, and each time that a lasting one gets one");
@@ -401,25 +401,25 @@ mod tests {
 
     #[test]
     fn each_of_a_few_outages_has_its_beginning_and_its_end() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         for start in [0, 44, 86] {
-            assert_eq!(repeated.failed(at(start), "closed").unwrap().to_string(), "closed");
-            assert_eq!(repeated.failed(at(start + 3), "closed"), None);
-            assert_eq!(repeated.ended(at(start + 12)).unwrap().to_string(), "over after 2 times in 12s");
-            assert_eq!(repeated.ended(at(start + 13)), None);
+            assert_eq!(throttle.failed(at(start), "closed").unwrap().to_string(), "closed");
+            assert_eq!(throttle.failed(at(start + 3), "closed"), None);
+            assert_eq!(throttle.ended(at(start + 12)).unwrap().to_string(), "over after 2 times in 12s");
+            assert_eq!(throttle.ended(at(start + 13)), None);
         }
     }
 
     #[test]
     fn of_many_in_a_row_each_is_in_a_line_that_says_how_many_they_were() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         let mut lines = Vec::new();
         // Ten outages of 2 s each, of which one begins a minute after the last line.
         for s in 0..200 {
             if s < 100 && s % 10 < 2 {
-                lines.extend(repeated.failed(at(s), "closed").map(|line| format!("{s}: {line}")));
+                lines.extend(throttle.failed(at(s), "closed").map(|line| format!("{s}: {line}")));
             } else {
-                lines.extend(repeated.ended(at(s)).map(|line| format!("{s}: {line}")));
+                lines.extend(throttle.ended(at(s)).map(|line| format!("{s}: {line}")));
             }
         }
         assert_eq!(
@@ -440,37 +440,37 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_while_all_is_well_can_be_settled() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         for start in [0, 10, 20, 30] {
-            repeated.failed(at(start), "closed");
-            repeated.ended(at(start + 1));
+            throttle.failed(at(start), "closed");
+            throttle.ended(at(start + 1));
         }
-        assert_eq!(repeated.settled(at(90)), None);
-        let over = repeated.settled(at(91)).unwrap();
+        assert_eq!(throttle.settled(at(90)), None);
+        let over = throttle.settled(at(91)).unwrap();
         assert_eq!(over.to_string(), "over after 2 outages within 11s, 2s in all (2 times)");
-        assert_eq!(repeated.settled(at(92)), None);
+        assert_eq!(throttle.settled(at(92)), None);
     }
 
     #[test]
     fn one_that_comes_back_later_is_another() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         for start in [0, 100, 200] {
-            assert_eq!(repeated.failed(at(start), "junk").unwrap().times, 1);
-            assert_eq!(repeated.failed(at(start + 1), "junk"), None);
-            let over = repeated.ended(at(start + 2)).unwrap();
+            assert_eq!(throttle.failed(at(start), "junk").unwrap().times, 1);
+            assert_eq!(throttle.failed(at(start + 1), "junk"), None);
+            let over = throttle.ended(at(start + 2)).unwrap();
             assert_eq!((over.times, over.held, over.lasted), (2, 1, Duration::from_secs(2)));
-            assert_eq!(repeated.ended(at(start + 3)), None);
+            assert_eq!(throttle.ended(at(start + 3)), None);
         }
     }
 
     #[test]
     fn what_was_not_logged_does_not_end_in_the_log() {
-        let mut repeated = Repeated::default();
+        let mut throttle = LogThrottle::default();
         for start in [0, 2, 4] {
-            repeated.failed(at(start), "junk");
-            assert!(repeated.ended(at(start + 1)).is_some());
+            throttle.failed(at(start), "junk");
+            assert!(throttle.ended(at(start + 1)).is_some());
         }
-        assert_eq!(repeated.failed(at(6), "junk"), None);
-        assert_eq!(repeated.ended(at(7)), None);
+        assert_eq!(throttle.failed(at(6), "junk"), None);
+        assert_eq!(throttle.ended(at(7)), None);
     }
 }

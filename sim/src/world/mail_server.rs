@@ -12,7 +12,7 @@ pub(crate) const RECIPIENT: &str = "maintainer@lab.example.org";
 
 /// A mail server that keeps what it took.
 #[derive(Debug)]
-pub(crate) struct Post {
+pub(crate) struct MailServer {
     pub(crate) fault: Fault,
     refused: BTreeSet<String>,
     /// Whose mailbox is full.
@@ -30,7 +30,7 @@ pub(crate) enum Receipt {
     Late(Vec<Delivery>),
 }
 
-impl Post {
+impl MailServer {
     pub(crate) fn new() -> Self {
         Self {
             fault: Fault::None,

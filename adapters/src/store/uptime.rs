@@ -9,7 +9,7 @@ use super::rows::millis;
 
 /// What is known of the past.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct UptimeRecords {
     /// When the server was watching: from when to when, in order.
     pub watched: Vec<(Wall, Wall)>,
     /// Each experiment's changes, in order: since when it was healthy, or not. The first may be from
@@ -40,8 +40,8 @@ pub(super) fn read(
     from: &Connection,
     experiment: Option<&ExperimentName>,
     since: Wall,
-) -> rusqlite::Result<Past> {
-    let mut past = Past::default();
+) -> rusqlite::Result<UptimeRecords> {
+    let mut past = UptimeRecords::default();
     let mut rows = from.prepare("SELECT since, until FROM watched WHERE until >= ?1 ORDER BY since")?;
     let mut rows = rows.query([millis(since)])?;
     while let Some(row) = rows.next()? {

@@ -11,8 +11,8 @@ use status_core::{
     SystemAlert, Time, Wall,
 };
 
-use super::beliefs::{Beliefs, Found, seconds};
 use super::memory;
+use super::reference::{Found, Reference, seconds};
 use crate::scenario::Fault;
 
 /// The longest that a mail waits until it is tried again, and then some: its answer may be lost, too.
@@ -29,7 +29,7 @@ const A_DAY: Duration = seconds(24 * 3600);
 
 /// What is to be mailed to one recipient, and what was.
 #[derive(Debug, Default)]
-pub(crate) struct Letters {
+pub(crate) struct MailCheck {
     /// Who it is about.
     address: SmolStr,
     /// Lines that no mail has brought yet, each with when it came to be.
@@ -94,7 +94,7 @@ struct Untold {
     raised: bool,
 }
 
-impl Letters {
+impl MailCheck {
     pub(crate) fn new(address: &SmolStr) -> Self {
         let address = address.clone();
         Self { address, well: true, server_is_well: true, store_is_well: true, ..Self::default() }
@@ -299,15 +299,15 @@ impl Letters {
     }
 
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
-    pub(crate) fn check(&mut self, now: Time, actions: &[Action], beliefs: &Beliefs) -> Vec<String> {
+    pub(crate) fn check(&mut self, now: Time, actions: &[Action], reference: &Reference) -> Vec<String> {
         let mut wrong: Vec<String> = self.check_given_up(now, actions).into_iter().collect();
         if let Some(named) = self.fresh
-            && !beliefs.is_paused()
-            && beliefs.startup_is_over(now)
+            && !reference.is_paused()
+            && reference.startup_is_over(now)
         {
             let before = self.problems.take().filter(|(wall, _)| *wall == named);
             let (wall, mut all) = before.unwrap_or_else(|| (named, Vec::new()));
-            all.push(beliefs.problems(now));
+            all.push(reference.problems(now));
             self.problems = Some((wall, all));
         }
         for action in actions {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// SplitMix64: numbers that look random, and are the same for the same seed on every machine.
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Rng(u64);
 
-impl Chance {
+impl Rng {
     /// The sequence that belongs to a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {

@@ -14,7 +14,7 @@ use super::memory::Digest;
 
 /// Everything that the server was told, and what follows.
 #[derive(Debug)]
-pub(crate) struct Beliefs {
+pub(crate) struct Reference {
     config: Config,
     started: Time,
     /// For how long servers had run at the last save before this one started.
@@ -68,7 +68,7 @@ pub(crate) fn line(name: &str, healthy: bool, available: bool, issues: &[String]
     format!("{} {mark}{issues}", printable(name))
 }
 
-impl Beliefs {
+impl Reference {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             config,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use status_adapters::store::Model;
 use status_core::{CallId, Change, Failure, FailureKind, Input};
 
-use super::post::failure;
+use super::mail_server::failure;
 use super::{Event, World};
-use crate::Chance;
+use crate::Rng;
 use crate::scenario::Fault;
 
 /// How long a disk takes that says in the end that it could not.
@@ -18,7 +18,7 @@ const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
 /// The disk.
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(super) struct StoreDevice {
     model: Model,
     pub(super) fault: Fault,
     /// Whether something was missed, so that the next must be written anew.
@@ -28,10 +28,10 @@ pub(super) struct Disk {
     /// Everything that was written, if somebody wants to know.
     pub(super) record: Option<Vec<Vec<Change>>>,
     /// Its own, so that a store changes nothing else in a run.
-    chance: Chance,
+    rng: Rng,
 }
 
-impl Disk {
+impl StoreDevice {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             model: Model::default(),
@@ -39,7 +39,7 @@ impl Disk {
             missed: false,
             deleted: false,
             record: None,
-            chance: Chance::new(!seed),
+            rng: Rng::new(!seed),
         }
     }
 
@@ -109,8 +109,8 @@ impl World<'_> {
     /// The server has something written down.
     pub(super) fn save(&mut self, call: CallId, changes: Vec<Change>) {
         self.oracle.saving(self.now.time, call, &changes);
-        let takes = self.disk.chance.millis(1, 30);
-        let late = if let Fault::Slow(late) = self.disk.fault { late } else { Duration::ZERO };
+        let takes = self.store_device.rng.millis(1, 30);
+        let late = if let Fault::Slow(late) = self.store_device.fault { late } else { Duration::ZERO };
         self.plan_in(takes + late, Event::Write { life: self.lives, call, changes });
     }
 
@@ -119,10 +119,10 @@ impl World<'_> {
         if life != self.lives || self.server.is_none() {
             return;
         }
-        let after = if self.disk.fault == Fault::Hangs { PATIENCE } else { Duration::ZERO };
-        let outcome = self.disk.take(changes);
+        let after = if self.store_device.fault == Fault::Hangs { PATIENCE } else { Duration::ZERO };
+        let outcome = self.store_device.take(changes);
         if outcome.is_ok() {
-            self.oracle.written(self.now.time, call, self.disk.model());
+            self.oracle.written(self.now.time, call, self.store_device.model());
         }
         self.plan_in(after, Event::Come { life, input: Input::Saved { call, outcome } });
     }
@@ -130,38 +130,38 @@ impl World<'_> {
     /// The store's file is deleted.
     pub(super) fn delete_store(&mut self) {
         let runs = self.server.is_some();
-        self.oracle.store_deleted(self.now.time, runs, self.disk.model());
-        self.disk.delete(runs);
+        self.oracle.store_deleted(self.now.time, runs, self.store_device.model());
+        self.store_device.delete(runs);
         self.plan_in(LOOKED_AT_EVERY, Event::Look { life: self.lives });
     }
 
     /// The server looks whether its store is still there.
     pub(super) fn look_at_store(&mut self, life: u64) {
-        if life != self.lives || self.server.is_none() || !self.disk.deleted {
+        if life != self.lives || self.server.is_none() || !self.store_device.deleted {
             return;
         }
-        if !self.disk.shows_deletion() {
+        if !self.store_device.shows_deletion() {
             self.plan_in(LOOKED_AT_EVERY, Event::Look { life });
             return;
         }
-        let detail = self.disk.tell_of_deletion().detail;
+        let detail = self.store_device.tell_of_deletion().detail;
         self.come(life, Input::StoreReplaced { detail });
     }
 
     /// The server ends while something is being written: it is, or it is not.
     pub(super) fn crash_disk(&mut self) {
-        self.disk.missed = false;
+        self.store_device.missed = false;
         // Whoever starts opens the file that is there.
-        let was_deleted = std::mem::take(&mut self.disk.deleted);
+        let was_deleted = std::mem::take(&mut self.store_device.deleted);
         let lives = self.lives;
         let under_way = |event: &Event| matches!(event, Event::Write { life, .. } if *life == lives);
         let key = self.agenda.iter().find(|(_, event)| under_way(event)).map(|(key, _)| *key);
         let Some(Event::Write { changes, .. }) = key.and_then(|key| self.agenda.remove(&key)) else { return };
         // What is being written goes into a file that is no more.
-        if self.disk.chance.below(2) == 0 && !was_deleted {
+        if self.store_device.rng.below(2) == 0 && !was_deleted {
             // Nobody hears what came of it.
-            let _ = self.disk.take(changes);
-            self.disk.missed = false;
+            let _ = self.store_device.take(changes);
+            self.store_device.missed = false;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use reqwest::{StatusCode, Url};
 
-use crate::broken::Broken;
+use crate::connect_error::ConnectError;
 use crate::service::Service;
 use crate::wire::refusal::Refusal;
 
@@ -132,19 +132,21 @@ pub(crate) fn of_redirect(service: &Service, from: &Url, to: &Url) -> Option<Str
 }
 
 /// Why no connection could be made.
-pub(crate) fn of_broken(service: &Service, broken: &Broken) -> Option<String> {
+pub(crate) fn of_broken(service: &Service, connect_error: &ConnectError) -> Option<String> {
     let name = service.name();
     let host = setting(service, "HOST");
-    match broken {
-        Broken::NoSuchName(_) => Some(format!("{host} is wrong, or this machine's name service is down")),
-        Broken::NobodyThere => {
+    match connect_error {
+        ConnectError::NoSuchName(_) => {
+            Some(format!("{host} is wrong, or this machine's name service is down"))
+        }
+        ConnectError::NobodyThere => {
             Some(format!("{name} or the proxy in front of it is down, or {host} is wrong"))
         }
-        Broken::Certificate(_) => {
+        ConnectError::Certificate(_) => {
             Some(format!("{host} is wrong, or the certificate there has to be renewed"))
         }
-        Broken::NoTls => Some(format!("{} should be http", setting(service, "SCHEME"))),
-        Broken::Closed | Broken::Other(_) => None,
+        ConnectError::NoTls => Some(format!("{} should be http", setting(service, "SCHEME"))),
+        ConnectError::Closed | ConnectError::Other(_) => None,
     }
 }
 

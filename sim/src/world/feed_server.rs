@@ -8,7 +8,7 @@ use crate::scenario::Fault;
 
 /// A feed, and who listens to it.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct FeedServer {
     pub(crate) every: Duration,
     pub(crate) fault: Fault,
     connections: Vec<Connection>,
@@ -27,7 +27,7 @@ struct Connection {
     mute: bool,
 }
 
-impl Wire {
+impl FeedServer {
     pub(crate) fn new(every: Duration) -> Self {
         Self { every, fault: Fault::None, connections: Vec::new(), rhythm: 0, arrived: Time::from_millis(0) }
     }

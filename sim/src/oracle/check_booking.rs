@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use status_core::{Action, Availability, BookOverride, CallId, Config, Input, ResourceName, Time};
 
-use super::Promise;
-use super::beliefs::{Beliefs, seconds};
+use super::Invariant;
 use super::load::Load;
+use super::reference::{Reference, seconds};
 use crate::scenario::Fault;
 use crate::world::Book;
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = seconds(65);
 
 /// What book is to say.
 #[derive(Debug)]
-pub(crate) struct Booking {
+pub(crate) struct BookingCheck {
     policy: BookOverride,
     query_every: Duration,
     verify_every: Duration,
@@ -69,10 +69,10 @@ struct Told {
 }
 
 impl Told {
-    fn of(beliefs: &Beliefs, resource: &ResourceName, now: Time) -> Self {
+    fn of(reference: &Reference, resource: &ResourceName, now: Time) -> Self {
         Self {
-            missing: beliefs.missing(resource, now),
-            knows_nothing: (!beliefs.has_stalled()).then(|| beliefs.knows_nothing(now)),
+            missing: reference.missing(resource, now),
+            knows_nothing: (!reference.has_stalled()).then(|| reference.knows_nothing(now)),
         }
     }
 
@@ -106,7 +106,7 @@ struct Resource {
     turn: u64,
 }
 
-impl Booking {
+impl BookingCheck {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             policy: config.book_override,
@@ -199,11 +199,11 @@ impl Booking {
         &mut self,
         now: Time,
         actions: &[Action],
-        beliefs: &Beliefs,
+        reference: &Reference,
         book: &Book,
-    ) -> Vec<(Promise, String)> {
+    ) -> Vec<(Invariant, String)> {
         let mut wrong = Vec::new();
-        wrong.extend(self.load.asks(actions).map(|what| (Promise::Bounded, what)));
+        wrong.extend(self.load.asks(actions).map(|what| (Invariant::Bounded, what)));
         let changes = actions.iter().filter_map(|action| match action {
             Action::SetAvailability { call, resource, available, reason } => {
                 self.changing.insert(*call, resource.clone());
@@ -226,26 +226,26 @@ impl Booking {
         if changes.is_empty() {
             return wrong;
         }
-        let wanted: BTreeMap<_, _> = beliefs.wanted(now).collect();
+        let wanted: BTreeMap<_, _> = reference.wanted(now).collect();
         for (resource, available, reason) in changes {
             let right = wanted.get(resource).copied().flatten();
-            if right != Some(available) || beliefs.manifest_is_empty() {
+            if right != Some(available) || reference.manifest_is_empty() {
                 let what = format!("{resource} is set to {available}, and {right:?} would be right");
-                wrong.push((Promise::OnlyStreamsDecide, what));
+                wrong.push((Invariant::OnlyStreamsDecide, what));
             }
             if !reason.starts_with(Availability::OUR_MARK) {
-                wrong.push((Promise::OnlyStreamsDecide, format!("{resource} gets the reason {reason:?}")));
+                wrong.push((Invariant::OnlyStreamsDecide, format!("{resource} gets the reason {reason:?}")));
             }
-            let told = Told::of(beliefs, resource, now);
+            let told = Told::of(reference, resource, now);
             if !told.is_true(reason, available) {
                 let what = format!("{resource} gets the reason {reason:?}, and this is so: {told:?}");
-                wrong.push((Promise::OnlyStreamsDecide, what));
+                wrong.push((Invariant::OnlyStreamsDecide, what));
             }
             // What a person did since book was last asked can't be known.
             let held = book.says(resource).is_some_and(|said| is_held(self.policy, said));
             if available && held && now > self.excused {
                 wrong.push((
-                    Promise::PersonRespected,
+                    Invariant::PersonRespected,
                     format!("{resource} is put back, and a person took it out"),
                 ));
             }
@@ -254,26 +254,31 @@ impl Booking {
     }
 
     /// The server asks about a resource: what failed is tried again, but not as fast as it fails.
-    fn asks(&mut self, now: Time, resource: &ResourceName) -> Option<(Promise, String)> {
+    fn asks(&mut self, now: Time, resource: &ResourceName) -> Option<(Invariant, String)> {
         self.failed.remove(resource);
         let (since, count) = self.pace.entry(resource.clone()).or_insert((now, 0));
         if now.since(*since) > PACE.0 {
             (*since, *count) = (now, 0);
         }
         *count += 1;
-        let storm = || (Promise::BookAgrees, format!("book is asked about {resource} without a pause"));
+        let storm = || (Invariant::BookAgrees, format!("book is asked about {resource} without a pause"));
         (*count > PACE.1).then(storm)
     }
 
     /// Book must agree with what the streams say, after a while.
-    pub(crate) fn check(&mut self, now: Time, beliefs: &Beliefs, book: &Book) -> Vec<(Promise, String)> {
-        self.follow(now, beliefs, book);
-        if let Some(untried) = self.untried(now, beliefs) {
+    pub(crate) fn check(
+        &mut self,
+        now: Time,
+        reference: &Reference,
+        book: &Book,
+    ) -> Vec<(Invariant, String)> {
+        self.follow(now, reference, book);
+        if let Some(untried) = self.untried(now, reference) {
             let what = format!("a change of {untried} failed, and it is not tried again");
-            return vec![(Promise::BookAgrees, what)];
+            return vec![(Invariant::BookAgrees, what)];
         }
-        self.load.pass(now, self.resources.len(), self.out(), beliefs.manifest_is_empty());
-        if !self.well || beliefs.manifest_is_empty() {
+        self.load.pass(now, self.resources.len(), self.out(), reference.manifest_is_empty());
+        if !self.well || reference.manifest_is_empty() {
             return Vec::new();
         }
         let excused = |resource: &Resource| match resource.wanted {
@@ -284,29 +289,29 @@ impl Booking {
             resource.disagrees && now > resource.excused && now > excused(resource)
         };
         let late = self.resources.iter().filter(overdue).map(|(name, resource)| {
-            let promise = match resource.wanted {
-                Some(false) => Promise::DeadIsNotBookable,
-                Some(true) | None => Promise::BookAgrees,
+            let invariant = match resource.wanted {
+                Some(false) => Invariant::DeadIsNotBookable,
+                Some(true) | None => Invariant::BookAgrees,
             };
-            (promise, format!("book disagrees about {name}, which should be {:?}", resource.wanted))
+            (invariant, format!("book disagrees about {name}, which should be {:?}", resource.wanted))
         });
         late.chain(self.untrue(now)).collect()
     }
 
     /// Reasons that students read and that have not been true for long.
-    fn untrue(&self, now: Time) -> impl Iterator<Item = (Promise, String)> {
+    fn untrue(&self, now: Time) -> impl Iterator<Item = (Invariant, String)> {
         let untrue = move |(_, resource): &(&ResourceName, &Resource)| {
             !resource.reason_is_true && now > resource.reason_excused && now > self.excused_reasons
         };
         self.resources.iter().filter(untrue).map(|(name, resource)| {
             let what = format!("the reason that {name} has is not true any more: {:?}", resource.told);
-            (Promise::BookAgrees, what)
+            (Invariant::BookAgrees, what)
         })
     }
 
     /// A resource of which a change failed long ago, and that was not asked about since.
-    fn untried(&mut self, now: Time, beliefs: &Beliefs) -> Option<&ResourceName> {
-        if beliefs.manifest_is_empty() || beliefs.is_paused() {
+    fn untried(&mut self, now: Time, reference: &Reference) -> Option<&ResourceName> {
+        if reference.manifest_is_empty() || reference.is_paused() {
             // Nothing is asked then; and after that, all is asked about anew.
             self.failed.clear();
         }
@@ -332,12 +337,12 @@ impl Booking {
     }
 
     /// Notices what each resource is to be, and whether book agrees.
-    fn follow(&mut self, now: Time, beliefs: &Beliefs, book: &Book) {
+    fn follow(&mut self, now: Time, reference: &Reference, book: &Book) {
         let compared = Some(Compared {
-            wanted: beliefs.wanted(now).map(|(_, wanted)| wanted).collect(),
-            manifests: beliefs.manifests(),
+            wanted: reference.wanted(now).map(|(_, wanted)| wanted).collect(),
+            manifests: reference.manifests(),
             book: book.revision(),
-            told: self.to_tell(now, beliefs),
+            told: self.to_tell(now, reference),
         });
         // Mostly nothing is new, and to see that is much cheaper.
         if self.compared == compared {
@@ -347,11 +352,11 @@ impl Booking {
         let soon = self.soon();
         self.turn += 1;
         let policy = self.policy;
-        if self.manifests != beliefs.manifests() {
-            self.manifests = beliefs.manifests();
-            self.load.need(1 + beliefs.wanted(now).count());
+        if self.manifests != reference.manifests() {
+            self.manifests = reference.manifests();
+            self.load.need(1 + reference.wanted(now).count());
         }
-        for (name, wanted) in beliefs.wanted(now) {
+        for (name, wanted) in reference.wanted(now) {
             let disagrees = match (wanted, book.says(name)) {
                 (Some(false), Some(said)) => said.available,
                 (Some(true), Some(said)) => !said.available && !is_held(policy, said),
@@ -366,7 +371,7 @@ impl Booking {
                 resource.excused = now + soon;
                 self.load.need(3);
             }
-            let told = if wanted == Some(false) { Told::of(beliefs, name, now) } else { Told::default() };
+            let told = if wanted == Some(false) { Told::of(reference, name, now) } else { Told::default() };
             if resource.told != told {
                 resource.reason_excused = now + REASON_EVERY + soon;
                 resource.told = told;
@@ -383,9 +388,9 @@ impl Booking {
     }
 
     /// What the reasons of all that is to be out of booking are to tell.
-    fn to_tell(&self, now: Time, beliefs: &Beliefs) -> Vec<Told> {
-        let out = beliefs.wanted(now).filter(|(_, wanted)| *wanted == Some(false));
-        out.map(|(name, _)| Told::of(beliefs, name, now)).collect()
+    fn to_tell(&self, now: Time, reference: &Reference) -> Vec<Told> {
+        let out = reference.wanted(now).filter(|(_, wanted)| *wanted == Some(false));
+        out.map(|(name, _)| Told::of(reference, name, now)).collect()
     }
 
     /// How long it takes to read and to set all resources, eight at a time, when book answers at once.

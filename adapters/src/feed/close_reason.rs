@@ -10,27 +10,27 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::access::Address;
-use crate::broken::Broken;
+use crate::connect_error::ConnectError;
 
 /// How much is quoted of what the other side says as it closes, in characters.
 const QUOTED: usize = 125;
 
 /// How a connection ended.
-pub(super) struct Ending {
+pub(super) struct CloseReason {
     how: String,
     /// What it means if there was no snapshot before.
     kind: FailureKind,
     goodbye: Option<CloseCode>,
 }
 
-impl Ending {
+impl CloseReason {
     /// It was closed in good manners.
     pub(super) fn closed(frame: Option<&CloseFrame>, address: &Address) -> Self {
         let how = match frame {
             Some(frame) if frame.reason.is_empty() => format!("closed with code {}", u16::from(frame.code)),
             Some(frame) => {
                 let reason: String = frame.reason.chars().filter(|c| !c.is_control()).collect();
-                let reason: String = address.secrets().hide(&reason).chars().take(QUOTED).collect();
+                let reason: String = address.secrets().redact(&reason).chars().take(QUOTED).collect();
                 format!("closed with code {} and {reason:?}", u16::from(frame.code))
             }
             None => "closed without a code".to_owned(),
@@ -44,12 +44,12 @@ impl Ending {
     }
 
     /// It can't go on.
-    pub(super) fn broken(error: &Error) -> Self {
+    pub(super) fn connect_error(error: &Error) -> Self {
         match error {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::closed_silently(),
-            Error::Io(_) => match Broken::new(error) {
-                Broken::Closed => Self::closed_silently(),
-                broken => Self::unreachable(format!("broke: {broken}")),
+            Error::Io(_) => match ConnectError::new(error) {
+                ConnectError::Closed => Self::closed_silently(),
+                connect_error => Self::unreachable(format!("broke: {connect_error}")),
             },
             Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => Self::ours(
                 format!("we closed it, since a message of {size} bytes came and at most {max_size} are read"),
@@ -80,7 +80,7 @@ impl Ending {
             1 => (FailureKind::Ended, Cow::Borrowed("after 1 snapshot")),
             n => (FailureKind::Ended, Cow::Owned(format!("after {n} snapshots"))),
         };
-        let how = address.secrets().hide(&self.how).into_owned();
+        let how = address.secrets().redact(&self.how).into_owned();
         Failure { kind, detail: format!("{feed}'s websocket {} ended {after}: {how}", address.shown()) }
     }
 

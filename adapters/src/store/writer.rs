@@ -13,7 +13,7 @@ use super::place::{self, Found, Identity};
 use super::schema::{self, Kind};
 use super::size::{Gone, Limit, Trimmed};
 use super::sqlite::{InUse, Refusal};
-use super::{History, failure, is_damage, new_life, past, rows};
+use super::{History, failure, is_damage, new_life, rows, uptime};
 use crate::clock::Clock;
 
 /// How long to wait for another program that writes.
@@ -21,7 +21,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// It is logged at most so often that something had to go.
 const TELL_EVERY: Duration = Duration::from_secs(3600);
 
-pub(super) struct Desk {
+pub(super) struct Writer {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     limit: Limit,
@@ -77,7 +77,7 @@ impl Trouble {
     }
 }
 
-impl Desk {
+impl Writer {
     pub(super) fn new(path: &Path, limit: Limit, clock: Arc<dyn Clock>, gate: Arc<RwLock<()>>) -> Self {
         Self {
             path: path.to_owned(),
@@ -221,7 +221,7 @@ impl Desk {
             let detail = format!("the store {} is not open", self.path.display());
             return Err(Failure { kind: FailureKind::Refused, detail });
         };
-        let written = past::watched(&open.connection, from, until);
+        let written = uptime::watched(&open.connection, from, until);
         open.note_identity();
         written.map_err(|error| failure(&self.path, "written", &error))
     }

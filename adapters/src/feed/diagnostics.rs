@@ -6,28 +6,28 @@ use std::fmt;
 
 use status_core::{Feed, Time};
 
-use crate::repeated::Repeated;
+use crate::throttle::LogThrottle;
 use crate::wire::frame::{Frame, Refused};
 
 /// What was complained about so far.
 #[derive(Debug)]
-pub(super) struct Complaints {
+pub(super) struct FrameDiagnostics {
     feed: Feed,
     /// Frames that are not JSON.
-    junk: Repeated,
+    junk: LogThrottle,
     /// Snapshots without a single valid report: a dialect that is not known.
-    unusable: Repeated,
+    unusable: LogThrottle,
     /// Single reports in snapshots that are good otherwise.
-    refused: Repeated,
+    refused: LogThrottle,
     /// Lists that somebody else wrote.
-    foreign: Repeated,
+    foreign: LogThrottle,
     /// How many reports, and frames as a whole, made no sense.
     bad: u64,
 }
 
-impl Complaints {
+impl FrameDiagnostics {
     pub(super) fn new(feed: Feed) -> Self {
-        let never = Repeated::default;
+        let never = LogThrottle::default;
         Self { feed, junk: never(), unusable: never(), refused: never(), foreign: never(), bad: 0 }
     }
 
@@ -95,14 +95,14 @@ fn kind(refused: &Refused) -> String {
     problems.into_iter().collect::<Vec<_>>().join("; ")
 }
 
-fn failed(repeated: &mut Repeated, now: Time, kind: &str, text: &str) {
-    if let Some(failing) = repeated.failed_as(now, kind, text) {
+fn failed(throttle: &mut LogThrottle, now: Time, kind: &str, text: &str) {
+    if let Some(failing) = throttle.failed_as(now, kind, text) {
         tracing::warn!("{failing}");
     }
 }
 
-fn ended(repeated: &mut Repeated, now: Time, text: &str) {
-    if let Some(over) = repeated.ended(now) {
+fn ended(throttle: &mut LogThrottle, now: Time, text: &str) {
+    if let Some(over) = throttle.ended(now) {
         tracing::info!("{text}: {over}");
     }
 }
