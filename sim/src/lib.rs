@@ -7,10 +7,13 @@ pub mod fuzz;
 mod measure;
 pub mod mock;
 mod oracle;
+mod outcome;
 pub mod report;
 mod rng;
 pub mod run;
 pub mod scenario;
+mod service;
+mod span;
 pub mod timeline;
 mod world;
 

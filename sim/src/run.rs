@@ -4,32 +4,9 @@ use std::time::Duration;
 
 use status_core::Change;
 
-use crate::expect::Unmet;
-use crate::measure::Figures;
-use crate::oracle::Violation;
+pub use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Settings, SettingsError};
-use crate::timeline::Timeline;
 use crate::world::World;
-
-/// What came of a run.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Everything that happened.
-    pub timeline: Timeline,
-    /// Promises that were broken: none, as long as the server is right.
-    pub violations: Vec<Violation>,
-    /// Expectations of the scenario that were not met.
-    pub unmet: Vec<Unmet>,
-    /// What it comes to, in numbers.
-    pub figures: Figures,
-    /// Of a run over real sockets, where it came to something else than the virtual run. Then nothing
-    /// judged whether the promises were kept.
-    pub differences: Option<Vec<String>>,
-    /// How often the core was called.
-    pub inputs: u64,
-    /// How much time passed in it.
-    pub played: Duration,
-}
 
 /// How a run goes on after the scenario's last step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +15,6 @@ pub enum Ending {
     AsWritten,
     /// Everything is healed, and after a bounded quiet time all must be well.
     Healed,
-}
-
-/// A moment at which the server is killed: between an input and its last effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crash {
-    /// After this many inputs, counted over all lives of the server.
-    pub input: u64,
-    /// So many of the actions that the input led to are still done.
-    pub actions: usize,
-    /// After so long somebody starts the server again.
-    pub lasts: Duration,
 }
 
 /// How long it is quiet after everything is healed: a mail may wait for a quarter of an hour, and book's

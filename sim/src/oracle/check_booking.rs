@@ -12,7 +12,7 @@ use super::Invariant;
 use super::load::Load;
 use super::reference::{Reference, seconds};
 use crate::scenario::Fault;
-use crate::world::Book;
+use crate::service::Book;
 
 /// The longest that the server waits until it tries a failed change or read again, and the longest way.
 const RETRY: Duration = seconds(305);

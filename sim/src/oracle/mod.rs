@@ -25,7 +25,7 @@ use status_core::{
 };
 
 use crate::scenario::Fault;
-use crate::world::Book;
+use crate::service::Book;
 use check_booking::BookingCheck;
 use memory::Memory;
 use recipients::Recipients;

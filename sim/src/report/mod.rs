@@ -8,8 +8,9 @@ mod table;
 mod text;
 mod words;
 
+pub use crate::span::span;
 pub use chart::chart;
 pub use json::json;
 pub use table::{Variant, table};
 pub use text::text;
-pub use words::{failures, span};
+pub use words::failures;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::words;
 use crate::Figures;
+use crate::span::span;
 
 /// One run of several that are compared.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ fn row(variant: &Variant) -> [String; 8] {
         words::plain(&variant.name),
         figures.mails.to_string(),
         figures.changes.to_string(),
-        figures.time_to_detect.map_or_else(|| "-".into(), words::span),
+        figures.time_to_detect.map_or_else(|| "-".into(), span),
         figures.unnoticed.to_string(),
         minutes(figures.wrongly_bookable),
         minutes(figures.wrongly_unavailable),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use status_core::Mail;
 
 use super::lines::{self, Line, Told};
-use super::words::{self, clock, count, plain, span};
+use super::words::{self, clock, count, plain};
 use crate::run::Outcome;
 use crate::scenario::Scenario;
+use crate::span::span;
 
 /// A run as a text.
 #[must_use]

@@ -16,7 +16,7 @@ use super::{
     TooFast,
 };
 use super::{Line, mistakes};
-use crate::report;
+use crate::span::span;
 
 /// Why a text is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,9 +137,7 @@ impl Reader<'_> {
         let bad = |problem: String| self.bad(text.span().start, format!("{field}: {problem}"));
         match duration::parse_setting(text.get_ref()) {
             Ok(span) if (least..=LONGEST).contains(&span) => Ok(span),
-            Ok(_) => {
-                Err(bad(format!("{:?} is not from {} to ten years", text.get_ref(), report::span(least))))
-            }
+            Ok(_) => Err(bad(format!("{:?} is not from {} to ten years", text.get_ref(), span(least)))),
             Err(error) => Err(bad(format!("{error}; {SPAN}"))),
         }
     }

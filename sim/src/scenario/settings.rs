@@ -8,8 +8,10 @@ use status_adapters::wire::duration;
 use status_core::{BookOverride, Config, MailText};
 
 use super::mistakes;
-use crate::report;
-use crate::world::RECIPIENT;
+use crate::span;
+
+/// Who gets every mail, unless a scenario says otherwise.
+const RECIPIENT: &str = "maintainer@lab.example.org";
 
 /// What a scenario can set, as values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +138,7 @@ fn span(
     let Some(text) = words.get(name) else { return Ok(default) };
     let problem = match duration::parse_setting(text) {
         Ok(span) if (least..=LONGEST).contains(&span) => return Ok(span),
-        Ok(_) => format!("{text:?} is not from {} to ten years", report::span(least)),
+        Ok(_) => format!("{text:?} is not from {} to ten years", span::span(least)),
         Err(error) => error.to_string(),
     };
     Err(SettingsError { name: name.to_owned(), problem })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Lab, Scenario, Sending, Settings, Step};
+use crate::span::span;
 
 /// More experiments than any lab has.
 pub(super) const MOST_EXPERIMENTS: usize = 1_000;
@@ -66,7 +67,7 @@ impl Scenario {
         let problem = format!(
             "about {work} reports, readings and changes are more than {MOST_WORK}: with these experiments and \
              intervals it can last {}",
-            crate::report::span(self.longest(work))
+            span(self.longest(work))
         );
         Err(TooMuch { field: "lasts", problem })
     }

@@ -4,10 +4,7 @@
 //! woken for, whichever comes first. Whatever the core asks for is done by the fakes, and their answer
 //! is on the agenda a few milliseconds later.
 
-mod book;
 mod equipment;
-mod feed_server;
-mod mail_server;
 mod perform;
 mod steps;
 mod store_device;
@@ -21,15 +18,11 @@ use crate::Rng;
 use crate::expect;
 use crate::measure::Meter;
 use crate::oracle::Oracle;
-use crate::run::{Crash, Outcome};
+use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Service, Settings};
+use crate::service::{Book, FeedServer, MailServer, Request};
 use crate::timeline::{Entry, State, Timeline, What};
-pub(crate) use book::Book;
-use book::Request;
 use equipment::{Equipment, Flap};
-use feed_server::FeedServer;
-use mail_server::MailServer;
-pub(crate) use mail_server::RECIPIENT;
 use store_device::StoreDevice;
 
 /// When every run begins: a Monday morning.

@@ -5,10 +5,9 @@ use std::time::Duration;
 use status_adapters::wire::frame;
 use status_core::{Action, CallId, FailureKind, Feed, Input, Mail};
 
-use super::book::{Answer, Reply, Request};
-use super::mail_server::{Receipt, failure};
 use super::{Event, World};
 use crate::scenario::Fault;
+use crate::service::{Answer, Receipt, Reply, Request, failure};
 use crate::timeline::What;
 
 /// How long the server waits for an answer of a feed's access point.

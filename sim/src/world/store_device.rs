@@ -5,10 +5,10 @@ use std::time::Duration;
 use status_adapters::store::Model;
 use status_core::{CallId, Change, Failure, FailureKind, Input};
 
-use super::mail_server::failure;
 use super::{Event, World};
 use crate::Rng;
 use crate::scenario::Fault;
+use crate::service::failure;
 
 /// How long a disk takes that says in the end that it could not.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -4,13 +4,15 @@ mod axis;
 mod lanes;
 mod svg;
 
-use super::words::{self, count, span};
-use crate::run::Outcome;
-use crate::scenario::Scenario;
-use crate::timeline::{State, What};
 use axis::Cluster;
 use lanes::{Lane, Paint, Scale};
 use svg::{class, escape, meaning, short};
+
+use super::words::{self, count};
+use crate::run::Outcome;
+use crate::scenario::Scenario;
+use crate::span::span;
+use crate::timeline::{State, What};
 
 /// A run as an SVG. The same run gives the same bytes.
 #[must_use]

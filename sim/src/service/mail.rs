@@ -3,12 +3,9 @@
 use std::collections::BTreeSet;
 
 use smol_str::SmolStr;
-use status_core::{Delivery, Failure, FailureKind, Mail, MailFailure, MailFailureKind, Time};
+use status_core::{Delivery, Mail, MailFailure, MailFailureKind, Time};
 
 use crate::scenario::Fault;
-
-/// Who gets every mail, unless a scenario says otherwise.
-pub(crate) const RECIPIENT: &str = "maintainer@lab.example.org";
 
 /// A mail server that keeps what it took.
 #[derive(Debug)]
@@ -123,8 +120,4 @@ fn later(detail: &str) -> MailFailure {
 
 fn to_each(mail: &Mail, failure: MailFailure) -> Vec<Delivery> {
     Delivery::to_each(&mail.recipients, &Err(failure))
-}
-
-pub(crate) fn failure(kind: FailureKind, detail: &str) -> Failure {
-    Failure { kind, detail: detail.to_owned() }
 }

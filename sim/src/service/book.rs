@@ -7,7 +7,7 @@ use status_core::{
     Availability, Failure, FailureKind, Input, Manifest, Requirements, ResourceName, Time, Wall,
 };
 
-use super::mail_server::failure;
+use super::failure;
 use crate::scenario::{Fault, Lab, TooFast};
 
 /// What book knows, and what is in the file that somebody uploads.

@@ -1,0 +1,16 @@
+//! The services, each as plain state and the answer that follows from it: no time passes in them, and nothing is sent.
+
+mod book;
+mod feed;
+mod mail;
+
+use status_core::{Failure, FailureKind};
+
+pub(crate) use self::book::{Answer, Book, Reply, Request};
+pub(crate) use self::feed::FeedServer;
+pub(crate) use self::mail::{MailServer, Receipt};
+
+/// What a service fails with.
+pub(crate) fn failure(kind: FailureKind, detail: &str) -> Failure {
+    Failure { kind, detail: detail.to_owned() }
+}
