@@ -23,6 +23,7 @@ use crate::http::{AppParts, AppState, router};
 use crate::http::{listener, profile};
 use crate::observers::decision_log::DecisionLog;
 use crate::observers::metrics::Metrics;
+use crate::observers::state_dump::StateDump;
 use crate::observers::uptime::{self, Uptime};
 use crate::settings::{OtherSites, Settings, StoreSettings};
 
@@ -120,7 +121,7 @@ impl Server {
         let keeping = tokio::spawn(keeping);
         let routes = router(app, self.other_sites);
         let answering = tokio::spawn(listener::serve(limits, self.listeners, routes, stop.clone()));
-        let observers = ((DecisionLog::default(), metrics), (self.uptime, live));
+        let observers = ((DecisionLog::default(), metrics), ((self.uptime, live), StateDump::default()));
         let mut driving = tokio::spawn(driver::run(self.shared, self.services, observers, stop.clone()));
         systemd::ready("watching");
         let broken = tokio::select! {

@@ -22,8 +22,6 @@ use self::effects::Effects;
 pub use self::observer::Observer;
 pub use self::shared::Shared;
 use self::systemd::Watchdog;
-use crate::log::write_health;
-use crate::observers::state_dump::State;
 
 /// The services, real or fake.
 #[derive(Clone)]
@@ -72,21 +70,20 @@ pub async fn run(shared: Shared, services: Services, mut observer: impl Observer
         last_turn = now;
         effects.has_answered(&input);
         observer.input(now, &input);
-        let (actions, deadline, state, took) = {
+        let (actions, deadline, took) = {
             let mut monitor = shared.monitor();
             let stopwatch = Stopwatch::start();
             let actions = monitor.handle(now, input);
             let took = stopwatch.read();
-            let state = actions.contains(&Action::LogHealth).then(|| State::of(&monitor));
-            (actions, monitor.deadline(), state, took)
+            if actions.contains(&Action::LogHealth) {
+                observer.state(&monitor);
+            }
+            (actions, monitor.deadline(), took)
         };
         shared.version.send_modify(|version| *version += 1);
         // The log may be slow: it is written without the lock.
         actions.iter().for_each(|action| observer.action(now, action));
         observer.handled(took);
-        if let Some(state) = state {
-            write_health(&state);
-        }
         for action in actions {
             effects.perform(action);
         }

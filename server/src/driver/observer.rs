@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Action, Input, Now};
+use status_core::{Action, Input, Monitor, Now};
 
 /// Sees everything that goes into the core and comes out of it.
 pub trait Observer: Send {
@@ -10,6 +10,8 @@ pub trait Observer: Send {
     fn input(&mut self, now: Now, input: &Input);
     /// The core asks for this.
     fn action(&mut self, now: Now, action: &Action);
+    /// The core asks that its whole state is logged. The monitor is locked meanwhile: nothing is waited for here.
+    fn state(&mut self, _monitor: &Monitor) {}
     /// The core is done with the input, and it took so long.
     fn handled(&mut self, _took: Duration) {}
 }
@@ -24,6 +26,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn action(&mut self, now: Now, action: &Action) {
         self.0.action(now, action);
         self.1.action(now, action);
+    }
+
+    fn state(&mut self, monitor: &Monitor) {
+        self.0.state(monitor);
+        self.1.state(monitor);
     }
 
     fn handled(&mut self, took: Duration) {

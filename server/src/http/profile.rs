@@ -1,7 +1,6 @@
 //! Figures of the process and of its runtime, for whoever looks into memory or speed.
 
 use std::fmt::{self, Write};
-use std::fs;
 use std::net::Ipv4Addr;
 
 use axum::Router;
@@ -11,6 +10,7 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::listener::{self, Limits};
+use crate::observers::metrics::Process;
 
 /// Shows the figures as text at `http://127.0.0.1:port/`, to this machine alone, until `stop`.
 /// If the port is taken, that is logged, and they are shown nowhere.
@@ -57,64 +57,6 @@ fn line(out: &mut String, name: &str, value: Option<impl fmt::Display>) -> fmt::
     match value {
         Some(value) => writeln!(out, "  {name:<28}{value}"),
         None => writeln!(out, "  {name:<28}unknown"),
-    }
-}
-
-/// What Linux tells about this process. Other systems tell nothing here.
-#[derive(Debug, Default)]
-pub(crate) struct Process {
-    /// `/proc/self/status`: a name and a value a line.
-    status: String,
-    /// `/proc/self/stat`: figures in a row.
-    stat: String,
-    /// `/proc/uptime`: how many seconds the machine has been running.
-    uptime: String,
-    pub(crate) open_files: Option<usize>,
-}
-
-impl Process {
-    /// Linux counts times in hundredths of a second here, on every machine.
-    const TICKS_PER_SECOND: f64 = 100.0;
-
-    pub(crate) fn read() -> Self {
-        let text = |path| fs::read_to_string(path).unwrap_or_default();
-        Self {
-            status: text("/proc/self/status"),
-            stat: text("/proc/self/stat"),
-            uptime: text("/proc/uptime"),
-            // Reading the folder takes one, too.
-            open_files: fs::read_dir("/proc/self/fd").ok().map(|files| files.count().saturating_sub(1)),
-        }
-    }
-
-    fn status(&self, name: &str) -> Option<&str> {
-        let mut lines = self.status.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim())
-    }
-
-    /// A figure of `stat`, in seconds; they are counted from 1 on, as in its manual.
-    fn stat(&self, number: usize) -> Option<f64> {
-        // The second is the program's name in parentheses, which may hold anything.
-        let (_, figures) = self.stat.rsplit_once(") ")?;
-        let figure: f64 = figures.split(' ').nth(number.checked_sub(3)?)?.parse().ok()?;
-        Some(figure / Self::TICKS_PER_SECOND)
-    }
-
-    pub(crate) fn processor_seconds(&self) -> Option<f64> {
-        let (user, system) = (self.stat(14)?, self.stat(15)?);
-        Some(user + system)
-    }
-
-    /// How much memory it holds, in bytes.
-    pub(crate) fn resident_bytes(&self) -> Option<u64> {
-        let kilobytes = self.status("VmRSS")?.strip_suffix(" kB")?;
-        kilobytes.trim().parse::<u64>().ok()?.checked_mul(1024)
-    }
-
-    /// How long it has been running.
-    fn seconds(&self) -> Option<f64> {
-        let machine: f64 = self.uptime.split(' ').next()?.parse().ok()?;
-        Some((machine - self.stat(22)?).max(0.0))
     }
 }
 

@@ -23,7 +23,6 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::observers::state_dump::State;
 use file::LogFile;
 use line::{LONGEST_LINE, Line};
 use writer::{Order, Writer};
@@ -93,12 +92,13 @@ pub fn reopen() {
     }
 }
 
-/// Writes the whole state as lines of JSON, as many as it takes, whatever the level and the format.
-pub fn write_health(state: &State) {
+/// Writes the whole state as lines of JSON, as many as it takes, whatever the level and the format. `parts` gives it in
+/// texts of at most so many bytes.
+pub fn write_state(parts: impl Fn(usize) -> Vec<String>) {
     match LOG.get() {
-        Some(log) => log.health(state),
+        Some(log) => log.state(parts),
         // Somebody else's log, who wants to see it all the same.
-        None => state.parts(LONGEST_LINE).iter().for_each(|part| tracing::info!(state = part, "health")),
+        None => parts(LONGEST_LINE).iter().for_each(|part| tracing::info!(state = part, "health")),
     }
 }
 
@@ -137,9 +137,9 @@ impl Log {
     }
 
     /// All parts at once, so that all of them or none is lost where the log is slow.
-    fn health(&self, state: &State) {
+    fn state(&self, parts: impl Fn(usize) -> Vec<String>) {
         let longest = self.longest_line.min(LONGEST_LINE);
-        let parts = state.parts(longest.saturating_sub(line::AROUND_STATE));
+        let parts = parts(longest.saturating_sub(line::AROUND_STATE));
         self.writer.put(line::health(&parts, SystemClock.now().wall));
     }
 

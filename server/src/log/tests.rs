@@ -6,6 +6,7 @@ use tracing::subscriber::with_default;
 use tracing::{debug, error, info, trace, warn};
 
 use super::*;
+use crate::observers::state_dump::State;
 
 /// What the log holds after `say`.
 fn logged(level: Level, format: LogFormat, max_size: u64, say: impl FnOnce()) -> String {
@@ -132,7 +133,7 @@ fn state(bytes: usize) -> State {
 #[test]
 fn the_state_is_written_whatever_the_level_and_as_it_is() {
     for format in [LogFormat::Json, LogFormat::Text] {
-        let text = logged_by(Level::ERROR, format, 1_000_000, |log| log.health(&state(8)));
+        let text = logged_by(Level::ERROR, format, 1_000_000, |log| log.state(|room| state(8).parts(room)));
         let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert!(line["time"].is_string(), "{line}");
         assert_eq!((&line["level"], &line["msg"]), (&"info".into(), &"health".into()));
@@ -145,7 +146,9 @@ fn the_state_is_written_whatever_the_level_and_as_it_is() {
 #[test]
 fn a_large_state_is_several_lines_that_fit_and_belong_together() {
     for (max_size, longest) in [(1_000_000, LONGEST_LINE), (1_000, 1_000)] {
-        let text = logged_by(Level::WARN, LogFormat::Json, max_size, |log| log.health(&state(20_000)));
+        let text = logged_by(Level::WARN, LogFormat::Json, max_size, |log| {
+            log.state(|room| state(20_000).parts(room))
+        });
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert!(text.lines().all(|line| line.len() < longest), "{max_size}");

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use status_core::{
-    Experiment, ExperimentName, Feed, FeedSubscription, Monitor, Now, Observation, Resource, Stream, Wall,
+    Action, Experiment, ExperimentName, Feed, FeedSubscription, Input, Monitor, Now, Observation, Resource,
+    Stream, Wall,
 };
 
+use crate::driver::Observer;
+use crate::log;
 use crate::view::experiment::issues;
 use crate::view::standing::{Health, is_available};
 use crate::view::system::MailView;
@@ -23,6 +26,29 @@ pub struct State {
     system: String,
     /// Names, quoted as JSON has them, and an object for each.
     experiments: Vec<(String, String)>,
+}
+
+/// Writes the whole state to the log when the core asks for it.
+#[derive(Default)]
+pub struct StateDump {
+    /// The state that is to be written, once the monitor is not locked any more.
+    seen: Option<State>,
+}
+
+impl Observer for StateDump {
+    fn input(&mut self, _: Now, _: &Input) {}
+
+    fn action(&mut self, _: Now, _: &Action) {}
+
+    fn state(&mut self, monitor: &Monitor) {
+        self.seen = Some(State::of(monitor));
+    }
+
+    fn handled(&mut self, _: Duration) {
+        if let Some(state) = self.seen.take() {
+            log::write_state(|room| state.parts(room));
+        }
+    }
 }
 
 impl State {

@@ -11,7 +11,7 @@ use status_adapters::store;
 use status_core::{Feed, Monitor, Now, SystemAlert, Wall};
 
 use super::Label;
-use crate::http::profile::Process;
+use super::process::Process;
 use crate::view::standing::Counts;
 use crate::view::system::sends_mail;
 

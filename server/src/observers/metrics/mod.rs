@@ -1,6 +1,7 @@
 //! Figures for Prometheus: what was counted since the start, and how things stand now.
 
 mod gauges;
+mod process;
 mod text;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use status_core::{Action, Failure, FailureKind, Feed, Input, Note, Now};
 use crate::driver::Observer;
 
 pub use gauges::{Machine, Scene};
+pub(crate) use process::Process;
 pub use text::Dialect;
 
 /// How things stood when somebody asked.
