@@ -1,7 +1,9 @@
 //! What the core asks for, done to the real services.
 //!
-//! Each service has a trait here and the real thing behind it. An adapter performs one request and
-//! says what came of it: it never retries and never decides.
+//! Each service has a trait here and the real thing behind it: [`book`], [`feed`] (relay and jump), [`mail`] and
+//! [`store`]; [`clock`] is the only place that reads a clock, and [`wire`] has the formats. An adapter performs one
+//! request, within a time and a size, and says what came of it. It never retries and never decides, and no secret is in
+//! what it says.
 
 pub mod book;
 pub mod check_writable;

@@ -1,4 +1,11 @@
-//! Everything that stands in for the real services.
+//! The simulator: a lab, its services and their outages, played against the core.
+//!
+//! A [`scenario::Scenario`] says what there is and what happens. [`run::run`] plays it in virtual time against the real
+//! core, while an oracle states the rules a second time, from the world's point of view, and reports each
+//! [`Violation`]. [`report`] shows what a run came to. [`mock`] has the same services over sockets on loopback, for the
+//! demo, the tests and runs against the real adapters.
+//!
+//! It may know everything of the world, and of the core only what it is told and does: no rule is taken from the core.
 
 mod decisions;
 pub mod describe;
