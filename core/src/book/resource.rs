@@ -504,7 +504,7 @@ impl Resource {
 
     /// The change that book would be told of now, if this server did more than observe: once for each.
     pub(super) fn withholds(&mut self, config: &Config) -> Option<Change> {
-        if self.in_doubt || config.mode == Mode::Act {
+        if self.in_doubt || self.phase != Phase::Idle || config.mode == Mode::Act {
             return None;
         }
         let desired = self.desired.filter(|_| self.differs(config.book_override));

@@ -407,3 +407,15 @@ fn about(action: &Action, name: &str) -> bool {
         _ => false,
     }
 }
+
+#[test]
+fn why_the_manifest_cannot_be_read_is_known_until_it_can() {
+    let mut world = well(1);
+    world.book_fails = Some(FailureKind::Unreachable);
+    world.until(1_000.0);
+    let failure = world.monitor.book().last_error().expect("it could not be read");
+    assert_eq!(failure.kind, FailureKind::Unreachable);
+    world.book_fails = None;
+    world.until(1_100.0);
+    assert_eq!(world.monitor.book().last_error(), None);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Config, Mode, Note, SystemAlert, Withheld};
+use status_core::{Config, Input, Mode, Note, SystemAlert, Withheld};
 use status_tests::{World, config, resource_of};
 
 use crate::{VIDEO, ago, alerts};
@@ -98,4 +98,25 @@ fn what_is_remembered_is_bounded() {
         world.until(start + 40.0);
     }
     assert_eq!((changes(&world).len(), mails(&world).len()), (50, 50));
+}
+
+#[test]
+fn while_book_has_no_manifest_nothing_would_be_set() {
+    let mut world = World::lab(1, observing());
+    world.until(30.5);
+    world.book_waits = true;
+    world.unplug(VIDEO);
+    world.manifest.clear();
+    world.until(70.0);
+    world.book_waits = false;
+    let answers = std::mem::take(&mut world.kept_back);
+    let (manifests, reads): (Vec<Input>, Vec<Input>) =
+        answers.into_iter().partition(|answer| matches!(answer, Input::ManifestFetched { .. }));
+    assert_eq!((manifests.len(), reads.len()), (1, 1));
+    manifests.into_iter().chain(reads).for_each(|answer| world.step(answer));
+    world.until(100.0);
+    assert_eq!(changes(&world), [], "book would refuse it");
+    world.add_resource("r-pend00", "pend00", &["st-data", "st-video"]);
+    world.until(200.0);
+    assert_eq!(changes(&world), [("r-pend00".to_owned(), false)]);
 }

@@ -497,3 +497,18 @@ fn streams_are_limited_too() {
     assert!(available(&world, "pend00"), "what was known before is not touched");
     assert_eq!(alerts(&world), [SystemAlert::TooManyNames]);
 }
+
+#[test]
+fn at_a_restart_an_alert_about_book_stands_until_startup_is_over() {
+    let mut world = kept(1, Config { query_book_every: Duration::from_secs(60), ..config() });
+    world.book_fails = Some(status_core::FailureKind::Unreachable);
+    world.until(300.0);
+    assert_eq!(alerts(&world), [SystemAlert::BookUnreachable]);
+    world.book_fails = None;
+    world.restart();
+    world.until(315.0);
+    assert!(world.monitor.book().manifest_at().is_some());
+    assert_eq!(alerts(&world), [SystemAlert::BookUnreachable], "what it says of resources is not known yet");
+    world.until(325.0);
+    assert_eq!(alerts(&world), []);
+}

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use status_core::{Change, Config, Experiment, FailureKind, Feed, SystemAlert, Transmitted, Wall};
+use status_core::{Change, Config, Experiment, FailureKind, Feed, Input, SystemAlert, Transmitted, Wall};
 use status_tests::{World, config};
 
-use crate::available;
+use crate::{alerts, available};
 use crate::restart::{kept, saves};
 
 const HOUR: f64 = 3_600.0;
@@ -197,4 +197,42 @@ fn what_is_unwritten_does_not_grow_for_ever_while_the_store_fails() {
     assert_eq!(written.count(), 2, "each is written once when the store works");
     world.restart();
     assert_eq!(world.events("pend00").len(), EVENTS);
+}
+
+#[test]
+fn what_was_being_written_when_the_store_was_replaced_ends_no_alert() {
+    let mut world = kept(2, config());
+    world.store_waits = true;
+    world.hosts.retain(|host| host != "pend00");
+    world.until(50.0);
+    assert_eq!(world.kept_back.len(), 1, "a save is under way");
+    world.step(Input::StoreReplaced { detail: "another file".into() });
+    assert_eq!(alerts(&world), [SystemAlert::StoreReplaced]);
+    world.trace.clear();
+    for stands in [&[SystemAlert::StoreReplaced][..], &[]] {
+        let answers = std::mem::take(&mut world.kept_back);
+        answers.into_iter().for_each(|answer| world.step(answer));
+        assert_eq!(alerts(&world), stands, "the first went into the file that is no more");
+    }
+    let whole = saves(&world)[0];
+    assert_eq!(whole[0], Change::ReplaceAll);
+    assert_eq!(whole.iter().filter(|change| matches!(change, Change::Event { .. })).count(), 3);
+}
+
+#[test]
+fn a_stream_that_ceased_before_a_restart_is_no_stream_once_relay_does_not_list_it() {
+    let mut world = kept(1, Config { query_book_every: Duration::from_secs(60), ..config() });
+    world.until(56.0);
+    world.every.insert(Feed::Relay, None);
+    world.unplug("pend00-st-video");
+    world.add_resource("r-pend00", "pend00", &["st-data"]);
+    world.until(64.0);
+    let video = |world: &World| is_known(world, "pend00-st-video");
+    assert!(video(&world), "the newest snapshot listed it");
+    world.restart();
+    assert!(video(&world));
+    world.every.insert(Feed::Relay, Some(Duration::from_secs(5)));
+    world.report(Feed::Relay);
+    world.until(70.0);
+    assert!(!video(&world), "no manifest requires it, and relay does not list it");
 }
