@@ -6,9 +6,11 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_core::Mode;
 use status_server::command::args::{Cli, Command};
+#[cfg(feature = "demo")]
+use status_server::command::demo;
 use status_server::command::serve::{NO_MAIL, Server};
 use status_server::command::stop::{self, Role};
-use status_server::command::{check, demo, history, simulate};
+use status_server::command::{check, history, simulate};
 use status_server::log;
 use status_server::settings::Settings;
 use tokio_util::sync::CancellationToken;
@@ -39,9 +41,12 @@ fn main() -> ExitCode {
                     ExitCode::FAILURE
                 }
             },
+            #[cfg(feature = "demo")]
             Command::Demo { port } => {
                 demo::run(port, stop).await.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
             }
+            #[cfg(not(feature = "demo"))]
+            Command::Demo { .. } => fail(status_server::command::NO_MOCKS),
             Command::Simulate(args) => simulate::run(args, stop).await,
         }
     });

@@ -12,6 +12,7 @@ pub mod describe;
 pub mod expect;
 pub mod fuzz;
 mod measure;
+#[cfg(feature = "mock")]
 pub mod mock;
 mod oracle;
 mod outcome;

@@ -130,3 +130,22 @@ impl Queue {
         self.calls.len() >= CALLS_AT_ONCE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::resource::Step;
+
+    #[test]
+    fn what_is_only_looked_at_holds_up_no_verification() {
+        let now = Time::from_millis(1_000);
+        let rank = |urgency| Rank { urgency, step: Step::Read, tries: 0 };
+        let mut queue = Queue::default();
+        queue.ready.insert((rank(Urgency::Look), "looked-at".into()));
+        assert_eq!(queue.next(now), Some(&"looked-at".into()));
+        queue.verify.insert((now, "out".into()));
+        assert_eq!(queue.next(now), Some(&"out".into()));
+        queue.ready.insert((rank(Urgency::WellButNot), "well".into()));
+        assert_eq!(queue.next(now), Some(&"well".into()));
+    }
+}

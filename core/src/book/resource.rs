@@ -141,13 +141,13 @@ pub(super) enum Urgency {
 pub(super) struct Rank {
     pub(super) urgency: Urgency,
     /// A change comes before the reads of its kind: what it rests on was read just now.
-    step: Step,
+    pub(super) step: Step,
     /// What was not tried in vain comes first.
-    tries: u32,
+    pub(super) tries: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+pub(super) enum Step {
     Set,
     Read,
 }

@@ -345,4 +345,15 @@ mod tests {
         assert_eq!(share(100, 500, 20), (80, 20));
         assert_eq!(share(101, 500, 500), (50, 51));
     }
+
+    #[test]
+    fn the_lines_that_say_what_is_left_out_have_their_room_too() {
+        let lines: Vec<MailLine> =
+            (0..12_345).map(|n| line(&alloc::format!("pend{n}"), false, true, &[])).collect();
+        for longest in 4_000..4_060 {
+            let body = digest(&lines, &lines).body(&text(""), longest);
+            assert!(body.contains(" more events\n") && body.contains(" more problems\n"), "{body}");
+            assert!(body.len() <= longest, "{} of {longest}", body.len());
+        }
+    }
 }

@@ -435,7 +435,8 @@ mod tests {
     #[test]
     fn what_is_no_more_waits_for_a_store_in_a_bounded_number() {
         let config = Config::default();
-        let mut store = Persistence::new("a".into(), Ages::new(Now::default(), None), Time::default(), &config);
+        let mut store =
+            Persistence::new("a".into(), Ages::new(Now::default(), None), Time::default(), &config);
         store.have_gone((0..20_000).map(|up_to| Change::NewsTold { up_to }).collect());
         assert_eq!(store.gone.len(), GONE_AT_MOST);
     }

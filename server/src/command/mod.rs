@@ -2,9 +2,16 @@
 
 pub mod args;
 pub mod check;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod history;
 pub mod serve;
 pub mod simulate;
 pub mod stop;
+#[cfg(feature = "demo")]
 pub mod wire_run;
+
+/// What to say of a command that needs the mock services, where there are none.
+#[cfg(not(feature = "demo"))]
+pub const NO_MOCKS: &str =
+    "this build has no mock services: build status with its feature demo, which is on by default";

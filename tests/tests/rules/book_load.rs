@@ -419,3 +419,52 @@ fn why_the_manifest_cannot_be_read_is_known_until_it_can() {
     world.until(1_100.0);
     assert_eq!(world.monitor.book().last_error(), None);
 }
+
+#[test]
+fn in_the_pause_that_book_names_it_is_not_asked() {
+    let mut world = well(3);
+    world.book_fails = Some(FailureKind::TooManyRequests { retry_after: Some(MINUTE / 2) });
+    world.unplug(VIDEO);
+    world.until(250.0);
+    let is_asked = |action: &Action| {
+        matches!(
+            action,
+            Action::ReadAvailability { .. } | Action::SetAvailability { .. } | Action::FetchManifest { .. }
+        )
+    };
+    let asked = world.trace.iter().filter(|(_, action)| is_asked(action)).map(|(millis, _)| *millis);
+    let asked: Vec<u64> = asked.collect();
+    assert!(asked.len() > 4, "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= 30_000), "{asked:?}");
+}
+
+#[test]
+fn one_that_was_put_back_has_all_that_should_be_out_read_at_once() {
+    let mut world = well(40);
+    for n in 0..40 {
+        world.unplug(&format!("pend{n:02}-st-video"));
+    }
+    world.until(60.0);
+    assert!((0..40).all(|n| !world.bookable(&format!("r-pend{n:02}"))));
+    for n in 0..40 {
+        world.person_sets(&format!("r-pend{n:02}"), true, "Loaded again");
+    }
+    world.changes.clear();
+    world.until(100.0);
+    assert_eq!(world.changes.len(), 40);
+    let (first, last) = (world.changes[0].0, world.changes[39].0);
+    assert!(last - first <= 2, "from {first} s to {last} s: each in its turn would take twenty seconds");
+}
+
+#[test]
+fn what_is_out_is_verified_in_its_turn_although_another_reason_is_due_later() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(43.0);
+    assert!(!world.bookable("r-pend00"));
+    world.unplug(DATA);
+    world.until(60.0);
+    world.person_sets("r-pend00", true, "Loaded again");
+    world.until(74.0);
+    assert!(!world.bookable("r-pend00"), "it was read half a minute after it was taken out");
+}

@@ -453,3 +453,36 @@ fn what_was_asked_before_an_empty_manifest_is_no_harm_when_book_is_loaded_again(
         assert!(alerts(&world).is_empty() && !world.bookable("r-pend00") && world.bookable("r-pend01"));
     }
 }
+
+#[test]
+fn what_is_desired_of_a_resource_is_known_once_it_is_decided() {
+    let mut world = World::lab(1, config());
+    world.until(10.0);
+    let desired = |world: &World| resource_of(&world.monitor, "pend00").desired();
+    assert_eq!(desired(&world), None, "it is startup");
+    world.until(25.0);
+    assert_eq!(desired(&world), Some(true));
+    world.unplug(VIDEO);
+    world.until(45.0);
+    assert_eq!(desired(&world), Some(false));
+}
+
+#[test]
+fn why_a_resource_could_not_be_read_or_set_is_known_until_that_succeeds() {
+    let mut world = World::lab(1, Config { query_book_every: Duration::from_secs(60), ..config() });
+    world.until(30.0);
+    let fails = |world: &World| resource_of(&world.monitor, "pend00").last_error().is_some();
+    world.failing.insert("r-pend00".into(), FailureKind::Refused);
+    world.until(100.0);
+    assert!(fails(&world));
+    world.failing.clear();
+    world.until(500.0);
+    assert!(!fails(&world), "it was read, and is as it should be");
+    world.changes_fail = Some(FailureKind::Refused);
+    world.unplug(VIDEO);
+    world.until(700.0);
+    assert!(fails(&world), "it can be read, and not be set");
+    world.changes_fail = None;
+    world.until(1_100.0);
+    assert!(!fails(&world));
+}

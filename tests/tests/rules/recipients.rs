@@ -1,9 +1,11 @@
 //! Each recipient by itself: what it is owed, whatever becomes of the others.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use status_core::{
-    Action, Change, Config, Delivery, Input, Mail, MailFailure, MailFailureKind, MailText, Note, Transmitted,
+    Action, Change, Config, Delivery, Feed, Input, LetterRecord, Mail, MailFailure, MailFailureKind,
+    MailText, Monitor, Note, SealedMail, Summary, Transmitted,
 };
 use status_tests::{World, config};
 
@@ -323,4 +325,72 @@ fn an_answer_to_a_call_that_was_never_made_changes_nothing() {
     world.unplug(VIDEO);
     world.until(60.0);
     assert_eq!(delivered(&world, ALPHA).len(), 1);
+}
+
+#[test]
+fn a_mail_in_doubt_tells_its_news_alone_until_there_are_too_many() {
+    let mut world = kept(&[ALPHA]);
+    world.mails.clear();
+    world.mail_fails = Some(MailFailureKind::Unknown);
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut subjects: Vec<String> = Vec::new();
+    for n in 0..6 {
+        *world.stream(VIDEO) = if n % 2 == 0 { Transmitted::Never } else { ago(40) };
+        world.until(60.0 + 60.0 * f64::from(n));
+        let new = world.mails.iter().filter(|mail| seen.insert(mail.id.to_string()));
+        subjects.extend(new.map(|mail| mail.subject.clone()));
+    }
+    let told = |events: u32| format!("lab {events} new health events");
+    assert_eq!(subjects, [told(1), told(1), told(1), told(1), told(5), told(1)]);
+}
+
+#[test]
+fn alerts_that_came_and_went_often_are_counted_in_one_mail() {
+    let mut world = World::lab(20, to(&[ALPHA]));
+    world.until(40.0);
+    world.mail_fails = Some(MailFailureKind::Unreachable);
+    for n in 1..=60 {
+        world.every.insert(Feed::Jump, None);
+        world.until(40.0 + 60.0 * f64::from(n) - 30.0);
+        world.every.insert(Feed::Jump, Some(Duration::from_secs(5)));
+        world.report(Feed::Jump);
+        world.until(40.0 + 60.0 * f64::from(n));
+    }
+    world.mail_fails = None;
+    world.until(6_000.0);
+    let body = &world.delivered.last().expect("it is taken in the end").body;
+    let listed = body.lines().filter(|line| line.starts_with("jump is silent (since")).count();
+    let earlier =
+        body.lines().find_map(|line| line.strip_prefix("and ")?.strip_suffix(" that ended earlier"));
+    let earlier: usize = earlier.and_then(|count| count.parse().ok()).unwrap_or_default();
+    assert_eq!(listed + earlier, 60, "{body}");
+    assert!(earlier > 0, "there was so much news that it was merged");
+}
+
+#[test]
+fn a_mail_of_an_older_version_that_is_too_long_is_given_up_and_said_to_be() {
+    let mut world = kept(&[ALPHA]);
+    let mut saved = world.store.saved(100);
+    saved.mail.letters.push(LetterRecord {
+        id: "old.1".into(),
+        begun: world.now().wall,
+        newest: world.now().wall,
+        tries: 1,
+        summary: Summary::default(),
+        sealed: Some(SealedMail {
+            id: "old.1".into(),
+            subject: "lab 1 new health events".into(),
+            body: "x".repeat(10_000),
+            settled: Vec::new(),
+        }),
+        trouble: None,
+    });
+    world.longest_mail = Some(8_000);
+    world.monitor = Monitor::resume(to(&[ALPHA]), "other", saved, world.now());
+    world.step(Input::Wake);
+    world.until(world.seconds() + 60.0);
+    assert!(world.mails.iter().any(|mail| mail.id == "old.1"));
+    let given_up: Vec<&str> = world.monitor.outbox().given_up().map(|one| one.subject.as_str()).collect();
+    assert_eq!(given_up, ["lab 1 new health events"]);
+    assert!(world.monitor.outbox().is_empty());
 }

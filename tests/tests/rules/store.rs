@@ -5,8 +5,8 @@ use std::time::Duration;
 use status_core::{Change, Config, Experiment, FailureKind, Feed, Input, SystemAlert, Transmitted, Wall};
 use status_tests::{World, config};
 
-use crate::{alerts, available};
 use crate::restart::{kept, saves};
+use crate::{alerts, available};
 
 const HOUR: f64 = 3_600.0;
 /// When something was last named is written down so often.
@@ -235,4 +235,14 @@ fn a_stream_that_ceased_before_a_restart_is_no_stream_once_relay_does_not_list_i
     world.report(Feed::Relay);
     world.until(70.0);
     assert!(!video(&world), "no manifest requires it, and relay does not list it");
+}
+
+#[test]
+fn without_a_store_nothing_is_written_down() {
+    let mut world = World::lab(1, config());
+    world.until(40.0);
+    world.hosts.clear();
+    world.until(100.0);
+    assert_eq!(world.mails.len(), 2, "it works as with one");
+    assert!(saves(&world).is_empty() && world.monitor.persistence().is_none());
 }

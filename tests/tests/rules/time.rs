@@ -237,3 +237,15 @@ fn book_is_not_told_what_was_true_before_a_sleep() {
     world.until(world.seconds() + 10.0);
     assert!(world.bookable("r-pend00"));
 }
+
+#[test]
+fn what_a_short_sleep_would_have_decided_waits_for_what_the_feeds_say() {
+    let mut world = World::lab(1, config());
+    world.until(18.0);
+    world.sleep(6.0);
+    world.step(Input::Wake);
+    let decided = |world: &World| world.monitor.experiment("pend00").expect("it is known").verdict().decided;
+    assert!(!decided(&world), "startup was over in the sleep");
+    world.until(30.0);
+    assert!(decided(&world) && healthy(&world, "pend00"));
+}

@@ -3,6 +3,7 @@
 
 mod plan;
 mod progress;
+#[cfg(feature = "demo")]
 mod wire;
 
 use std::io::{self, Write};
@@ -27,7 +28,7 @@ const INTERRUPTED: u8 = 130;
 /// Plays what is asked for, until `stop`.
 pub async fn run(args: SimulateArgs, stop: CancellationToken) -> ExitCode {
     if args.wire {
-        return ExitCode::from(wire::play_all(&args, stop).await);
+        return ExitCode::from(play_over_wire(&args, stop).await);
     }
     // A run is one long computation. Whoever interrupts it does not wait for its end.
     let playing = tokio::task::spawn_blocking(move || play_all(&args));
@@ -36,6 +37,17 @@ pub async fn run(args: SimulateArgs, stop: CancellationToken) -> ExitCode {
         () = stop.cancelled() => INTERRUPTED,
     };
     ExitCode::from(code)
+}
+
+#[cfg(feature = "demo")]
+async fn play_over_wire(args: &SimulateArgs, stop: CancellationToken) -> u8 {
+    wire::play_all(args, stop).await
+}
+
+#[cfg(not(feature = "demo"))]
+async fn play_over_wire(_: &SimulateArgs, _: CancellationToken) -> u8 {
+    complain(super::NO_MOCKS);
+    WRONG
 }
 
 fn play_all(args: &SimulateArgs) -> u8 {
