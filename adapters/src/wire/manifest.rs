@@ -209,7 +209,7 @@ mod tests {
                 false,
                 "unavailable because z",
             ),
-            (r#"{"available":false,"reason":"connect_error"}"#, false, "broken"),
+            (r#"{"available":false,"reason":"broken"}"#, false, "broken"),
             (r#"{"available":true,"reason":"unavailable because x"}"#, true, "unavailable because x"),
             (r#"{"reason":null,"available":false}"#, false, ""),
             (r#"{"available":true,"reason":"a\nb\u001b"}"#, true, "ab"),
