@@ -4,15 +4,15 @@
 //! # use status_adapters::throttle::LogThrottle;
 //! # use status_core::Time;
 //! let at = |seconds: u64| Time::from_millis(seconds * 1_000);
-//! let mut repeated = Repeated::default();
-//! assert_eq!(repeated.failed(at(0), "no connection").unwrap().to_string(), "no connection");
-//! assert_eq!(repeated.failed(at(5), "no connection"), None);
+//! let mut throttle = LogThrottle::default();
+//! assert_eq!(throttle.failed(at(0), "no connection").unwrap().to_string(), "no connection");
+//! assert_eq!(throttle.failed(at(5), "no connection"), None);
 //! assert_eq!(
-//!     repeated.failed(at(60), "no connection").unwrap().to_string(),
+//!     throttle.failed(at(60), "no connection").unwrap().to_string(),
 //!     "no connection (3 times in 1m, the last 1 not logged)"
 //! );
-//! assert_eq!(repeated.ended(at(75)).unwrap().to_string(), "over after 3 times in 1m15s");
-//! assert_eq!(repeated.ended(at(80)), None);
+//! assert_eq!(throttle.ended(at(75)).unwrap().to_string(), "over after 3 times in 1m15s");
+//! assert_eq!(throttle.ended(at(80)), None);
 //! ```
 
 use std::fmt;

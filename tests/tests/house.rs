@@ -15,7 +15,8 @@ fn root() -> PathBuf {
 
 /// Every Rust file below a folder, but for tests.
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries =
+        fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let is_source = |path: &PathBuf| {
         path.extension().is_some_and(|end| end == "rs") && path.file_stem().is_none_or(|name| name != "tests")
@@ -37,10 +38,10 @@ fn uses(name: &str) -> Uses {
     let source = root().join(name).join("src");
     let mut uses = Uses::new();
     for file in sources(&source) {
-        let path = file.strip_prefix(&source).unwrap().with_extension("");
-        let modules: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
+        let path = file.strip_prefix(&source).expect("it is below").with_extension("");
+        let modules: Vec<&str> = path.iter().map(|part| part.to_str().expect("names are text")).collect();
         let Some(user) = part(&source, &modules) else { continue };
-        let text = fs::read_to_string(&file).unwrap();
+        let text = fs::read_to_string(&file).expect("it can be read");
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         for path in code.flat_map(|line| line.split("crate::").skip(1)) {

@@ -104,7 +104,7 @@ impl SqliteStore {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).load(events)
     }
 
-    /// What [`past`](Store::past) gives, at once: for the start.
+    /// What [`uptime_records`](Store::uptime_records) gives, at once: for the start.
     ///
     /// # Errors
     /// Why it can't be read.

@@ -147,7 +147,7 @@ fn the_state_is_written_whatever_the_level_and_as_it_is() {
 fn a_large_state_is_several_lines_that_fit_and_belong_together() {
     for (max_size, longest) in [(1_000_000, LONGEST_LINE), (1_000, 1_000)] {
         let text = logged_by(Level::WARN, LogFormat::Json, max_size, |log| {
-            log.state(|room| state(20_000).parts(room))
+            log.state(|room| state(20_000).parts(room));
         });
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
