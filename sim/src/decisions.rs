@@ -74,7 +74,7 @@ impl Decisions {
                 What::Happened { .. }
                 | What::Stands { .. }
                 | What::Noted { .. }
-                | What::BookingCheck { .. }
+                | What::Booking { .. }
                 | What::Mailed { .. } => {}
             }
         }

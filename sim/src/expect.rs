@@ -59,10 +59,10 @@ impl<'a> Seen<'a> {
                     seen.events.entry(experiment).or_default().push(*healthy);
                 }
                 What::Asked { resource, .. } => *seen.changes.entry(resource).or_default() += 1,
-                What::BookingCheck { resource, available: Some(available), .. } => {
+                What::Booking { resource, available: Some(available), .. } => {
                     seen.bookable.insert(resource, *available);
                 }
-                What::BookingCheck { resource, available: None, .. } => {
+                What::Booking { resource, available: None, .. } => {
                     seen.bookable.remove(resource.as_str());
                 }
                 What::AlertRaised { alert, .. } => {

@@ -78,7 +78,7 @@ pub enum What {
         reason: String,
     },
     /// Book says something else of a resource from now on, whoever made it do so.
-    BookingCheck {
+    Booking {
         /// Its name.
         resource: String,
         /// Whether it can be booked; `None` if book doesn't know it any more.
@@ -193,7 +193,7 @@ impl Timeline {
             | What::AlertCleared { .. }
             | What::Noted { .. }
             | What::Asked { .. }
-            | What::BookingCheck { .. } => None,
+            | What::Booking { .. } => None,
         })
     }
 }

@@ -70,7 +70,7 @@ fn kind(what: &What) -> (u8, Option<&str>) {
         What::AlertCleared { .. } => (4, None),
         What::Noted { .. } => (5, None),
         What::Asked { .. } => (6, None),
-        What::BookingCheck { .. } => (7, None),
+        What::Booking { .. } => (7, None),
         What::Mailed { .. } => (8, None),
     }
 }
@@ -90,10 +90,10 @@ fn line(entry: &Entry) -> String {
         What::Asked { resource, available, reason } => {
             format!("  asks book: {resource} {}: {reason}", bookable(Some(*available)))
         }
-        What::BookingCheck { resource, available, reason } if reason.is_empty() => {
+        What::Booking { resource, available, reason } if reason.is_empty() => {
             format!("  book says: {resource} {}", bookable(*available))
         }
-        What::BookingCheck { resource, available, reason } => {
+        What::Booking { resource, available, reason } => {
             format!("  book says: {resource} {}: {reason}", bookable(*available))
         }
         What::Mailed { number, mail, again } => letter(*number, mail, *again),

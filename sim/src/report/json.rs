@@ -116,6 +116,8 @@ fn millis(span: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::Value;
 
     use super::*;
@@ -143,5 +145,15 @@ mod tests {
         let mail = timeline.iter().find(|entry| entry["what"] == "mailed").unwrap();
         assert_eq!(mail["mail"]["subject"], "lab 2 new health events");
         assert!(mail["wall"].as_u64().unwrap() > 1_767_600_000_000);
+    }
+
+    #[test]
+    fn what_happens_has_the_names_that_programs_look_for() {
+        let scenario = Scenario::read(CAMERA).unwrap();
+        let outcome = run(&scenario, Ending::AsWritten).unwrap();
+        let json: Value = serde_json::from_str(&json(&scenario, &outcome)).unwrap();
+        let timeline = json["timeline"].as_array().unwrap().iter();
+        let names: BTreeSet<&str> = timeline.map(|entry| entry["what"].as_str().unwrap()).collect();
+        assert_eq!(names, BTreeSet::from(["asked", "booking", "event", "happened", "mailed", "stands"]));
     }
 }

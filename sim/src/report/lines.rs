@@ -106,9 +106,7 @@ fn told(entry: &Entry, idle: bool) -> Told<'_> {
             let reason = reason.strip_prefix("status server: ").unwrap_or(reason);
             of("status", resource, format!("{order}: {reason}"))
         }
-        What::BookingCheck { resource, available, reason } => {
-            of("book", resource, booking(*available, reason))
-        }
+        What::Booking { resource, available, reason } => of("book", resource, booking(*available, reason)),
         What::Mailed { number, mail, again } => Told::Mail { number: *number, mail, again: *again },
     }
 }
@@ -186,7 +184,7 @@ impl Noise {
                 | What::AlertCleared { .. }
                 | What::Noted { .. }
                 | What::Asked { .. }
-                | What::BookingCheck { .. }
+                | What::Booking { .. }
                 | What::Mailed { .. } => {}
             }
         }
@@ -207,7 +205,7 @@ impl Noise {
                         open.insert(resource, (i, *available));
                     }
                 }
-                What::BookingCheck { resource, available, .. } => {
+                What::Booking { resource, available, .. } => {
                     let asked =
                         open.get(resource.as_str()).is_some_and(|(_, asked)| Some(*asked) == *available);
                     if asked || entry.millis == 0 || by_person(scenario, entry.millis, resource, *available) {

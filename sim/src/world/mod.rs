@@ -397,7 +397,7 @@ impl<'a> World<'a> {
                 None => drop(self.bookings.remove(&resource)),
             }
             let resource = resource.to_string();
-            self.tell(What::BookingCheck { resource, available, reason });
+            self.tell(What::Booking { resource, available, reason });
         }
         self.measure();
     }

@@ -174,14 +174,14 @@ async fn watch_book(mut states: tokio::sync::watch::Receiver<BookState>, recorde
             if known.insert(resource.clone(), said.available) != Some(said.available) {
                 let reason = said.reason.clone();
                 let available = Some(said.available);
-                recorder.tell(What::BookingCheck { resource: resource.clone(), available, reason });
+                recorder.tell(What::Booking { resource: resource.clone(), available, reason });
             }
         }
         known.retain(|resource, _| {
             let keep = now.contains_key(resource);
             if !keep {
                 let resource = resource.clone();
-                recorder.tell(What::BookingCheck { resource, available: None, reason: String::new() });
+                recorder.tell(What::Booking { resource, available: None, reason: String::new() });
             }
             keep
         });

@@ -145,7 +145,7 @@ fn service(name: &str, scenario: &Scenario, outcome: &Outcome, scale: Scale) -> 
         | What::Event { .. }
         | What::Noted { .. }
         | What::Asked { .. }
-        | What::BookingCheck { .. }
+        | What::Booking { .. }
         | What::Mailed { .. } => None,
     }));
     // A step is before what follows from it at the same instant.

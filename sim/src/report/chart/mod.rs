@@ -237,7 +237,7 @@ impl Picture {
                 | What::AlertCleared { .. }
                 | What::Noted { .. }
                 | What::Asked { .. }
-                | What::BookingCheck { .. }
+                | What::Booking { .. }
                 | What::Mailed { .. } => None,
             })
             .collect();
