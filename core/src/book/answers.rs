@@ -51,7 +51,9 @@ impl Book {
             cx.note(note);
         }
         let may_change = !outdated && !self.empty;
-        let withheld = if may_change { resource.withholds(config) } else { None };
+        if may_change && let Some(withheld) = resource.withholds(config) {
+            cx.withhold(withheld);
+        }
         if may_change && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
             let request = resource.begin(change, now, config);
             self.queue.begin(request, change, resource, cx);
@@ -61,9 +63,6 @@ impl Book {
         } else {
             // The next check puts it into the queue, where it differs even then.
             self.queue.remove(resource);
-        }
-        if let Some(withheld) = withheld {
-            cx.withhold(withheld.withheld(name));
         }
     }
 

@@ -184,9 +184,9 @@ impl Book {
                 cx.note(note);
             }
             if !self.empty
-                && let Some(change) = resource.withholds(config)
+                && let Some(withheld) = resource.withholds(config)
             {
-                cx.withhold(change.withheld(name));
+                cx.withhold(withheld);
             }
             self.queue.put(resource, cx.now.time, config);
         }

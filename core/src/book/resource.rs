@@ -113,14 +113,6 @@ pub(super) struct Change {
     pub(super) reason: String,
 }
 
-impl Change {
-    /// As what is not done.
-    pub(super) fn withheld(self, resource: &ResourceName) -> Withheld {
-        let Self { available, reason } = self;
-        Withheld::Availability { resource: resource.clone(), available, reason }
-    }
-}
-
 /// What a call to book is for: the most urgent sorts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
@@ -503,14 +495,15 @@ impl Resource {
     }
 
     /// The change that book would be told of now, if this server did more than observe: once for each.
-    pub(super) fn withholds(&mut self, config: &Config) -> Option<Change> {
+    pub(super) fn withholds(&mut self, config: &Config) -> Option<Withheld> {
         if self.in_doubt || self.phase != Phase::Idle || config.mode == Mode::Act {
             return None;
         }
         let desired = self.desired.filter(|_| self.differs(config.book_override));
         let before = core::mem::replace(&mut self.withheld, desired);
         let available = desired.filter(|_| before != desired)?;
-        Some(Change { available, reason: self.reason() })
+        let (resource, reason) = (self.name.clone(), self.reason());
+        Some(Withheld::Availability { resource, available, reason })
     }
 
     fn answered(&mut self) {
