@@ -220,7 +220,7 @@ impl RequestContext<'_> {
         self.failure(FailureKind::Unreachable, what, &connect_error.to_string(), diagnosis.as_deref())
     }
 
-    /// `<service> <what> <method> <url>: <how>; likely diagnosis: …`
+    /// `<service> <what> <method> <url>: <how>; likely cause: …`
     fn failure(&self, kind: FailureKind, what: &str, how: &str, diagnosis: Option<&str>) -> Failure {
         let mut detail = format!("{} {what} {} {}", self.service.name(), self.method, shown(&self.url));
         for (before, text) in [(": ", Some(how)), ("; likely cause: ", diagnosis)] {

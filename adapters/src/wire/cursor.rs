@@ -293,7 +293,7 @@ pub(super) fn only_value(text: &str) -> Result<&str, String> {
         Ok(_) if cursor.peek().is_some() => Err(ConnectError("the end")),
         value => value,
     };
-    value.map_err(|connect_error| connect_error.told(text, cursor.at()))
+    value.map_err(|broken| broken.told(text, cursor.at()))
 }
 
 #[cfg(test)]

@@ -66,9 +66,9 @@ pub fn read(feed: Feed, text: &str) -> Frame {
         };
         match value {
             Ok(array) => frame.take_in(array),
-            Err(connect_error) => {
+            Err(broken) => {
                 let end = cursor.at();
-                frame.not_json.get_or_insert_with(|| connect_error.told(text, end));
+                frame.not_json.get_or_insert_with(|| broken.told(text, end));
                 match resume(text, start).filter(|_| effort.allows(end - start)) {
                     Some(next) => cursor.go_to(next),
                     None => break,
@@ -94,8 +94,8 @@ impl Frame {
 ///
 /// A snapshot begins with `[` and `{`, with or without space between them, and in one that is
 /// whole this pair is found at its beginning only.
-fn resume(text: &str, connect_error: usize) -> Option<usize> {
-    let mut from = connect_error + usize::from(text[connect_error..].starts_with('['));
+fn resume(text: &str, broken: usize) -> Option<usize> {
+    let mut from = broken + usize::from(text[broken..].starts_with('['));
     while let Some(found) = text[from..].find('[') {
         let inside = text[from + found + 1..].trim_start_matches([' ', '\t', '\n', '\r']);
         if inside.starts_with('{') {

@@ -3,9 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use status_core::{
-    Feed, FeedSubscription, Monitor, Now, PastAlert, Persistence, SystemAlert, Verdict, Wall, Withheld,
-};
+use status_core::{Feed, FeedSubscription, Monitor, Now, PastAlert, SystemAlert, Verdict, Wall, Withheld};
 use utoipa::ToSchema;
 
 use super::standing::{Bookings, Counts, acts};
@@ -359,7 +357,7 @@ impl StoreView {
     fn of(monitor: &Monitor) -> Self {
         let state = match monitor.persistence() {
             None => "off",
-            Some(keeping) if Persistence::last_error(keeping).is_some() => "trouble",
+            Some(store) if store.last_error().is_some() => "trouble",
             Some(_) => "ok",
         };
         Self { state }

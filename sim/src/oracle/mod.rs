@@ -78,8 +78,8 @@ impl fmt::Display for Violation {
 #[derive(Debug)]
 pub(crate) struct Oracle {
     reference: Reference,
-    check_booking: BookingCheck,
-    check_mail: Recipients,
+    booking: BookingCheck,
+    mail: Recipients,
     memory: Memory,
     store: Store,
     /// Alerts that stood when the server started.
@@ -98,10 +98,10 @@ impl Oracle {
     pub(crate) fn new(config: Config) -> Self {
         let recipients = config.mail.as_ref().map(|mail| mail.recipients.clone()).unwrap_or_default();
         Self {
-            check_booking: BookingCheck::new(&config),
+            booking: BookingCheck::new(&config),
             store: Store::new(config.events),
             reference: Reference::new(config),
-            check_mail: Recipients::new(&recipients),
+            mail: Recipients::new(&recipients),
             memory: Memory::default(),
             carried: BTreeSet::new(),
             alerts: BTreeSet::new(),
@@ -117,8 +117,8 @@ impl Oracle {
     /// A server starts: it knows what was written down, and nothing else.
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
         self.reference.server_started(now, saved);
-        self.check_booking.server_started();
-        self.check_mail.server_started(now.time);
+        self.booking.server_started();
+        self.mail.server_started(now.time);
         let events = saved.experiments.values().filter_map(|saved| saved.events.last());
         let told = events.flat_map(|event| event.resources().map(|(name, ok)| (name.clone(), ok)));
         self.announced = told.collect();
@@ -128,9 +128,9 @@ impl Oracle {
 
     pub(crate) fn server_killed(&mut self, now: Time, model: &Model) {
         if self.store.server_killed() {
-            self.check_mail.blur();
+            self.mail.blur();
         }
-        for what in self.check_mail.server_killed(model) {
+        for what in self.mail.server_killed(model) {
             self.complain(now, Invariant::Mailed, what);
         }
     }
@@ -139,7 +139,7 @@ impl Oracle {
     pub(crate) fn saving(&mut self, now: Time, call: CallId, changes: &[Change]) {
         self.reference.saving(now, changes);
         self.store.saving(call, changes);
-        self.memory.marking(call, self.check_mail.taken());
+        self.memory.marking(call, self.mail.taken());
         if !self.reference.is_paused() {
             self.memory.saving(call, self.reference.digest());
         }
@@ -160,55 +160,55 @@ impl Oracle {
 
     /// The server hands a mail to the mail server.
     pub(crate) fn sending(&mut self, now: Time, mail: &Mail, model: &Model) {
-        if let Some(what) = self.check_mail.sending(now, mail, model) {
+        if let Some(what) = self.mail.sending(now, mail, model) {
             self.complain(now, Invariant::Mailed, what);
         }
     }
 
     /// The store gets a fault, or is well again.
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
-        self.check_mail.store_is(now, fault);
+        self.mail.store_is(now, fault);
     }
 
     /// The store, which holds this, is deleted.
     pub(crate) fn store_deleted(&mut self, now: Time, server_runs: bool, model: &Model) {
         if server_runs {
             self.store.deleted(model);
-            self.check_mail.store_deleted(now);
+            self.mail.store_deleted(now);
         } else {
-            self.check_mail.blur();
+            self.mail.blur();
         }
     }
 
     /// Book gets a fault, or is well again.
     pub(crate) fn book_is(&mut self, now: Time, fault: Fault) {
-        self.check_booking.book_is(now, fault);
+        self.booking.book_is(now, fault);
     }
 
     /// The mail server gets a fault, or is well again.
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
-        self.check_mail.mail_is(now, fault);
+        self.mail.mail_is(now, fault);
     }
 
     /// The mail server refuses these recipients for good from now on, and no others.
     pub(crate) fn recipients_are_refused(&mut self, addresses: &[String]) {
-        self.check_mail.are_refused(addresses);
+        self.mail.are_refused(addresses);
     }
 
     /// The mail server puts these recipients off from now on, and no others.
     pub(crate) fn recipients_are_put_off(&mut self, now: Time, addresses: &[String]) {
-        self.check_mail.are_put_off(now, addresses);
+        self.mail.are_put_off(now, addresses);
     }
 
     /// Somebody other than the server has changed what book says.
     pub(crate) fn book_changed(&mut self, now: Time) {
-        self.check_booking.changed_by_others(now);
+        self.booking.changed_by_others(now);
     }
 
     /// Book is about to know resources that it did not know: the server asks about those less and less
     /// often.
     pub(crate) fn book_knows_again(&mut self, now: Time) {
-        self.check_booking.waits_for_retry(now);
+        self.booking.waits_for_retry(now);
     }
 
     /// The server is about to hear this. It had asked to be called at `due`.
@@ -219,15 +219,15 @@ impl Oracle {
             self.complain(now, Invariant::Health, what);
         }
         if now.since(due) > reference::seconds(1) {
-            self.check_mail.server_is_late(now);
-            self.check_booking.waits_for_query(now);
+            self.mail.server_is_late(now);
+            self.booking.waits_for_query(now);
         }
         if let Some(slept) = self.reference.told(now, due, input) {
-            self.check_mail.server_slept(slept);
+            self.mail.server_slept(slept);
         }
-        self.check_mail.told(input);
+        self.mail.told(input);
         self.store.told(input);
-        self.check_booking.told(now, input);
+        self.booking.told(now, input);
     }
 
     /// The server has heard it, and asks for this.
@@ -243,14 +243,14 @@ impl Oracle {
         if self.reference.is_paused() {
             self.no_change_while_paused(now.time, actions);
         }
-        for (invariant, what) in self.check_booking.asked(now.time, actions, &self.reference, book) {
+        for (invariant, what) in self.booking.asked(now.time, actions, &self.reference, book) {
             self.complain(now.time, invariant, what);
         }
-        for (invariant, what) in self.check_booking.check(now.time, &self.reference, book) {
+        for (invariant, what) in self.booking.check(now.time, &self.reference, book) {
             self.complain(now.time, invariant, what);
         }
-        self.check_mail.news(now, &found, actions);
-        for what in self.check_mail.check(now.time, actions, &self.reference) {
+        self.mail.news(now, &found, actions);
+        for what in self.mail.check(now.time, actions, &self.reference) {
             self.complain(now.time, Invariant::Mailed, what);
         }
         if monitor.experiments().len() != self.reference.len() && !self.reference.is_paused() {
@@ -273,7 +273,7 @@ impl Oracle {
 
     /// A mail has arrived.
     pub(crate) fn mailed(&mut self, now: Now, mail: &Mail) {
-        for what in self.check_mail.arrived(now.time, mail) {
+        for what in self.mail.arrived(now.time, mail) {
             self.complain(now.time, Invariant::Mailed, what);
         }
     }
@@ -292,13 +292,13 @@ impl Oracle {
                 );
             }
         }
-        for what in self.check_booking.disagreements(now.time) {
+        for what in self.booking.disagreements(now.time) {
             self.complain(now.time, Invariant::BookAgrees, what);
         }
-        for what in self.check_mail.missing(now.time) {
+        for what in self.mail.missing(now.time) {
             self.complain(now.time, Invariant::Mailed, what);
         }
-        if !monitor.outbox().is_empty() && !self.check_mail.may_be_busy(now.time) {
+        if !monitor.outbox().is_empty() && !self.mail.may_be_busy(now.time) {
             self.complain(now.time, Invariant::Mailed, "mails still wait".into());
         }
         // The others are compared at each check.
@@ -316,7 +316,7 @@ impl Oracle {
     }
 
     fn complain(&mut self, at: Time, invariant: Invariant, what: String) {
-        if invariant == Invariant::Mailed && self.check_mail.are_blurred() {
+        if invariant == Invariant::Mailed && self.mail.are_blurred() {
             return;
         }
         let again = self.violations.iter().any(|known| known.invariant == invariant && known.what == what);
@@ -420,7 +420,7 @@ impl Oracle {
             return;
         }
         let stands = self.alerts.contains(&alert);
-        if self.check_booking.is_unreachable().is_some_and(|expected| expected != stands) {
+        if self.booking.is_unreachable().is_some_and(|expected| expected != stands) {
             let how = if stands { "stands and should not" } else { "does not stand and should" };
             self.complain(now, Invariant::Health, format!("the alert {how}: {alert}"));
         }

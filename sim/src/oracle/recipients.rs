@@ -22,18 +22,15 @@ impl Recipients {
     }
 
     fn each(&mut self, mut complaints: impl FnMut(&mut MailCheck) -> Vec<String>) -> Vec<String> {
-        let of = |(address, check_mail): (&SmolStr, &mut MailCheck)| {
+        let of = |(address, one): (&SmolStr, &mut MailCheck)| {
             let address = address.clone();
-            complaints(check_mail)
-                .into_iter()
-                .map(move |what| format!("{address}: {what}"))
-                .collect::<Vec<_>>()
+            complaints(one).into_iter().map(move |what| format!("{address}: {what}")).collect::<Vec<_>>()
         };
         self.0.iter_mut().flat_map(of).collect()
     }
 
     pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
-        self.each(|check_mail| check_mail.server_killed(model))
+        self.each(|one| one.server_killed(model))
     }
 
     /// Whether nobody can say what is to be mailed.
@@ -42,28 +39,28 @@ impl Recipients {
     }
 
     pub(crate) fn server_started(&mut self, now: Time) {
-        self.0.values_mut().for_each(|check_mail| check_mail.server_started(now));
+        self.0.values_mut().for_each(|one| one.server_started(now));
     }
 
     pub(crate) fn told(&mut self, input: &Input) {
-        self.0.values_mut().for_each(|check_mail| check_mail.told(input));
+        self.0.values_mut().for_each(|one| one.told(input));
     }
 
     pub(crate) fn server_is_late(&mut self, now: Time) {
-        self.0.values_mut().for_each(|check_mail| check_mail.server_is_late(now));
+        self.0.values_mut().for_each(|one| one.server_is_late(now));
     }
 
     pub(crate) fn server_slept(&mut self, span: Duration) {
-        self.0.values_mut().for_each(|check_mail| check_mail.server_slept(span));
+        self.0.values_mut().for_each(|one| one.server_slept(span));
     }
 
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
-        self.0.values_mut().for_each(|check_mail| check_mail.store_is(now, fault));
+        self.0.values_mut().for_each(|one| one.store_is(now, fault));
     }
 
     /// What the store held is gone, and the server can write it anew.
     pub(crate) fn store_deleted(&mut self, now: Time) {
-        self.0.values_mut().for_each(|check_mail| check_mail.store_deleted(now));
+        self.0.values_mut().for_each(|one| one.store_deleted(now));
     }
 
     /// What was to be mailed is forgotten with the store.
@@ -72,20 +69,20 @@ impl Recipients {
     }
 
     pub(crate) fn mail_is(&mut self, now: Time, fault: Fault) {
-        self.0.values_mut().for_each(|check_mail| check_mail.mail_is(now, fault));
+        self.0.values_mut().for_each(|one| one.mail_is(now, fault));
     }
 
     /// The mail server puts these recipients off from now on, and no others.
     pub(crate) fn are_put_off(&mut self, now: Time, addresses: &[String]) {
-        for (address, check_mail) in &mut self.0 {
-            check_mail.is_put_off(now, addresses.iter().any(|one| one == address));
+        for (address, one) in &mut self.0 {
+            one.is_put_off(now, addresses.iter().any(|other| other == address));
         }
     }
 
     /// The mail server refuses these recipients for good from now on, and no others.
     pub(crate) fn are_refused(&mut self, addresses: &[String]) {
-        for (address, check_mail) in &mut self.0 {
-            check_mail.refused = addresses.iter().any(|one| one == address);
+        for (address, one) in &mut self.0 {
+            one.refused = addresses.iter().any(|other| other == address);
         }
     }
 
@@ -96,35 +93,29 @@ impl Recipients {
 
     /// The mails that the mail server has for a recipient, as it said.
     pub(crate) fn taken(&self) -> Taken {
-        self.0.iter().map(|(address, check_mail)| (address.clone(), check_mail.taken())).collect()
+        self.0.iter().map(|(address, one)| (address.clone(), one.taken())).collect()
     }
 
     pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
-        self.0.values_mut().for_each(|check_mail| check_mail.news(now, found, actions));
+        self.0.values_mut().for_each(|one| one.news(now, found, actions));
     }
 
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], reference: &Reference) -> Vec<String> {
-        self.each(|check_mail| check_mail.check(now, actions, reference))
+        self.each(|one| one.check(now, actions, reference))
     }
 
     /// A mail has arrived for its recipients.
     pub(crate) fn arrived(&mut self, now: Time, mail: &Mail) -> Vec<String> {
-        let to = |check_mail: &MailCheck| mail.recipients.iter().any(|address| check_mail.is_of(address));
-        self.each(|check_mail| {
-            if to(check_mail) {
-                check_mail.arrived(now, mail).err().into_iter().collect()
-            } else {
-                Vec::new()
-            }
-        })
+        let to = |one: &MailCheck| mail.recipients.iter().any(|address| one.is_of(address));
+        self.each(|one| if to(one) { one.arrived(now, mail).err().into_iter().collect() } else { Vec::new() })
     }
 
     pub(crate) fn missing(&mut self, now: Time) -> Vec<String> {
-        self.each(|check_mail| check_mail.missing(now))
+        self.each(|one| one.missing(now))
     }
 
     /// Whether something is so new that a mail about it may be on its way.
     pub(crate) fn may_be_busy(&self, now: Time) -> bool {
-        self.0.values().any(|check_mail| check_mail.may_be_busy(now))
+        self.0.values().any(|one| one.may_be_busy(now))
     }
 }
