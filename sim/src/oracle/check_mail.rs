@@ -11,8 +11,8 @@ use status_core::{
     SystemAlert, Time, Wall,
 };
 
-use super::memory;
 use super::reference::{Found, Reference, seconds};
+use super::{memory, news_of_alert};
 use crate::scenario::Fault;
 
 /// The longest that a mail waits until it is tried again, and then some: its answer may be lost, too.
@@ -276,20 +276,7 @@ impl MailCheck {
         let Now { time: at, wall } = now;
         self.fresh = (!found.is_empty()).then_some(wall);
         self.unsent.extend(found.iter().map(|found| Unsent { at, wall, line: found.line.clone() }));
-        for action in actions {
-            let (alert, raised) = match action {
-                Action::Note(Note::AlertRaised { alert, .. }) => (*alert, true),
-                Action::Note(Note::AlertCleared { alert }) => (*alert, false),
-                Action::Note(_)
-                | Action::FetchManifest { .. }
-                | Action::ReadAvailability { .. }
-                | Action::SetAvailability { .. }
-                | Action::OpenFeed { .. }
-                | Action::CloseFeed { .. }
-                | Action::SendMail { .. }
-                | Action::Save { .. }
-                | Action::LogHealth => continue,
-            };
+        for (alert, raised) in actions.iter().filter_map(news_of_alert) {
             self.untold.push(Untold { at, alert, raised });
             self.fresh = Some(wall);
         }

@@ -354,23 +354,11 @@ impl Oracle {
     }
 
     fn note_alerts(&mut self, actions: &[Action]) {
-        for action in actions {
-            match action {
-                Action::Note(Note::AlertRaised { alert, .. }) => {
-                    self.alerts.insert(*alert);
-                }
-                Action::Note(Note::AlertCleared { alert }) => {
-                    self.alerts.remove(alert);
-                }
-                Action::Note(_)
-                | Action::FetchManifest { .. }
-                | Action::ReadAvailability { .. }
-                | Action::SetAvailability { .. }
-                | Action::OpenFeed { .. }
-                | Action::CloseFeed { .. }
-                | Action::SendMail { .. }
-                | Action::Save { .. }
-                | Action::LogHealth => {}
+        for (alert, raised) in actions.iter().filter_map(news_of_alert) {
+            if raised {
+                self.alerts.insert(alert);
+            } else {
+                self.alerts.remove(&alert);
             }
         }
     }
@@ -439,4 +427,21 @@ fn told_event(action: &Action) -> Option<String> {
     let issues: Vec<String> = event.issues().iter().map(ToString::to_string).collect();
     let line = reference::line(experiment.as_str(), event.healthy, *available, &issues);
     Some(line + &reference::rest(event.streams(), event.resources(), event.cause()))
+}
+
+/// The system alert that the server notes, and whether it raises it or clears it.
+fn news_of_alert(action: &Action) -> Option<(SystemAlert, bool)> {
+    match action {
+        Action::Note(Note::AlertRaised { alert, .. }) => Some((*alert, true)),
+        Action::Note(Note::AlertCleared { alert }) => Some((*alert, false)),
+        Action::Note(_)
+        | Action::FetchManifest { .. }
+        | Action::ReadAvailability { .. }
+        | Action::SetAvailability { .. }
+        | Action::OpenFeed { .. }
+        | Action::CloseFeed { .. }
+        | Action::SendMail { .. }
+        | Action::Save { .. }
+        | Action::LogHealth => None,
+    }
 }
