@@ -51,13 +51,7 @@ async fn play_over_wire(_: &SimulateArgs, _: CancellationToken) -> u8 {
 }
 
 fn play_all(args: &SimulateArgs) -> u8 {
-    let runs = match plan::runs(args) {
-        Ok(runs) => runs,
-        Err(problems) => {
-            problems.iter().for_each(|problem| complain(problem));
-            return WRONG;
-        }
-    };
+    let Some(runs) = plan::runs(args) else { return WRONG };
     let mut code = 0;
     // A file's runs are together.
     for (i, of_file) in runs.chunks(args.sets.len().max(1)).enumerate() {

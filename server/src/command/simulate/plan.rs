@@ -32,8 +32,8 @@ fn named(file: &Path, set: Option<&str>) -> String {
     set.map_or_else(|| file.to_string(), |set| format!("{file} with {set}"))
 }
 
-/// All runs, or all that is wrong.
-pub(super) fn runs(args: &SimulateArgs) -> Result<Vec<Run>, Vec<String>> {
+/// Returns all runs; or, where something is wrong, says all that is, and returns none.
+pub(super) fn runs(args: &SimulateArgs) -> Option<Vec<Run>> {
     let mut runs = Vec::new();
     let mut problems = Vec::new();
     for file in &args.files {
@@ -53,7 +53,8 @@ pub(super) fn runs(args: &SimulateArgs) -> Result<Vec<Run>, Vec<String>> {
             problems.push(format!("--svg: two pictures would be written to {}", path.display()));
         }
     }
-    if problems.is_empty() { Ok(runs) } else { Err(problems) }
+    problems.iter().for_each(|problem| complain(problem));
+    problems.is_empty().then_some(runs)
 }
 
 fn read(file: &Path) -> Result<Scenario, String> {

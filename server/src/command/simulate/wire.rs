@@ -18,13 +18,7 @@ pub(super) async fn play_all(args: &SimulateArgs, stop: CancellationToken) -> u8
         complain("--wire plays one run of each file: give --set once, or leave --wire out to compare");
         return WRONG;
     }
-    let runs = match plan::runs(args) {
-        Ok(runs) => runs,
-        Err(problems) => {
-            problems.iter().for_each(|problem| complain(problem));
-            return WRONG;
-        }
-    };
+    let Some(runs) = plan::runs(args) else { return WRONG };
     let mut code = 0;
     for run in &runs {
         match play(run, args, stop.clone()).await {
