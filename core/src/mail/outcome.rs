@@ -30,7 +30,7 @@ struct Outcome {
     unreachable: bool,
 }
 
-/// News that some recipients could not be told for a day, so that the server gives it up.
+/// News that no mail has brought to some recipients for a day, so that the server gives it up.
 struct Lost {
     /// The identity under which it was tried last.
     id: Option<SmolStr>,

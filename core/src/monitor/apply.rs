@@ -49,7 +49,7 @@ impl Parts {
         let was_empty = self.book.is_empty();
         let came = self.book.manifest_came(is_regular, manifest.is_empty(), cx);
         let mut changed = self.book.is_empty() != was_empty;
-        // An empty manifest means that nobody has uploaded one yet: the last requirements stay.
+        // Book gives an empty manifest after a restart, until somebody uploads one: the last requirements stay.
         if !manifest.is_empty() {
             changed |= self.replace_manifest(manifest, cx);
         }

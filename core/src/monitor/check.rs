@@ -82,13 +82,13 @@ impl Parts {
         }
     }
 
-    /// Whether relay has told nothing for so long that no stream is fresh.
+    /// Whether relay's newest snapshot is older than `STATUS_HEALTH_LAST_CHECKED`, so that no stream is fresh.
     fn knows_nothing_of_streams(&self, cx: &Cx<'_>) -> bool {
         let (limit, known_at) = (cx.config.last_checked, self.known_at(cx));
         self.feeds.relay.last_snapshot().is_none_or(|(at, _)| known_at.since(at) > limit)
     }
 
-    /// Raises and clears system alerts, as whoever can raise each says.
+    /// Raises and clears each system alert, as the component that knows about it says.
     fn judge_services(&mut self, cx: &mut Cx<'_>) {
         let (now, known_at) = (cx.now, self.known_at(cx));
         let startup_over = cx.started + cx.config.startup;

@@ -18,7 +18,8 @@ pub(super) struct Suspend {
     until: Time,
     /// How many snapshots of relay and jump had come when the server ran again.
     snapshots: [u64; 2],
-    /// Whether it was so long that all that was known is out of date, so that nothing is judged.
+    /// Whether it took longer than `STATUS_HEALTH_LAST_CHECKED`: then everything known is out of date, and nothing is
+    /// judged.
     is_blind: bool,
 }
 

@@ -14,7 +14,7 @@ pub enum SystemAlert {
     Silent(Feed),
     /// Book does not answer, or refuses, or answers rubbish.
     BookUnreachable,
-    /// Book has no manifest: it was restarted, and nobody has uploaded one yet.
+    /// Book has no manifest: after a restart of book, somebody must upload it.
     ManifestEmpty,
     /// What a restart must not lose cannot be written down.
     StoreBroken,
@@ -25,7 +25,7 @@ pub enum SystemAlert {
 }
 
 impl SystemAlert {
-    /// Every one that there is.
+    /// Every system alert.
     pub const ALL: [Self; 7] = [
         Self::Silent(Feed::Relay),
         Self::Silent(Feed::Jump),

@@ -72,7 +72,8 @@ pub enum Input {
         /// Which mail it was about, by its identity: only for the log.
         mail: SmolStr,
         /// What the mail server made of it, once for each of [`Mail::recipients`](crate::Mail::recipients).
-        /// Of one that is missing nothing is known, as after [`MailFailureKind::Unknown`](crate::MailFailureKind::Unknown).
+        /// For a recipient that is missing here, nobody knows what became of the mail, as after
+        /// [`MailFailureKind::Unknown`](crate::MailFailureKind::Unknown).
         outcome: Vec<Delivery>,
     },
     /// The store turned out to be another file than before, since it was deleted or replaced: it lacks what was

@@ -172,13 +172,14 @@ pub struct RecipientRecord {
     pub address: SmolStr,
     /// The number of the newest news that a mail has told it of, as far as is known.
     pub told: u64,
-    /// Older news that it is to be told of anew, since it is not known whether it ever was.
+    /// Older news that the next mail tells this recipient again, since nobody knows whether an earlier mail
+    /// arrived.
     pub again: Vec<NewsRange>,
     /// How often it was tried in vain since a mail last reached it.
     pub attempts: u32,
     /// Why that was in vain the last time.
     pub last_error: Option<String>,
-    /// Its mails are at most so long, in bytes, since the mail server takes no longer ones.
+    /// The longest text, in bytes, that the mail server takes for this recipient, as far as is known.
     pub longest: usize,
     /// How many events it was never told of, since they were owed for a day.
     pub missed: usize,
