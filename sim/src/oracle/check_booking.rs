@@ -6,10 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Action, Availability, BookOverride, CallId, Config, Input, ResourceName, Time};
+use status_core::{
+    Action, Availability, BookOverride, CallId, Config, FailureKind, Input, ResourceName, Time,
+};
 
 use super::Invariant;
 use super::load::Load;
+use super::reachable::Reachable;
 use super::reference::{Reference, seconds};
 use crate::scenario::Fault;
 use crate::service::Book;
@@ -22,6 +25,10 @@ const REASON_EVERY: Duration = seconds(61);
 const PACE: (Duration, u32) = (seconds(10), 60);
 /// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
 const PATIENCE: Duration = seconds(65);
+/// While book limits its pace, one call tries in this time.
+const TRIES_EVERY: Duration = seconds(61);
+/// How long it takes to find the pace that a book of the world's size lets through, and to do everything at it.
+const PACE_IS_FOUND: Duration = seconds(20 * 60);
 
 /// What book is to say.
 #[derive(Debug)]
@@ -37,6 +44,9 @@ pub(crate) struct BookingCheck {
     excused_out: Time,
     excused_reasons: Time,
     load: Load,
+    reachable: Reachable,
+    /// When book was last asked anything, or had nothing to be asked.
+    tried: Time,
     resources: BTreeMap<ResourceName, Resource>,
     /// Counts how often something was new.
     turn: u64,
@@ -46,10 +56,18 @@ pub(crate) struct BookingCheck {
     compared: Option<Compared>,
     /// The changes that are under way.
     changing: BTreeMap<CallId, ResourceName>,
-    /// Resources of which a change failed, and about which nothing was asked since, with when that was.
-    failed: BTreeMap<ResourceName, Time>,
+    /// Resources of which a change failed, and about which nothing was asked since.
+    failed: BTreeMap<ResourceName, FailedChange>,
     /// Since when calls about each resource are counted, and how many there were.
     pace: BTreeMap<ResourceName, (Time, u32)>,
+}
+
+/// A change that failed.
+#[derive(Clone, Copy, Debug)]
+struct FailedChange {
+    at: Time,
+    /// It was refused for the pace, so that nothing has been done: it is tried again only if it is still needed.
+    was_refused: bool,
 }
 
 /// What a comparison of book with the streams depends on.
@@ -65,25 +83,20 @@ struct Compared {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
     missing: Vec<String>,
-    knows_nothing: Option<bool>,
+    knows_nothing: bool,
 }
 
 impl Told {
     fn of(reference: &Reference, resource: &ResourceName, now: Time) -> Self {
-        Self {
-            missing: reference.missing(resource, now),
-            knows_nothing: (!reference.has_stalled()).then(|| reference.knows_nothing(now)),
-        }
+        Self { missing: reference.missing(resource, now), knows_nothing: reference.knows_nothing(now) }
     }
 
     fn is_true(&self, reason: &str, available: bool) -> bool {
         let says = |text| reason.contains(text);
         let what = match (available, self.knows_nothing) {
             (true, _) => !says("not working") && !says("nothing is known"),
-            (false, Some(true)) => says("nothing is known") && !says("not working"),
-            (false, Some(false)) => says("not working") && !says("nothing is known"),
-            // After a stall it is as it was known before.
-            (false, None) => says("not working") != says("nothing is known"),
+            (false, true) => says("nothing is known") && !says("not working"),
+            (false, false) => says("not working") && !says("nothing is known"),
         };
         let words: Vec<&str> = reason.split(|c: char| !c.is_alphanumeric()).collect();
         let names = ["data", "video", "log", "gone"];
@@ -117,6 +130,8 @@ impl BookingCheck {
             excused_out: Time::default(),
             excused_reasons: Time::default(),
             load: Load::new(config),
+            reachable: Reachable::default(),
+            tried: Time::default(),
             resources: BTreeMap::new(),
             turn: 0,
             manifests: 0,
@@ -133,22 +148,26 @@ impl BookingCheck {
         self.changing.clear();
         self.failed.clear();
         self.load.server_started();
+        self.reachable = Reachable::default();
     }
 
     /// The server is told what became of a change.
     pub(crate) fn told(&mut self, now: Time, input: &Input) {
-        self.load.told(input);
+        self.reachable.told(now, input);
         if let Input::AvailabilitySet { call, outcome } = input
             && let Some(resource) = self.changing.remove(call)
-            && outcome.is_err()
+            && let Err(failure) = outcome
         {
-            self.failed.insert(resource, now);
+            let was_refused =
+                matches!(failure.kind, FailureKind::TooManyRequests { .. } | FailureKind::Overloaded);
+            self.failed.insert(resource, FailedChange { at: now, was_refused });
         }
     }
 
-    /// Book gets a fault, or is well again: then it takes a query and a retry at most.
+    /// Book gets a fault, or is well again: then it takes a query and a retry at most. One that limits its pace does
+    /// all that it is asked to, more slowly.
     pub(crate) fn book_is(&mut self, now: Time, fault: Fault) {
-        self.well = fault == Fault::None || fault == Fault::Repeats;
+        self.well = matches!(fault, Fault::None | Fault::Repeats | Fault::Limits { .. });
         self.load.book_is(fault, self.resources.len());
         if self.well {
             self.waits_for_retry(now);
@@ -173,8 +192,13 @@ impl BookingCheck {
     }
 
     /// Whether the alert about book must stand; `None` where both are right.
-    pub(crate) fn is_unreachable(&self) -> Option<bool> {
-        self.load.is_unreachable(self.resources.len())
+    pub(crate) fn is_unreachable(&self, now: Time) -> Option<bool> {
+        self.reachable.is_unreachable(now, self.resources.len())
+    }
+
+    /// Whether book has given a manifest since the server started.
+    pub(crate) fn has_manifest(&self) -> bool {
+        self.reachable.has_manifest()
     }
 
     fn excuse(&mut self, until: Time) {
@@ -204,6 +228,7 @@ impl BookingCheck {
     ) -> Vec<(Invariant, String)> {
         let mut wrong = Vec::new();
         wrong.extend(self.load.asks(actions).map(|what| (Invariant::Bounded, what)));
+        self.reachable.asks(actions);
         let changes = actions.iter().filter_map(|action| match action {
             Action::SetAvailability { call, resource, available, reason } => {
                 self.changing.insert(*call, resource.clone());
@@ -214,8 +239,11 @@ impl BookingCheck {
                 wrong.extend(self.asks(now, resource));
                 None
             }
-            Action::FetchManifest { .. }
-            | Action::OpenFeed { .. }
+            Action::FetchManifest { .. } => {
+                self.tried = now;
+                None
+            }
+            Action::OpenFeed { .. }
             | Action::CloseFeed { .. }
             | Action::SendMail { .. }
             | Action::Save { .. }
@@ -256,6 +284,7 @@ impl BookingCheck {
     /// The server asks about a resource: what failed is tried again, but not as fast as it fails.
     fn asks(&mut self, now: Time, resource: &ResourceName) -> Option<(Invariant, String)> {
         self.failed.remove(resource);
+        self.tried = now;
         let (since, count) = self.pace.entry(resource.clone()).or_insert((now, 0));
         if now.since(*since) > PACE.0 {
             (*since, *count) = (now, 0);
@@ -275,6 +304,10 @@ impl BookingCheck {
         self.follow(now, reference, book);
         if let Some(untried) = self.untried(now, reference) {
             let what = format!("a change of {untried} failed, and it is not tried again");
+            return vec![(Invariant::BookAgrees, what)];
+        }
+        if self.is_idle(now, reference) {
+            let what = "book limits its pace, something is to be changed, and nothing tries".into();
             return vec![(Invariant::BookAgrees, what)];
         }
         self.load.pass(now, self.resources.len(), self.out(), reference.manifest_is_empty());
@@ -315,16 +348,30 @@ impl BookingCheck {
             // Nothing is asked then; and after that, all is asked about anew.
             self.failed.clear();
         }
-        if self.load.limits() {
-            // One call a minute tries, for whichever resource that is.
-            self.failed.values_mut().for_each(|at| *at = now);
-        }
+        let paced = self.paced();
         let Self { failed, resources, .. } = self;
-        failed.retain(|resource, _| resources.contains_key(resource));
+        failed.retain(|resource, change| {
+            resources.get(resource).is_some_and(|known| known.disagrees || !change.was_refused)
+        });
         // Each of eight others may be asked first, and not answer in time.
         let rounds = u32::try_from(resources.len() / 8 + 1).unwrap_or(u32::MAX);
-        let limit = RETRY + PATIENCE + PATIENCE.saturating_mul(rounds);
-        failed.iter().find(|(_, at)| now.since(**at) > limit).map(|(resource, _)| resource)
+        let limit = RETRY + PATIENCE + PATIENCE.saturating_mul(rounds) + paced;
+        failed.iter().find(|(_, change)| now.since(change.at) > limit).map(|(resource, _)| resource)
+    }
+
+    /// Whether book limits its pace, disagrees about something, and was not asked anything for longer than the longest
+    /// pause and the longest way.
+    fn is_idle(&mut self, now: Time, reference: &Reference) -> bool {
+        let has_to_do = self.resources.values().any(|resource| resource.disagrees);
+        if !has_to_do || !self.load.limits() || reference.manifest_is_empty() || reference.is_paused() {
+            self.tried = now;
+        }
+        now.since(self.tried) > TRIES_EVERY + PATIENCE
+    }
+
+    /// How much longer everything takes while book limits its pace.
+    fn paced(&self) -> Duration {
+        if self.load.limits() { PACE_IS_FOUND } else { Duration::ZERO }
     }
 
     /// Every resource about which book disagrees although there was time.
@@ -393,10 +440,10 @@ impl BookingCheck {
         out.map(|(name, _)| Told::of(reference, name, now)).collect()
     }
 
-    /// How long it takes to read and to set all resources, eight at a time, when book answers at once.
+    /// How long it takes to read and to set all resources, eight at a time, when book answers at once or at its pace.
     fn soon(&self) -> Duration {
         let rounds = u32::try_from(self.resources.len() / 8).unwrap_or(u32::MAX);
-        seconds(1) + Duration::from_millis(250).saturating_mul(rounds)
+        seconds(1) + Duration::from_millis(250).saturating_mul(rounds) + self.paced()
     }
 }
 

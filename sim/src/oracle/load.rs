@@ -1,9 +1,8 @@
 //! How much book is asked, against what the same verdicts would cost if every answer were good.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use status_core::{Action, CallId, Config, FailureKind, Input, ResourceName, Time};
+use status_core::{Action, Config, Time};
 
 use super::reference::seconds;
 use crate::scenario::Fault;
@@ -24,26 +23,8 @@ pub(super) struct Load {
     needed: u64,
     counted: Time,
     is_well: bool,
-    asked: BTreeMap<CallId, ResourceName>,
-    newest: BTreeMap<ResourceName, Newest>,
-    manifest_failures: u32,
-    was_too_fast: bool,
     /// Whether book limits how fast it may be asked.
     limits: bool,
-    /// Whether a share of its answers fails, so that it is chance which were the newest.
-    fails_some: bool,
-    /// The resources that have failed since one of them got a good answer.
-    in_a_row: BTreeSet<ResourceName>,
-}
-
-/// What the newest answer about a resource was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Newest {
-    Good,
-    Failed,
-    /// A read was good after a failure: the change that is to follow, if one is, may fail again.
-    Either,
-    TooFast,
 }
 
 impl Load {
@@ -55,21 +36,11 @@ impl Load {
             needed: 0,
             counted: Time::default(),
             is_well: true,
-            asked: BTreeMap::new(),
-            newest: BTreeMap::new(),
-            manifest_failures: 0,
-            was_too_fast: false,
             limits: false,
-            fails_some: false,
-            in_a_row: BTreeSet::new(),
         }
     }
 
     pub(super) fn server_started(&mut self) {
-        self.asked.clear();
-        self.newest.clear();
-        self.in_a_row.clear();
-        (self.manifest_failures, self.was_too_fast) = (0, false);
         self.need(2);
     }
 
@@ -82,7 +53,6 @@ impl Load {
     /// is no such fault.
     pub(super) fn book_is(&mut self, fault: Fault, resources: usize) {
         self.limits = matches!(fault, Fault::Limits { .. });
-        self.fails_some = matches!(fault, Fault::FailsSome(_));
         self.is_well = matches!(fault, Fault::None | Fault::Repeats | Fault::FailsSome(_));
         if !self.is_well {
             self.need(8 * (resources + 1));
@@ -110,12 +80,9 @@ impl Load {
     pub(super) fn asks(&mut self, actions: &[Action]) -> Option<String> {
         for action in actions {
             match action {
-                Action::ReadAvailability { call, resource }
-                | Action::SetAvailability { call, resource, .. } => {
-                    self.calls += 1;
-                    self.asked.insert(*call, resource.clone());
-                }
-                Action::FetchManifest { .. } => self.calls += 1,
+                Action::ReadAvailability { .. }
+                | Action::SetAvailability { .. }
+                | Action::FetchManifest { .. } => self.calls += 1,
                 Action::OpenFeed { .. }
                 | Action::CloseFeed { .. }
                 | Action::SendMail { .. }
@@ -129,74 +96,8 @@ impl Load {
             .then(|| format!("book was asked {} times, where {needed} would do", self.calls))
     }
 
-    /// The server is told what came of it.
-    pub(super) fn told(&mut self, input: &Input) {
-        let (call, failure) = match input {
-            Input::ManifestFetched { outcome, .. } => {
-                match outcome {
-                    Ok(manifest) => {
-                        self.manifest_failures = 0;
-                        self.newest.retain(|name, _| manifest.contains_key(name));
-                    }
-                    Err(_) => self.manifest_failures += 1,
-                }
-                return;
-            }
-            Input::AvailabilityRead { call, outcome } => (call, outcome.as_ref().err()),
-            Input::AvailabilitySet { call, outcome } => (call, outcome.as_ref().err()),
-            Input::Wake
-            | Input::Reported { .. }
-            | Input::FeedClosed { .. }
-            | Input::MailSent { .. }
-            | Input::Saved { .. }
-            | Input::StoreReplaced { .. }
-            | Input::Stalled { .. } => return,
-        };
-        let Some(resource) = self.asked.remove(call) else { return };
-        let newest = match failure.map(|failure| failure.kind) {
-            None | Some(FailureKind::NotFound) => Newest::Good,
-            Some(FailureKind::TooManyRequests { .. } | FailureKind::Overloaded) => Newest::TooFast,
-            Some(
-                FailureKind::Unreachable
-                | FailureKind::TimedOut
-                | FailureKind::Refused
-                | FailureKind::Garbled
-                | FailureKind::Replaced
-                | FailureKind::Ended,
-            ) => Newest::Failed,
-        };
-        match newest {
-            Newest::Good | Newest::Either => self.in_a_row.clear(),
-            Newest::Failed => _ = self.in_a_row.insert(resource.clone()),
-            Newest::TooFast => {}
-        }
-        let is_read = matches!(input, Input::AvailabilityRead { .. });
-        let failed = matches!(self.newest.get(&resource), Some(Newest::Failed | Newest::Either));
-        let newest = if newest == Newest::Good && is_read && failed { Newest::Either } else { newest };
-        self.was_too_fast |= newest == Newest::TooFast;
-        self.newest.insert(resource, newest);
-    }
-
     /// Whether book limits how fast it may be asked, so that a try may wait for as long as it says.
     pub(super) fn limits(&self) -> bool {
         self.limits
-    }
-
-    /// Whether the alert about book must stand, where the manifest has so many resources; `None` where
-    /// book refused for its pace, so that both are right.
-    pub(super) fn is_unreachable(&self, resources: usize) -> Option<bool> {
-        // Where all fail that are asked, not all are asked.
-        if self.limits || self.fails_some || self.was_too_fast || self.in_a_row.len() >= 8 {
-            return None;
-        }
-        let count = |of: Newest| self.newest.values().filter(|newest| **newest == of).count();
-        let is_most = |failed: usize| failed >= 3 && failed * 2 > resources;
-        let failed = count(Newest::Failed);
-        match (is_most(failed), is_most(failed + count(Newest::Either))) {
-            _ if self.manifest_failures > 1 => Some(true),
-            (true, _) => Some(true),
-            (false, true) => None,
-            (false, false) => Some(false),
-        }
     }
 }

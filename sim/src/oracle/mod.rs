@@ -9,6 +9,7 @@ mod check_mail;
 mod known;
 mod load;
 mod memory;
+mod reachable;
 mod recipients;
 mod reference;
 mod store;
@@ -239,7 +240,6 @@ impl Oracle {
         self.note_alerts(actions);
         self.compare_alerts(now.time);
         self.compare_store_alert(now.time);
-        self.compare_book_alert(now.time);
         if self.reference.is_paused() {
             self.no_change_while_paused(now.time, actions);
         }
@@ -249,6 +249,7 @@ impl Oracle {
         for (invariant, what) in self.booking.check(now.time, &self.reference, book) {
             self.complain(now.time, invariant, what);
         }
+        self.compare_book_alert(now.time);
         self.mail.news(now, &found, actions);
         for what in self.mail.check(now.time, actions, &self.reference) {
             self.complain(now.time, Invariant::Mailed, what);
@@ -404,11 +405,15 @@ impl Oracle {
     /// The alert about book must stand while it is unreachable, and at no other time.
     fn compare_book_alert(&mut self, now: Time) {
         let alert = SystemAlert::BookUnreachable;
-        if self.reference.is_paused() || self.carried.contains(&alert) {
+        if self.reference.is_paused() {
             return;
         }
         let stands = self.alerts.contains(&alert);
-        if self.booking.is_unreachable().is_some_and(|expected| expected != stands) {
+        // Before startup is over, and before the first manifest, one that stands need not be cleared.
+        if stands && !(self.reference.startup_is_over(now) && self.booking.has_manifest()) {
+            return;
+        }
+        if self.booking.is_unreachable(now).is_some_and(|expected| expected != stands) {
             let how = if stands { "stands and should not" } else { "does not stand and should" };
             self.complain(now, Invariant::Health, format!("the alert {how}: {alert}"));
         }

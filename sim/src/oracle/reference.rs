@@ -201,10 +201,11 @@ impl Reference {
         missing.map(|topic| topic.split().map_or(topic.as_str(), |(_, stream)| stream).to_owned()).collect()
     }
 
-    /// Whether relay has told nothing for so long that nothing is known of any stream.
+    /// Whether relay has told nothing for so long that nothing is known of any stream. After a stall that is as it was
+    /// before.
     pub(crate) fn knows_nothing(&self, now: Time) -> bool {
         let relay = self.last_snapshot[index(Feed::Relay)];
-        relay.is_none_or(|at| now.since(at) > self.config.last_checked)
+        relay.is_none_or(|at| self.fresh_at(now).since(at) > self.config.last_checked)
     }
 
     /// How every experiment stands that is decided and not well, as mails list them.
