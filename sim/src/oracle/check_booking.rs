@@ -172,6 +172,10 @@ impl BookingCheck {
         if self.well {
             self.waits_for_retry(now);
         }
+        // What was refused at the pace before has as long as anything else from now on.
+        for change in self.failed.values_mut() {
+            change.at = now;
+        }
     }
 
     /// What has failed is tried again, and that may be late.
