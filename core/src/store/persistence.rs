@@ -140,10 +140,11 @@ impl Persistence {
         }
     }
 
-    /// Whether the store is broken.
+    /// Returns whether the store is broken. One failure is no trouble yet, and does not end trouble either.
     pub(crate) fn condition(&self, now: Time) -> Condition {
         match self.broken(now) {
             Some(detail) => Condition::Raised { detail, since: self.written_at },
+            None if self.failures > 0 => Condition::Unknown,
             None => Condition::Clear,
         }
     }

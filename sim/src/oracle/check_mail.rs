@@ -425,8 +425,26 @@ impl MailCheck {
                 self.unsent.remove(at);
             }
         }
-        self.untold.retain(|untold| untold.at > sent || !untold.is_in(mail));
+        self.take_off_alerts(mail, sent);
         None
+    }
+
+    /// What a mail tells of alerts is told, and with the end of one its beginning.
+    fn take_off_alerts(&mut self, mail: &Mail, sent: Time) {
+        let mut ended: Vec<SystemAlert> = Vec::new();
+        for at in (0..self.untold.len()).rev() {
+            let untold = &self.untold[at];
+            if untold.at > sent {
+                continue;
+            }
+            let is_over = ended.contains(&untold.alert);
+            if untold.is_in(mail) || (untold.raised && is_over) {
+                if !untold.raised {
+                    ended.push(untold.alert);
+                }
+                self.untold.remove(at);
+            }
+        }
     }
 
     /// Whether a mail told this of which the server does not know whether it has arrived.
@@ -481,14 +499,14 @@ impl MailCheck {
 }
 
 impl Untold {
-    /// Whether a mail tells of it: that it stands, that it is over, or that it is one of very many that are.
+    /// Whether a mail tells of it: that it stands, or that it is over, or that it is one of very many that are.
     fn is_in(&self, mail: &Mail) -> bool {
         let names = |headline| {
             let lines = section(mail, headline);
             let counted = lines.last().is_some_and(|line| line.ends_with("that ended earlier"));
             counted || lines.iter().any(|line| line.starts_with(&self.alert.to_string()))
         };
-        names("No longer a system alert") || (self.raised && names("System alerts"))
+        names(if self.raised { "System alerts" } else { "No longer a system alert" })
     }
 }
 

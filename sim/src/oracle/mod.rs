@@ -237,7 +237,7 @@ impl Oracle {
         let found = self.reference.check(now);
         self.compare_events(now, &found, actions);
         self.compare_announced(now.time, actions);
-        self.note_alerts(actions);
+        self.note_alerts(now.time, actions);
         self.compare_alerts(now.time);
         self.compare_store_alert(now.time);
         if self.reference.is_paused() {
@@ -354,12 +354,21 @@ impl Oracle {
         }
     }
 
-    fn note_alerts(&mut self, actions: &[Action]) {
+    fn note_alerts(&mut self, now: Time, actions: &[Action]) {
         for (alert, raised) in actions.iter().filter_map(news_of_alert) {
             if raised {
                 self.alerts.insert(alert);
             } else {
                 self.alerts.remove(&alert);
+            }
+            if alert != SystemAlert::StoreBroken {
+                continue;
+            }
+            if raised {
+                self.store.alert_raised();
+            } else if self.store.is_broken() {
+                let what = format!("the alert is over, and nothing was written down since: {alert}");
+                self.complain(now, Invariant::Health, what);
             }
         }
     }

@@ -16,11 +16,13 @@ pub(super) struct Store {
     told: bool,
     /// The save that the server makes of everything, since it was told.
     whole: Option<CallId>,
+    /// Whether nothing was written down since the alert was raised that the store cannot be written.
+    is_broken: bool,
 }
 
 impl Store {
     pub(super) fn new(keep: usize) -> Self {
-        Self { keep: keep.max(1), lost: None, told: false, whole: None }
+        Self { keep: keep.max(1), lost: None, told: false, whole: None, is_broken: false }
     }
 
     /// A store that holds this is deleted.
@@ -41,7 +43,7 @@ impl Store {
 
     /// The server is killed. Returns whether something is lost for good.
     pub(super) fn server_killed(&mut self) -> bool {
-        (self.told, self.whole) = (false, None);
+        (self.told, self.whole, self.is_broken) = (false, None, false);
         self.lost.take().is_some()
     }
 
@@ -78,13 +80,26 @@ impl Store {
         })
     }
 
+    /// The alert is raised that the store cannot be written.
+    pub(super) fn alert_raised(&mut self) {
+        self.is_broken = true;
+    }
+
+    /// Returns whether nothing was written down since the alert was raised that the store cannot be written.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
     pub(super) fn told(&mut self, input: &Input) {
         if let Input::StoreReplaced { .. } = input {
             (self.told, self.whole) = (true, None);
         } else if let Input::Saved { call, outcome } = input {
             let is_whole = self.whole.take_if(|whole| *whole == *call).is_some();
             match outcome {
-                Ok(()) => self.told &= !is_whole,
+                Ok(()) => {
+                    self.told &= !is_whole;
+                    self.is_broken = false;
+                }
                 Err(failure) => self.told |= failure.kind == FailureKind::Replaced,
             }
         }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use status_core::{
-    Action, Change, Config, Delivery, Feed, Input, MailFailure, MailFailureKind, MailText, SystemAlert,
-    Transmitted,
+    Action, Change, Config, Delivery, FailureKind, Feed, Input, MailFailure, MailFailureKind, MailText,
+    SystemAlert, Transmitted,
 };
-use status_tests::{World, config, resource_of};
+use status_tests::{World, config, failure, resource_of};
 
 use crate::{DATA, VIDEO, alerts, available, healthy};
 
@@ -221,6 +221,28 @@ fn a_store_that_does_not_answer_keeps_no_mail_for_long() {
     world.store_waits = false;
     let answers = std::mem::take(&mut world.kept_back);
     answers.into_iter().for_each(|answer| world.step(answer));
+    assert_eq!(alerts(&world), []);
+}
+
+#[test]
+fn a_store_that_hangs_and_then_fails_is_one_alert() {
+    let mut world = kept(1, config());
+    world.store_waits = true;
+    *world.stream(VIDEO) = Transmitted::Never;
+    world.until(100.0);
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken]);
+    let mails = world.mails.len();
+    (world.store_waits, world.store_fails) = (false, true);
+    for answer in std::mem::take(&mut world.kept_back) {
+        let Input::Saved { call, .. } = answer else { panic!("{answer:?}") };
+        world.step(Input::Saved { call, outcome: Err(failure(FailureKind::TimedOut)) });
+    }
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken], "nothing was written down since");
+    world.until(300.0);
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken]);
+    assert_eq!(world.mails.len(), mails);
+    world.store_fails = false;
+    world.until(700.0);
     assert_eq!(alerts(&world), []);
 }
 
