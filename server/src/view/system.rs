@@ -353,11 +353,19 @@ pub fn sends_mail(monitor: &Monitor) -> bool {
     acts(monitor) && monitor.config().mail.is_some()
 }
 
+/// Returns why the store cannot be written, also where it does not answer at all.
+#[must_use]
+pub fn store_trouble(monitor: &Monitor) -> Option<String> {
+    let told = || monitor.alerts().iter().find(|(alert, ..)| *alert == SystemAlert::StoreBroken);
+    let last_error = monitor.persistence()?.last_error();
+    last_error.map(ToString::to_string).or_else(|| told().map(|(_, detail, _)| detail.to_owned()))
+}
+
 impl StoreView {
     fn of(monitor: &Monitor) -> Self {
         let state = match monitor.persistence() {
             None => "off",
-            Some(store) if store.last_error().is_some() => "trouble",
+            Some(_) if store_trouble(monitor).is_some() => "trouble",
             Some(_) => "ok",
         };
         Self { state }
@@ -395,5 +403,30 @@ impl WithheldView {
         let text = what.to_string();
         let text = text.strip_prefix("only observing: ").unwrap_or(&text).to_owned();
         Self { when: when.to_string(), kind, text, mail: mail.filter(|_| with_text) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use status_core::{Config, Input, Saved};
+
+    use super::*;
+
+    #[test]
+    fn a_store_that_does_not_answer_is_trouble() {
+        let mut monitor = Monitor::resume(Config::default(), "life", Saved::default(), Now::default());
+        let later = |seconds| {
+            let time = Now::default().time + Duration::from_secs(seconds);
+            Now { time, wall: Wall::from_millis(seconds * 1_000) }
+        };
+        let _ = monitor.handle(later(0), Input::Wake);
+        assert_eq!(StoreView::of(&monitor).state, "ok");
+        for second in 1..40 {
+            let _ = monitor.handle(later(second), Input::Wake);
+        }
+        assert_eq!(StoreView::of(&monitor).state, "trouble");
+        assert_eq!(store_trouble(&monitor).as_deref(), Some("it has not answered for 30s"));
     }
 }

@@ -6,11 +6,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use status_adapters::store::Trimmed;
-use status_core::{Monitor, Persistence};
+use status_core::Monitor;
 use utoipa::ToSchema;
 
 use crate::http::{AppState, Problem};
-use crate::view::system::{MailView, not_heard_of};
+use crate::view::system::{MailView, not_heard_of, store_trouble};
 
 /// The process runs.
 #[utoipa::path(
@@ -124,7 +124,6 @@ impl Readiness {
             subject: lost.subject.clone(),
             why: lost.why.clone(),
         });
-        let store_trouble = monitor.persistence().and_then(Persistence::last_error);
         Self {
             ready: missing.is_empty(),
             missing,
@@ -132,7 +131,7 @@ impl Readiness {
             kept_mails: mail.kept,
             undelivered: waiting.collect(),
             given_up: given_up.collect(),
-            store_trouble: store_trouble.map(ToString::to_string),
+            store_trouble: store_trouble(monitor),
             store_trimmed: trimmed.map(LetGo::from),
         }
     }
