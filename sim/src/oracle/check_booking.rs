@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use status_core::{
-    Action, Availability, BookOverride, CallId, Config, FailureKind, Input, ResourceName, Time,
+    Action, Availability, BookOverride, CallId, Config, FailureKind, Input, Mode, ResourceName, Time,
 };
 
 use super::Invariant;
@@ -34,6 +34,7 @@ const PACE_IS_FOUND: Duration = seconds(20 * 60);
 #[derive(Debug)]
 pub(crate) struct BookingCheck {
     policy: BookOverride,
+    mode: Mode,
     query_every: Duration,
     verify_every: Duration,
     /// Whether book does what it is asked to, and says so in time.
@@ -123,6 +124,7 @@ impl BookingCheck {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             policy: config.book_override,
+            mode: config.mode,
             query_every: config.query_book_every,
             verify_every: config.verify_book_every,
             well: true,
@@ -314,8 +316,9 @@ impl BookingCheck {
             let what = "book limits its pace, something is to be changed, and nothing tries".into();
             return vec![(Invariant::BookAgrees, what)];
         }
-        self.load.pass(now, self.resources.len(), self.out(), reference.manifest_is_empty());
-        if !self.well || reference.manifest_is_empty() {
+        let out = if self.mode == Mode::Act { self.out() } else { 0 };
+        self.load.pass(now, self.resources.len(), out, reference.manifest_is_empty());
+        if self.mode == Mode::Observe || !self.well || reference.manifest_is_empty() {
             return Vec::new();
         }
         let excused = |resource: &Resource| match resource.wanted {
@@ -380,8 +383,12 @@ impl BookingCheck {
 
     /// Every resource about which book disagrees although there was time.
     pub(crate) fn disagreements(&self, now: Time) -> Vec<String> {
-        let disagreeing =
-            self.resources.iter().filter(|(_, resource)| resource.disagrees && now > resource.excused);
+        let acts = self.mode == Mode::Act;
+        let disagreeing = self
+            .resources
+            .iter()
+            .filter(|_| acts)
+            .filter(|(_, resource)| resource.disagrees && now > resource.excused);
         disagreeing
             .map(|(name, resource)| format!("{name} should be {:?}, and is not", resource.wanted))
             .collect()

@@ -21,8 +21,8 @@ use std::time::Duration;
 use serde::Serialize;
 use status_adapters::store::Model;
 use status_core::{
-    Action, CallId, Change, Config, ExperimentName, Feed, Input, Mail, Monitor, Note, Now, ResourceName,
-    Saved, SystemAlert, Time, Verdict,
+    Action, CallId, Change, Config, ExperimentName, Feed, Input, Mail, Mode, Monitor, Note, Now,
+    ResourceName, Saved, SystemAlert, Time, Verdict, Withheld,
 };
 
 use crate::scenario::Fault;
@@ -67,6 +67,8 @@ pub enum Invariant {
     Bounded,
     /// Nothing changes what students can book without an event (9).
     Announced,
+    /// A server that only observes does nothing but tell.
+    OnlyObserved,
 }
 
 impl fmt::Display for Violation {
@@ -81,6 +83,7 @@ pub(crate) struct Oracle {
     reference: Reference,
     booking: BookingCheck,
     mail: Recipients,
+    mode: Mode,
     memory: Memory,
     store: Store,
     /// Alerts that stood when the server started.
@@ -97,8 +100,10 @@ const MOST_VIOLATIONS: usize = 20;
 
 impl Oracle {
     pub(crate) fn new(config: Config) -> Self {
-        let recipients = config.mail.as_ref().map(|mail| mail.recipients.clone()).unwrap_or_default();
+        let acts = config.mail.as_ref().filter(|_| config.mode == Mode::Act);
+        let recipients = acts.map(|mail| mail.recipients.clone()).unwrap_or_default();
         Self {
+            mode: config.mode,
             booking: BookingCheck::new(&config),
             store: Store::new(config.events),
             reference: Reference::new(config),
@@ -250,6 +255,9 @@ impl Oracle {
             self.complain(now.time, invariant, what);
         }
         self.compare_book_alert(now.time);
+        if self.mode == Mode::Observe {
+            self.compare_observed(now.time, &found, actions);
+        }
         self.mail.news(now, &found, actions);
         for what in self.mail.check(now.time, actions, &self.reference) {
             self.complain(now.time, Invariant::Mailed, what);
@@ -351,6 +359,29 @@ impl Oracle {
                 let what = format!("{resource} is made available ({available}), and no event says so");
                 self.complain(now, Invariant::Announced, what);
             }
+        }
+    }
+
+    /// A server that only observes tells what it would have mailed and set, and does neither.
+    fn compare_observed(&mut self, now: Time, found: &[reference::Found], actions: &[Action]) {
+        for action in actions {
+            if let Action::SetAvailability { resource, .. } = action {
+                let what = format!("{resource} is set, and the server only observes");
+                self.complain(now, Invariant::OnlyObserved, what);
+            }
+            if let Action::SendMail { mail, .. } = action {
+                let what = format!("a mail is sent, and the server only observes: {}", mail.subject);
+                self.complain(now, Invariant::OnlyObserved, what);
+            }
+        }
+        let told = actions.iter().find_map(|action| match action {
+            Action::Note(Note::Withheld(Withheld::Mail { subject, body: _ })) => Some(subject),
+            _ => None,
+        });
+        let counted = format!(" {} new health events", found.len());
+        if !found.is_empty() && !told.is_some_and(|subject| subject.ends_with(&counted)) {
+            let what = format!("it would have mailed{counted}, and tells of {told:?}");
+            self.complain(now, Invariant::OnlyObserved, what);
         }
     }
 

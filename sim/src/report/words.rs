@@ -56,6 +56,7 @@ pub(super) const fn invariant(invariant: Invariant) -> &'static str {
         Invariant::PersonRespected => "person_respected",
         Invariant::Bounded => "bounded",
         Invariant::Announced => "announced",
+        Invariant::OnlyObserved => "only_observed",
     }
 }
 

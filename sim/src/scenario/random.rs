@@ -112,6 +112,9 @@ fn lab(choices: &mut Choices<'_>) -> Lab {
 /// Who gets the mails of some scenarios; the others have the first one alone.
 const RECIPIENTS: &str = "maintainer@lab.example.org, alpha@lab.example.org, beta@lab.example.org";
 
+/// What a resource of `pend00` may require although it is a stream of `pend00-st-twin`.
+const ELSEWHERE: &str = "twin-st-data";
+
 fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: &str| settings.insert(name.to_owned(), value.to_owned());
@@ -127,6 +130,11 @@ fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
     if choices.is() {
         set("email_to", RECIPIENTS);
     }
+    match choices.byte() % 16 {
+        1 | 2 => set("max_experiments", choices.of(&["5", "2", "9"])),
+        3 => set("mode", "observe"),
+        _ => None,
+    };
     settings
 }
 
@@ -153,13 +161,15 @@ fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
             feed: feed(choices),
             every: Duration::from_millis(choices.span(5, 250) * 100),
         },
+        24 if choices.is() => crowd(choices),
         24 => garbage(choices),
         25 => Step::SetClock { millis: (i64::from(choices.byte()) - 128) * 60_000 },
         26 => Step::Suspend { lasts: Duration::from_millis(choices.span(1, 250) * SECOND) },
-        27 => Step::Add { experiment: format!("spin{:02}", choices.below(3)), streams: vec!["data".into()] },
+        27 => Step::Add { experiment: added(choices, names), streams: vec!["data".into()] },
         28 => Step::Remove { experiments: experiments(choices, names) },
         29 => Step::Kill,
         30 => recipients(choices),
+        31 if choices.byte() % 4 == 1 => Step::DeleteStore,
         _ => Step::Start,
     }
 }
@@ -183,6 +193,7 @@ fn service(choices: &mut Choices<'_>) -> Step {
         Fault::None,
         Fault::Hangs,
         Fault::Refuses,
+        Fault::TurnsAway,
         slow,
         Fault::Mute,
         Fault::Garbles,
@@ -208,7 +219,8 @@ fn manifest(choices: &mut Choices<'_>, names: &[String]) -> Step {
     if choices.byte().is_multiple_of(4) {
         return Step::Withdraw { resources: vec![resource] };
     }
-    let streams: &[&str] = choices.of(&[&["data"] as &[&str], &["data", "video"], &["gone"], &[]]);
+    let streams: &[&str] =
+        choices.of(&[&["data"] as &[&str], &["data", "video"], &["gone"], &[], &[ELSEWHERE]]);
     let streams = streams.iter().map(|stream| (*stream).to_owned()).collect();
     Step::Require { resource, stub: one(choices, names), streams }
 }
@@ -224,6 +236,34 @@ fn garbage(choices: &mut Choices<'_>) -> Step {
         r#"{"action":"disconnect"}[{"topic":7}]"#,
     ];
     Step::Garbage { feed: feed(choices), text: choices.of(&TEXTS).to_owned() }
+}
+
+/// A complete list of many connections, of which nobody ever heard before.
+fn crowd(choices: &mut Choices<'_>) -> Step {
+    let feed = feed(choices);
+    let (stream, scope) = match feed {
+        Feed::Relay => ("-st-data", "expt"),
+        Feed::Jump => ("", "host"),
+    };
+    let mut connections = vec![r#"{"topic":"stats","scopes":["read"]}"#.to_owned()];
+    let first = choices.below(4) * 10;
+    connections.extend((first..first + choices.of(&[3, 12, 30])).map(|n| {
+        // Some sort before what is there, and some after.
+        let name = if n % 2 == 0 { "mass" } else { "rota" };
+        format!(r#"{{"topic":"{name}{n:02}{stream}","scopes":["{scope}"]}}"#)
+    }));
+    Step::Garbage { feed, text: format!("[{}]", connections.join(",")) }
+}
+
+/// A new experiment, or one that has a stream which a resource of another requires.
+fn added(choices: &mut Choices<'_>, names: &[String]) -> String {
+    match choices.below(4) {
+        3 => {
+            let (between, _) = ELSEWHERE.split_once("-st-").unwrap_or_default();
+            format!("{}-st-{between}", one(choices, names))
+        }
+        number => format!("spin{number:02}"),
+    }
 }
 
 /// Some recipients are not known any more, or their mailboxes are full; or mails must be short.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 use status_adapters::wire::duration;
-use status_core::{BookOverride, Config, MailText};
+use status_core::{BookOverride, Config, MailText, Mode};
 
 use super::mistakes;
 use crate::span;
@@ -50,6 +50,9 @@ const NAMES: &[&str] = &[
     "reconnect_relay_every",
     "reconnect_jump_every",
     "book_override",
+    "history_keep",
+    "max_experiments",
+    "mode",
     "email_subject",
     "email_link",
     "email_to",
@@ -79,15 +82,15 @@ impl Settings {
             startup: span(words, "health_startup", default.startup, Duration::ZERO)?,
             events: number(words, "health_events", default.events)?,
             log_every: span(words, "health_log_every", default.log_every, SECOND)?,
-            history_keep: default.history_keep,
-            max_experiments: default.max_experiments,
+            history_keep: span(words, "history_keep", default.history_keep, SECOND)?,
+            max_experiments: number(words, "max_experiments", default.max_experiments)?,
             forget_after: span(words, "forget_after", default.forget_after.max(last_checked), last_checked)?,
             query_book_every: span(words, "query_book_every", default.query_book_every, SECOND)?,
             verify_book_every: span(words, "verify_book_every", default.verify_book_every, SECOND)?,
             reconnect_relay_every: span(words, "reconnect_relay_every", day, SECOND)?,
             reconnect_jump_every: span(words, "reconnect_jump_every", day, SECOND)?,
             book_override: book_override(words)?,
-            mode: default.mode,
+            mode: mode(words)?,
             mail: Some(MailText {
                 subject: text(words, "email_subject", "lab"),
                 link: text(words, "email_link", ""),
@@ -150,6 +153,18 @@ fn number(words: &BTreeMap<String, String>, name: &str, default: usize) -> Resul
         name: name.to_owned(),
         problem: format!("{text:?} is no whole number from 1 to 100000"),
     })
+}
+
+fn mode(words: &BTreeMap<String, String>) -> Result<Mode, SettingsError> {
+    const NAME: &str = "mode";
+    match words.get(NAME).map(String::as_str) {
+        None | Some("act") => Ok(Mode::Act),
+        Some("observe") => Ok(Mode::Observe),
+        Some(text) => Err(SettingsError {
+            name: NAME.to_owned(),
+            problem: format!("{text:?} is neither act nor observe"),
+        }),
+    }
 }
 
 fn book_override(words: &BTreeMap<String, String>) -> Result<BookOverride, SettingsError> {

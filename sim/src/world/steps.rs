@@ -223,6 +223,10 @@ impl World<'_> {
         if late > NOTICED {
             self.give(Input::Stalled { late });
         }
+        // Which comes first, what was due or what came meanwhile, is chance.
+        if self.rng.below(2) == 1 {
+            self.give(Input::Wake);
+        }
         let backlog = self.server.as_mut().map(|server| std::mem::take(&mut server.backlog));
         for input in backlog.unwrap_or_default() {
             self.arrive(life, input);
