@@ -156,7 +156,12 @@ impl Book {
                     self.was_too_fast(&name, asked, now);
                     self.release(&other, now, config);
                 }
-                Overload::OfOne => self.troubles(name, failure, config, now),
+                Overload::OfOne => {
+                    if let Some(resource) = self.resources.get_mut(&name).filter(|_| asked == Asked::Set) {
+                        resource.keep_apart();
+                    }
+                    self.troubles(name, failure, config, now);
+                }
             },
             FailureKind::NotFound => {
                 self.pace.succeeded();

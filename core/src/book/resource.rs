@@ -46,6 +46,8 @@ pub struct Resource {
     is_out: bool,
     /// When it is tried again after a failure, or after a change that book did not keep.
     backoff: Backoff,
+    /// How long after a read a change begins at the earliest.
+    apart: Duration,
     /// How often in a row book was asked too fast about it while it answered about others.
     refusals: u32,
     answers_then: u64,
@@ -157,6 +159,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// A change rests on what was read no longer ago.
 const FRESH: Duration = Duration::from_secs(4);
+/// How long after its read a change begins where one that came at once was refused with a 503. Longer than the
+/// rhythm that a proxy keeps, and shorter than what was read is fresh.
+const APART: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 /// A reason is replaced by another no sooner after it was given.
 const REASON_EVERY: Duration = Duration::from_secs(60);
 /// So often in a row a resource may be refused for the pace before that is its own trouble.
@@ -183,6 +188,7 @@ impl Resource {
             given: None,
             is_out: false,
             backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
+            apart: Duration::ZERO,
             refusals: 0,
             answers_then: 0,
             last_error: None,
@@ -322,6 +328,10 @@ impl Resource {
         if let Some(at) = self.backoff.due_at().filter(|at| now < *at) {
             return Some(Due::At(at));
         }
+        let apart = self.read_at + self.apart;
+        if !self.in_doubt && now < apart {
+            return Some(Due::At(apart));
+        }
         // A change that book took holds, most likely.
         let says = self.last_set.or(self.observed().map(|said| said.available));
         let urgency = match self.desired {
@@ -336,7 +346,8 @@ impl Resource {
 
     /// When it is looked at again although book says what it should.
     fn due_while_right(&self, now: Time, config: &Config) -> Option<Due> {
-        let reason = self.reason_due(config).map(|at| self.backoff.due_at().map_or(at, |next| at.max(next)));
+        let soonest = self.backoff.due_at().max(Some(self.read_at + self.apart));
+        let reason = self.reason_due(config).map(|at| soonest.map_or(at, |soonest| at.max(soonest)));
         let verify = (self.desired == Some(false) && config.mode == Mode::Act)
             .then(|| self.read_at + config.verify_book_every);
         match (reason, verify) {
@@ -357,7 +368,8 @@ impl Resource {
     pub(super) fn may_be_set(&self, now: Time, config: &Config) -> bool {
         let is_wrong = self.is_to_be_changed(config) || self.reason_due(config).is_some_and(|at| at <= now);
         let may_be_tried = self.backoff.due_at().is_none_or(|at| at <= now);
-        !self.in_doubt && is_wrong && may_be_tried && now.since(self.read_at) <= FRESH
+        let age = now.since(self.read_at);
+        !self.in_doubt && is_wrong && may_be_tried && self.apart <= age && age <= FRESH
     }
 
     /// Begins a call: a change, if it rests on what book said just now, or else a read.
@@ -463,6 +475,13 @@ impl Resource {
         if self.refusals > REFUSALS {
             self.backoff.failed(now);
         }
+    }
+
+    /// Book answered a change of it with a 503, and no call about any other resource: the change may have come too soon
+    /// after its read, as the next one would, too.
+    pub(super) fn keep_apart(&mut self) {
+        let [least, most] = APART;
+        self.apart = (self.apart * 2).clamp(least, most);
     }
 
     /// The failure of the last call was for the pace, too: it is tried at once, for the first time that
