@@ -50,6 +50,8 @@ pub(crate) struct MailCheck {
     sent: BTreeMap<String, (Time, Mail)>,
     /// What was wrong when the last event came to be, or those: two may come in one millisecond.
     problems: Option<(Wall, Vec<Vec<String>>)>,
+    /// When news last came while nothing was judged, so that a mail lists what was wrong before.
+    unjudged: Option<Wall>,
     /// When there was news, by the time of day as mails tell it.
     times: BTreeMap<String, Time>,
     /// Whether an event came to be just now.
@@ -288,10 +290,10 @@ impl MailCheck {
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], reference: &Reference) -> Vec<String> {
         let mut wrong: Vec<String> = self.check_given_up(now, actions).into_iter().collect();
-        if let Some(named) = self.fresh
-            && !reference.is_paused()
-            && reference.startup_is_over(now)
-        {
+        let judges = !reference.is_paused() && reference.startup_is_over(now);
+        if !judges {
+            self.unjudged = self.fresh.or(self.unjudged);
+        } else if let Some(named) = self.fresh {
             let before = self.problems.take().filter(|(wall, _)| *wall == named);
             let (wall, mut all) = before.unwrap_or_else(|| (named, Vec::new()));
             all.push(reference.problems(now));
@@ -346,6 +348,7 @@ impl MailCheck {
         let mut wrong = Vec::new();
         if let Some((wall, expected)) = &self.problems
             && mail.body.starts_with(&wall.to_string())
+            && self.unjudged != Some(*wall)
         {
             let told = section(mail, "All current problems");
             if !expected.contains(&told) {

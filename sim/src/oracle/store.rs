@@ -51,6 +51,11 @@ impl Store {
         if self.told && changes.first() == Some(&Change::ReplaceAll) {
             self.whole = Some(call);
         }
+        for change in changes {
+            if let (Change::Forgotten { name }, Some(lost)) = (change, &mut self.lost) {
+                lost.remove(name);
+            }
+        }
     }
 
     /// It is written down: what was deleted must be there again, as far as the server knew it.
