@@ -20,8 +20,8 @@ use crate::context::Cx;
 use crate::lab::{Experiment, Lab};
 use crate::mail::Outbox;
 use crate::protocol::{
-    Action, CallId, Change, Config, Event, EventKey, ExperimentName, Failure, FailureKind, Now, Time, Timer,
-    Wall,
+    Action, CallId, Change, Config, Event, EventKey, ExperimentName, Failure, FailureKind, Now, SystemAlert,
+    Time, Timer, Wall,
 };
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
@@ -140,11 +140,12 @@ impl Persistence {
         }
     }
 
-    /// Returns whether the store is broken. One failure is no trouble yet, and does not end trouble either.
+    /// Returns whether the store is broken. It is not once something is written down, and neither one failure nor a
+    /// write without an answer says whether it is.
     pub(crate) fn condition(&self, now: Time) -> Condition {
         match self.broken(now) {
             Some(detail) => Condition::Raised { detail, since: self.written_at },
-            None if self.failures > 0 => Condition::Unknown,
+            None if self.failures > 0 || self.lost.is_some() || self.is_writing() => Condition::Unknown,
             None => Condition::Clear,
         }
     }
@@ -190,6 +191,10 @@ impl Persistence {
         self.anew = true;
         self.lost = Some(detail);
         self.retry_at = None;
+        // What is under way may go into the file before this one.
+        if let Some(under_way) = &mut self.under_way {
+            under_way.whole = false;
+        }
     }
 
     /// What is to be told of a store that lacks what was saved, until it has everything.
@@ -298,8 +303,7 @@ impl Persistence {
         let Some(under_way) = self.under_way.take_if(|under_way| under_way.call == call) else { return };
         let now = cx.now.time;
         outbox.was_written(call);
-        let was_slow = now.since(under_way.since) > PATIENCE;
-        let broken_before = self.last_error().is_some() || was_slow;
+        let stood = alerts.stands(SystemAlert::StoreBroken);
         let lost_before = self.lost.is_some();
         match outcome {
             // It went into a file that is no more.
@@ -318,7 +322,7 @@ impl Persistence {
             }
             Err(failure) => self.failed(failure, now),
         }
-        if self.last_error().is_some() != broken_before || self.lost.is_some() != lost_before {
+        if self.last_error().is_some() != stood || self.lost.is_some() != lost_before {
             cx.recheck();
         }
     }
