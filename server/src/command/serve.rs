@@ -232,3 +232,58 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     let uptime = Uptime::resumed(past, settings.core.startup, now);
     Ok((Monitor::resume(core, &new_life(), saved, now), uptime))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use status_core::{Now, Time, Wall};
+
+    use super::*;
+
+    /// Thirteen seconds pass whenever somebody looks.
+    #[derive(Default)]
+    struct SlowStart(AtomicU64);
+
+    impl SlowStart {
+        fn at(looks: u64) -> Now {
+            let millis = looks * 13_000;
+            Now { time: Time::default() + Duration::from_millis(millis), wall: Wall::from_millis(millis) }
+        }
+    }
+
+    impl Clock for SlowStart {
+        fn now(&self) -> Now {
+            Self::at(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn it_starts_when_its_store_is_read_however_long_that_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.db");
+        // To set a damaged store aside it looks at the clock.
+        let mut bytes = [0; 8192];
+        bytes[..16].copy_from_slice(b"SQLite format 3\0");
+        bytes[68..72].copy_from_slice(b"stat");
+        std::fs::write(&path, bytes).unwrap();
+        let variables = [
+            ("STATUS_HOST_BOOK", "book.example.org"),
+            ("STATUS_HOST_RELAY", "relay.example.org"),
+            ("STATUS_HOST_JUMP", "jump.example.org"),
+            ("STATUS_SECRET_BOOK", "book-key"),
+            ("STATUS_SECRET_RELAY", "relay-key"),
+            ("STATUS_SECRET_JUMP", "jump-key"),
+            ("STATUS_STORE", path.to_str().unwrap()),
+        ];
+        let (settings, _) =
+            Settings::from_vars(variables.map(|(name, value)| (name.into(), value.into()))).unwrap();
+        let clock = Arc::new(SlowStart::default());
+        let mut services = services(&settings).unwrap();
+        services.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let (monitor, _) = resume(&settings, &mut services).unwrap();
+        let looks = clock.0.load(Ordering::Relaxed);
+        assert!(looks > 1, "it looked {looks} times");
+        assert_eq!(monitor.now(), SlowStart::at(looks - 1), "nothing takes time after the start");
+    }
+}

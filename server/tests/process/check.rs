@@ -317,6 +317,22 @@ async fn one_test_mail_is_sent_if_asked_for_and_who_is_refused_is_told() {
 }
 
 #[tokio::test]
+async fn a_pipe_where_a_file_of_the_store_belongs_is_wrong_and_keeps_nobody_waiting() {
+    let services = lab_services(1).await;
+    for part in ["", ".lock"] {
+        let place = Place::new(&services, &[]);
+        let pipe = place.folder.path().join(format!("status.db{part}"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_all(&place.wrong().await, &["status.db", "regular file"]);
+        let mut variables = place.variables.clone();
+        variables.insert("STATUS_LOG_FILE".into(), "stdout".into());
+        let mut status = Status::run(&["serve"], variables);
+        status.out.line(&["\"level\":\"error\"", "status.db", "regular file"]).await;
+        status.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_newer_store_is_refused_and_left_as_it_is() {
     let services = lab_services(1).await;
     let place = Place::new(&services, &[]);

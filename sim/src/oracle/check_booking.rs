@@ -25,8 +25,6 @@ const REASON_EVERY: Duration = seconds(61);
 const PACE: (Duration, u32) = (seconds(10), 60);
 /// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
 const PATIENCE: Duration = seconds(65);
-/// While book limits its pace, one call tries in this time.
-const TRIES_EVERY: Duration = seconds(61);
 /// How long it takes to find the pace that a book of the world's size lets through, and to do everything at it.
 const PACE_IS_FOUND: Duration = seconds(20 * 60);
 
@@ -366,14 +364,15 @@ impl BookingCheck {
         failed.iter().find(|(_, change)| now.since(change.at) > limit).map(|(resource, _)| resource)
     }
 
-    /// Whether book limits its pace, disagrees about something, and was not asked anything for longer than the longest
+    /// Whether book limits its pace, lets something dead be booked, and was not asked anything for longer than the longest
     /// pause and the longest way.
     fn is_idle(&mut self, now: Time, reference: &Reference) -> bool {
-        let has_to_do = self.resources.values().any(|resource| resource.disagrees);
+        let is_dead = |resource: &Resource| resource.disagrees && resource.wanted == Some(false);
+        let has_to_do = self.mode == Mode::Act && self.resources.values().any(is_dead);
         if !has_to_do || !self.load.limits() || reference.manifest_is_empty() || reference.is_paused() {
             self.tried = now;
         }
-        now.since(self.tried) > TRIES_EVERY + PATIENCE
+        now.since(self.tried) > RETRY + PATIENCE
     }
 
     /// How much longer everything takes while book limits its pace.
