@@ -5,6 +5,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use status_core::printable;
+
 use super::{AppState, Problem, etag, no_such_path};
 use crate::view::standing::Health;
 
@@ -46,7 +48,7 @@ fn draw(name: &str, state: &str) -> String {
         "unhealthy" => "#b3261e",
         _ => "#5f6368",
     };
-    let shown: String = name.chars().take(40).collect();
+    let shown: String = printable(name).chars().take(40).collect();
     let (left, right) = (shown.chars().count() * CHARACTER + 12, state.len() * CHARACTER + 12);
     let (width, middle, second) = (left + right, left / 2, left + right / 2);
     let name = escape(&shown);
@@ -66,7 +68,7 @@ fn draw(name: &str, state: &str) -> String {
 
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars().filter(|c| !c.is_control()) {
+    for c in text.chars() {
         match c {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
@@ -86,6 +88,6 @@ mod tests {
     fn names_cannot_write_markup() {
         let picture = draw("<script>\"&\n", "healthy");
         assert!(!picture.contains("<script"), "{picture}");
-        assert!(picture.contains("&lt;script&gt;&quot;&amp;: healthy"), "{picture}");
+        assert!(picture.contains(r"&lt;script&gt;&quot;&amp;\u{A}: healthy"), "{picture}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use status_sim::mock::{Lab, ServicesOptions};
 
-use crate::support::{LONG, Status, environment, mail, services, silence};
+use crate::support::{LONG, Status, environment, get, mail, services, silence};
 
 /// Names with what turns the text around, what is no character to be seen, what ends a line, and a blank at the end; and
 /// how each is shown.
@@ -70,6 +70,38 @@ async fn what_the_history_says_of_names_is_escaped() {
         // The error about an experiment that is not in the history names it, too.
         let none = said(&["history", "--experiment", &format!("{name}x")], store.clone()).await;
         assert!(none.contains("no events of "), "{none}");
+    }
+}
+
+/// A name as a path or a query has it.
+fn encoded(name: &str) -> String {
+    name.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[tokio::test]
+async fn what_the_page_and_the_badges_show_of_names_is_escaped() {
+    let lab = Lab::new();
+    NAMES.iter().for_each(|(name, _)| lab.add_experiment(name, &["video"]));
+    let services = services(&lab, ServicesOptions::default()).await;
+    let status = Status::serve(&services, &[]);
+    mail(&services, 1).await;
+    for (number, (name, _)) in NAMES.iter().enumerate() {
+        silence(&services, &format!("{name}-st-video"));
+        mail(&services, 2 + number).await;
+    }
+    let port = status.port().await;
+    let overview = get(port, "/").await;
+    assert!(!overview.contains(HOSTILE), "{overview:?}");
+    for (name, shown) in NAMES {
+        assert!(overview.contains(shown), "{shown} is not in {overview}");
+        let name = encoded(name);
+        for path in
+            [format!("/?experiment={name}"), format!("/badge/{name}.svg"), format!("/badge/{name}x.svg")]
+        {
+            let answer = get(port, &path).await;
+            assert!(!answer.contains(HOSTILE), "{path}: {answer:?}");
+            assert!(answer.contains(shown), "{shown} is not in {answer}");
+        }
     }
 }
 
