@@ -281,8 +281,8 @@ impl FeedSubscription {
         gaps
     }
 
-    /// Whether it is silent, as far as was known at `known_at`. Before it has spoken for the first time nothing
-    /// is known until `startup_over`.
+    /// Returns whether it is silent, as far as was known at `known_at`. Before it has spoken for the first time, and has
+    /// not been silent for too long after `startup_over` either, nothing is known.
     pub(crate) fn silence(&self, now: Now, known_at: Time, started: Time, startup_over: Time) -> Condition {
         if now.time >= startup_over && self.is_silent(known_at, started) {
             let why =
@@ -290,11 +290,7 @@ impl FeedSubscription {
             let detail = format!("no snapshot for more than {:?}{why}", self.last_checked);
             return Condition::Raised { detail, since: self.quiet_since(started) };
         }
-        if now.time >= startup_over || self.last_snapshot.is_some() {
-            Condition::Clear
-        } else {
-            Condition::Unknown
-        }
+        if self.last_snapshot.is_some() { Condition::Clear } else { Condition::Unknown }
     }
 
     fn quiet_since(&self, started: Time) -> Time {

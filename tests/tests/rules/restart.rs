@@ -225,6 +225,20 @@ fn a_store_that_does_not_answer_keeps_no_mail_for_long() {
 }
 
 #[test]
+fn a_feed_that_is_silent_over_a_restart_is_one_alert() {
+    // What is silent for longer than startup lasts is known later than startup is over.
+    let mut world = kept(1, Config { last_checked: Duration::from_secs(90), ..config() });
+    world.every.insert(Feed::Jump, None);
+    world.until(300.0);
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Jump)]);
+    world.restart();
+    world.mails.clear();
+    world.until(600.0);
+    assert_eq!(alerts(&world), [SystemAlert::Silent(Feed::Jump)]);
+    assert!(world.mails.is_empty(), "{:?}", world.mails);
+}
+
+#[test]
 fn a_store_that_hangs_and_then_fails_is_one_alert() {
     let mut world = kept(1, config());
     world.store_waits = true;
