@@ -182,6 +182,24 @@ async fn the_real_store_does_what_the_fake_one_does() {
     assert_eq!((saved.mail.news.len(), saved.mail.queued.len()), (1, 1));
 }
 
+#[tokio::test]
+async fn what_happened_before_stays_before_when_all_is_written_again() {
+    let (_folder, path) = place();
+    let stores: [&dyn Store; 2] = [&open(&path), &FakeStore::default()];
+    for store in stores {
+        // A new file got what was unwritten first, and then all of it.
+        store.save(vec![experiment("pend00", true), event(2, "pend00", false)]).await.unwrap();
+        store
+            .save(vec![Change::ReplaceAll, event(1, "pend00", true), event(2, "pend00", false)])
+            .await
+            .unwrap();
+        store.save(vec![experiment("pend00", true)]).await.unwrap();
+        let saved = store.load(ALL).await.unwrap();
+        let events = saved.experiments[&ExperimentName::from("pend00")].events.iter();
+        assert_eq!(events.map(|event| event.healthy).collect::<Vec<_>>(), [true, false]);
+    }
+}
+
 async fn refuses_and_recovers(store: &dyn Store, break_down: impl Fn(), repair: impl Fn()) {
     store.save(vec![experiment("pend00", true)]).await.unwrap();
     break_down();

@@ -49,14 +49,12 @@ impl Model {
             }
             Change::Event { key, experiment, event } => {
                 let entry = Entry { key: key.clone(), experiment, event, forgotten: false };
-                match self.keys.get(&key).and_then(|at| self.events.get_mut(at)) {
-                    Some(known) => *known = entry,
-                    None => {
-                        self.keys.insert(key, self.numbered);
-                        self.events.insert(self.numbered, entry);
-                        self.numbered += 1;
-                    }
+                // One that is written again comes last, since what is older than it was written again before it.
+                if let Some(at) = self.keys.insert(key, self.numbered) {
+                    self.events.remove(&at);
                 }
+                self.events.insert(self.numbered, entry);
+                self.numbered += 1;
             }
             Change::Experiment { name, record } => {
                 self.experiments.insert(name, record);

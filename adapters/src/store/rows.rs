@@ -81,7 +81,8 @@ fn write_event(
     event: &Event,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO events (life, number, experiment, at, event) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT (life, number) DO UPDATE SET forgotten = 0";
+               ON CONFLICT (life, number)
+               DO UPDATE SET forgotten = 0, id = (SELECT max(id) + 1 FROM events)";
     run(
         to,
         sql,
