@@ -136,7 +136,7 @@ impl Oracle {
         if self.store.server_killed() {
             self.mail.blur();
         }
-        for what in self.mail.server_killed(model) {
+        for what in self.mail.server_killed(now, model) {
             self.complain(now, Invariant::Mailed, what);
         }
     }
@@ -418,12 +418,10 @@ impl Oracle {
             {
                 continue; // at first nothing is named yet
             }
-            if let SystemAlert::Silent(feed) = alert
-                && self.carried.contains(&alert)
-                && !self.reference.knows(feed, now)
-            {
-                continue; // it stands as it stood before the restart
-            }
+            // It stands as it stood before the restart.
+            let stays = matches!(alert, SystemAlert::Silent(feed)
+                if self.carried.contains(&alert) && !self.reference.has_heard(feed));
+            let expected = expected || stays;
             if self.alerts.contains(&alert) != expected {
                 let stands = if expected { "does not stand and should" } else { "stands and should not" };
                 self.complain(now, Invariant::Health, format!("the alert {stands}: {alert}"));

@@ -29,8 +29,8 @@ impl Recipients {
         self.0.iter_mut().flat_map(of).collect()
     }
 
-    pub(crate) fn server_killed(&mut self, model: &Model) -> Vec<String> {
-        self.each(|one| one.server_killed(model))
+    pub(crate) fn server_killed(&mut self, now: Time, model: &Model) -> Vec<String> {
+        self.each(|one| one.server_killed(now, model))
     }
 
     /// Whether nobody can say what is to be mailed.

@@ -125,9 +125,9 @@ impl Reference {
         self.lab.experiments.iter().map(|(name, known)| (name.clone(), digest(known))).collect()
     }
 
-    /// Whether a feed has said something since the server started, or had the time to.
-    pub(crate) fn knows(&self, feed: Feed, now: Time) -> bool {
-        self.last_snapshot[index(feed)].is_some() || self.startup_is_over(now)
+    /// Whether a feed has said something since the server started.
+    pub(crate) fn has_heard(&self, feed: Feed) -> bool {
+        self.last_snapshot[index(feed)].is_some()
     }
 
     /// Whether the server runs for so long that it decides.
