@@ -473,3 +473,32 @@ fn secrets(auth: &MailAuth) -> Secrets {
     }
     secrets
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unless_chosen_otherwise_tls_is_spoken_from_the_start_at_its_ports_alone() {
+        let from = "Lab <lab@a.org>".parse().unwrap();
+        let mut settings = MailSettings {
+            host: "smtp.a.org".into(),
+            port: 0,
+            tls: MailTls::Auto,
+            helo: None,
+            auth: MailAuth::None,
+            from,
+            to: Vec::new(),
+            cc: Vec::new(),
+        };
+        for (port, from_the_start) in [(25, false), (465, true), (587, false), (2465, true), (2525, false)] {
+            settings.port = port;
+            let chosen = Encryption::of(&settings);
+            assert_eq!(matches!(chosen, Encryption::Implicit(_)), from_the_start, "{port}");
+        }
+        (settings.tls, settings.port) = (MailTls::StartTls, 465);
+        assert!(matches!(Encryption::of(&settings), Encryption::StartTls { required: true, .. }));
+        (settings.tls, settings.port) = (MailTls::Implicit, 25);
+        assert!(matches!(Encryption::of(&settings), Encryption::Implicit(_)));
+    }
+}

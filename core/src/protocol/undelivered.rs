@@ -55,3 +55,29 @@ pub struct GivenUp {
     /// Who does not get it, and why.
     pub why: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_first_try_that_hangs_is_trouble() {
+        let since = Time::from_millis(1_000);
+        let mut mail = Undelivered {
+            id: None,
+            recipients: Vec::new(),
+            since: Wall::default(),
+            attempts: 0,
+            last_error: None,
+            sending_since: Some(since),
+        };
+        assert_eq!(mail.trouble(since + Duration::from_secs(1)), None, "it may take a moment");
+        let waits = "on its way for 90 s: the mail server has not answered to the end yet";
+        assert_eq!(mail.trouble(since + Duration::from_secs(90)).as_deref(), Some(waits));
+        mail.last_error = Some("421 busy".to_string());
+        let trouble = mail.trouble(since + Duration::from_secs(90)).unwrap_or_default();
+        assert!(trouble.ends_with("; the last time: 421 busy"), "{trouble}");
+    }
+}

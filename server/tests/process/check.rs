@@ -333,6 +333,17 @@ async fn a_pipe_where_a_file_of_the_store_belongs_is_wrong_and_keeps_nobody_wait
 }
 
 #[tokio::test]
+async fn an_access_point_that_sends_to_another_host_is_noted() {
+    let services = lab_services(1).await;
+    let uri = r#"{"uri":"ws://localhost:1/session/stats?code=hidden"}"#;
+    services.relay.set_fault(FeedFault::AccessAnswers { status: 200, body: uri.into() });
+    let (_, lines) = Place::new(&services, &[]).check(&[]).await;
+    let note = lines.iter().find(|line| line.starts_with("note ")).unwrap_or_else(|| panic!("{lines:#?}"));
+    assert_all(note, &["relay", "127.0.0.1", "another host", "ws://localhost:1"]);
+    assert!(!note.contains("hidden"), "{note}");
+}
+
+#[tokio::test]
 async fn a_newer_store_is_refused_and_left_as_it_is() {
     let services = lab_services(1).await;
     let place = Place::new(&services, &[]);

@@ -25,6 +25,8 @@ const REASON_EVERY: Duration = seconds(61);
 const PACE: (Duration, u32) = (seconds(10), 60);
 /// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
 const PATIENCE: Duration = seconds(65);
+/// How long after its read a change comes where book has limited its pace, and then some.
+const APART: Duration = Duration::from_millis(2_500);
 /// How long it takes to find the pace that a book of the world's size lets through, and to do everything at it.
 const PACE_IS_FOUND: Duration = seconds(20 * 60);
 
@@ -35,6 +37,8 @@ pub(crate) struct BookingCheck {
     mode: Mode,
     query_every: Duration,
     verify_every: Duration,
+    /// Whether book ever limited its pace.
+    has_limited: bool,
     /// Whether book does what it is asked to, and says so in time.
     well: bool,
     /// Until when nothing is asked of any resource.
@@ -125,6 +129,7 @@ impl BookingCheck {
             mode: config.mode,
             query_every: config.query_book_every,
             verify_every: config.verify_book_every,
+            has_limited: false,
             well: true,
             excused: Time::default(),
             excused_out: Time::default(),
@@ -169,6 +174,7 @@ impl BookingCheck {
     pub(crate) fn book_is(&mut self, now: Time, fault: Fault) {
         self.well = matches!(fault, Fault::None | Fault::Repeats | Fault::Limits { .. });
         self.load.book_is(fault, self.resources.len());
+        self.has_limited |= self.load.limits();
         if self.well {
             self.waits_for_retry(now);
         }
@@ -453,7 +459,8 @@ impl BookingCheck {
     /// How long it takes to read and to set all resources, eight at a time, when book answers at once or at its pace.
     fn soon(&self) -> Duration {
         let rounds = u32::try_from(self.resources.len() / 8).unwrap_or(u32::MAX);
-        seconds(1) + Duration::from_millis(250).saturating_mul(rounds) + self.paced()
+        let apart = if self.has_limited { APART } else { Duration::ZERO };
+        seconds(1) + Duration::from_millis(250).saturating_mul(rounds) + self.paced() + apart
     }
 }
 
