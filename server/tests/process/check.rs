@@ -337,7 +337,10 @@ async fn an_access_point_that_sends_to_another_host_is_noted() {
     let services = lab_services(1).await;
     let uri = r#"{"uri":"ws://localhost:1/session/stats?code=hidden"}"#;
     services.relay.set_fault(FeedFault::AccessAnswers { status: 200, body: uri.into() });
-    let (_, lines) = Place::new(&services, &[]).check(&[]).await;
+    let place = Place::new(&services, &[]);
+    let mut status = Status::run(&["check"], place.variables.clone());
+    status.ended(LONG).await;
+    let lines = status.out.all();
     let note = lines.iter().find(|line| line.starts_with("note ")).unwrap_or_else(|| panic!("{lines:#?}"));
     assert_all(note, &["relay", "127.0.0.1", "another host", "ws://localhost:1"]);
     assert!(!note.contains("hidden"), "{note}");
