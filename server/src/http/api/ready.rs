@@ -136,3 +136,26 @@ impl Readiness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use status_core::{Config, Now, Wall};
+
+    use super::*;
+
+    #[test]
+    fn what_went_from_a_store_that_was_too_large_is_told() {
+        let monitor = Monitor::new(Config::default(), Now::default());
+        let trimmed = Trimmed {
+            when: Wall::from_millis(60_000),
+            events: 7,
+            from: Wall::from_millis(30_000),
+            exhausted: false,
+        };
+        let told = serde_json::to_value(Readiness::of(&monitor, Some(trimmed))).unwrap();
+        let expected = serde_json::json!({
+            "when": "1970-01-01T00:01:00.000Z", "events": 7, "from": "1970-01-01T00:00:30.000Z", "exhausted": false,
+        });
+        assert_eq!(told["store_trimmed"], expected);
+    }
+}
