@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use self::pace::Pace;
 pub(crate) use self::poll::Came;
 use self::poll::ManifestPoll;
-use self::queue::Queue;
+use self::queue::{CALLS_AT_ONCE, Queue};
 pub use self::resource::Resource;
 use crate::alerts::Condition;
 use crate::context::Cx;
@@ -333,6 +333,12 @@ impl Book {
                 self.queue.put(resource, now, config);
             }
         }
+    }
+
+    /// Book is never asked more at once than it may be.
+    pub(crate) fn assert_invariants(&self) {
+        let calls = self.queue.under_way();
+        assert!(calls <= CALLS_AT_ONCE, "{calls} calls about resources are under way");
     }
 
     fn under_way(&self) -> usize {

@@ -9,7 +9,7 @@ use crate::context::Cx;
 use crate::protocol::{Action, CallId, Config, ResourceName, Time};
 
 /// How many calls about resources may be under way at a time.
-const CALLS_AT_ONCE: usize = 8;
+pub(super) const CALLS_AT_ONCE: usize = 8;
 /// Of what should be out of booking, one is verified in this time, however many there are.
 const VERIFIED_EACH: Duration = Duration::from_millis(500);
 

@@ -38,6 +38,14 @@ impl Feeds {
         }
     }
 
+    /// A connection that is to replace another stands beside that one alone.
+    pub(crate) fn assert_invariants(&self) {
+        for subscription in [&self.relay, &self.jump] {
+            let open = subscription.connections();
+            assert!(open <= 2, "{} has {open} connections", subscription.feed());
+        }
+    }
+
     /// How many snapshots of relay and jump have come.
     pub(crate) fn snapshots(&self) -> [u64; 2] {
         [self.relay.snapshots(), self.jump.snapshots()]

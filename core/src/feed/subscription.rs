@@ -90,6 +90,11 @@ impl FeedSubscription {
         self.feed
     }
 
+    /// How many connections are open, or are being opened.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     /// When the newest snapshot came; `None` if there was none yet.
     #[must_use]
     pub fn last_snapshot(&self) -> Option<(Time, Wall)> {

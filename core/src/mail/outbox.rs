@@ -380,6 +380,13 @@ impl Outbox {
         }
     }
 
+    /// One mail is on its way at a time, and what was given up is remembered in a bounded number.
+    pub(crate) fn assert_invariants(&self) {
+        let sending = self.mails.iter().filter(|mail| matches!(mail.state, MailState::Sending(..))).count();
+        assert!(sending <= 1, "{sending} mails are on their way");
+        assert!(self.given_up.len() <= GIVEN_UP_AT_MOST, "{} mails are remembered", self.given_up.len());
+    }
+
     /// Whether a mail is on its way that tells this recipient what it is owed.
     fn is_on_its_way(&self, one: &Recipient) -> bool {
         let mut on_its_way = self.mails.iter().filter(|mail| mail.due().is_none() && !mail.in_doubt);

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod invariants;
 mod reconcile;
 mod restore;
 mod suspend;
@@ -100,7 +101,9 @@ impl Monitor {
         }
         self.parts.reconcile(&mut cx);
         self.deadline = cx.due();
-        cx.into_actions()
+        let actions = cx.into_actions();
+        self.assert_invariants();
+        actions
     }
 
     /// How much later than it asked to be it is called, or as much later as the caller says.
