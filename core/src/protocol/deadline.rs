@@ -43,6 +43,43 @@ pub enum Timer {
     LogHealth,
 }
 
+impl Timer {
+    /// Every name that [`as_str`](Self::as_str) returns.
+    pub const NAMES: [&'static str; 12] = [
+        "idle",
+        "startup",
+        "stale",
+        "silent",
+        "awake",
+        "forget",
+        "manifest",
+        "availability",
+        "connect",
+        "mail",
+        "save",
+        "log_health",
+    ];
+
+    /// Returns its name in figures and in the log, the same for both feeds.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Startup => "startup",
+            Self::Stale => "stale",
+            Self::Silent(_) => "silent",
+            Self::Awake => "awake",
+            Self::Forget => "forget",
+            Self::Manifest => "manifest",
+            Self::Availability => "availability",
+            Self::Connect(_) => "connect",
+            Self::Mail => "mail",
+            Self::Save => "save",
+            Self::LogHealth => "log_health",
+        }
+    }
+}
+
 impl Deadline {
     pub(crate) const IDLE: Self = Self { at: Time::from_millis(u64::MAX), why: Timer::Idle };
 

@@ -113,6 +113,10 @@ pub async fn run(shared: Shared, services: Services, mut observer: impl Observer
                 break Input::Stalled { late };
             }
             if let Some(input) = came {
+                if input == Input::Wake {
+                    tracing::trace!(why = deadline.why.as_str(), "something is due");
+                    observer.woken(deadline.why);
+                }
                 break input;
             }
         };

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use status_core::{Action, Input, Monitor, Now};
+use status_core::{Action, Input, Monitor, Now, Timer};
 
 /// Sees everything that goes into the core and comes out of it.
 pub trait Observer: Send {
     /// The core is about to be told this.
     fn input(&mut self, now: Now, input: &Input);
+    /// Nothing happened until this was due, so that the core is about to be woken for it.
+    fn woken(&mut self, _why: Timer) {}
     /// The core asks for this.
     fn action(&mut self, now: Now, action: &Action);
     /// The core asks that its whole state is logged. The monitor is locked meanwhile: nothing is waited for here.
@@ -31,6 +33,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn state(&mut self, monitor: &Monitor) {
         self.0.state(monitor);
         self.1.state(monitor);
+    }
+
+    fn woken(&mut self, why: Timer) {
+        self.0.woken(why);
+        self.1.woken(why);
     }
 
     fn handled(&mut self, took: Duration) {

@@ -13,7 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use status_adapters::FeedSource;
-use status_core::{Action, Failure, FailureKind, Feed, Input, Note, Now};
+use status_core::{Action, Failure, FailureKind, Feed, Input, Note, Now, Timer};
 
 use crate::driver::Observer;
 
@@ -39,6 +39,7 @@ pub struct Metrics {
     mails: Family<Label, Counter>,
     saves: Family<Label, Counter>,
     events: Family<Label, Counter>,
+    wakes: Family<Label, Counter>,
     checks: Histogram,
     /// They count what is wrong with what they read.
     feeds: [(Feed, Arc<dyn FeedSource>); 2],
@@ -63,6 +64,7 @@ impl Metrics {
             mails: Family::default(),
             saves: Family::default(),
             events: Family::default(),
+            wakes: Family::default(),
             checks: Histogram::new(CHECK_SECONDS),
             feeds: [(Feed::Relay, relay), (Feed::Jump, jump)],
             refused: false,
@@ -83,6 +85,9 @@ impl Metrics {
         }
         for health in ["healthy", "unhealthy"] {
             metrics.events.get_or_create(&[("health", health)]).inc_by(0);
+        }
+        for why in Timer::NAMES {
+            metrics.wakes.get_or_create(&[("why", why)]).inc_by(0);
         }
         metrics
     }
@@ -125,6 +130,11 @@ impl Metrics {
         );
         to.register("status_mails", "Tries to send a mail, and mails given up", self.mails.clone());
         to.register("status_store_saves", "Writings to the store", self.saves.clone());
+        to.register(
+            "status_wakes",
+            "Times that something was due although nothing had happened",
+            self.wakes.clone(),
+        );
         to.register("status_events", "Changes in the health of experiments", self.events.clone());
     }
 
@@ -149,6 +159,10 @@ fn kind(kind: FailureKind) -> &'static str {
 }
 
 impl Observer for Metrics {
+    fn woken(&mut self, why: Timer) {
+        self.wakes.get_or_create(&[("why", why.as_str())]).inc();
+    }
+
     fn input(&mut self, _: Now, input: &Input) {
         match input {
             Input::Wake | Input::Stalled { .. } | Input::Reported { .. } | Input::StoreReplaced { .. } => {}
