@@ -45,7 +45,7 @@ async fn what_happens_is_counted() {
     least("status_feed_age_seconds{feed=\"jump\"}", 2.0);
     least("status_check_duration_seconds_count", 10.0);
     least("status_events_total{health=\"healthy\"}", 3.0);
-    least("status_wakes_total{why=\"silent\"}", 1.0);
+    least("status_wakes_total{why=\"stale\"}", 1.0);
     least("process_resident_memory_bytes", 1e6);
     running.stop().await;
 }
