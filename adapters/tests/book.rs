@@ -113,6 +113,7 @@ async fn any_name_of_a_resource_is_one_step_of_the_path() {
 }
 
 /// What book, jump and proxies say, and what is made of it.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 #[tokio::test]
 async fn refusals_are_told_with_their_likely_cause() {
     use FailureKind::{NotFound, Overloaded, Refused, TooManyRequests};

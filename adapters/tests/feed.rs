@@ -72,7 +72,7 @@ async fn answered(lines: &str, behind: &[u8]) -> Result<usize, Failure> {
 
 #[tokio::test]
 async fn a_websocket_may_be_given_in_any_legal_words() {
-    let (length, text) = ((TWO_EXPTS.len() as u16).to_be_bytes(), TWO_EXPTS.as_bytes());
+    let (length, text) = (u16::try_from(TWO_EXPTS.len()).unwrap().to_be_bytes(), TWO_EXPTS.as_bytes());
     let snapshot = [&[0x81, 126][..], &length, text].concat();
     for connection in ["Upgrade", "upgrade", "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade"] {
         let lines =

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 #[tokio::test]
 async fn refusals_of_the_access_point_are_told_with_their_likely_cause() {
     use FailureKind::{Garbled, Refused};

@@ -39,6 +39,7 @@ fn main() {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "counts and sizes are far from what an f64 cannot count")]
 fn measure(count: usize, one_in_three_watches: bool) {
     let texts = [snapshot(count, one_in_three_watches, false), snapshot(count, one_in_three_watches, true)];
     let runs = (600_000 / count).clamp(31, 501);

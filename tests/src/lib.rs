@@ -434,7 +434,7 @@ impl World {
     }
 
     fn change(&mut self, resource: ResourceName, available: bool, reason: String) -> Result<(), Failure> {
-        self.changes.push((self.seconds() as u64, resource.to_string(), available));
+        self.changes.push((self.now.time.since(BEGINNING).as_secs(), resource.to_string(), available));
         if let Some(kind) = self.fails(&resource).or(self.changes_fail) {
             return Err(failure(kind));
         }

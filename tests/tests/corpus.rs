@@ -131,7 +131,13 @@ fn agrees(feed: Feed, report: &Report, value: &Value, place: &str) {
     for (name, traffic) in traffic {
         let size = traffic.map(|traffic| u64::from(traffic.size));
         let expected = if feed == Feed::Jump { None } else { value["stats"][name]["size"].as_f64() };
-        assert_eq!(size, expected.map(|size| size as u64), "{place}");
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a size is a small whole number"
+        )]
+        let expected = expected.map(|size| size as u64);
+        assert_eq!(size, expected, "{place}");
     }
 }
 

@@ -130,7 +130,7 @@ mod tests {
         let mask = if masked { MASKED } else { 0 };
         let mut frame = vec![first];
         match u16::try_from(length) {
-            Ok(length @ ..=125) => frame.push(mask | length as u8),
+            Ok(length @ ..=125) => frame.push(mask | length.to_be_bytes()[1]),
             Ok(length) => {
                 frame.push(mask | 126);
                 frame.extend(length.to_be_bytes());

@@ -316,6 +316,7 @@ mod tests {
         Some(cursor.at())
     }
 
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     #[test]
     fn values_end_where_they_should() {
         for text in [

@@ -182,6 +182,12 @@ fn digits(text: &str) -> Option<u64> {
 
 /// Nanoseconds in `0.<fraction>` of a unit, with Go's own arithmetic: exact for everything that
 /// Go prints, and rounded as Go does (`0.3333333333333333333h` is 20 minutes) for the rest.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "Go calculates with an f64 here, and what it loses belongs to the result"
+)]
 fn part_of(fraction: &str, unit: u64) -> u64 {
     let (mut value, mut scale) = (0_u64, 1_f64);
     for digit in fraction.bytes().map(|b| u64::from(b - b'0')) {

@@ -257,6 +257,10 @@ impl Last {
 }
 
 /// A number of nanoseconds. One with a fraction or an exponent is cut to whole ones.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is too large was refused, and parts of a nanosecond are none"
+)]
 fn nanos(value: &str) -> Result<i64, String> {
     const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
     if let Ok(nanos) = value.parse() {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use status_adapters::clock::{Clock, Stopwatch};
 use status_adapters::{Book, FeedSource, Mailer, Store};
-use status_core::{Action, Deadline, Failure, FailureKind, Input, Now};
+use status_core::{Action, Deadline, Failure, FailureKind, Input, Now, Time};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -54,20 +54,17 @@ const STOPPED: Duration = Duration::from_secs(1);
 
 /// Drives the core until `stop`.
 pub async fn run(shared: Shared, services: Services, mut observer: impl Observer, stop: CancellationToken) {
-    let (sender, mut inputs) = mpsc::channel(WAITING_INPUTS);
+    let (sender, received) = mpsc::channel(WAITING_INPUTS);
     let clock = Arc::clone(&services.clock);
     if let Some(store) = services.store.clone() {
         tokio::spawn(look_after(store, sender.clone(), stop.clone()));
     }
     let mut effects = Effects { services, sender, feeds: BTreeMap::new(), under_way: BTreeSet::new() };
-    let mut input = Input::Wake;
-    // What came first after a stop, and is to be told next.
-    let mut next: Option<Input> = None;
-    let mut last_turn;
-    let mut watchdog = Watchdog::of_systemd();
-    'driving: loop {
+    let mut inputs = Inputs::new(received, Arc::clone(&clock), stop);
+    let mut next = Some(Input::Wake);
+    while let Some(input) = next {
         let now = clock.now();
-        last_turn = now;
+        inputs.last_turn = now.time;
         effects.has_answered(&input);
         observer.input(now, &input);
         let (actions, deadline, took) = {
@@ -87,44 +84,67 @@ pub async fn run(shared: Shared, services: Services, mut observer: impl Observer
         for action in actions {
             effects.perform(action);
         }
-        if let Some(next) = next.take() {
-            input = next;
-            continue;
+        next = inputs.next(deadline).await;
+        if next == Some(Input::Wake) {
+            tracing::trace!(why = deadline.why.as_str(), "something is due");
+            observer.woken(deadline.why);
         }
-        input = loop {
-            let came = tokio::select! {
-                biased;
-                () = stop.cancelled() => break 'driving,
-                // Only who still comes by here is alive.
-                () = watchdog.due() => {
-                    watchdog.feed();
-                    None
-                }
-                Some(input) = inputs.recv() => Some(input),
-                () = tokio::time::sleep(clock.wait_for(time_left(clock.now(), deadline))) => {
-                    time_left(clock.now(), deadline).is_zero().then_some(Input::Wake)
-                }
-            };
-            let turn = clock.now();
-            let late = turn.time.since(last_turn.time).saturating_sub(LONGEST_SLEEP);
-            last_turn = turn;
-            if late > STOPPED {
-                next = came;
-                break Input::Stalled { late };
-            }
-            if let Some(input) = came {
-                if input == Input::Wake {
-                    tracing::trace!(why = deadline.why.as_str(), "something is due");
-                    observer.woken(deadline.why);
-                }
-                break input;
-            }
-        };
     }
     effects.abort_feeds();
-    let drain = drain(&shared, &mut inputs, &mut effects, &mut observer);
+    let drain = drain(&shared, &mut inputs.received, &mut effects, &mut observer);
     // Whatever is not said by then, the next life of the server finds out.
     let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain).await;
+}
+
+/// What the core is told: what happened, that something is due, and that the process stood still.
+struct Inputs {
+    received: mpsc::Receiver<Input>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+    watchdog: Watchdog,
+    /// When the driver last looked up.
+    last_turn: Time,
+    /// What came first after the process stood still, and is told after that.
+    held_back: Option<Input>,
+}
+
+impl Inputs {
+    fn new(received: mpsc::Receiver<Input>, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
+        let last_turn = clock.now().time;
+        Self { received, clock, stop, watchdog: Watchdog::of_systemd(), last_turn, held_back: None }
+    }
+
+    /// Waits for the next input; `None` at the stop.
+    async fn next(&mut self, deadline: Deadline) -> Option<Input> {
+        if let Some(input) = self.held_back.take() {
+            return Some(input);
+        }
+        loop {
+            let came = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                // The watchdog is told from within the loop that does the work: a driver that hangs tells it nothing.
+                () = self.watchdog.due() => {
+                    self.watchdog.feed();
+                    None
+                }
+                Some(input) = self.received.recv() => Some(input),
+                () = tokio::time::sleep(self.clock.wait_for(time_left(self.clock.now(), deadline))) => {
+                    time_left(self.clock.now(), deadline).is_zero().then_some(Input::Wake)
+                }
+            };
+            let turn = self.clock.now().time;
+            let late = turn.since(self.last_turn).saturating_sub(LONGEST_SLEEP);
+            self.last_turn = turn;
+            if late > STOPPED {
+                self.held_back = came;
+                return Some(Input::Stalled { late });
+            }
+            if came.is_some() {
+                return came;
+            }
+        }
+    }
 }
 
 /// A mail that the mail server is just taking, and what is just being written down, comes to its end:

@@ -99,6 +99,7 @@ fn the_environment_of_the_readme_is_understood() {
         if user == "other@b.org" && password.expose_secret() == "something"));
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 #[test]
 fn a_good_value_takes_effect() {
     let cases: &[Good] = &[
@@ -176,6 +177,7 @@ fn a_good_value_takes_effect() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 #[test]
 fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
     let cases: &[(&str, &[&str])] = &[

@@ -160,6 +160,15 @@ impl MailCheck {
             }
             self.perhaps.push(unsent.line);
         }
+        self.alerts_of_a_killed_server(&mails, &owed);
+        // Where the mark was lost, the mail may come again.
+        Arc::make_mut(&mut self.taken)
+            .retain(|id| !model.queued_mails().iter().any(|queued| queued.mail.id == id.as_str()));
+        wrong
+    }
+
+    /// Alerts that no mail tells, and no news that is owed, a mail may tell that was on its way.
+    fn alerts_of_a_killed_server(&mut self, mails: &[&Mail], owed: &[&News]) {
         let is_told = |untold: &Untold| {
             let over =
                 |news: &&News| matches!(news.item, NewsItem::Cleared { alert, .. } if alert == untold.alert);
@@ -174,10 +183,6 @@ impl MailCheck {
                 self.perhaps_untold.push(untold.alert);
             }
         }
-        // Where the mark was lost, the mail may come again.
-        Arc::make_mut(&mut self.taken)
-            .retain(|id| !model.queued_mails().iter().any(|queued| queued.mail.id == id.as_str()));
-        wrong
     }
 
     /// Whether nobody can say what is to be mailed.

@@ -374,9 +374,11 @@ impl Oracle {
                 self.complain(now, Invariant::OnlyObserved, what);
             }
         }
-        let told = actions.iter().find_map(|action| match action {
-            Action::Note(Note::Withheld(Withheld::Mail { subject, body: _ })) => Some(subject),
-            _ => None,
+        let told = actions.iter().find_map(|action| {
+            let Action::Note(Note::Withheld(Withheld::Mail { subject, body: _ })) = action else {
+                return None;
+            };
+            Some(subject)
         });
         let counted = format!(" {} new health events", found.len());
         if !found.is_empty() && !told.is_some_and(|subject| subject.ends_with(&counted)) {

@@ -47,6 +47,11 @@ impl Views {
         }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count is a small whole number"
+    )]
     fn figure(&self, name: &str, state: &str) -> u64 {
         let start = format!("{name}{{state=\"{state}\"}} ");
         let found = self.figures.lines().find_map(|line| line.strip_prefix(&start));

@@ -90,9 +90,7 @@ fn scenario_4_a_stream_that_never_transmitted_is_not_ok() {
 
 #[test]
 fn scenarios_5_and_6_a_closed_stream_is_missing_just_after_10_s_however_it_was_closed() {
-    const LAST_CHECKED: Duration = Duration::from_secs(10);
-    let just_after =
-        |listed: Wall| Wall::from_millis(listed.as_millis() + LAST_CHECKED.as_millis() as u64 + 1);
+    let just_after = |listed: Wall| Wall::from_millis(listed.as_millis() + 10_001);
     let story = relay().play();
     let (clean, aborted) = (just_after(at("00:29:31.809")), just_after(at("00:29:49.812")));
     assert_eq!([clean, aborted], [at("00:29:41.810"), at("00:29:59.813")]);

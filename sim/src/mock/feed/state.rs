@@ -86,12 +86,18 @@ impl Listener {
         Self { queue, connection, opened: Instant::now(), last: None, frames: 0, bytes: 0, mute }
     }
 
+    /// How many bytes a frame has, on average.
+    #[expect(clippy::cast_precision_loss, reason = "no frame has as many bytes as an f64 cannot count")]
+    fn mean_size(&self) -> f64 {
+        (self.bytes / self.frames.max(1) as usize) as f64
+    }
+
     fn connection(&self) -> Connection {
         let rx = match self.last {
             None => Traffic::default(),
             Some(last) => Traffic {
                 last: Some(last.elapsed()),
-                size: (self.bytes / self.frames.max(1) as usize) as f64,
+                size: self.mean_size(),
                 fps: f64::from(self.frames) / self.opened.elapsed().as_secs_f64().max(0.001),
             },
         };
