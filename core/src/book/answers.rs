@@ -160,7 +160,7 @@ impl Book {
                     if let Some(resource) = self.resources.get_mut(&name).filter(|_| asked == Asked::Set) {
                         resource.keep_apart();
                     }
-                    self.troubles(name, failure, config, now);
+                    self.troubles(name, asked, failure, config, now);
                 }
             },
             FailureKind::NotFound => {
@@ -176,19 +176,19 @@ impl Book {
                 if self.resources.get(&name).is_some_and(|resource| resource.last_error().is_none()) {
                     self.poll.suspect(now, config);
                 }
-                self.troubles(name, failure, config, now);
+                self.troubles(name, asked, failure, config, now);
             }
             FailureKind::Refused | FailureKind::Garbled | FailureKind::Replaced => {
                 self.pace.failed(&name, began, now);
-                self.troubles(name, failure, config, now);
+                self.troubles(name, asked, failure, config, now);
             }
         }
     }
 
     /// A call failed for a reason of its own.
-    fn troubles(&mut self, name: ResourceName, failure: Failure, config: &Config, now: Time) {
+    fn troubles(&mut self, name: ResourceName, asked: Asked, failure: Failure, config: &Config, now: Time) {
         if let Some(resource) = self.resources.get_mut(&name) {
-            resource.failed(failure, config, now);
+            resource.failed(asked, failure, config, now);
             self.failing.insert(name);
         }
     }

@@ -161,7 +161,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 const FRESH: Duration = Duration::from_secs(4);
 /// How long after its read a change begins where one that came at once was refused with a 503. Longer than the
 /// rhythm that a proxy keeps, and shorter than what was read is fresh.
-const APART: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+const APART: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(3_500)];
 /// A reason is replaced by another no sooner after it was given.
 const REASON_EVERY: Duration = Duration::from_secs(60);
 /// So often in a row a resource may be refused for the pace before that is its own trouble.
@@ -302,6 +302,7 @@ impl Resource {
     /// What book says may have changed: it is to be read again.
     pub(super) fn doubt(&mut self) {
         self.in_doubt = true;
+        self.apart = Duration::ZERO;
         if self.is_unknown_to_book() {
             self.backoff.release();
         }
@@ -352,7 +353,8 @@ impl Resource {
             .then(|| self.read_at + config.verify_book_every);
         match (reason, verify) {
             (Some(at), _) if at <= now => Some(Due::Now(self.rank(Urgency::OldReason, now, config))),
-            (Some(at), Some(verify)) if at <= verify => Some(Due::At(at)),
+            // A verification between the read and the change would put the change off for ever.
+            (Some(at), Some(verify)) if at <= verify.max(self.read_at + self.apart) => Some(Due::At(at)),
             (_, Some(verify)) => Some(Due::Verify(verify)),
             (Some(at), None) => Some(Due::At(at)),
             (None, None) => None,
@@ -450,9 +452,12 @@ impl Resource {
 
     /// A call failed: nothing is known now, it may have taken effect. Returns whether the answer
     /// before it was none.
-    pub(super) fn failed(&mut self, failure: Failure, config: &Config, now: Time) -> bool {
+    pub(super) fn failed(&mut self, asked: Asked, failure: Failure, config: &Config, now: Time) -> bool {
         self.in_doubt = true;
-        (self.last_set, self.given) = (None, None);
+        self.last_set = None;
+        if asked == Asked::Set {
+            self.given = None;
+        }
         let is_urgent = self.desired.is_some() && self.desired != self.observed().map(|said| said.available);
         let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(config.query_book_every) };
         self.backoff.failed_within(now, longest);
@@ -490,6 +495,7 @@ impl Resource {
         let is_first = self.refusals == 0 && self.backoff.attempt() == 1;
         if is_first {
             self.refusals = 1;
+            self.apart = Duration::ZERO;
             self.backoff.succeeded();
             self.last_error = None;
         }

@@ -50,7 +50,7 @@ impl Parts {
             if reconnects { feed.reconnect(cx) } else { feed.stalled(time) }
         }
         self.outbox.slept(late);
-        self.store.slept(time);
+        self.store.slept(late, time);
         if self.suspend.as_ref().is_some_and(|suspend| time < suspend.until) {
             return;
         }

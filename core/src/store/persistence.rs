@@ -60,6 +60,8 @@ pub struct Persistence {
     under_way: Option<UnderWay>,
     failures: u32,
     last_error: Option<Failure>,
+    /// Whether something was written down since the server started.
+    has_written: bool,
     /// When something was last written down, or the server started.
     written_at: Time,
     retry_at: Option<Time>,
@@ -113,6 +115,7 @@ impl Persistence {
             under_way: None,
             failures: 0,
             last_error: None,
+            has_written: false,
             written_at: now,
             retry_at: None,
             prune_at: now + FIRST_PRUNE,
@@ -140,12 +143,14 @@ impl Persistence {
         }
     }
 
-    /// Returns whether the store is broken. It is not once something is written down, and neither one failure nor a
-    /// write without an answer says whether it is.
+    /// Returns whether the store is broken. It is not once something is written down, and neither one failure, nor a
+    /// write without an answer, nor a start says whether it is.
     pub(crate) fn condition(&self, now: Time) -> Condition {
         match self.broken(now) {
             Some(detail) => Condition::Raised { detail, since: self.written_at },
-            None if self.failures > 0 || self.lost.is_some() || self.is_writing() => Condition::Unknown,
+            None if self.failures > 0 || self.lost.is_some() || self.is_writing() || !self.has_written => {
+                Condition::Unknown
+            }
             None => Condition::Clear,
         }
     }
@@ -241,10 +246,10 @@ impl Persistence {
         !self.is_on || self.failures > 0 || self.is_slow(now)
     }
 
-    /// The server slept, in which nothing could be answered.
-    pub(crate) fn slept(&mut self, now: Time) {
+    /// The server slept for so long, in which nothing could be answered.
+    pub(crate) fn slept(&mut self, span: Duration, now: Time) {
         if let Some(under_way) = &mut self.under_way {
-            under_way.since = now;
+            under_way.since = (under_way.since + span).min(now);
         }
     }
 
@@ -330,6 +335,7 @@ impl Persistence {
     /// The store has what was under way, and so everything but what has changed since.
     fn succeeded(&mut self, written: &UnderWay, now: Time) {
         self.lost = None;
+        self.has_written = true;
         self.written_at = now;
         self.gone.drain(..written.gone);
         self.anew = false;
@@ -385,10 +391,12 @@ impl Persistence {
             &self.changed
         };
         if self.lost.is_some() {
-            changes.extend(all_events(experiments));
+            changes.extend(in_order(experiments, |_| usize::MAX));
+        } else if self.anew {
+            changes.extend(in_order(experiments, |experiment| experiment.written.unwritten));
         }
         for (name, experiment) in names.iter().filter_map(|name| experiments.get_key_value(name)) {
-            if self.lost.is_none() {
+            if !self.anew {
                 let unwritten = experiment.newest_events(experiment.written.unwritten);
                 changes.extend(unwritten.map(|(key, event)| happened(name, key, event)));
             }
@@ -418,13 +426,16 @@ fn happened(name: &ExperimentName, key: &EventKey, event: &Event) -> Change {
     Change::Event { key: key.clone(), experiment: name.clone(), event: event.clone() }
 }
 
-/// Every event that is known, in the order in which they happened. Where the clock was set back, those of one
-/// experiment stay in their order.
-fn all_events(experiments: &BTreeMap<ExperimentName, Experiment>) -> impl Iterator<Item = Change> {
+/// So many of the newest events of each experiment, in the order in which they happened. Where the clock was set back,
+/// those of one experiment stay in their order.
+fn in_order(
+    experiments: &BTreeMap<ExperimentName, Experiment>,
+    count: impl Fn(&Experiment) -> usize,
+) -> impl Iterator<Item = Change> {
     let mut all: Vec<(Wall, Change)> = Vec::new();
     for (name, experiment) in experiments {
         let mut newest = Wall::default();
-        for (key, event) in experiment.newest_events(usize::MAX) {
+        for (key, event) in experiment.newest_events(count(experiment)) {
             newest = newest.max(event.when);
             all.push((newest, happened(name, key, event)));
         }

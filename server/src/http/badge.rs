@@ -74,6 +74,8 @@ fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
             '"' => escaped.push_str("&quot;"),
+            // XML has no way to write these.
+            '\u{FFFE}' | '\u{FFFF}' => escaped.push(char::REPLACEMENT_CHARACTER),
             c => escaped.push(c),
         }
     }
@@ -88,6 +90,7 @@ mod tests {
     fn names_cannot_write_markup() {
         let picture = draw("<script>\"&\n", "healthy");
         assert!(!picture.contains("<script"), "{picture}");
+        assert!(!draw("a\u{FFFF}", "healthy").contains('\u{FFFF}'));
         assert!(picture.contains(r"&lt;script&gt;&quot;&amp;\u{A}: healthy"), "{picture}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use status_core::{
     Config, Event, Experiment, ExperimentName, Issue, Monitor, Now, Observation, Resource, Stream,
-    StreamStatus, Transmitted, Wall,
+    StreamStatus, Transmitted, Wall, printable,
 };
 use utoipa::ToSchema;
 
@@ -317,7 +317,10 @@ fn decision_why(resource: &Resource, known: &Experiment, failing: &[String], act
     let health = match works {
         None => return "nothing is decided until startup is over".to_owned(),
         Some(true) => "everything that it requires works".to_owned(),
-        Some(false) => format!("not ok: {}", failing.join(", ")),
+        Some(false) => {
+            let failing: Vec<_> = failing.iter().map(|topic| printable(topic)).collect();
+            format!("not ok: {}", failing.join(", "))
+        }
     };
     if known.is_restored() {
         return format!("{health}, as before the restart; book is told of no change until startup is over");

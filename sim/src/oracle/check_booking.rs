@@ -26,7 +26,7 @@ const PACE: (Duration, u32) = (seconds(10), 60);
 /// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
 const PATIENCE: Duration = seconds(65);
 /// How long after its read a change comes where book has limited its pace, and then some.
-const APART: Duration = Duration::from_millis(2_500);
+const APART: Duration = Duration::from_millis(4_000);
 /// How long it takes to find the pace that a book of the world's size lets through, and to do everything at it.
 const PACE_IS_FOUND: Duration = seconds(20 * 60);
 

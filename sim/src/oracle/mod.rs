@@ -130,6 +130,7 @@ impl Oracle {
         self.announced = told.collect();
         self.alerts = saved.alerts.iter().map(|saved| saved.alert).collect();
         self.carried.clone_from(&self.alerts);
+        self.store.server_started(self.alerts.contains(&SystemAlert::StoreBroken));
     }
 
     pub(crate) fn server_killed(&mut self, now: Time, model: &Model) {

@@ -85,6 +85,11 @@ impl Store {
         })
     }
 
+    /// A server starts, to which the store says whether that alert stands.
+    pub(super) fn server_started(&mut self, is_broken: bool) {
+        self.is_broken = is_broken;
+    }
+
     /// The alert is raised that the store cannot be written.
     pub(super) fn alert_raised(&mut self) {
         self.is_broken = true;

@@ -468,3 +468,35 @@ fn what_is_out_is_verified_in_its_turn_although_another_reason_is_due_later() {
     world.until(74.0);
     assert!(!world.bookable("r-pend00"), "it was read half a minute after it was taken out");
 }
+
+#[test]
+fn a_read_that_fails_makes_no_reason_due_sooner() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(50.0);
+    assert_eq!(world.changes.len(), 1, "it is out, with a reason");
+    world.failing.insert("r-pend00".into(), FailureKind::TimedOut);
+    world.until(80.0);
+    world.failing.clear();
+    world.unplug(DATA);
+    world.until(95.0);
+    assert_eq!(world.changes.len(), 1, "a minute is not over");
+    world.until(140.0);
+    assert_eq!(world.changes.len(), 2);
+}
+
+#[test]
+fn a_reason_is_replaced_also_where_changes_keep_apart_from_their_reads_and_all_is_verified_often() {
+    let mut world = World::lab(1, Config { verify_book_every: Duration::from_secs(1), ..config() });
+    world.until(30.0);
+    world.changes_fail = Some(FailureKind::Overloaded);
+    world.unplug(VIDEO);
+    world.until(75.0);
+    world.changes_fail = None;
+    world.until(120.0);
+    assert!(!world.bookable("r-pend00"));
+    let changes = world.changes.len();
+    world.unplug(DATA);
+    world.until(240.0);
+    assert_eq!(world.changes.len(), changes + 1);
+}

@@ -239,6 +239,19 @@ fn a_feed_that_is_silent_over_a_restart_is_one_alert() {
 }
 
 #[test]
+fn a_store_that_hangs_is_an_alert_although_the_machine_stalls_again_and_again() {
+    let mut world = kept(1, config());
+    world.store_waits = true;
+    *world.stream(VIDEO) = Transmitted::Never;
+    for twenties in 3..8 {
+        world.until(20.0 * f64::from(twenties));
+        world.step(Input::Stalled { late: Duration::from_secs(2) });
+    }
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken]);
+    assert!(!world.mails.is_empty(), "what is to be told is");
+}
+
+#[test]
 fn a_store_that_hangs_and_then_fails_is_one_alert() {
     let mut world = kept(1, config());
     world.store_waits = true;

@@ -1,7 +1,5 @@
 //! Relay v0.7.0 by itself: jump has the same two hosts all the time, so each change comes from relay.
 
-use std::time::Duration;
-
 use status_core::{Feed, Stream, Transmitted, Wall};
 use status_tests::config;
 
