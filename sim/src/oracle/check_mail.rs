@@ -436,13 +436,24 @@ impl MailCheck {
                 return Some(line);
             }
         }
-        for _ in 0..counted {
-            if let Some(at) = self.unsent.iter().position(|unsent| unsent.at <= sent) {
-                self.unsent.remove(at);
-            }
-        }
+        self.take_off_counted(counted, mail, sent);
         self.take_off_alerts(mail, sent);
         None
+    }
+
+    /// So many events a mail only counts: not those that another mail tells, which was sent and has not arrived.
+    fn take_off_counted(&mut self, mut counted: usize, mail: &Mail, sent: Time) {
+        let others = self.sent.iter().filter(|(id, _)| **id != *mail.id && !self.arrived.contains_key(*id));
+        let mut told: Vec<String> = others.flat_map(|(_, (_, other))| told_events(other).0).collect();
+        self.unsent.retain(|unsent| {
+            let is_other = told.iter().position(|line| is_told_by(&unsent.line, line));
+            if let Some(at) = is_other {
+                told.swap_remove(at);
+            }
+            let goes = is_other.is_none() && counted > 0 && unsent.at <= sent;
+            counted -= usize::from(goes);
+            !goes
+        });
     }
 
     /// What a mail tells of alerts is told, and with the end of one its beginning.
