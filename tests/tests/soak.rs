@@ -9,9 +9,9 @@
 #![expect(clippy::print_stderr, reason = "so are its complaints")]
 
 use std::process::ExitCode;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::wire::duration;
 use status_core::Time;
@@ -222,7 +222,7 @@ impl Soak {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -8,11 +8,12 @@ mod diagnostics;
 mod handshake;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use parking_lot::Mutex;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use status_core::{Failure, Feed, Report};
@@ -147,7 +148,7 @@ impl WsFeed {
 
     /// What is odd about an address goes to the log when it is first so, not at each connection.
     fn look_at(&self, address: &Address) {
-        let mut known = self.oddities.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.oddities.lock();
         for (oddity, text) in address.oddities(self.feed) {
             known.entry(oddity).or_insert_with(|| {
                 tracing::warn!("{text}");
@@ -158,8 +159,7 @@ impl WsFeed {
 
     fn diagnostics<T>(&self, tell: impl FnOnce(&mut FrameDiagnostics, status_core::Time) -> T) -> T {
         let now = self.clock.now().time;
-        // What a panic elsewhere left behind is only counts of what was logged.
-        tell(&mut self.diagnostics.lock().unwrap_or_else(PoisonError::into_inner), now)
+        tell(&mut self.diagnostics.lock(), now)
     }
 }
 
@@ -179,7 +179,7 @@ impl FeedSource for WsFeed {
     }
 
     fn oddities(&self) -> Vec<String> {
-        self.oddities.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.oddities.lock().values().cloned().collect()
     }
 
     fn bad_reports(&self) -> u64 {

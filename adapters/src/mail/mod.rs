@@ -15,11 +15,12 @@ mod text;
 mod tls;
 mod transaction;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::Address;
+use parking_lot::Mutex;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
@@ -236,7 +237,7 @@ impl SmtpMailer {
 
     /// Logs what is the matter with TLS, once for as long as it stays the same.
     fn log(&self, note: Option<&str>) {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.noted.lock();
         if noted.as_deref() != note {
             if let Some(note) = note {
                 let MailSettings { host, port, .. } = &self.settings;

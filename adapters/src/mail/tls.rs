@@ -1,7 +1,8 @@
 //! TLS with a mail server: with a certificate that proves who it is, or, where that is not needed, with any.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
@@ -82,7 +83,7 @@ impl Lenient {
     }
 
     fn take(&self) -> Option<String> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.noted.lock().take()
     }
 }
 
@@ -102,7 +103,7 @@ impl ServerCertVerifier for Lenient {
                 .map(|error| ConnectError::new(&error).to_string()),
             None => Some("this machine has no certificate authorities".to_owned()),
         };
-        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+        *self.noted.lock() = problem;
         Ok(ServerCertVerified::assertion())
     }
 

@@ -1,9 +1,10 @@
 //! The store in a file.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, RwLock};
 use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Saved, Wall};
 use tokio::sync::Semaphore;
 
@@ -101,7 +102,7 @@ impl SqliteStore {
     /// # Errors
     /// Why it can't be read.
     pub fn load_now(&self, events: usize) -> Result<Saved, Failure> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).load(events)
+        self.writer.lock().load(events)
     }
 
     /// What [`uptime_records`](Store::uptime_records) gives, at once: for the start.
@@ -123,7 +124,7 @@ impl SqliteStore {
         off_thread(move || {
             // Until it is read, not until somebody has lost patience.
             let _turn = turn;
-            let _open = gate.read().unwrap_or_else(PoisonError::into_inner);
+            let _open = gate.read();
             work(&History::open(&path)?)
         })
         .await
@@ -134,7 +135,7 @@ impl SqliteStore {
         work: impl FnOnce(&mut Writer) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let writer = Arc::clone(&self.writer);
-        off_thread(move || work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner))).await
+        off_thread(move || work(&mut writer.lock())).await
     }
 }
 
@@ -185,6 +186,6 @@ impl Store for SqliteStore {
     }
 
     fn trimmed(&self) -> Option<Trimmed> {
-        *self.trimmed.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.trimmed.lock()
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, RwLock};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use status_core::{Change, Failure, FailureKind, Saved, Time, Wall};
@@ -102,7 +103,7 @@ impl Writer {
 
     pub(super) fn open(&mut self) -> Result<(), Trouble> {
         let gate = Arc::clone(&self.gate);
-        let _alone = gate.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = gate.write();
         if let Some(open) = self.open.take() {
             open.close();
         }
@@ -313,7 +314,7 @@ impl Writer {
         }
         let now = self.clock.now();
         let trimmed = {
-            let mut known = self.trimmed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.trimmed.lock();
             let trimmed = known.unwrap_or_default().with(gone, now.wall);
             *known = Some(trimmed);
             trimmed

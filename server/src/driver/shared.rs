@@ -1,7 +1,8 @@
 //! The core behind its lock.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use status_core::Monitor;
 use tokio::sync::watch;
 
@@ -22,7 +23,7 @@ impl Shared {
 
     /// The monitor, for as long as the guard lives: not across an `await`.
     pub fn monitor(&self) -> MutexGuard<'_, Monitor> {
-        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+        self.monitor.lock()
     }
 
     /// Counts what was taken in: while it stays the same, so does everything that is known.

@@ -2,9 +2,10 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::FromRef;
+use parking_lot::Mutex;
 use status_adapters::Store;
 use status_adapters::clock::Clock;
 use status_core::{Monitor, Now, Wall};
@@ -77,7 +78,7 @@ impl AppState {
     #[must_use]
     pub fn revision(&self, monitor: &Monitor) -> String {
         let version = self.0.shared.version();
-        let mut known = self.0.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.revision.lock();
         match &*known {
             Some((of, revision)) if *of == version => revision.clone(),
             Some(_) | None => {

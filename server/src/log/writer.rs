@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// How much may wait to be written. What is put in at once may be larger: then it waits alone.
 const MOST_BYTES: usize = 4_000_000;
@@ -96,15 +98,14 @@ impl Writer {
 
     /// Waits until everything is written, for at most so long. Returns whether it is.
     pub(super) fn flush(&self, limit: Duration) -> bool {
-        let queue = self.0.lock();
-        let waiting = self.0.emptied.wait_timeout_while(queue, limit, |queue| !queue.is_done());
-        !waiting.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        let mut queue = self.0.lock();
+        !self.0.emptied.wait_while_for(&mut queue, |queue| !queue.is_done(), limit).timed_out()
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// What to say of lines that were lost, if some were.
@@ -124,7 +125,7 @@ impl Shared {
                 return order;
             }
             self.emptied.notify_all();
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            self.filled.wait(&mut queue);
         }
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use futures_util::future::join3;
+use parking_lot::Mutex;
 use wiremock::matchers::any;
 use wiremock::{Match, Mock, MockServer, Request, Respond, ResponseTemplate};
 
@@ -201,7 +202,7 @@ impl Match for Cuts {
         match (self.0.answer)(request) {
             Answer::Cut => true,
             Answer::Reply(reply) => {
-                *self.0.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
+                *self.0.reply.lock() = Some(reply);
                 false
             }
         }
@@ -212,7 +213,7 @@ struct Replies(Arc<Desk>);
 
 impl Respond for Replies {
     fn respond(&self, _: &Request) -> ResponseTemplate {
-        let reply = self.0.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reply = self.0.reply.lock().take();
         reply.expect("Cuts has put the reply to this request here").template()
     }
 }

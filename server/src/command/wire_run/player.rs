@@ -1,9 +1,10 @@
 //! The scenario's steps, done to mock servers.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use status_adapters::clock::Clock;
 use status_core::{Failure, FailureKind, Feed, Monitor};
 use status_sim::describe;
@@ -33,7 +34,7 @@ impl Recorder {
     pub(super) fn tell(&self, what: What) {
         let millis = u64::try_from(self.clock.passed().as_millis()).unwrap_or(u64::MAX);
         let entry = Entry { millis, wall: self.clock.now().wall, what };
-        self.timeline.lock().unwrap_or_else(PoisonError::into_inner).entries.push(entry);
+        self.timeline.lock().entries.push(entry);
     }
 
     /// Writes down how experiments stand that did not stand so before.
@@ -59,11 +60,11 @@ impl Recorder {
     }
 
     fn states(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        self.states.lock()
     }
 
     pub(super) fn into_timeline(self) -> Timeline {
-        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut timeline = self.timeline.lock().clone();
         timeline.entries.sort_by_key(|entry| entry.millis);
         timeline
     }

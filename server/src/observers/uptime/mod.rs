@@ -8,9 +8,10 @@ mod days;
 mod known;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use status_adapters::Store;
 use status_adapters::clock::Clock;
 use status_adapters::store::UptimeRecords;
@@ -138,7 +139,7 @@ impl Uptime {
     }
 
     fn ledger(&self) -> MutexGuard<'_, UptimeState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -5,10 +5,11 @@ mod state;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -165,12 +166,12 @@ impl Book {
 
     /// Makes something go wrong, or well again.
     pub fn set_fault(&self, fault: BookFault) {
-        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = (fault, None);
+        *self.shared.fault.lock() = (fault, None);
     }
 
     /// Makes something go wrong with so many requests, and then well again.
     pub fn set_fault_for(&self, requests: u64, fault: BookFault) {
-        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = (fault, Some(requests));
+        *self.shared.fault.lock() = (fault, Some(requests));
     }
 
     /// Its clock is so many seconds ahead of ours, or behind.
@@ -245,7 +246,7 @@ impl Shared {
     /// The fault for the request in hand.
     /// Whether a request that comes now may pass, where they must be this far apart.
     fn lets_through(&self, every: Duration, now: Instant) -> bool {
-        let mut last = self.let_through.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.let_through.lock();
         let passes = last.is_none_or(|last| now.duration_since(last) >= every);
         if passes {
             *last = Some(now);
@@ -254,7 +255,7 @@ impl Shared {
     }
 
     fn next_fault(&self) -> BookFault {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fault = self.fault.lock();
         match &mut fault.1 {
             None => {}
             Some(0) => *fault = (BookFault::None, None),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -288,7 +288,7 @@ impl Shared {
     }
 
     pub(super) fn private(&self) -> MutexGuard<'_, Private> {
-        self.private.lock().unwrap_or_else(PoisonError::into_inner)
+        self.private.lock()
     }
 
     fn note_listeners(&self, private: &Private) {
