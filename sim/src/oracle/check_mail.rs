@@ -46,6 +46,8 @@ pub(crate) struct MailCheck {
     arrived: BTreeMap<String, Mail>,
     /// Of the mails that have arrived, and of which the server was not told so, what they tell.
     in_doubt: BTreeMap<String, Vec<String>>,
+    /// Mails that are not sent to this recipient any more: what they told is told again, in another one.
+    dropped: BTreeSet<String>,
     /// Each mail as it was last sent, and when.
     sent: BTreeMap<String, (Time, Mail)>,
     /// What was wrong when the last event came to be, or those: two may come in one millisecond.
@@ -348,7 +350,13 @@ impl MailCheck {
     fn note_texts(&mut self, now: Time, action: &Action) {
         let Action::Save { changes, .. } = action else { return };
         for change in changes {
+            if let Change::MailMerged { id } = change {
+                self.dropped.insert(id.to_string());
+            }
             let Change::QueuedMail(queued) = change else { continue };
+            if !self.is_to_me(&queued.mail) {
+                self.dropped.insert(queued.mail.id.to_string());
+            }
             let mail = for_all(&queued.mail);
             if self.texts.get(mail.id.as_str()).is_none_or(|(_, text)| *text != mail) {
                 self.texts.insert(mail.id.to_string(), (now, mail));
@@ -443,7 +451,13 @@ impl MailCheck {
 
     /// So many events a mail only counts: not those that another mail tells, which was sent and has not arrived.
     fn take_off_counted(&mut self, mut counted: usize, mail: &Mail, sent: Time) {
-        let others = self.sent.iter().filter(|(id, _)| **id != *mail.id && !self.arrived.contains_key(*id));
+        if counted == 0 {
+            return;
+        }
+        let waits = |id: &String| {
+            *id != mail.id.as_str() && !self.arrived.contains_key(id) && !self.dropped.contains(id)
+        };
+        let others = self.sent.iter().filter(|(id, _)| waits(id));
         let mut told: Vec<String> = others.flat_map(|(_, (_, other))| told_events(other).0).collect();
         self.unsent.retain(|unsent| {
             let is_other = told.iter().position(|line| is_told_by(&unsent.line, line));
@@ -451,6 +465,11 @@ impl MailCheck {
                 told.swap_remove(at);
             }
             let goes = is_other.is_none() && counted > 0 && unsent.at <= sent;
+            counted -= usize::from(goes);
+            !goes
+        });
+        self.unsent.retain(|unsent| {
+            let goes = counted > 0 && unsent.at <= sent;
             counted -= usize::from(goes);
             !goes
         });
