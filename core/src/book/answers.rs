@@ -158,7 +158,7 @@ impl Book {
                 }
                 Overload::OfOne => {
                     if let Some(resource) = self.resources.get_mut(&name).filter(|_| asked == Asked::Set) {
-                        resource.keep_apart();
+                        resource.keep_apart(now);
                     }
                     self.troubles(name, asked, failure, config, now);
                 }

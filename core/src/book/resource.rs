@@ -46,8 +46,8 @@ pub struct Resource {
     is_out: bool,
     /// When it is tried again after a failure, or after a change that book did not keep.
     backoff: Backoff,
-    /// How long after a read a change begins at the earliest.
-    apart: Duration,
+    /// How long after a read a change begins at the earliest, and when that was found to be needed.
+    apart: (Duration, Time),
     /// How often in a row book was asked too fast about it while it answered about others.
     refusals: u32,
     answers_then: u64,
@@ -162,6 +162,8 @@ const FRESH: Duration = Duration::from_secs(4);
 /// How long after its read a change begins where one that came at once was refused with a 503. Longer than the
 /// rhythm that a proxy keeps, and shorter than what was read is fresh.
 const APART: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(3_500)];
+/// So long after the last such refusal changes begin at once again.
+const APART_FOR: Duration = Duration::from_secs(3600);
 /// A reason is replaced by another no sooner after it was given.
 const REASON_EVERY: Duration = Duration::from_secs(60);
 /// So often in a row a resource may be refused for the pace before that is its own trouble.
@@ -188,7 +190,7 @@ impl Resource {
             given: None,
             is_out: false,
             backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
-            apart: Duration::ZERO,
+            apart: (Duration::ZERO, Time::default()),
             refusals: 0,
             answers_then: 0,
             last_error: None,
@@ -302,7 +304,6 @@ impl Resource {
     /// What book says may have changed: it is to be read again.
     pub(super) fn doubt(&mut self) {
         self.in_doubt = true;
-        self.apart = Duration::ZERO;
         if self.is_unknown_to_book() {
             self.backoff.release();
         }
@@ -329,7 +330,7 @@ impl Resource {
         if let Some(at) = self.backoff.due_at().filter(|at| now < *at) {
             return Some(Due::At(at));
         }
-        let apart = self.read_at + self.apart;
+        let apart = self.read_at + self.apart(now);
         if !self.in_doubt && now < apart {
             return Some(Due::At(apart));
         }
@@ -347,14 +348,15 @@ impl Resource {
 
     /// When it is looked at again although book says what it should.
     fn due_while_right(&self, now: Time, config: &Config) -> Option<Due> {
-        let soonest = self.backoff.due_at().max(Some(self.read_at + self.apart));
+        let apart = self.read_at + self.apart(now);
+        let soonest = self.backoff.due_at().max(Some(apart));
         let reason = self.reason_due(config).map(|at| soonest.map_or(at, |soonest| at.max(soonest)));
         let verify = (self.desired == Some(false) && config.mode == Mode::Act)
             .then(|| self.read_at + config.verify_book_every);
         match (reason, verify) {
             (Some(at), _) if at <= now => Some(Due::Now(self.rank(Urgency::OldReason, now, config))),
             // A verification between the read and the change would put the change off for ever.
-            (Some(at), Some(verify)) if at <= verify.max(self.read_at + self.apart) => Some(Due::At(at)),
+            (Some(at), Some(verify)) if at <= verify.max(apart) => Some(Due::At(at)),
             (_, Some(verify)) => Some(Due::Verify(verify)),
             (Some(at), None) => Some(Due::At(at)),
             (None, None) => None,
@@ -371,7 +373,7 @@ impl Resource {
         let is_wrong = self.is_to_be_changed(config) || self.reason_due(config).is_some_and(|at| at <= now);
         let may_be_tried = self.backoff.due_at().is_none_or(|at| at <= now);
         let age = now.since(self.read_at);
-        !self.in_doubt && is_wrong && may_be_tried && self.apart <= age && age <= FRESH
+        !self.in_doubt && is_wrong && may_be_tried && self.apart(now) <= age && age <= FRESH
     }
 
     /// Begins a call: a change, if it rests on what book said just now, or else a read.
@@ -484,9 +486,14 @@ impl Resource {
 
     /// Book answered a change of it with a 503, and no call about any other resource: the change may have come too soon
     /// after its read, as the next one would, too.
-    pub(super) fn keep_apart(&mut self) {
+    pub(super) fn keep_apart(&mut self, now: Time) {
         let [least, most] = APART;
-        self.apart = (self.apart * 2).clamp(least, most);
+        self.apart = ((self.apart(now) * 2).clamp(least, most), now);
+    }
+
+    fn apart(&self, now: Time) -> Duration {
+        let (span, since) = self.apart;
+        if now.since(since) < APART_FOR { span } else { Duration::ZERO }
     }
 
     /// The failure of the last call was for the pace, too: it is tried at once, for the first time that
@@ -495,7 +502,7 @@ impl Resource {
         let is_first = self.refusals == 0 && self.backoff.attempt() == 1;
         if is_first {
             self.refusals = 1;
-            self.apart = Duration::ZERO;
+            self.apart.0 = Duration::ZERO;
             self.backoff.succeeded();
             self.last_error = None;
         }

@@ -163,6 +163,7 @@ impl MailCheck {
             self.perhaps.push(unsent.line);
         }
         self.alerts_of_a_killed_server(&mails, &owed);
+        self.dropped.retain(|id| !mails.iter().any(|mail| mail.id == id.as_str()));
         // Where the mark was lost, the mail may come again.
         Arc::make_mut(&mut self.taken)
             .retain(|id| !model.queued_mails().iter().any(|queued| queued.mail.id == id.as_str()));
