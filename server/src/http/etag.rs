@@ -3,6 +3,8 @@
 //! Two kinds of tags: an answer that holds ages or whatever each snapshot changes is tagged by what was
 //! taken in (the same as long as nothing new is known), and one that rarely changes by what is in it.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
@@ -70,11 +72,11 @@ pub(crate) fn by_content(request: &HeaderMap, content_type: &'static str, body: 
     tag.unchanged(request).unwrap_or_else(|| tag.on(([(header::CONTENT_TYPE, content_type)], body)))
 }
 
-/// A short text that other contents do not have, as a rule (FNV-1a): nobody gains by a forged one.
+/// A short text that other contents do not have, as a rule: nobody gains by a forged one.
 fn fingerprint(content: &[u8]) -> String {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = content.iter().fold(0xcbf2_9ce4_8422_2325, step);
-    format!("{:x}-{hash:016x}", content.len())
+    let mut hash = DefaultHasher::new();
+    hash.write(content);
+    format!("{:x}-{:016x}", content.len(), hash.finish())
 }
 
 #[cfg(test)]
