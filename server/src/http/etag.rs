@@ -3,9 +3,8 @@
 //! Two kinds of tags: an answer that holds ages or whatever each snapshot changes is tagged by what was
 //! taken in (the same as long as nothing new is known), and one that rarely changes by what is in it.
 
-use std::hash::{DefaultHasher, Hasher};
-
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hasher};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
