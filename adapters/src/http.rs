@@ -107,7 +107,7 @@ impl ServiceClient {
             .header(CONTENT_LENGTH, 0)
             .send()
             .await
-            .map_err(|error| asked.connect_error(&error, &self.limits))?;
+            .map_err(|error| asked.transport_failure(&error, &self.limits))?;
         let status = response.status();
         if status.is_success() {
             return self.body(response, &asked, self.limits.body).await;
@@ -128,7 +128,9 @@ impl ServiceClient {
         limit: usize,
     ) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|e| asked.connect_error(&e, &self.limits))? {
+        while let Some(part) =
+            response.chunk().await.map_err(|e| asked.transport_failure(&e, &self.limits))?
+        {
             if body.len() + part.len() > limit {
                 let what = format!("sent more than {limit} bytes in answer to");
                 return Err(asked.failure(FailureKind::Garbled, &what, "", None));
@@ -208,7 +210,7 @@ impl RequestContext<'_> {
         self.failure(FailureKind::Refused, "redirected", &answer, diagnosis.as_deref())
     }
 
-    fn connect_error(&self, error: &reqwest::Error, limits: &Limits) -> Failure {
+    fn transport_failure(&self, error: &reqwest::Error, limits: &Limits) -> Failure {
         if error.is_timeout() {
             let setting = limits.set_by.map(|name| format!(" ({name})")).unwrap_or_default();
             let how = format!("nothing within {:?}{setting}", limits.time);

@@ -18,6 +18,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) config: &'a Config,
     calls: &'a mut CallIds,
     withheld: &'a mut WithheldLog,
+    /// When the monitor is to be called again: up to the check, when the next check is due; after it, each component adds
+    /// its own timers.
     due: Deadline,
     recheck: bool,
     out: Vec<Action>,

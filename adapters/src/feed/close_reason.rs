@@ -43,8 +43,8 @@ impl CloseReason {
         Self::unreachable("closed without a close frame".to_owned())
     }
 
-    /// It can't go on.
-    pub(super) fn connect_error(error: &Error) -> Self {
+    /// The library reported this error, so the connection cannot go on.
+    pub(super) fn failed(error: &Error) -> Self {
         match error {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::closed_silently(),
             Error::Io(_) => match ConnectError::new(error) {

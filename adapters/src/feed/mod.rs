@@ -122,7 +122,7 @@ impl WsFeed {
                     return CloseReason::closed(frame.as_ref(), address).told(self.feed, address, count);
                 }
                 Some(Err(error)) => {
-                    let close_reason = CloseReason::connect_error(&error);
+                    let close_reason = CloseReason::failed(&error);
                     connect::say_goodbye(socket, close_reason.goodbye()).await;
                     return close_reason.told(self.feed, address, count);
                 }
@@ -139,7 +139,8 @@ impl WsFeed {
     fn read(&self, bytes: &[u8]) -> Option<Vec<Report>> {
         let frame = match str::from_utf8(bytes) {
             Ok(text) => frame::read(self.feed, text),
-            // A bad byte spoils no more than what it is in. It is looked for again, since that is slow.
+            // Invalid UTF-8 spoils only the value that it is in. The lossy conversion is slow, so it runs only where the quick check
+            // has failed.
             Err(_) => frame::read(self.feed, &String::from_utf8_lossy(bytes)),
         };
         self.diagnostics(|diagnostics, now| diagnostics.look_at(&frame, now));

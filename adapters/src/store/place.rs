@@ -31,7 +31,7 @@ pub(super) enum Found {
     /// A store of this version or an older one.
     Ours,
     /// A store whose head is broken: it still has the mark of this program.
-    ConnectError,
+    Damaged,
     /// A store of a newer program.
     Newer(i32),
     /// A database of another program.
@@ -127,7 +127,7 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
     let (version, application) = (number(60), number(68));
     let is_ours = application == schema::APPLICATION;
     if !head.starts_with(b"SQLite format 3\0") {
-        return Ok(if is_ours { Found::ConnectError } else { Found::NoDatabase });
+        return Ok(if is_ours { Found::Damaged } else { Found::NoDatabase });
     }
     Ok(match version {
         // One that was just made when this process was killed has neither mark nor version yet.

@@ -50,7 +50,7 @@ pub fn preview(path: &Path) -> Result<Preview, String> {
     }
     match found {
         Found::Nothing => return Ok(Preview::New),
-        Found::ConnectError => return Ok(Preview::Damaged("its head is no database's".to_owned())),
+        Found::Damaged => return Ok(Preview::Damaged("its head is no database's".to_owned())),
         // Whoever reads what stands in the log makes a file.
         _ if !place::is_complete(&place) => return Ok(Preview::Unfinished),
         Found::Ours | Found::Newer(_) | Found::Foreign | Found::NoDatabase => {}

@@ -69,7 +69,7 @@ impl Refusal {
     /// Why what was found is not used, if it is not.
     pub(super) fn of(found: Found, path: &Path) -> Option<Self> {
         match found {
-            Found::Nothing | Found::Ours | Found::ConnectError => None,
+            Found::Nothing | Found::Ours | Found::Damaged => None,
             Found::Newer(found) => Some(Self::Newer { path: path.to_owned(), found }),
             Found::Foreign => Some(Self::Foreign(path.to_owned())),
             Found::NoDatabase => Some(Self::NoDatabase(path.to_owned())),
@@ -130,7 +130,7 @@ impl SqliteStore {
         .await
     }
 
-    async fn on_desk<T: Send + 'static>(
+    async fn with_writer<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -151,11 +151,11 @@ async fn off_thread<T: Send + 'static>(
 #[async_trait]
 impl Store for SqliteStore {
     async fn load(&self, events: usize) -> Result<Saved, Failure> {
-        self.on_desk(move |writer| writer.load(events)).await
+        self.with_writer(move |writer| writer.load(events)).await
     }
 
     async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
-        self.on_desk(move |writer| writer.save(&changes)).await
+        self.with_writer(move |writer| writer.save(&changes)).await
     }
 
     async fn history(
@@ -169,7 +169,7 @@ impl Store for SqliteStore {
     }
 
     async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
-        self.on_desk(move |writer| writer.watched(from, until)).await
+        self.with_writer(move |writer| writer.watched(from, until)).await
     }
 
     async fn uptime_records(
@@ -182,7 +182,7 @@ impl Store for SqliteStore {
     }
 
     async fn look(&self) -> Result<(), Failure> {
-        self.on_desk(Writer::look).await
+        self.with_writer(Writer::look).await
     }
 
     fn trimmed(&self) -> Option<Trimmed> {

@@ -10,9 +10,9 @@ use crate::secrets::token_around;
 
 /// The text is not JSON: it names what was expected instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ConnectError(&'static str);
+pub(super) struct JsonError(&'static str);
 
-impl ConnectError {
+impl JsonError {
     /// What is wrong with a text, at the place where a cursor stopped.
     pub(super) fn told(self, text: &str, at: usize) -> String {
         const BEFORE: usize = 20;
@@ -58,7 +58,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next value, whatever it is.
-    pub(super) fn value(&mut self) -> Result<&'a str, ConnectError> {
+    pub(super) fn value(&mut self) -> Result<&'a str, JsonError> {
         let first = self.peek();
         let start = self.at;
         match first {
@@ -72,9 +72,9 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn members(
         &mut self,
-        mut each: impl FnMut(&'a str, &mut Self) -> Result<(), ConnectError>,
-    ) -> Result<(), ConnectError> {
-        self.expect(b'{', ConnectError("an object"))?;
+        mut each: impl FnMut(&'a str, &mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.expect(b'{', JsonError("an object"))?;
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(());
@@ -92,9 +92,9 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn elements(
         &mut self,
-        mut each: impl FnMut(&mut Self) -> Result<(), ConnectError>,
-    ) -> Result<(), ConnectError> {
-        self.expect(b'[', ConnectError("an array"))?;
+        mut each: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.expect(b'[', JsonError("an array"))?;
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(());
@@ -111,7 +111,7 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn expect(&mut self, byte: u8, otherwise: ConnectError) -> Result<(), ConnectError> {
+    fn expect(&mut self, byte: u8, otherwise: JsonError) -> Result<(), JsonError> {
         if self.peek() == Some(byte) {
             self.at += 1;
             Ok(())
@@ -121,30 +121,30 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether an object or array ends here, or goes on behind a comma.
-    fn ends(&mut self, end: u8) -> Result<bool, ConnectError> {
+    fn ends(&mut self, end: u8) -> Result<bool, JsonError> {
         let ends = match self.peek() {
             Some(b',') => false,
             Some(byte) if byte == end => true,
-            Some(_) | None => return Err(ConnectError("a comma or the end of an object or array")),
+            Some(_) | None => return Err(JsonError("a comma or the end of an object or array")),
         };
         self.at += 1;
         Ok(ends)
     }
 
-    fn key(&mut self) -> Result<&'a str, ConnectError> {
+    fn key(&mut self) -> Result<&'a str, JsonError> {
         if self.peek() != Some(b'"') {
-            return Err(ConnectError("a key"));
+            return Err(JsonError("a key"));
         }
         let start = self.at;
         self.string()?;
         let key = &self.text[start..self.at];
-        self.expect(b':', ConnectError("a colon"))?;
+        self.expect(b':', JsonError("a colon"))?;
         Ok(key)
     }
 
     /// Skips an object or array with a list of what is still to be closed: nothing here calls
     /// itself, so no depth is too deep.
-    fn nested(&mut self) -> Result<(), ConnectError> {
+    fn nested(&mut self) -> Result<(), JsonError> {
         let mut open = Vec::new();
         loop {
             let end = match self.peek() {
@@ -183,40 +183,40 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn scalar(&mut self) -> Result<(), ConnectError> {
+    fn scalar(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
             Some(b'n') => self.word("null"),
-            Some(_) | None => Err(ConnectError("a value")),
+            Some(_) | None => Err(JsonError("a value")),
         }
     }
 
-    fn word(&mut self, word: &str) -> Result<(), ConnectError> {
+    fn word(&mut self, word: &str) -> Result<(), JsonError> {
         let rest = &self.text.as_bytes()[self.at..];
         if !rest.starts_with(word.as_bytes()) {
-            return Err(ConnectError("true, false or null"));
+            return Err(JsonError("true, false or null"));
         }
         self.at += word.len();
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), ConnectError> {
+    fn number(&mut self) -> Result<(), JsonError> {
         self.skip_if(|b| b == b'-');
         let zero = self.skip_if(|b| b == b'0');
         let more = self.digits();
         if zero == more {
-            return Err(ConnectError("a number: digits, and no zeros before them"));
+            return Err(JsonError("a number: digits, and no zeros before them"));
         }
         if self.skip_if(|b| b == b'.') && !self.digits() {
-            return Err(ConnectError("digits behind the point"));
+            return Err(JsonError("digits behind the point"));
         }
         if self.skip_if(|b| b == b'e' || b == b'E') {
             self.skip_if(|b| b == b'+' || b == b'-');
             if !self.digits() {
-                return Err(ConnectError("digits of an exponent"));
+                return Err(JsonError("digits of an exponent"));
             }
         }
         Ok(())
@@ -236,7 +236,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn string(&mut self) -> Result<(), ConnectError> {
+    fn string(&mut self) -> Result<(), JsonError> {
         self.at += 1;
         loop {
             self.at = end_of_plain(self.text.as_bytes(), self.at);
@@ -246,16 +246,16 @@ impl<'a> Cursor<'a> {
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
-                Some(_) | None => return Err(ConnectError("the end of a string")),
+                Some(_) | None => return Err(JsonError("the end of a string")),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), ConnectError> {
+    fn escape(&mut self) -> Result<(), JsonError> {
         let length = match &self.text.as_bytes()[self.at + 1..] {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
             [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) => 6,
-            _ => return Err(ConnectError("a character that may be escaped")),
+            _ => return Err(JsonError("a character that may be escaped")),
         };
         self.at += length;
         Ok(())
@@ -290,7 +290,7 @@ fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
 pub(super) fn only_value(text: &str) -> Result<&str, String> {
     let mut cursor = Cursor::new(text);
     let value = match cursor.value() {
-        Ok(_) if cursor.peek().is_some() => Err(ConnectError("the end")),
+        Ok(_) if cursor.peek().is_some() => Err(JsonError("the end")),
         value => value,
     };
     value.map_err(|broken| broken.told(text, cursor.at()))

@@ -7,7 +7,7 @@ use std::fmt;
 
 use status_core::{Feed, Report};
 
-use super::cursor::{ConnectError, Cursor};
+use super::cursor::{Cursor, JsonError};
 use super::json;
 use super::report::{Fields, Listed};
 
@@ -140,7 +140,7 @@ impl Array {
     /// How many refused reports are described.
     const DESCRIBED: usize = 3;
 
-    fn read<'a>(feed: Feed, cursor: &mut Cursor<'a>) -> Result<Self, ConnectError> {
+    fn read<'a>(feed: Feed, cursor: &mut Cursor<'a>) -> Result<Self, JsonError> {
         let mut array = Self::default();
         cursor.elements(|cursor| {
             if cursor.peek() == Some(b'{') {

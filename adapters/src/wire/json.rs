@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::cursor::{ConnectError, Cursor};
+use super::cursor::{Cursor, JsonError};
 
 /// Something that should be an object.
 pub(super) enum Part<'a, T> {
@@ -17,8 +17,8 @@ impl<'a, T: Default> Part<'a, T> {
     #[inline]
     pub(super) fn read(
         cursor: &mut Cursor<'a>,
-        set: impl Fn(&mut T, &'a str, &mut Cursor<'a>) -> Result<(), ConnectError>,
-    ) -> Result<Self, ConnectError> {
+        set: impl Fn(&mut T, &'a str, &mut Cursor<'a>) -> Result<(), JsonError>,
+    ) -> Result<Self, JsonError> {
         if cursor.peek() != Some(b'{') {
             return cursor.value().map(Self::Other);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use smol_str::{SmolStr, SmolStrBuilder};
 use status_core::{Connection, Feed, Report, Topic, Traffic, Transmitted};
 
-use super::cursor::{ConnectError, Cursor};
+use super::cursor::{Cursor, JsonError};
 use super::json::{self, Part};
 use super::{duration, text, time};
 
@@ -43,7 +43,7 @@ pub(super) struct Listed {
 
 impl<'a> Fields<'a> {
     /// Takes in the member with this key (which has its quotes), whose value comes next.
-    pub(super) fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), ConnectError> {
+    pub(super) fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), JsonError> {
         let field = match key {
             r#""stats""# => {
                 self.stats = Some(Part::read(cursor, Statistics::set)?);
@@ -160,7 +160,7 @@ struct Statistics<'a> {
 }
 
 impl<'a> Statistics<'a> {
-    fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), ConnectError> {
+    fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), JsonError> {
         let direction = match key {
             r#""tx""# => &mut self.tx,
             r#""rx""# => &mut self.rx,
@@ -194,7 +194,7 @@ struct Direction<'a> {
 }
 
 impl<'a> Direction<'a> {
-    fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), ConnectError> {
+    fn set(&mut self, key: &'a str, cursor: &mut Cursor<'a>) -> Result<(), JsonError> {
         let value = cursor.value()?;
         match key {
             r#""last""# => self.last = Some(value),

@@ -167,7 +167,7 @@ impl Book {
                 self.pace.succeeded();
                 self.failing.remove(&name);
                 let Some(resource) = self.resources.get_mut(&name) else { return };
-                if resource.is_unknown(config, now) {
+                if resource.mark_unknown(config, now) {
                     self.poll.suspect(now, config);
                 }
             }

@@ -315,8 +315,8 @@ impl Book {
         }
     }
 
-    /// Has the monitor called when something is due.
-    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
+    /// Schedules the next call of the monitor for when something is due.
+    pub(crate) fn schedule_wake(&self, cx: &mut Cx<'_>) {
         let Some(allowed) = self.pace.allows_at(self.under_way()) else { return };
         if let Some(at) = self.poll.due_at() {
             cx.wake_by(at.max(allowed), Timer::Manifest);

@@ -50,6 +50,7 @@ pub struct Resource {
     apart: (Duration, Time),
     /// How often in a row book was asked too fast about it while it answered about others.
     refusals: u32,
+    /// How many good answers book had given when `refusals` last grew.
     answers_then: u64,
     /// Why the newest answer about it was a failure.
     last_error: Option<Failure>,
@@ -441,8 +442,8 @@ impl Resource {
         self.answered();
     }
 
-    /// Book does not know it. Returns whether that is new.
-    pub(super) fn is_unknown(&mut self, config: &Config, now: Time) -> bool {
+    /// Records that book does not know the resource. Returns whether that is new.
+    pub(super) fn mark_unknown(&mut self, config: &Config, now: Time) -> bool {
         let is_new = !self.is_unknown_to_book();
         self.observed = Some(Observed::Unknown);
         self.in_doubt = true;

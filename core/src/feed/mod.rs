@@ -68,9 +68,9 @@ impl Feeds {
         self.jump.reconcile(cx);
     }
 
-    /// Has the monitor called when a connection is due.
-    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
-        self.relay.wake(cx);
-        self.jump.wake(cx);
+    /// Schedules the next call of the monitor for when a connection is due.
+    pub(crate) fn schedule_wake(&self, cx: &mut Cx<'_>) {
+        self.relay.schedule_wake(cx);
+        self.jump.schedule_wake(cx);
     }
 }

@@ -127,7 +127,8 @@ impl FeedSubscription {
         let at = self.connections.iter().position(|connection| connection.call == call)?;
         let (opened, mut before) = (self.connections[at].opened, self.connections[at].last);
         for older in self.connections.drain(..at) {
-            // What comes on this one follows on what came on that one, unless that had the same already.
+            // The first gap on this connection is measured from the older one's last snapshot, unless that came after this one was
+            // opened: then both got the same snapshot.
             before = before.or(older.last.filter(|last| *last < opened));
             cx.act(Action::CloseFeed { feed: self.feed, connection: older.call });
         }
@@ -221,8 +222,8 @@ impl FeedSubscription {
         });
     }
 
-    /// Has the monitor called when a connection is due.
-    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
+    /// Schedules the next call of the monitor for when a connection is due.
+    pub(crate) fn schedule_wake(&self, cx: &mut Cx<'_>) {
         cx.wake_by(self.wants_another_at().max(self.retry_at), Timer::Connect(self.feed));
     }
 

@@ -37,7 +37,8 @@ impl Lab {
         }
     }
 
-    /// Applies a report of what is known already, or of what is nothing. Returns whether it is.
+    /// Applies a report about a stream or experiment that is known, and drops one whose topic names no stream. Returns false
+    /// if it is about something new.
     fn known_reported(
         &mut self,
         feed: Feed,

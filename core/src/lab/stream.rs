@@ -125,7 +125,7 @@ impl Stream {
 }
 
 impl Observation {
-    /// Takes in what a report says. What was known goes into the report in its place, so that nothing
+    /// Takes in what a report says. Afterwards the report holds the connection that was known before, and must not be read, so that nothing
     /// is copied twice or freed here.
     ///
     /// Of several reports in one snapshot, the connection that transmitted last is shown.

@@ -360,8 +360,9 @@ impl Outbox {
         }
     }
 
-    /// It was written down, or could not be: a mail does not wait any longer.
-    pub(crate) fn was_written(&mut self, call: CallId) {
+    /// The save that this mail waited for was answered: it may be sent now, also where the save failed, since no mail
+    /// waits for a broken store.
+    pub(crate) fn save_answered(&mut self, call: CallId) {
         let ready = MailState::Ready(Some(call));
         if let Some(mail) = self.mails.iter_mut().find(|mail| mail.state == ready) {
             mail.state = MailState::Written;
@@ -373,8 +374,8 @@ impl Outbox {
         self.awake.slept(span);
     }
 
-    /// Has the monitor called when something is to be sent.
-    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
+    /// Schedules the next call of the monitor for when something is to be sent.
+    pub(crate) fn schedule_wake(&self, cx: &mut Cx<'_>) {
         if let Some((_, at)) = self.next() {
             cx.wake_by(at, Timer::Mail);
         }

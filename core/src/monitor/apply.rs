@@ -23,7 +23,7 @@ impl Parts {
             Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
             Input::MailSent { call, mail: _, outcome } => {
                 let gone = self.outbox.on_sent(call, &outcome, cx);
-                self.store.have_gone(gone);
+                self.store.enqueue(gone);
             }
             Input::StoreReplaced { detail } => self.store.on_replaced(detail, cx),
             Input::Saved { call, outcome } => {

@@ -35,7 +35,7 @@ impl Parts {
         self.judge_services(cx);
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {
-            self.write_mail(events, cleared, cx);
+            self.record_news(events, cleared, cx);
         }
         self.log_health(cx);
     }
@@ -58,10 +58,10 @@ impl Parts {
             if let Some(event) = experiment.add_event(cx.now.wall, resources, &round.silent, cx.config.events)
             {
                 news.push(MailLine::new(name, experiment, event.issues()));
-                self.store.happened(experiment);
+                self.store.record_event(experiment);
                 cx.note(Note::Event { experiment: name.clone(), event, available });
             }
-            self.store.judged(name, experiment, cx.now.time);
+            self.store.mark_if_unsaved(name, experiment, cx.now.time);
             streams += experiment.streams().len();
             self.book.decide(name, decided, cx);
             true
@@ -114,14 +114,14 @@ impl Parts {
         }
     }
 
-    /// Takes down the news of a check, for the mails that tell of it.
-    fn write_mail(&mut self, events: Vec<MailLine>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
+    /// Adds the news of this check to the outbox. A server that only observes notes the mail that would have been sent.
+    fn record_news(&mut self, events: Vec<MailLine>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
         let Some(text) = &cx.config.mail else { return };
         let current_state = self.current_state(cx.now.wall);
         match cx.config.mode {
             Mode::Act => {
                 let gone = self.outbox.add(events, cleared, current_state, cx.now);
-                self.store.have_gone(gone);
+                self.store.enqueue(gone);
             }
             Mode::Observe => {
                 let digest = Digest {

@@ -11,7 +11,7 @@ impl Parts {
         self.feeds.reconcile(cx);
         self.book.reconcile(may_change, cx);
         self.reconcile_mail(cx);
-        self.wake(cx);
+        self.schedule_wake(cx);
     }
 
     /// A mail is written down before it is sent, and what else has changed with it.
@@ -19,7 +19,7 @@ impl Parts {
         let acts = cx.config.mode == Mode::Act;
         if let Some(text) = cx.config.mail.as_ref().filter(|_| acts) {
             let gone = self.outbox.prepare(cx.now, text);
-            self.store.have_gone(gone);
+            self.store.enqueue(gone);
         }
         self.store.save(&mut self.lab, &self.book, &mut self.alerts, &mut self.outbox, cx);
         if acts {
@@ -27,13 +27,13 @@ impl Parts {
         }
     }
 
-    /// Has the monitor called when something is due.
-    fn wake(&self, cx: &mut Cx<'_>) {
-        self.feeds.wake(cx);
-        self.book.wake(cx);
+    /// Schedules the next call of the monitor for when something is due.
+    fn schedule_wake(&self, cx: &mut Cx<'_>) {
+        self.feeds.schedule_wake(cx);
+        self.book.schedule_wake(cx);
         if cx.config.mail.is_some() && cx.config.mode == Mode::Act {
-            self.outbox.wake(cx);
+            self.outbox.schedule_wake(cx);
         }
-        self.store.wake(cx);
+        self.store.schedule_wake(cx);
     }
 }

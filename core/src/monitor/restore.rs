@@ -46,13 +46,13 @@ impl Parts {
             self.restore_manifest(manifest, empty, cx);
         }
         for (name, experiment) in &self.lab.experiments {
-            self.store.judged(name, experiment, cx.now.time);
+            self.store.mark_if_unsaved(name, experiment, cx.now.time);
         }
         let recipients = cx.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
         let (outbox, gone) =
             Outbox::restored(incarnation, mail, recipients, self.current_state(cx.now.wall), cx.now);
         self.outbox = outbox;
-        self.store.have_gone(gone);
+        self.store.enqueue(gone);
     }
 
     /// The requirements are those of the last manifest until book gives another.

@@ -28,10 +28,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// A save that takes longer keeps no mail back any more.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// When something last named an experiment is written down again after so long, or after a part of the
-/// time after which it is forgotten.
-const COARSE: Duration = Duration::from_secs(3600);
-const COARSE_PART: u32 = 10;
+/// The time at which an experiment was last named is saved again after this long, or after a tenth of
+/// `STATUS_FORGET_AFTER` if that is shorter.
+const SAVE_LAST_NAMED_EVERY: Duration = Duration::from_secs(3600);
+const FORGET_FRACTION: u32 = 10;
 const FIRST_PRUNE: Duration = Duration::from_secs(600);
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// So many names and mails that are no more wait for a store that can't be written.
@@ -53,9 +53,9 @@ pub struct Persistence {
     gone: Vec<Change>,
     /// Whether the store has another manifest.
     manifest_changed: bool,
-    /// Whether the store may have missed something.
-    anew: bool,
-    /// What is to be told of the store if it is another file than before, and lacks what was saved.
+    /// Whether the next save replaces everything: the store may lack something, or an older version wrote it.
+    rewrite_all: bool,
+    /// The text of the alert, from when the file was found replaced until a save has brought everything back.
     lost: Option<String>,
     under_way: Option<UnderWay>,
     failures: u32,
@@ -66,8 +66,8 @@ pub struct Persistence {
     written_at: Time,
     retry_at: Option<Time>,
     prune_at: Time,
-    /// When something last named an experiment is written down again after so long.
-    coarse: Duration,
+    /// How often the time at which an experiment was last named is saved.
+    save_last_named_every: Duration,
 }
 
 /// A save that is not answered yet.
@@ -81,7 +81,7 @@ struct UnderWay {
     events: u64,
     /// How many of those that are gone are in it.
     gone: usize,
-    /// Whether everything is in it, also what the store had.
+    /// Whether it brings a replaced file everything, old events included.
     whole: bool,
 }
 
@@ -110,7 +110,7 @@ impl Persistence {
             changed: BTreeSet::new(),
             gone: Vec::new(),
             manifest_changed: false,
-            anew: false,
+            rewrite_all: false,
             lost: None,
             under_way: None,
             failures: 0,
@@ -119,7 +119,7 @@ impl Persistence {
             written_at: now,
             retry_at: None,
             prune_at: now + FIRST_PRUNE,
-            coarse: COARSE.min(config.forget_after / COARSE_PART),
+            save_last_named_every: SAVE_LAST_NAMED_EVERY.min(config.forget_after / FORGET_FRACTION),
         }
     }
 
@@ -169,8 +169,8 @@ impl Persistence {
         self.is_on
     }
 
-    /// Numbers an event, and takes down that the store does not have it.
-    pub(crate) fn happened(&mut self, experiment: &mut Experiment) {
+    /// Numbers an event, and marks it as not saved yet.
+    pub(crate) fn record_event(&mut self, experiment: &mut Experiment) {
         if !self.is_on {
             return;
         }
@@ -193,7 +193,7 @@ impl Persistence {
     }
 
     fn replaced(&mut self, detail: String) {
-        self.anew = true;
+        self.rewrite_all = true;
         self.lost = Some(detail);
         self.retry_at = None;
         // What is under way may go into the file before this one.
@@ -207,9 +207,12 @@ impl Persistence {
         self.lost.as_deref()
     }
 
-    /// Takes down whether the store has an experiment as it is.
-    pub(crate) fn judged(&mut self, name: &ExperimentName, experiment: &Experiment, now: Time) {
-        if self.is_on && experiment.is_to_be_written(now, self.coarse) && !self.changed.contains(name) {
+    /// Marks an experiment for the next save, if the store does not have it as it is.
+    pub(crate) fn mark_if_unsaved(&mut self, name: &ExperimentName, experiment: &Experiment, now: Time) {
+        if self.is_on
+            && experiment.is_to_be_written(now, self.save_last_named_every)
+            && !self.changed.contains(name)
+        {
             self.changed.insert(name.clone());
         }
     }
@@ -217,20 +220,20 @@ impl Persistence {
     /// An experiment is forgotten.
     pub(crate) fn forgot(&mut self, name: &ExperimentName) {
         self.changed.remove(name);
-        self.has_gone(Change::Forgotten { name: name.clone() });
+        self.enqueue_one(Change::Forgotten { name: name.clone() });
     }
 
     /// The store is to be written as a whole, since an older version has written it.
     pub(crate) fn rewrite(&mut self) {
-        self.anew = true;
+        self.rewrite_all = true;
     }
 
-    /// These are no more.
-    pub(crate) fn have_gone(&mut self, changes: Vec<Change>) {
-        changes.into_iter().for_each(|change| self.has_gone(change));
+    /// Queues changes for the next save: what was forgotten, told, merged or done.
+    pub(crate) fn enqueue(&mut self, changes: Vec<Change>) {
+        changes.into_iter().for_each(|change| self.enqueue_one(change));
     }
 
-    fn has_gone(&mut self, change: Change) {
+    fn enqueue_one(&mut self, change: Change) {
         if self.is_on && self.gone.len() < GONE_AT_MOST {
             self.gone.push(change);
         }
@@ -253,8 +256,8 @@ impl Persistence {
         }
     }
 
-    /// Has the monitor called when something is due.
-    pub(crate) fn wake(&self, cx: &mut Cx<'_>) {
+    /// Schedules the next call of the monitor for when something is due.
+    pub(crate) fn schedule_wake(&self, cx: &mut Cx<'_>) {
         match (&self.under_way, self.retry_at) {
             _ if !self.is_on => {}
             (Some(under_way), _) if !self.is_slow(cx.now.time) => {
@@ -266,7 +269,7 @@ impl Persistence {
         }
     }
 
-    /// Has written down what the store does not have, if it can be.
+    /// Starts a save of what the store does not have, if one may start now.
     pub(crate) fn save(
         &mut self,
         lab: &mut Lab,
@@ -307,7 +310,7 @@ impl Persistence {
     ) {
         let Some(under_way) = self.under_way.take_if(|under_way| under_way.call == call) else { return };
         let now = cx.now.time;
-        outbox.was_written(call);
+        outbox.save_answered(call);
         let stood = alerts.stands(SystemAlert::StoreBroken);
         let lost_before = self.lost.is_some();
         match outcome {
@@ -338,14 +341,14 @@ impl Persistence {
         self.has_written = true;
         self.written_at = now;
         self.gone.drain(..written.gone);
-        self.anew = false;
+        self.rewrite_all = false;
         self.failures = 0;
         self.last_error = None;
     }
 
     /// Nothing is known of what the store has.
     fn failed(&mut self, failure: Failure, now: Time) {
-        self.anew = true;
+        self.rewrite_all = true;
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(failure);
         self.retry_at = Some(now + backoff(self.failures, FIRST_RETRY, LONGEST_RETRY));
@@ -359,8 +362,11 @@ impl Persistence {
         experiments: &BTreeMap<ExperimentName, Experiment>,
     ) -> UnderWay {
         let changed = core::mem::take(&mut self.changed);
-        let names: Vec<ExperimentName> =
-            if self.anew { experiments.keys().cloned().collect() } else { changed.into_iter().collect() };
+        let names: Vec<ExperimentName> = if self.rewrite_all {
+            experiments.keys().cloned().collect()
+        } else {
+            changed.into_iter().collect()
+        };
         self.manifest_changed = false;
         self.retry_at = None;
         if now >= self.prune_at {
@@ -379,12 +385,12 @@ impl Persistence {
         let Known { lab, book, alerts, outbox } = known;
         let experiments = &lab.experiments;
         let mut changes = Vec::new();
-        if self.anew {
+        if self.rewrite_all {
             changes.push(Change::ReplaceAll);
         }
         changes.extend(self.gone.iter().cloned());
         let all: BTreeSet<ExperimentName>;
-        let names = if self.anew {
+        let names = if self.rewrite_all {
             all = experiments.keys().cloned().collect();
             &all
         } else {
@@ -392,25 +398,25 @@ impl Persistence {
         };
         if self.lost.is_some() {
             changes.extend(in_order(experiments, |_| usize::MAX));
-        } else if self.anew {
+        } else if self.rewrite_all {
             changes.extend(in_order(experiments, |experiment| experiment.written.unwritten));
         }
         for (name, experiment) in names.iter().filter_map(|name| experiments.get_key_value(name)) {
-            if !self.anew {
+            if !self.rewrite_all {
                 let unwritten = experiment.newest_events(experiment.written.unwritten);
                 changes.extend(unwritten.map(|(key, event)| happened(name, key, event)));
             }
             changes
                 .push(Change::Experiment { name: name.clone(), record: experiment.record(now, &self.ages) });
         }
-        if self.manifest_changed || self.anew {
+        if self.manifest_changed || self.rewrite_all {
             changes.push(Change::Manifest(book.record()));
         }
-        if alerts.changed || self.anew {
+        if alerts.changed || self.rewrite_all {
             changes.push(Change::Alerts(alerts.record()));
         }
-        changes.extend(alerts.unwritten(self.anew).cloned().map(Change::AlertEnded));
-        changes.extend(outbox.changes(self.anew, now));
+        changes.extend(alerts.unwritten(self.rewrite_all).cloned().map(Change::AlertEnded));
+        changes.extend(outbox.changes(self.rewrite_all, now));
         if now.time >= self.prune_at {
             let before = now.wall - config.history_keep;
             changes.push(Change::Prune { before, keep: config.events.max(1) });
@@ -453,7 +459,7 @@ mod tests {
         let config = Config::default();
         let mut store =
             Persistence::new("a".into(), Ages::new(Now::default(), None), Time::default(), &config);
-        store.have_gone((0..20_000).map(|up_to| Change::NewsTold { up_to }).collect());
+        store.enqueue((0..20_000).map(|up_to| Change::NewsTold { up_to }).collect());
         assert_eq!(store.gone.len(), GONE_AT_MOST);
     }
 }

@@ -77,8 +77,8 @@ impl Effects {
         });
     }
 
-    /// Takes down that one of those that the end waits for is answered. Returns whether it was one.
-    pub(super) fn has_answered(&mut self, input: &Input) -> bool {
+    /// Removes the call that this input answers from those that a shutdown waits for. Returns whether it was one of them.
+    pub(super) fn finish_call(&mut self, input: &Input) -> bool {
         match input {
             Input::MailSent { call, .. } | Input::Saved { call, .. } => self.under_way.remove(call),
             Input::Wake

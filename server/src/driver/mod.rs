@@ -49,8 +49,8 @@ const LOOK_AT_STORE_EVERY: Duration = Duration::from_secs(2);
 /// The driver looks up at least this often, however far off the deadline is: so it notices when it was
 /// stopped.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
-/// Who looks up so much later was stopped, or the machine was.
-const STOPPED: Duration = Duration::from_secs(1);
+/// A wake that comes so much later is a stall.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
 
 /// Drives the core until `stop`.
 pub async fn run(shared: Shared, services: Services, mut observer: impl Observer, stop: CancellationToken) {
@@ -65,7 +65,7 @@ pub async fn run(shared: Shared, services: Services, mut observer: impl Observer
     while let Some(input) = next {
         let now = clock.now();
         inputs.last_turn = now.time;
-        effects.has_answered(&input);
+        effects.finish_call(&input);
         observer.input(now, &input);
         let (actions, deadline, took) = {
             let mut monitor = shared.monitor();
@@ -136,7 +136,7 @@ impl Inputs {
             let turn = self.clock.now().time;
             let late = turn.since(self.last_turn).saturating_sub(LONGEST_SLEEP);
             self.last_turn = turn;
-            if late > STOPPED {
+            if late > STALLED_AFTER {
                 self.held_back = came;
                 return Some(Input::Stalled { late });
             }
@@ -157,7 +157,7 @@ async fn drain(
 ) {
     while !effects.under_way.is_empty() {
         let Some(input) = inputs.recv().await else { return };
-        if !effects.has_answered(&input) {
+        if !effects.finish_call(&input) {
             continue;
         }
         let now = effects.services.clock.now();
