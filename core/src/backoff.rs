@@ -47,6 +47,11 @@ impl Backoff {
         self.not_before = None;
     }
 
+    /// Likewise, but not before this.
+    pub(crate) fn release_at(&mut self, at: Time) {
+        self.not_before = Some(at);
+    }
+
     /// How many times in a row it has failed.
     pub(crate) fn attempt(&self) -> u32 {
         self.attempt

@@ -157,7 +157,7 @@ impl Book {
                     self.release(&other, now, config);
                 }
                 Overload::OfOne => {
-                    if let Some(resource) = self.resources.get_mut(&name).filter(|_| asked == Asked::Set) {
+                    if let Some(resource) = self.resources.get_mut(&name) {
                         resource.keep_apart(now);
                     }
                     self.troubles(name, asked, failure, config, now);

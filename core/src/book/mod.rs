@@ -230,13 +230,13 @@ impl Book {
     /// Takes in a manifest that differs from the one before it, or not: what book says of all
     /// resources is in doubt where it does, and where it was read regularly. The check that follows
     /// puts them into the queue.
-    pub(crate) fn was_polled(&mut self, came: Came, changed: bool) {
+    pub(crate) fn was_polled(&mut self, came: Came, changed: bool, now: Time) {
         if changed {
             self.poll.changed();
         }
         for resource in self.resources.values_mut() {
             if changed || came.is_regular {
-                resource.doubt();
+                resource.doubt(now);
             }
             if came.failed_before {
                 resource.try_at_once();

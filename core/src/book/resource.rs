@@ -46,7 +46,7 @@ pub struct Resource {
     is_out: bool,
     /// When it is tried again after a failure, or after a change that book did not keep.
     backoff: Backoff,
-    /// How long after a read a change begins at the earliest, and when that was found to be needed.
+    /// How long after the call before a call begins at the earliest, and when that was found to be needed.
     apart: (Duration, Time),
     /// How often in a row book was asked too fast about it while it answered about others.
     refusals: u32,
@@ -303,10 +303,10 @@ impl Resource {
     }
 
     /// What book says may have changed: it is to be read again.
-    pub(super) fn doubt(&mut self) {
+    pub(super) fn doubt(&mut self, now: Time) {
         self.in_doubt = true;
         if self.is_unknown_to_book() {
-            self.backoff.release();
+            self.backoff.release_at(now + self.apart(now));
         }
     }
 
@@ -463,7 +463,8 @@ impl Resource {
         }
         let is_urgent = self.desired.is_some() && self.desired != self.observed().map(|said| said.available);
         let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(config.query_book_every) };
-        self.backoff.failed_within(now, longest);
+        // Apart from what else is asked with the same rhythm.
+        self.backoff.failed_within(now + self.apart(now), longest);
         self.last_error.replace(failure).is_none()
     }
 
@@ -485,8 +486,8 @@ impl Resource {
         }
     }
 
-    /// Book answered a change of it with a 503, and no call about any other resource: the change may have come too soon
-    /// after its read, as the next one would, too.
+    /// Book answered a call about it with a 503, and none about any other resource: the call may have come too soon after
+    /// the one before, its read or the manifest's, as the next one would, too.
     pub(super) fn keep_apart(&mut self, now: Time) {
         let [least, most] = APART;
         self.apart = ((self.apart(now) * 2).clamp(least, most), now);

@@ -56,7 +56,7 @@ impl Parts {
         if changed {
             self.store.manifest_changed();
         }
-        self.book.was_polled(came, changed);
+        self.book.was_polled(came, changed, cx.now.time);
     }
 
     /// Lets a manifest take the place of the one before it, as far as there is room for it. Returns
