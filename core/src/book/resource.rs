@@ -160,10 +160,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// A change rests on what was read no longer ago.
 const FRESH: Duration = Duration::from_secs(4);
-/// How long after its read a change begins where one that came at once was refused with a 503. Longer than the
-/// rhythm that a proxy keeps, and shorter than what was read is fresh.
+/// How long a call waits after the one before it, once a proxy has refused one with a 503: at first, and at most. The
+/// latter leaves a change the time to rest on a read that is `FRESH`.
 const APART: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(3_500)];
-/// So long after the last such refusal changes begin at once again.
+/// After so long without such a refusal, calls no longer wait.
 const APART_FOR: Duration = Duration::from_secs(3600);
 /// A reason is replaced by another no sooner after it was given.
 const REASON_EVERY: Duration = Duration::from_secs(60);
@@ -350,8 +350,8 @@ impl Resource {
     /// When it is looked at again although book says what it should.
     fn due_while_right(&self, now: Time, config: &Config) -> Option<Due> {
         let apart = self.read_at + self.apart(now);
-        let soonest = self.backoff.due_at().max(Some(apart));
-        let reason = self.reason_due(config).map(|at| soonest.map_or(at, |soonest| at.max(soonest)));
+        let soonest = self.backoff.due_at().unwrap_or_default().max(apart);
+        let reason = self.reason_due(config).map(|at| at.max(soonest));
         let verify = (self.desired == Some(false) && config.mode == Mode::Act)
             .then(|| self.read_at + config.verify_book_every);
         match (reason, verify) {

@@ -44,20 +44,20 @@ pub enum Timer {
 }
 
 impl Timer {
-    /// Every name that [`as_str`](Self::as_str) returns.
-    pub const NAMES: [&'static str; 12] = [
-        "idle",
-        "startup",
-        "stale",
-        "silent",
-        "awake",
-        "forget",
-        "manifest",
-        "availability",
-        "connect",
-        "mail",
-        "save",
-        "log_health",
+    /// Every timer, those of a feed once.
+    pub const ALL: [Self; 12] = [
+        Self::Idle,
+        Self::Startup,
+        Self::Stale,
+        Self::Silent(Feed::Relay),
+        Self::Awake,
+        Self::Forget,
+        Self::Manifest,
+        Self::Availability,
+        Self::Connect(Feed::Relay),
+        Self::Mail,
+        Self::Save,
+        Self::LogHealth,
     ];
 
     /// Returns its name in figures and in the log, the same for both feeds.

@@ -240,6 +240,7 @@ mod tests {
     use status_core::{Now, Time, Wall};
 
     use super::*;
+    use crate::settings::tests::REQUIRED;
 
     /// Thirteen seconds pass whenever somebody looks.
     #[derive(Default)]
@@ -267,17 +268,9 @@ mod tests {
         bytes[..16].copy_from_slice(b"SQLite format 3\0");
         bytes[68..72].copy_from_slice(b"stat");
         std::fs::write(&path, bytes).unwrap();
-        let variables = [
-            ("STATUS_HOST_BOOK", "book.example.org"),
-            ("STATUS_HOST_RELAY", "relay.example.org"),
-            ("STATUS_HOST_JUMP", "jump.example.org"),
-            ("STATUS_SECRET_BOOK", "book-key"),
-            ("STATUS_SECRET_RELAY", "relay-key"),
-            ("STATUS_SECRET_JUMP", "jump-key"),
-            ("STATUS_STORE", path.to_str().unwrap()),
-        ];
-        let (settings, _) =
-            Settings::from_vars(variables.map(|(name, value)| (name.into(), value.into()))).unwrap();
+        let store = [("STATUS_STORE", path.to_str().unwrap())];
+        let variables = REQUIRED.into_iter().chain(store).map(|(name, value)| (name.into(), value.into()));
+        let (settings, _) = Settings::from_vars(variables).unwrap();
         let clock = Arc::new(SlowStart::default());
         let mut services = services(&settings).unwrap();
         services.clock = Arc::clone(&clock) as Arc<dyn Clock>;

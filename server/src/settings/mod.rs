@@ -10,7 +10,7 @@ mod problem;
 mod secret_files;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod variables;
 
 use std::ffi::OsString;

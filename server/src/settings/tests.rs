@@ -15,7 +15,7 @@ use crate::log::{LogFormat, LogTarget};
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LOOPBACK_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-const REQUIRED: [(&str, &str); 6] = [
+pub(crate) const REQUIRED: [(&str, &str); 6] = [
     ("STATUS_HOST_BOOK", "book.example.org"),
     ("STATUS_HOST_RELAY", "relay.example.org"),
     ("STATUS_HOST_JUMP", "jump.example.org"),

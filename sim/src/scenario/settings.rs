@@ -89,8 +89,12 @@ impl Settings {
             verify_book_every: span(words, "verify_book_every", default.verify_book_every, SECOND)?,
             reconnect_relay_every: span(words, "reconnect_relay_every", day, SECOND)?,
             reconnect_jump_every: span(words, "reconnect_jump_every", day, SECOND)?,
-            book_override: book_override(words)?,
-            mode: mode(words)?,
+            book_override: either(
+                words,
+                "book_override",
+                [("respect", BookOverride::Respect), ("enforce", BookOverride::Enforce)],
+            )?,
+            mode: either(words, "mode", [("act", Mode::Act), ("observe", Mode::Observe)])?,
             mail: Some(MailText {
                 subject: text(words, "email_subject", "lab"),
                 link: text(words, "email_link", ""),
@@ -155,26 +159,19 @@ fn number(words: &BTreeMap<String, String>, name: &str, default: usize) -> Resul
     })
 }
 
-fn mode(words: &BTreeMap<String, String>) -> Result<Mode, SettingsError> {
-    const NAME: &str = "mode";
-    match words.get(NAME).map(String::as_str) {
-        None | Some("act") => Ok(Mode::Act),
-        Some("observe") => Ok(Mode::Observe),
+/// One of two words, of which the first is the default.
+fn either<T>(
+    words: &BTreeMap<String, String>,
+    name: &str,
+    [usual, other]: [(&str, T); 2],
+) -> Result<T, SettingsError> {
+    match words.get(name) {
+        None => Ok(usual.1),
+        Some(text) if text == usual.0 => Ok(usual.1),
+        Some(text) if text == other.0 => Ok(other.1),
         Some(text) => Err(SettingsError {
-            name: NAME.to_owned(),
-            problem: format!("{text:?} is neither act nor observe"),
-        }),
-    }
-}
-
-fn book_override(words: &BTreeMap<String, String>) -> Result<BookOverride, SettingsError> {
-    const NAME: &str = "book_override";
-    match words.get(NAME).map(String::as_str) {
-        None | Some("respect") => Ok(BookOverride::Respect),
-        Some("enforce") => Ok(BookOverride::Enforce),
-        Some(text) => Err(SettingsError {
-            name: NAME.to_owned(),
-            problem: format!("{text:?} is neither respect nor enforce"),
+            name: name.to_owned(),
+            problem: format!("{text:?} is neither {} nor {}", usual.0, other.0),
         }),
     }
 }

@@ -86,8 +86,8 @@ impl Metrics {
         for health in ["healthy", "unhealthy"] {
             metrics.events.get_or_create(&[("health", health)]).inc_by(0);
         }
-        for why in Timer::NAMES {
-            metrics.wakes.get_or_create(&[("why", why)]).inc_by(0);
+        for why in Timer::ALL {
+            metrics.wakes.get_or_create(&[("why", why.as_str())]).inc_by(0);
         }
         metrics
     }

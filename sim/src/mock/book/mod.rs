@@ -243,7 +243,6 @@ impl Shared {
         clock::skewed(self.skew_seconds.load(Ordering::Relaxed))
     }
 
-    /// The fault for the request in hand.
     /// Whether a request that comes now may pass, where they must be this far apart.
     fn lets_through(&self, every: Duration, now: Instant) -> bool {
         let mut last = self.let_through.lock();
@@ -254,6 +253,7 @@ impl Shared {
         passes
     }
 
+    /// The fault for the request in hand.
     fn next_fault(&self) -> BookFault {
         let mut fault = self.fault.lock();
         match &mut fault.1 {
