@@ -47,7 +47,7 @@ impl Backoff {
         self.not_before = None;
     }
 
-    /// Likewise, but not before this.
+    /// It may be tried from this instant on, but where it fails again, the pause goes on growing.
     pub(crate) fn release_at(&mut self, at: Time) {
         self.not_before = Some(at);
     }

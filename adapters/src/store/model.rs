@@ -49,7 +49,7 @@ impl Model {
             }
             Change::Event { key, experiment, event } => {
                 let entry = Entry { key: key.clone(), experiment, event, forgotten: false };
-                // One that is written again comes last, since what is older than it was written again before it.
+                // An event that is written again moves to the end: a save writes older events of its experiment first.
                 if let Some(at) = self.keys.insert(key, self.numbered) {
                     self.events.remove(&at);
                 }

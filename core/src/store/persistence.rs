@@ -249,7 +249,7 @@ impl Persistence {
         !self.is_on || self.failures > 0 || self.is_slow(now)
     }
 
-    /// The server slept for so long, in which nothing could be answered.
+    /// The process stood still for `span`, so that no answer of the store could come: that time does not count as waiting.
     pub(crate) fn slept(&mut self, span: Duration, now: Time) {
         if let Some(under_way) = &mut self.under_way {
             under_way.since = (under_way.since + span).min(now);
@@ -432,8 +432,8 @@ fn happened(name: &ExperimentName, key: &EventKey, event: &Event) -> Change {
     Change::Event { key: key.clone(), experiment: name.clone(), event: event.clone() }
 }
 
-/// So many of the newest events of each experiment, in the order in which they happened. Where the clock was set back,
-/// those of one experiment stay in their order.
+/// Returns the newest events of all experiments, as many of each as `count` says, in the order in which they happened.
+/// Where the clock was set back, those of one experiment stay in their order.
 fn in_order(
     experiments: &BTreeMap<ExperimentName, Experiment>,
     count: impl Fn(&Experiment) -> usize,

@@ -96,7 +96,7 @@ pub async fn run(shared: Shared, services: Services, mut observer: impl Observer
     let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain).await;
 }
 
-/// What the core is told: what happened, that something is due, and that the process stood still.
+/// Waits for the core's next input: what a service answered, a deadline, or a stall of the process.
 struct Inputs {
     received: mpsc::Receiver<Input>,
     clock: Arc<dyn Clock>,
@@ -104,7 +104,7 @@ struct Inputs {
     watchdog: Watchdog,
     /// When the driver last looked up.
     last_turn: Time,
-    /// What came first after the process stood still, and is told after that.
+    /// The input that ended a stall: the core hears of the stall first, and of this next.
     held_back: Option<Input>,
 }
 
