@@ -92,13 +92,8 @@ fn queued(id: &str, attempts: u32) -> Change {
 }
 
 fn news(number: u64, count: usize) -> Change {
-    let line = MailLine {
-        experiment: "pend00".into(),
-        healthy: false,
-        available: true,
-        issues: vec![Issue::MissingJump],
-        more_issues: 2,
-    };
+    let line =
+        MailLine { more_issues: 2, ..MailLine::of("pend00".into(), false, true, vec![Issue::MissingJump]) };
     Change::News(News { number, at: wall(2), awake: 70, item: NewsItem::Event(line), count })
 }
 

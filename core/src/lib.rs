@@ -69,11 +69,12 @@ pub use mail::Outbox;
 pub use monitor::Monitor;
 pub use protocol::{
     Action, Availability, BookOverride, CallId, Change, Config, Connection, Deadline, Delivery, Event,
-    EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Forgotten, GivenUp, Input, Issue,
-    LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, MailText, Manifest, Mode, News, NewsItem,
-    NewsRange, Note, Now, OutboxRecord, PastAlert, QueuedMailRecord, RecipientRecord, Report, Requirements,
-    ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy,
-    StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered,
-    Verdict, Wall, Withheld, printable,
+    EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig,
+    FlapLine, Forgotten, GivenUp, Input, Issue, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine,
+    MailText, Manifest, Mode, News, NewsItem, NewsRange, Note, Now, OutboxRecord, PastAlert,
+    QueuedMailRecord, RecipientRecord, Report, Requirements, ResourceName, Saved, SavedAlert,
+    SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy, StreamRecord, StreamStatus, Summary,
+    SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall, Withheld, Zone,
+    in_words, printable,
 };
 pub use store::Persistence;

@@ -474,6 +474,7 @@ pub fn config() -> Config {
             subject: "lab".into(),
             link: "lab.example.org/status".into(),
             recipients: vec![RECIPIENT.into()],
+            ..MailText::default()
         }),
         ..Config::default()
     }

@@ -29,7 +29,7 @@ impl MailLine {
         let Verdict { healthy, available, .. } = experiment.verdict();
         let more_issues = issues.len().saturating_sub(ISSUES_LISTED);
         issues.truncate(ISSUES_LISTED);
-        Self { experiment: name.clone(), healthy, available, issues, more_issues }
+        Self { more_issues, ..Self::of(name.clone(), healthy, available, issues) }
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -230,11 +230,11 @@ mod tests {
     use crate::protocol::Topic;
 
     fn line(name: &str, healthy: bool, available: bool, issues: &[Issue]) -> MailLine {
-        MailLine { experiment: name.into(), healthy, available, issues: issues.to_vec(), more_issues: 0 }
+        MailLine::of(name.into(), healthy, available, issues.to_vec())
     }
 
     fn text(link: &str) -> MailText {
-        MailText { subject: "lab".into(), link: link.into(), recipients: Vec::new() }
+        MailText { subject: "lab".into(), link: link.into(), ..MailText::default() }
     }
 
     fn digest<'a>(events: &'a [MailLine], problems: &'a [MailLine]) -> Digest<'a> {

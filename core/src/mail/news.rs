@@ -168,14 +168,7 @@ mod tests {
     use crate::protocol::MailLine;
 
     fn event(experiment: &str, healthy: bool) -> NewsItem {
-        let experiment = experiment.into();
-        NewsItem::Event(MailLine {
-            experiment,
-            healthy,
-            available: healthy,
-            issues: Vec::new(),
-            more_issues: 0,
-        })
+        NewsItem::Event(MailLine::of(experiment.into(), healthy, healthy, Vec::new()))
     }
 
     fn flapping(events: u64) -> NewsLog {

@@ -7,6 +7,8 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::zone::Zone;
+
 /// The settings that decide. Each field names its variable, and its default is that variable's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -41,8 +43,38 @@ pub struct Config {
     /// `STATUS_MODE`: whether anything is done about what is decided.
     #[serde(default)]
     pub mode: Mode,
+    /// `STATUS_TIMEZONE`: which clock people read.
+    #[serde(default)]
+    pub zone: Zone,
+    /// When equipment that comes and goes is no news any more.
+    #[serde(default)]
+    pub flap: FlapConfig,
     /// What goes into every mail; `None` if no mail is sent.
     pub mail: Option<MailText>,
+}
+
+/// When something is flapping, and what follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlapConfig {
+    /// `STATUS_FLAP_AFTER`: what was lost so many times is flapping; nothing is if this is 0.
+    pub after: u32,
+    /// `STATUS_FLAP_WITHIN`: that is, within so long.
+    pub within: Duration,
+    /// `STATUS_FLAP_CALM`: it is calm again once nothing was lost for so long.
+    pub calm: Duration,
+    /// `STATUS_FLAP_BOOKING`: what becomes of its booking.
+    pub booking: FlapBooking,
+}
+
+/// What becomes of the booking of what is flapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlapBooking {
+    /// It follows the verdicts.
+    #[default]
+    Follow,
+    /// It is out of booking until it is calm.
+    Hold,
 }
 
 /// What happens to a resource that a person made unavailable, once it is well.
@@ -74,8 +106,8 @@ impl Config {
     }
 }
 
-/// The words that the operator puts into every mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What goes into every mail, when it is sent, and to whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailText {
     /// `STATUS_EMAIL_SUBJECT`: what each subject begins with.
     pub subject: String,
@@ -84,10 +116,30 @@ pub struct MailText {
     /// Every address of `STATUS_EMAIL_TO` and `STATUS_EMAIL_CC`, each once.
     #[serde(default)]
     pub recipients: Vec<SmolStr>,
+    /// `STATUS_EMAIL_WAIT`: news is collected for so long from its first on.
+    #[serde(default)]
+    pub wait: Duration,
+    /// `STATUS_EMAIL_EVERY`: at least so long lies between two mails.
+    #[serde(default)]
+    pub every: Duration,
+    /// `STATUS_EMAIL_REMIND_EVERY`: current problems that nobody acknowledged are mailed again so long after the last mail that
+    /// listed them; never if this is `None`.
+    #[serde(default)]
+    pub remind_every: Option<Duration>,
+    /// `STATUS_EMAIL_FORMAT`: whether there is an HTML part beside the text.
+    #[serde(default)]
+    pub html: bool,
 }
 
 const fn verify_book_every() -> Duration {
     Duration::from_secs(30)
+}
+
+impl Default for FlapConfig {
+    fn default() -> Self {
+        let (within, calm) = (Duration::from_secs(20 * 60), Duration::from_secs(30 * 60));
+        Self { after: 3, within, calm, booking: FlapBooking::Follow }
+    }
 }
 
 impl Default for Config {
@@ -109,6 +161,8 @@ impl Default for Config {
             reconnect_jump_every: DAY,
             book_override: BookOverride::Respect,
             mode: Mode::Act,
+            zone: Zone::utc(),
+            flap: FlapConfig::default(),
             mail: None,
         }
     }

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::alert::SystemAlert;
 use super::event::Issue;
-use super::name::ExperimentName;
+use super::name::{ExperimentName, Feed};
 use super::time::Wall;
 
 /// A mail as it is to be sent. Who sends it adds From, To, Cc and Date.
@@ -94,6 +94,38 @@ pub struct MailLine {
     /// How many issues there are besides.
     #[serde(default)]
     pub more_issues: usize,
+    /// Since when it has not been well; `None` if it is well, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Wall>,
+    /// How long it had not been well, in milliseconds, if this tells that it has recovered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Feeds whose silence is all that is wrong with it; or that was, if it has recovered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cause: Vec<Feed>,
+    /// What of it comes and goes, if this tells that it begins to flap, or ceases to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<FlapLine>,
+}
+
+impl MailLine {
+    /// A line that says this and nothing else.
+    #[must_use]
+    pub fn of(experiment: ExperimentName, healthy: bool, available: bool, issues: Vec<Issue>) -> Self {
+        let (since, after, cause, flapping) = (None, None, Vec::new(), None);
+        Self { experiment, healthy, available, issues, more_issues: 0, since, after, cause, flapping }
+    }
+}
+
+/// That something of an experiment comes and goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlapLine {
+    /// What was lost, as the issue that says so.
+    pub what: Issue,
+    /// How often so far.
+    pub times: u64,
+    /// Whether it is calm again.
+    pub is_over: bool,
 }
 
 /// One thing to tell. Its number tells it from every other, in this life of the server and before.

@@ -17,17 +17,18 @@ mod time;
 mod undelivered;
 mod verdict;
 mod withheld;
+mod zone;
 
 pub use action::Action;
 pub use alert::SystemAlert;
-pub use config::{BookOverride, Config, MailText, Mode};
+pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub(crate) use event::Health;
 pub use event::{Event, Issue};
 pub use input::{CallId, Failure, FailureKind, Input};
 pub use mail::{
-    Delivery, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News, NewsItem, NewsRange,
-    OutboxRecord, QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Summary,
+    Delivery, FlapLine, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News, NewsItem,
+    NewsRange, OutboxRecord, QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Summary,
 };
 pub use manifest::{Availability, Manifest, Requirements, SetBy};
 pub use name::{ExperimentName, Feed, ResourceName, Topic};
@@ -43,3 +44,4 @@ pub use time::{Now, Time, Wall};
 pub use undelivered::{GivenUp, Undelivered};
 pub use verdict::{StreamStatus, Verdict};
 pub use withheld::Withheld;
+pub use zone::{Zone, in_words};

@@ -152,7 +152,10 @@ mod tests {
     #[test]
     fn a_span_has_two_units_at_most() {
         let words = |seconds| in_words(Duration::from_secs(seconds));
-        assert_eq!([words(0), words(59), words(60), words(125), words(720)], ["0s", "59s", "1m", "2m 5s", "12m"]);
+        assert_eq!(
+            [words(0), words(59), words(60), words(125), words(720)],
+            ["0s", "59s", "1m", "2m 5s", "12m"]
+        );
         assert_eq!([words(3_600), words(11_160), words(187_200)], ["1h", "3h 6m", "2d 4h"]);
     }
 }

@@ -108,6 +108,8 @@ fn core(v: &Variables, found: &mut Found) -> Config {
         reconnect_jump_every: found.span(&v.reconnect_jump_every, reconnect_jump_every, SECOND),
         book_override: found.read(&v.book_override, default.book_override, parse::book_override),
         mode: found.read(&v.mode, default.mode, parse::mode),
+        zone: default.zone,
+        flap: default.flap,
         mail: None,
     };
     if config.forget_after < config.last_checked {
@@ -123,7 +125,7 @@ fn mail_text(v: &Variables, found: &mut Found) -> MailText {
     MailText {
         subject: found.read(&v.email_subject, "status".to_owned(), parse::words),
         link: found.read(&v.email_link, String::new(), parse::words),
-        recipients: Vec::new(),
+        ..MailText::default()
     }
 }
 

@@ -99,7 +99,9 @@ impl Settings {
                 subject: text(words, "email_subject", "lab"),
                 link: text(words, "email_link", ""),
                 recipients: recipients(words),
+                ..MailText::default()
             }),
+            ..Config::default()
         };
         let timeout_book = span(words, "timeout_book", Duration::from_secs(5), LEAST)?;
         Ok(Self { core, timeout_book })

@@ -67,8 +67,12 @@ impl Observer for Nobody {
 
 #[tokio::test]
 async fn it_ends_at_once_where_a_mail_is_due_and_not_on_its_way() {
-    let text =
-        MailText { subject: "lab".into(), link: String::new(), recipients: vec!["alpha@a.org".into()] };
+    let text = MailText {
+        subject: "lab".into(),
+        link: String::new(),
+        recipients: vec!["alpha@a.org".into()],
+        ..MailText::default()
+    };
     let config = Config { startup: Duration::ZERO, mail: Some(text), ..Config::default() };
     let monitor = Monitor::resume(config, "life", Saved::default(), SystemClock.now());
     let (store, goes_on) = (FakeStore::default(), Semaphore::new(0));

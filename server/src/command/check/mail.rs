@@ -111,7 +111,7 @@ fn hinted(detail: String) -> String {
 
 /// It begins as all our mails do, so that it goes where they go.
 fn test_mail(text: &MailText, now: Wall) -> Mail {
-    let MailText { subject, link, recipients } = text;
+    let MailText { subject, link, recipients, .. } = text;
     Mail {
         id: format!("{}.test.{}", now.as_millis(), new_life()).into(),
         subject: format!("{subject} test mail"),
