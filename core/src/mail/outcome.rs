@@ -26,8 +26,8 @@ struct Outcome {
     later: Reasons,
     /// Who is told at once, in a shorter mail.
     shorter: Vec<SmolStr>,
-    /// Whether nothing can be sent to anybody.
-    unreachable: bool,
+    /// Why nothing can be sent to anybody, if that is so.
+    unreachable: Option<String>,
 }
 
 /// News that no mail has brought to some recipients for a day, so that the server gives it up.
@@ -53,10 +53,9 @@ impl Outbox {
             self.settle(&recipient, answer.unwrap_or_else(unknown), &mut queued, &mut outcome, now);
         }
         self.recipients_changed = true;
-        if outcome.unreachable {
-            self.server.failed(now.time);
-        } else {
-            self.server.attempts = 0;
+        match &outcome.unreachable {
+            Some(why) => self.all_failed(why, now),
+            None => self.server.attempts = 0,
         }
         let Outcome { doubtful, later, shorter: _, unreachable } = &outcome;
         let mut changes = Vec::new();
@@ -68,10 +67,10 @@ impl Outbox {
             changes.push(self.end(queued, later, cx));
         } else {
             queued.record.mail.recipients = doubtful.iter().map(|(address, _)| address.clone()).collect();
-            queued.wait(listed(doubtful), now.time, *unreachable);
+            queued.wait(listed(doubtful), now.time, unreachable.is_some());
             self.mails.insert(at, queued);
         }
-        let late = if outcome.unreachable {
+        let late = if outcome.unreachable.is_some() {
             self.recipients.iter().map(|one| one.known.address.clone()).collect()
         } else {
             outcome.later.into_iter().map(|(address, _)| address).collect::<Vec<SmolStr>>()
@@ -79,6 +78,13 @@ impl Outbox {
         changes.extend(self.expire(&late, cx));
         changes.extend(self.forget_told());
         changes
+    }
+
+    /// Nothing can be sent to anybody: that was a try for all who are owed something.
+    fn all_failed(&mut self, why: &str, now: Now) {
+        self.server.failed(now.time);
+        let newest = self.log.newest();
+        self.recipients.iter_mut().filter(|one| one.is_owed(newest)).for_each(|one| one.failed(why));
     }
 
     /// What became of it for one recipient.
@@ -111,11 +117,10 @@ impl Outbox {
                 outcome.doubtful.push((recipient.clone(), detail));
             }
             MailFailureKind::Unreachable => {
-                outcome.unreachable = true;
+                outcome.unreachable = Some(detail.clone());
                 if in_doubt {
                     outcome.doubtful.push((recipient.clone(), detail));
                 } else {
-                    one.failed(&detail);
                     outcome.later.push((recipient.clone(), detail));
                 }
             }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use smol_str::SmolStr;
 use status_adapters::store::Model;
 use status_core::{
-    Action, Change, ExperimentName, Input, Mail, MailFailure, MailFailureKind, News, NewsItem, Note, Now,
-    SystemAlert, Time, Wall,
+    Action, Change, Delivery, ExperimentName, Input, Mail, MailFailure, MailFailureKind, News, NewsItem,
+    Note, Now, SystemAlert, Time, Wall,
 };
 
 use super::reference::{Found, Reference, seconds};
@@ -62,6 +62,8 @@ pub(crate) struct MailCheck {
     texts: BTreeMap<String, (Time, Mail)>,
     /// The mail of which the server was told just now that it was not taken, when it was sent, and why not.
     failed: Option<(Time, Mail, MailFailure)>,
+    /// Whether the server was told just now that nothing can be sent to anybody.
+    unreachable: bool,
     /// How long the server slept, all in all.
     slept: Duration,
     /// Whether a server was killed: what is a day old is no longer known for sure then.
@@ -200,8 +202,9 @@ impl MailCheck {
 
     /// Takes in what the mail server said.
     pub(crate) fn told(&mut self, input: &Input) {
-        self.failed = None;
+        (self.failed, self.unreachable) = (None, false);
         let Input::MailSent { mail, outcome, .. } = input else { return };
+        self.unreachable = outcome.iter().any(is_unreachable);
         let Some(mine) = outcome.iter().find(|one| one.recipient == self.address) else { return };
         match &mine.outcome {
             Ok(()) => {
@@ -401,6 +404,10 @@ impl MailCheck {
     fn check_given_up(&mut self, now: Time, actions: &[Action]) -> Option<String> {
         let me = self.address.clone();
         let gives_up = |action: &Action| matches!(action, Action::Note(Note::MailGivenUp { detail, .. }) if detail.contains(me.as_str()));
+        if self.unreachable {
+            // Nothing can be sent to anybody: that is a try for all.
+            self.forgive_what_is_old(now);
+        }
         let (sent, mail, failure) = self.failed.take()?;
         self.forgive_what_is_old(now);
         if !actions.iter().any(gives_up) {
@@ -579,6 +586,10 @@ fn is_told_by(line: &str, told: &str) -> bool {
         Some(format!("{beginning} [{} issues]", issues.split(", ").count()))
     };
     line == told || (told.ends_with(" issues]") && short().as_deref() == Some(told))
+}
+
+fn is_unreachable(one: &Delivery) -> bool {
+    one.outcome.as_ref().is_err_and(|failure| failure.kind == MailFailureKind::Unreachable)
 }
 
 /// The lines below a headline, up to the next empty line, each with single spaces.

@@ -28,11 +28,18 @@ impl Store {
     /// A store that holds this is deleted.
     pub(super) fn deleted(&mut self, model: &Model) {
         let lost = self.lost.get_or_insert_default();
+        let mut held: BTreeMap<&ExperimentName, Vec<&Event>> = BTreeMap::new();
         for (name, event) in model.remembered(None) {
+            held.entry(name).or_default().push(event);
+        }
+        for (name, held) in held {
             let events = lost.entry(name.clone()).or_default();
-            if !events.contains(event) {
-                events.push(event.clone());
+            // What an earlier deletion took is there already. Where the clock was set back, two events may be alike.
+            let mut missing = held.len();
+            for before in events.iter() {
+                missing -= usize::from(missing > 0 && held.contains(&before));
             }
+            events.extend(held[held.len() - missing..].iter().map(|event| Event::clone(event)));
         }
     }
 

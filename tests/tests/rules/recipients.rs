@@ -178,6 +178,23 @@ fn where_there_is_no_mail_server_one_try_is_for_all() {
 }
 
 #[test]
+fn what_is_given_up_without_a_mail_server_says_why_for_each_recipient() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(600.0);
+    // From here on beta is owed more than alpha, and its mail is the one that is tried.
+    world.mail_fails = Some(MailFailureKind::Unreachable);
+    world.hosts.clear();
+    world.until(DAY + 4_000.0);
+    let lost = given_up(&world);
+    let about = |address: &str| lost.iter().find(|why| why.starts_with(address)).cloned().unwrap_or_default();
+    for address in [ALPHA, BETA] {
+        assert!(about(address).ends_with("not sent for a day: 451 later"), "{address}: {lost:?}");
+    }
+}
+
+#[test]
 fn a_mail_that_is_too_long_is_followed_by_shorter_ones() {
     let mut world = World::lab(400, to(&[ALPHA]));
     world.longest_mail = Some(5_000);
