@@ -16,13 +16,13 @@ struct Answered {
 }
 
 impl Book {
-    /// Applies what book says of a resource, and begins a change if it is not as it should be. While the server
-    /// is `paused`, since it slept, or while a check is overdue, so that the verdicts are old, nothing is changed.
+    /// Applies what book says of a resource, and begins a change if it is not as it should be. Unless the server
+    /// is `judging`, or while a check is overdue, so that the verdicts are old, nothing is changed.
     pub(crate) fn on_availability_read(
         &mut self,
         call: CallId,
         outcome: Result<Availability, Failure>,
-        paused: bool,
+        judging: bool,
         cx: &mut Cx<'_>,
     ) {
         let (now, config) = (cx.now.time, cx.config);
@@ -37,17 +37,17 @@ impl Book {
             }
             Err(failure) => self.failed(answered, failure, config, now),
         }
-        self.follow_up(&name, change, paused, cx);
+        self.follow_up(&name, change, judging, cx);
         self.recheck_if_news(cx);
     }
 
     /// Begins the change that follows from what book says of a resource, or puts the resource where it waits.
-    fn follow_up(&mut self, name: &ResourceName, change: CallId, paused: bool, cx: &mut Cx<'_>) {
+    fn follow_up(&mut self, name: &ResourceName, change: CallId, judging: bool, cx: &mut Cx<'_>) {
         let (now, config) = (cx.now.time, cx.config);
-        let outdated = paused || cx.is_check_overdue();
+        let outdated = !judging || cx.is_check_overdue();
         let under_way = self.under_way();
         let Some(resource) = self.resources.get_mut(name) else { return };
-        if !paused && let Some(note) = resource.note_hold(config.book_override) {
+        if judging && let Some(note) = resource.note_hold(config.book_override) {
             cx.note(note);
         }
         let may_change = !outdated && !self.empty;

@@ -284,7 +284,7 @@ impl Book {
     }
 
     /// Asks about what is due, the most urgent first, as far and as fast as book lets itself be asked.
-    /// While the server knows nothing, since it slept, nothing is changed.
+    /// Unless it `may_change` something, since verdicts are made, it only reads.
     pub(crate) fn reconcile(&mut self, may_change: bool, cx: &mut Cx<'_>) {
         let (now, config) = (cx.now.time, cx.config);
         self.put_back_due(now, config);

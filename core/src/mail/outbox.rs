@@ -18,7 +18,7 @@ use crate::protocol::{
     SystemAlert, Time, Timer, Undelivered, Wall,
 };
 
-/// How long news is owed. Time asleep does not count, nor time in which no server ran.
+/// How long news is owed. A stall does not count, nor time in which no server ran.
 pub(super) const OWED_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How many mails may be in doubt for one recipient. With so many, what they tell is told again in the
 /// next one, so that newer news waits for none of them.
@@ -369,9 +369,9 @@ impl Outbox {
         }
     }
 
-    /// The server slept for so long, in which nothing could be tried.
-    pub(crate) fn slept(&mut self, span: Duration) {
-        self.awake.slept(span);
+    /// The server stalled for so long, in which nothing could be tried.
+    pub(crate) fn stalled(&mut self, span: Duration) {
+        self.awake.stalled(span);
     }
 
     /// Schedules the next call of the monitor for when something is to be sent.

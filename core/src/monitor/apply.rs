@@ -17,8 +17,8 @@ impl Parts {
             }
             Input::ManifestFetched { call, outcome } => self.on_manifest(call, outcome, cx),
             Input::AvailabilityRead { call, outcome } => {
-                let paused = self.is_paused();
-                self.book.on_availability_read(call, outcome, paused, cx);
+                let judging = self.is_judging();
+                self.book.on_availability_read(call, outcome, judging, cx);
             }
             Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
             Input::MailSent { call, mail: _, outcome } => {

@@ -29,9 +29,9 @@ impl Parts {
     /// Evaluates everything.
     pub(super) fn check(&mut self, cx: &mut Cx<'_>) {
         cx.begin_check();
-        self.end_suspend(cx);
+        self.end_stall(cx);
         self.book.relay_is_silent = self.knows_nothing_of_streams(cx);
-        let events = if self.is_paused() { Vec::new() } else { self.judge(cx) };
+        let events = if self.is_judging() { self.judge(cx) } else { Vec::new() };
         self.judge_services(cx);
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {

@@ -7,7 +7,7 @@ use crate::protocol::Mode;
 impl Parts {
     /// Asks for what differs, and finds when it is to be looked at again.
     pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
-        let may_change = !self.is_paused();
+        let may_change = self.is_judging();
         self.feeds.reconcile(cx);
         self.book.reconcile(may_change, cx);
         self.reconcile_mail(cx);

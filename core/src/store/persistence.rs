@@ -249,8 +249,8 @@ impl Persistence {
         !self.is_on || self.failures > 0 || self.is_slow(now)
     }
 
-    /// The process stood still for `span`, so that no answer of the store could come: that time does not count as waiting.
-    pub(crate) fn slept(&mut self, span: Duration, now: Time) {
+    /// The server stalled for `span`, so that no answer of the store could come: that time does not count as waiting.
+    pub(crate) fn stalled(&mut self, span: Duration, now: Time) {
         if let Some(under_way) = &mut self.under_way {
             under_way.since = (under_way.since + span).min(now);
         }
