@@ -70,7 +70,7 @@ pub use monitor::Monitor;
 pub use protocol::{
     Action, Availability, BookOverride, CallId, Change, Config, Connection, Deadline, Delivery, Event,
     EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Forgotten, GivenUp, Input, Issue,
-    LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, MailText, Manifest, Mode, News, NewsItem,
+    LetterRecord, Mail, MailConfig, MailFailure, MailFailureKind, MailLine, Manifest, Mode, News, NewsItem,
     NewsRange, Note, Now, OutboxRecord, PastAlert, QueuedMailRecord, RecipientRecord, Report, Requirements,
     ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy,
     StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered,

@@ -49,7 +49,7 @@ pub struct Book {
     failing: BTreeSet<ResourceName>,
     /// The newest refusal of a call that came too fast.
     too_fast: Option<Failure>,
-    /// Whether book could not be asked when that was last told.
+    /// Whether book could not be asked when a check last looked.
     is_unreachable: bool,
     /// When everything that should be out of booking was last put in doubt.
     doubted_out_at: Option<Time>,

@@ -291,11 +291,11 @@ mod tests {
     fn a_503_is_books_only_where_it_is_about_two_resources_within_ten_seconds() {
         let at = |seconds: u64| Time::from_millis(seconds * 1_000);
         let mut pace = Pace::default();
-        let mut told = |name: &str, s: u64| pace.overloaded(&name.into(), at(s), at(s));
-        assert_eq!(told("r-a", 0), Overload::OfOne);
-        assert_eq!(told("r-a", 5), Overload::OfOne);
-        assert_eq!(told("r-b", 16), Overload::OfOne);
-        assert_eq!(told("r-a", 26), Overload::Shared("r-b".into()));
+        let mut overloaded = |name: &str, s: u64| pace.overloaded(&name.into(), at(s), at(s));
+        assert_eq!(overloaded("r-a", 0), Overload::OfOne);
+        assert_eq!(overloaded("r-a", 5), Overload::OfOne);
+        assert_eq!(overloaded("r-b", 16), Overload::OfOne);
+        assert_eq!(overloaded("r-a", 26), Overload::Shared("r-b".into()));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Resource {
     /// Whether something has happened since it was last asked, so that nothing is known for sure.
     in_doubt: bool,
     phase: Phase,
-    /// What book was last told, until a read shows whether it holds.
+    /// What book was last set to, until a read shows whether it holds.
     last_set: Option<bool>,
     /// The reason that book was last given.
     given: Option<Given>,
@@ -55,7 +55,7 @@ pub struct Resource {
     /// Why the newest answer about it was a failure.
     last_error: Option<Failure>,
     held: bool,
-    /// What was last told to be withheld, while only observing.
+    /// What was last said to be withheld, while only observing.
     withheld: Option<bool>,
     /// Where it waits.
     pub(super) place: Option<Place>,

@@ -31,8 +31,9 @@ const GAPS: usize = 8;
 pub struct FeedSubscription {
     feed: Feed,
     /// How long a token for it lives.
-    expires: Duration,
-    last_checked: Duration,
+    token_life: Duration,
+    /// Without a snapshot for so long it is silent: `STATUS_HEALTH_LAST_CHECKED`.
+    stale_after: Duration,
     /// The older first; at most two.
     connections: Vec<Connection>,
     /// Not before this is another made.
@@ -65,11 +66,11 @@ struct Connection {
 }
 
 impl FeedSubscription {
-    pub(crate) fn new(feed: Feed, expires: Duration, last_checked: Duration, started: Time) -> Self {
+    pub(crate) fn new(feed: Feed, token_life: Duration, stale_after: Duration, started: Time) -> Self {
         Self {
             feed,
-            expires,
-            last_checked,
+            token_life,
+            stale_after,
             connections: Vec::new(),
             retry_at: started,
             failures: 0,
@@ -117,7 +118,7 @@ impl FeedSubscription {
     /// beyond 0.8 of `STATUS_HEALTH_LAST_CHECKED`.
     #[must_use]
     pub fn slow(&self) -> Option<Duration> {
-        self.lasting_pace().filter(|pace| *pace > self.last_checked * 4 / 5)
+        self.lasting_pace().filter(|pace| *pace > self.stale_after * 4 / 5)
     }
 
     /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
@@ -190,12 +191,12 @@ impl FeedSubscription {
 
     /// Whether it has been silent for too long.
     pub(crate) fn is_silent(&self, now: Time, started: Time) -> bool {
-        now.since(self.quiet_since(started)) > self.last_checked
+        now.since(self.quiet_since(started)) > self.stale_after
     }
 
     /// When it will have been silent for too long.
     pub(crate) fn silent_at(&self, started: Time) -> Time {
-        self.quiet_since(started).expires_after(self.last_checked)
+        self.quiet_since(started).expires_after(self.stale_after)
     }
 
     /// Connects, if that is due.
@@ -211,8 +212,8 @@ impl FeedSubscription {
             cx.act(Action::CloseFeed { feed: self.feed, connection: given_up.call });
         }
         self.probes += u32::from(!self.connections.is_empty());
-        let (feed, expires) = (self.feed, self.expires);
-        let call = cx.ask(|connection| Action::OpenFeed { feed, connection, expires });
+        let (feed, token_life) = (self.feed, self.token_life);
+        let call = cx.ask(|connection| Action::OpenFeed { feed, connection, token_life });
         self.connections.push(Connection {
             call,
             opened: now,
@@ -230,7 +231,7 @@ impl FeedSubscription {
     /// From when on another connection is wanted.
     fn wants_another_at(&self) -> Time {
         let Some(newest) = self.connections.last() else { return self.retry_at };
-        let renew = newest.opened + self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2));
+        let renew = newest.opened + self.token_life.saturating_sub(RENEW_BEFORE.min(self.token_life / 2));
         let silent = newest.quiet_since.expires_after(self.silence_timeout(newest));
         renew.min(silent)
     }
@@ -240,11 +241,11 @@ impl FeedSubscription {
     fn silence_timeout(&self, connection: &Connection) -> Duration {
         let pace = self.pace().or(self.gaps[0]);
         let soon =
-            self.last_checked.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT).max(pace.unwrap_or_default() * 2);
+            self.stale_after.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT).max(pace.unwrap_or_default() * 2);
         match (connection.has_spoken, pace) {
-            (false, _) => backoff(self.probes, soon, LONGEST_TIMEOUT.max(self.last_checked).max(soon)),
+            (false, _) => backoff(self.probes, soon, LONGEST_TIMEOUT.max(self.stale_after).max(soon)),
             (true, Some(_)) => soon,
-            (true, None) => self.last_checked.max(SHORTEST_TIMEOUT),
+            (true, None) => self.stale_after.max(SHORTEST_TIMEOUT),
         }
     }
 
@@ -253,17 +254,17 @@ impl FeedSubscription {
         self.gaps.rotate_right(1);
         self.gaps[0] = Some(gap);
         let Some(apart) = self.lasting_pace() else { return };
-        let (feed, last_checked) = (self.feed, self.last_checked);
+        let (feed, stale_after) = (self.feed, self.stale_after);
         if self.slow().is_some() {
             // The advice says less of the same.
             self.advised = true;
             if !core::mem::replace(&mut self.warned, true) {
-                cx.note(Note::SlowFeed { feed, apart, last_checked });
+                cx.note(Note::SlowFeed { feed, apart, last_checked: stale_after });
             }
             // A feed that reports every 5 s drifts by some milliseconds, and half of the limit is what was meant:
             // so it is a twentieth more.
-        } else if apart > last_checked * 21 / 40 && !core::mem::replace(&mut self.advised, true) {
-            cx.note(Note::FeedPace { feed, apart, last_checked });
+        } else if apart > stale_after * 21 / 40 && !core::mem::replace(&mut self.advised, true) {
+            cx.note(Note::FeedPace { feed, apart, last_checked: stale_after });
         }
     }
 
@@ -293,7 +294,7 @@ impl FeedSubscription {
         if now.time >= startup_over && self.is_silent(known_at, started) {
             let why =
                 self.last_error.as_ref().map(|last_error| format!(" ({last_error})")).unwrap_or_default();
-            let detail = format!("no snapshot for more than {:?}{why}", self.last_checked);
+            let detail = format!("no snapshot for more than {:?}{why}", self.stale_after);
             return Condition::Raised { detail, since: self.quiet_since(started) };
         }
         if self.last_snapshot.is_some() { Condition::Clear } else { Condition::Unknown }

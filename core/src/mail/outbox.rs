@@ -14,7 +14,7 @@ use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
 use crate::backoff::backoff;
 use crate::context::Cx;
 use crate::protocol::{
-    Action, CallId, Change, GivenUp, Mail, MailLine, MailText, NewsItem, NewsRange, Now, QueuedMailRecord,
+    Action, CallId, Change, GivenUp, Mail, MailConfig, MailLine, NewsItem, NewsRange, Now, QueuedMailRecord,
     SystemAlert, Time, Timer, Undelivered, Wall,
 };
 
@@ -185,14 +185,14 @@ impl Outbox {
 
     /// The numbers at which what one recipient is owed begins or ends.
     fn borders(&self) -> BTreeSet<u64> {
-        let told = self.recipients.iter().map(|one| one.known.told);
+        let told_up_to = self.recipients.iter().map(|one| one.known.told_up_to);
         let again = self.recipients.iter().flat_map(|one| &one.known.again);
         let spans = again.chain(self.mails.iter().flat_map(|mail| &mail.record.covers));
-        told.chain(spans.flat_map(|span| [span.after, span.to])).collect()
+        told_up_to.chain(spans.flat_map(|span| [span.after, span.to])).collect()
     }
 
     /// Chooses what is due, if nothing is on its way, and composes it. Returns what the store is to forget.
-    pub(crate) fn prepare(&mut self, now: Now, text: &MailText) -> Vec<Change> {
+    pub(crate) fn prepare(&mut self, now: Now, config: &MailConfig) -> Vec<Change> {
         match self.next().filter(|(_, at)| *at <= now.time) {
             None => Vec::new(),
             Some((Next::InDoubt(at), _)) => {
@@ -202,7 +202,7 @@ impl Outbox {
             }
             Some((Next::News(at), _)) => {
                 let gone = self.tell_doubtful_again(at);
-                self.compose(at, now, text);
+                self.compose(at, now, config);
                 gone
             }
         }
@@ -251,7 +251,7 @@ impl Outbox {
 
     /// Composes the mail of all who are owed the same as this one, and can be tried. From then on it stays
     /// as it is.
-    fn compose(&mut self, at: usize, now: Now, text: &MailText) {
+    fn compose(&mut self, at: usize, now: Now, config: &MailConfig) {
         let position = self.recipients[at].position();
         let covers = self.recipients[at].owed(self.log.newest());
         let mut id = self.recipients[at].next_id.clone();
@@ -273,7 +273,7 @@ impl Outbox {
         let (_, _, missed) = position;
         let (digest, begun, newest) = self.digest(&covers, now, attempts, missed);
         let mail =
-            Mail { id, subject: digest.subject(text), body: digest.body(text, longest), recipients: to };
+            Mail { id, subject: digest.subject(config), body: digest.body(config, longest), recipients: to };
         let record = QueuedMailRecord {
             mail,
             covers,
@@ -426,8 +426,8 @@ impl Outbox {
     }
 
     /// The subject of a mail that is never composed, about this.
-    pub(super) fn subject_of(&self, text: Option<&MailText>, events: usize) -> String {
-        text.map(|text| subject(text, events)).unwrap_or_default()
+    pub(super) fn subject_of(&self, config: Option<&MailConfig>, events: usize) -> String {
+        config.map(|config| subject(config, events)).unwrap_or_default()
     }
 }
 

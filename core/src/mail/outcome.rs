@@ -41,14 +41,15 @@ struct Lost {
 
 impl Outbox {
     /// Applies what the mail server made of a mail. Returns what the store is to know of it.
-    pub(crate) fn on_sent(&mut self, call: CallId, told: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
+    pub(crate) fn on_sent(&mut self, call: CallId, deliveries: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
         let now = cx.now;
         let sending = |mail: &QueuedMail| matches!(mail.state, MailState::Sending(sent, _) if sent == call);
         let Some(at) = self.mails.iter().position(sending) else { return Vec::new() };
         let mut queued = self.mails.remove(at);
         let mut outcome = Outcome::default();
         for recipient in core::mem::take(&mut queued.record.mail.recipients) {
-            let answer = told.iter().find(|one| one.recipient == recipient).map(|one| one.outcome.clone());
+            let answer =
+                deliveries.iter().find(|one| one.recipient == recipient).map(|one| one.outcome.clone());
             let unknown = || Err(MailFailure::new(MailFailureKind::Unknown, NO_ANSWER));
             self.settle(&recipient, answer.unwrap_or_else(unknown), &mut queued, &mut outcome, now);
         }
@@ -95,19 +96,19 @@ impl Outbox {
         };
         let (covers, in_doubt) = (&queued.record.covers, queued.in_doubt);
         let Err(MailFailure { kind, detail }) = answer else {
-            one.told(covers);
+            one.no_longer_owed(covers);
             one.reached();
             queued.record.taken = true;
             return;
         };
         match kind {
             MailFailureKind::Permanent => {
-                one.told(covers);
+                one.no_longer_owed(covers);
                 one.reached();
                 queued.record.refused.push((recipient.clone(), detail));
             }
             MailFailureKind::Unknown => {
-                one.told(covers);
+                one.no_longer_owed(covers);
                 outcome.doubtful.push((recipient.clone(), detail));
             }
             MailFailureKind::Unreachable => {

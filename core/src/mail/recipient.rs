@@ -31,10 +31,10 @@ pub(super) type Position = (u64, Vec<NewsRange>, usize);
 
 impl Recipient {
     /// One that is owed what comes after this number.
-    pub(super) fn new(address: SmolStr, told: u64, now: Time) -> Self {
+    pub(super) fn new(address: SmolStr, told_up_to: u64, now: Time) -> Self {
         let (again, longest) = (Vec::new(), LONGEST);
         let known =
-            RecipientRecord { address, told, again, attempts: 0, last_error: None, longest, missed: 0 };
+            RecipientRecord { address, told_up_to, again, attempts: 0, last_error: None, longest, missed: 0 };
         Self::restored(known, now)
     }
 
@@ -43,31 +43,32 @@ impl Recipient {
     }
 
     pub(super) fn position(&self) -> Position {
-        (self.known.told, self.known.again.clone(), self.known.missed)
+        (self.known.told_up_to, self.known.again.clone(), self.known.missed)
     }
 
     /// What it is owed, where the newest news has this number.
     pub(super) fn owed(&self, newest: u64) -> Vec<NewsRange> {
         let mut owed = self.known.again.clone();
-        if self.known.told < newest {
-            owed.push(NewsRange { after: self.known.told, to: newest });
+        if self.known.told_up_to < newest {
+            owed.push(NewsRange { after: self.known.told_up_to, to: newest });
         }
         owed
     }
 
     pub(super) fn is_owed(&self, newest: u64) -> bool {
-        self.known.told < newest || !self.known.again.is_empty()
+        self.known.told_up_to < newest || !self.known.again.is_empty()
     }
 
     /// All news up to this number needs not be kept for it.
     pub(super) fn floor(&self) -> u64 {
-        self.known.again.first().map_or(self.known.told, |span| span.after)
+        self.known.again.first().map_or(self.known.told_up_to, |span| span.after)
     }
 
     /// A mail with this has reached it or may have: it is not owed this any more.
-    pub(super) fn told(&mut self, covers: &[NewsRange]) {
+    pub(super) fn no_longer_owed(&mut self, covers: &[NewsRange]) {
         self.known.again.retain(|span| !covers.contains(span));
-        self.known.told = covers.iter().map(|span| span.to).max().unwrap_or(0).max(self.known.told);
+        self.known.told_up_to =
+            covers.iter().map(|span| span.to).max().unwrap_or(0).max(self.known.told_up_to);
     }
 
     /// The mail server takes mail for it.
@@ -117,7 +118,7 @@ impl Recipient {
         for span in &mut self.known.again {
             span.after = span.after.max(up_to);
         }
-        self.known.told = self.known.told.max(up_to);
+        self.known.told_up_to = self.known.told_up_to.max(up_to);
         self.known.missed += events;
     }
 }

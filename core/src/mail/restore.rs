@@ -104,7 +104,7 @@ impl Outbox {
             let recipients = &mut self.recipients;
             mail.record.mail.recipients.retain(|address| {
                 let one = recipients.iter_mut().find(|one| one.known.address == *address);
-                one.map(|one| one.told(&mail.record.covers)).is_some()
+                one.map(|one| one.no_longer_owed(&mail.record.covers)).is_some()
             });
         }
         self.drop_mails_for_nobody()

@@ -41,8 +41,8 @@ pub struct Config {
     /// `STATUS_MODE`: whether anything is done about what is decided.
     #[serde(default)]
     pub mode: Mode,
-    /// What goes into every mail; `None` if no mail is sent.
-    pub mail: Option<MailText>,
+    /// What concerns mail; `None` if none is sent.
+    pub mail: Option<MailConfig>,
 }
 
 /// What happens to a resource that a person made unavailable, once it is well.
@@ -63,7 +63,7 @@ pub enum Mode {
     /// Book is told, and mails are sent.
     #[default]
     Act,
-    /// Neither: what would have been done is only told. So the server can be tried beside another.
+    /// Neither: what would have been done is only logged and shown. So the server can be tried beside another.
     Observe,
 }
 
@@ -74,9 +74,9 @@ impl Config {
     }
 }
 
-/// The words that the operator puts into every mail.
+/// The settings of mail: for whom it is, and the words that the operator puts into each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailText {
+pub struct MailConfig {
     /// `STATUS_EMAIL_SUBJECT`: what each subject begins with.
     pub subject: String,
     /// `STATUS_EMAIL_LINK`: where the state can be seen.

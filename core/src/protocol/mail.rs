@@ -171,7 +171,8 @@ pub struct RecipientRecord {
     /// The address.
     pub address: SmolStr,
     /// The number of the newest news that a mail has told it of, as far as is known.
-    pub told: u64,
+    #[serde(rename = "told")]
+    pub told_up_to: u64,
     /// Older news that the next mail tells this recipient again, since nobody knows whether an earlier mail
     /// arrived.
     pub again: Vec<NewsRange>,

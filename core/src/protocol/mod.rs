@@ -20,7 +20,7 @@ mod withheld;
 
 pub use action::Action;
 pub use alert::SystemAlert;
-pub use config::{BookOverride, Config, MailText, Mode};
+pub use config::{BookOverride, Config, MailConfig, Mode};
 pub use deadline::{Deadline, Timer};
 pub(crate) use event::Health;
 pub use event::{Event, Issue};
