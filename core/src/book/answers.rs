@@ -58,7 +58,7 @@ impl Book {
             let request = resource.begin(change, now, config);
             self.queue.begin(request, change, resource, cx);
             self.pace.started(now);
-        } else if !outdated || resource.is_in_doubt() {
+        } else if !outdated || resource.needs_read() {
             self.queue.put(resource, now, config);
         } else {
             // The next check puts it into the queue, where it differs even then.
@@ -129,13 +129,13 @@ impl Book {
         if resource.last_error().is_none() {
             self.failing.remove(name);
         }
-        // Those that were put back with it are found by this one doubt, and are no reason for another.
-        let is_first = self.doubted_out_at.is_none_or(|at| now.since(at) >= config.verify_book_every);
+        // Those that were put back with it are found by these reads, and are no reason to read all anew.
+        let is_first = self.read_out_anew_at.is_none_or(|at| now.since(at) >= config.verify_book_every);
         if was_put_back && is_first {
-            self.doubted_out_at = Some(now);
+            self.read_out_anew_at = Some(now);
             for (other, resource) in &mut self.resources {
                 if other != name {
-                    resource.doubt_if_out();
+                    resource.read_anew_if_out();
                     self.queue.put(resource, now, config);
                 }
             }

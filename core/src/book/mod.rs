@@ -51,8 +51,8 @@ pub struct Book {
     too_fast: Option<Failure>,
     /// Whether book could not be asked when a check last looked.
     is_unreachable: bool,
-    /// When everything that should be out of booking was last put in doubt.
-    doubted_out_at: Option<Time>,
+    /// When everything that should be out of booking was last to be read anew.
+    read_out_anew_at: Option<Time>,
     /// Whether relay was silent at the last check, so that nothing is known of any stream.
     pub(crate) relay_is_silent: bool,
 }
@@ -73,7 +73,7 @@ impl Book {
             failing: BTreeSet::new(),
             too_fast: None,
             is_unreachable: false,
-            doubted_out_at: None,
+            read_out_anew_at: None,
             relay_is_silent: false,
         }
     }
@@ -227,8 +227,8 @@ impl Book {
         }
     }
 
-    /// Takes in a manifest that differs from the one before it, or not: what book says of all
-    /// resources is in doubt where it does, and where it was read regularly. The check that follows
+    /// Takes in a manifest that differs from the one before it, or not: all resources are
+    /// read anew where it does, and where it was read regularly. The check that follows
     /// puts them into the queue.
     pub(crate) fn was_polled(&mut self, came: Came, changed: bool, now: Time) {
         if changed {
@@ -236,7 +236,7 @@ impl Book {
         }
         for resource in self.resources.values_mut() {
             if changed || came.is_regular {
-                resource.doubt(now);
+                resource.read_anew(now);
             }
             if came.failed_before {
                 resource.try_at_once();

@@ -36,7 +36,7 @@ struct Calling {
 /// A manifest came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Came {
-    /// Whether it was read regularly: book is to be doubted as a whole.
+    /// Whether it was read regularly: then all resources are read anew.
     pub(crate) is_regular: bool,
     /// Whether it could not be read before.
     pub(crate) failed_before: bool,

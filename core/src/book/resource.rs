@@ -35,8 +35,8 @@ pub struct Resource {
     observed: Option<Observed>,
     /// When that was.
     read_at: Time,
-    /// Whether something has happened since it was last asked, so that nothing is known for sure.
-    in_doubt: bool,
+    /// Whether something has happened since it was last read, so that it is to be read before anything else.
+    needs_read: bool,
     phase: Phase,
     /// What book was last set to, until a read shows whether it holds.
     last_set: Option<bool>,
@@ -185,7 +185,7 @@ impl Resource {
             desired: None,
             observed: None,
             read_at: Time::default(),
-            in_doubt: true,
+            needs_read: true,
             phase: Phase::Idle,
             last_set: None,
             given: None,
@@ -287,7 +287,7 @@ impl Resource {
             self.try_at_once();
             // A server that only observes looks, too, before it says what should be changed.
             let observes = config.mode == Mode::Observe && self.differs(config.book_override);
-            self.in_doubt |= desired == Some(false) || observes;
+            self.needs_read |= desired == Some(false) || observes;
         }
     }
 
@@ -303,21 +303,21 @@ impl Resource {
     }
 
     /// What book says may have changed: it is to be read again.
-    pub(super) fn doubt(&mut self, now: Time) {
-        self.in_doubt = true;
+    pub(super) fn read_anew(&mut self, now: Time) {
+        self.needs_read = true;
         if self.is_unknown_to_book() {
             self.backoff.release_at(now + self.apart(now));
         }
     }
 
     /// It is to be read again, if it should be out of booking.
-    pub(super) fn doubt_if_out(&mut self) {
-        self.in_doubt |= self.desired == Some(false);
+    pub(super) fn read_anew_if_out(&mut self) {
+        self.needs_read |= self.desired == Some(false);
     }
 
-    /// Whether what book says now is not known for sure.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.in_doubt
+    /// Whether it is to be read, since what book says now may be something else than it said.
+    pub(super) fn needs_read(&self) -> bool {
+        self.needs_read
     }
 
     /// Whether a call is due, and how soon.
@@ -325,14 +325,14 @@ impl Resource {
         if self.phase != Phase::Idle {
             return None;
         }
-        if !self.in_doubt && !self.is_to_be_changed(config) {
+        if !self.needs_read && !self.is_to_be_changed(config) {
             return self.due_while_right(now, config);
         }
         if let Some(at) = self.backoff.due_at().filter(|at| now < *at) {
             return Some(Due::At(at));
         }
         let apart = self.read_at + self.apart(now);
-        if !self.in_doubt && now < apart {
+        if !self.needs_read && now < apart {
             return Some(Due::At(apart));
         }
         // A change that book took holds, most likely.
@@ -374,7 +374,7 @@ impl Resource {
         let is_wrong = self.is_to_be_changed(config) || self.reason_due(config).is_some_and(|at| at <= now);
         let may_be_tried = self.backoff.due_at().is_none_or(|at| at <= now);
         let age = now.since(self.read_at);
-        !self.in_doubt && is_wrong && may_be_tried && self.apart(now) <= age && age <= FRESH
+        !self.needs_read && is_wrong && may_be_tried && self.apart(now) <= age && age <= FRESH
     }
 
     /// Begins a call: a change, if it rests on what book said just now, or else a read.
@@ -392,8 +392,8 @@ impl Resource {
             None => {
                 self.phase = Phase::Reading(call);
                 self.backoff.release();
-                // Now, and not when the answer comes: a doubt in between is one about that answer.
-                self.in_doubt = false;
+                // Now, and not when the answer comes: what happens in between makes that answer old.
+                self.needs_read = false;
                 Request::Read
             }
         }
@@ -423,7 +423,7 @@ impl Resource {
         if !self.is_to_be_changed(config) {
             self.last_error = None;
         }
-        if self.in_doubt {
+        if self.needs_read {
             return false; // something has happened while it was asked
         }
         let was_out = core::mem::replace(&mut self.is_out, self.desired == Some(false) && !available);
@@ -438,7 +438,7 @@ impl Resource {
 
     /// Book took a change: whether it holds shows when it is read again.
     pub(super) fn was_set(&mut self) {
-        self.in_doubt = true;
+        self.needs_read = true;
         self.answered();
     }
 
@@ -446,7 +446,7 @@ impl Resource {
     pub(super) fn mark_unknown(&mut self, config: &Config, now: Time) -> bool {
         let is_new = !self.is_unknown_to_book();
         self.observed = Some(Observed::Unknown);
-        self.in_doubt = true;
+        self.needs_read = true;
         self.last_set = None;
         self.answered();
         self.backoff.failed_within(now, LONGEST_RETRY.max(config.query_book_every));
@@ -456,7 +456,7 @@ impl Resource {
     /// A call failed: nothing is known now, it may have taken effect. Returns whether the answer
     /// before it was none.
     pub(super) fn failed(&mut self, asked: Asked, failure: Failure, config: &Config, now: Time) -> bool {
-        self.in_doubt = true;
+        self.needs_read = true;
         self.last_set = None;
         if asked == Asked::Set {
             self.given = None;
@@ -473,7 +473,7 @@ impl Resource {
     /// trouble.
     pub(super) fn was_refused(&mut self, asked: Asked, pace: &Pace, now: Time) {
         match asked {
-            Asked::Read => self.in_doubt = true,
+            Asked::Read => self.needs_read = true,
             // What was read before it still is what is known.
             Asked::Set => (self.last_set, self.given) = (None, None),
         }
@@ -530,7 +530,7 @@ impl Resource {
 
     /// The change that book would be told of now, if this server did more than observe: once for each.
     pub(super) fn withholds(&mut self, config: &Config) -> Option<Withheld> {
-        if self.in_doubt || self.phase != Phase::Idle || config.mode == Mode::Act {
+        if self.needs_read || self.phase != Phase::Idle || config.mode == Mode::Act {
             return None;
         }
         let desired = self.desired.filter(|_| self.differs(config.book_override));

@@ -39,7 +39,7 @@ pub struct FeedSubscription {
     /// Not before this is another made.
     retry_at: Time,
     failures: u32,
-    /// How often a connection was doubted since the last snapshot.
+    /// How often another connection was made beside a silent one since the last snapshot.
     probes: u32,
     last_error: Option<Failure>,
     /// The newest connection that could not be made or ended.
