@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use self::pace::Pace;
 pub(crate) use self::poll::Came;
-use self::poll::ManifestPoll;
+use self::poll::{Calling, ManifestPoll};
 use self::queue::{CALLS_AT_ONCE, Queue};
 pub use self::resource::Resource;
 use crate::alerts::Condition;
@@ -259,7 +259,7 @@ impl Book {
         cx: &Cx<'_>,
     ) -> Option<bool> {
         let now = cx.now.time;
-        let (began, is_regular) = self.poll.finish(call)?;
+        let Calling { began, is_regular, .. } = self.poll.finish(call)?;
         match outcome {
             Ok(()) => self.pace.manifest_came(now),
             Err(failure) => self.manifest_refused(failure, began, now),

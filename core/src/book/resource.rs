@@ -46,8 +46,7 @@ pub struct Resource {
     is_out: bool,
     /// When it is tried again after a failure, or after a change that book did not keep.
     backoff: Backoff,
-    /// How long after the call before a call begins at the earliest, and when that was found to be needed.
-    apart: (Duration, Time),
+    spacing: Spacing,
     /// How often in a row book was asked too fast about it while it answered about others.
     refusals: u32,
     /// How many good answers book had given when `refusals` last grew.
@@ -59,6 +58,14 @@ pub struct Resource {
     withheld: Option<bool>,
     /// Where it waits.
     pub(super) place: Option<Place>,
+}
+
+/// How long after the call before a call begins at the earliest.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spacing {
+    span: Duration,
+    /// When that was found to be needed.
+    since: Time,
 }
 
 /// A reason that book was given.
@@ -160,11 +167,12 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// A change rests on what was read no longer ago.
 const FRESH: Duration = Duration::from_secs(4);
-/// How long a call waits after the one before it, once a proxy has refused one with a 503: at first, and at most. The
-/// latter leaves a change the time to rest on a read that is `FRESH`.
-const APART: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(3_500)];
+/// How long a call waits after the one before it, once a proxy has refused one with a 503.
+const FIRST_SPACING: Duration = Duration::from_millis(500);
+/// How long it waits at most: that leaves a change the time to rest on a read that is `FRESH`.
+const LONGEST_SPACING: Duration = Duration::from_millis(3_500);
 /// After so long without such a refusal, calls no longer wait.
-const APART_FOR: Duration = Duration::from_secs(3600);
+const SPACED_FOR: Duration = Duration::from_secs(3600);
 /// A reason is replaced by another no sooner after it was given.
 const REASON_EVERY: Duration = Duration::from_secs(60);
 /// So often in a row a resource may be refused for the pace before that is its own trouble.
@@ -191,7 +199,7 @@ impl Resource {
             given: None,
             is_out: false,
             backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
-            apart: (Duration::ZERO, Time::default()),
+            spacing: Spacing::default(),
             refusals: 0,
             answers_then: 0,
             last_error: None,
@@ -306,7 +314,7 @@ impl Resource {
     pub(super) fn read_anew(&mut self, now: Time) {
         self.needs_read = true;
         if self.is_unknown_to_book() {
-            self.backoff.release_at(now + self.apart(now));
+            self.backoff.release_at(now + self.spacing(now));
         }
     }
 
@@ -331,7 +339,7 @@ impl Resource {
         if let Some(at) = self.backoff.due_at().filter(|at| now < *at) {
             return Some(Due::At(at));
         }
-        let apart = self.read_at + self.apart(now);
+        let apart = self.read_at + self.spacing(now);
         if !self.needs_read && now < apart {
             return Some(Due::At(apart));
         }
@@ -349,7 +357,7 @@ impl Resource {
 
     /// When it is looked at again although book says what it should.
     fn due_while_right(&self, now: Time, config: &Config) -> Option<Due> {
-        let apart = self.read_at + self.apart(now);
+        let apart = self.read_at + self.spacing(now);
         let soonest = self.backoff.due_at().unwrap_or_default().max(apart);
         let reason = self.reason_due(config).map(|at| at.max(soonest));
         let verify = (self.desired == Some(false) && config.mode == Mode::Act)
@@ -374,7 +382,7 @@ impl Resource {
         let is_wrong = self.is_to_be_changed(config) || self.reason_due(config).is_some_and(|at| at <= now);
         let may_be_tried = self.backoff.due_at().is_none_or(|at| at <= now);
         let age = now.since(self.read_at);
-        !self.needs_read && is_wrong && may_be_tried && self.apart(now) <= age && age <= FRESH
+        !self.needs_read && is_wrong && may_be_tried && self.spacing(now) <= age && age <= FRESH
     }
 
     /// Begins a call: a change, if it rests on what book said just now, or else a read.
@@ -464,7 +472,7 @@ impl Resource {
         let is_urgent = self.desired.is_some() && self.desired != self.observed().map(|said| said.available);
         let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(config.query_book_every) };
         // Apart from what else is asked with the same rhythm.
-        self.backoff.failed_within(now + self.apart(now), longest);
+        self.backoff.failed_within(now + self.spacing(now), longest);
         self.last_error.replace(failure).is_none()
     }
 
@@ -489,13 +497,13 @@ impl Resource {
     /// Book answered a call about it with a 503, and none about any other resource: the call may have come too soon after
     /// the one before, its read or the manifest's, as the next one would, too.
     pub(super) fn keep_apart(&mut self, now: Time) {
-        let [least, most] = APART;
-        self.apart = ((self.apart(now) * 2).clamp(least, most), now);
+        let span = (self.spacing(now) * 2).clamp(FIRST_SPACING, LONGEST_SPACING);
+        self.spacing = Spacing { span, since: now };
     }
 
-    fn apart(&self, now: Time) -> Duration {
-        let (span, since) = self.apart;
-        if now.since(since) < APART_FOR { span } else { Duration::ZERO }
+    fn spacing(&self, now: Time) -> Duration {
+        let Spacing { span, since } = self.spacing;
+        if now.since(since) < SPACED_FOR { span } else { Duration::ZERO }
     }
 
     /// The failure of the last call was for the pace, too: it is tried at once, for the first time that
@@ -504,7 +512,7 @@ impl Resource {
         let is_first = self.refusals == 0 && self.backoff.attempt() == 1;
         if is_first {
             self.refusals = 1;
-            self.apart.0 = Duration::ZERO;
+            self.spacing.span = Duration::ZERO;
             self.backoff.succeeded();
             self.last_error = None;
         }

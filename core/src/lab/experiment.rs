@@ -52,6 +52,15 @@ pub(crate) struct Written {
     pub(crate) unwritten: usize,
 }
 
+/// What a check finds of jump and the streams.
+struct Findings {
+    jump_ok: bool,
+    /// Whether the status of a stream is another than at the check before.
+    streams_changed: bool,
+    /// When the oldest of what is fresh was seen: it turns stale first.
+    oldest_fresh: Option<Time>,
+}
+
 impl Experiment {
     pub(crate) fn new(named: Time) -> Self {
         Self {
@@ -239,8 +248,8 @@ impl Experiment {
             return;
         }
         let before = self.verdict;
-        let (jump_ok, changed, oldest_fresh) = self.judge_connections(known_at, config);
-        self.unsettled |= changed;
+        let Findings { jump_ok, streams_changed, oldest_fresh } = self.judge_connections(known_at, config);
+        self.unsettled |= streams_changed;
         if let Some(seen) = oldest_fresh.filter(|_| !stalled) {
             cx.wake_by(seen.expires_after(config.last_checked), Timer::Stale);
         }
@@ -253,17 +262,16 @@ impl Experiment {
         let streams = &self.streams;
         let is_ok = |topic: &Topic| find(streams, topic).is_ok_and(|at| streams[at].is_ok());
         self.verdict.available = book.judge(name, is_ok);
-        if changed || self.verdict != before {
+        if streams_changed || self.verdict != before {
             self.unsettled = true;
             self.written.at = None;
         }
     }
 
-    /// Judges jump and each stream. Returns whether jump is ok, whether a stream is other than before,
-    /// and when the oldest of what is fresh was seen.
-    fn judge_connections(&mut self, now: Time, config: &Config) -> (bool, bool, Option<Time>) {
+    /// Judges jump and each stream.
+    fn judge_connections(&mut self, now: Time, config: &Config) -> Findings {
         let is_fresh = |observation: &&Observation| now.since(observation.seen) <= config.last_checked;
-        let mut changed = false;
+        let mut streams_changed = false;
         let jump = self.jump.as_ref().filter(is_fresh).map(|jump| jump.seen);
         let mut oldest_fresh = jump;
         for stream in &mut self.streams {
@@ -276,10 +284,10 @@ impl Experiment {
                     if active { StreamStatus::Ok } else { StreamStatus::Silent }
                 }
             };
-            changed |= status != stream.status;
+            streams_changed |= status != stream.status;
             stream.status = status;
         }
-        (jump.is_some(), changed, oldest_fresh)
+        Findings { jump_ok: jump.is_some(), streams_changed, oldest_fresh }
     }
 
     /// Whether it is known to be not well: as the last check decided, or as it was before a restart.

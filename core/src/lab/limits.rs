@@ -21,10 +21,15 @@ const SHOWN: usize = 60;
 pub(crate) struct Limits {
     /// How many streams the last check counted, and those that came since.
     streams: usize,
-    /// What the newest snapshot of relay and jump and the newest manifest named in vain.
-    rejected: [Rejected; 3],
+    /// What relay's newest snapshot named in vain.
+    by_relay: Rejected,
+    /// What jump's newest snapshot named in vain.
+    by_jump: Rejected,
+    /// Which resources of the newest manifest there is no room for.
+    by_manifest: Rejected,
 }
 
+/// Names that one source gave in vain: how many, and the first.
 #[derive(Debug, Default)]
 struct Rejected {
     count: usize,
@@ -81,18 +86,17 @@ impl Limits {
 
     /// What is rejected, for the alert, if anything is.
     fn alert(&self, config: &Config) -> Option<String> {
-        let [relay, jump, manifest] = &self.rejected;
         let mut texts: Vec<String> = Vec::new();
-        if manifest.count > 0 {
-            let (count, first) = (manifest.count, &manifest.first);
-            let resources = if count == 1 { "resource" } else { "resources" };
+        let Rejected { count, first } = &self.by_manifest;
+        if *count > 0 {
+            let resources = if *count == 1 { "resource" } else { "resources" };
             texts.push(alloc::format!(
                 "{count} {resources} of book's manifest cannot be watched and will not be set, such as {first}"
             ));
         }
-        for (feed, rejected) in [(Feed::Relay, relay), (Feed::Jump, jump)] {
-            let (count, first) = (rejected.count, &rejected.first);
-            if count > 0 {
+        for (feed, Rejected { count, first }) in [(Feed::Relay, &self.by_relay), (Feed::Jump, &self.by_jump)]
+        {
+            if *count > 0 {
                 texts.push(alloc::format!("{count} new names of {feed} are refused, such as {first}"));
             }
         }
@@ -112,9 +116,9 @@ impl Limits {
 
     fn of(&mut self, source: Source) -> &mut Rejected {
         match source {
-            Source::Feed(Feed::Relay) => &mut self.rejected[0],
-            Source::Feed(Feed::Jump) => &mut self.rejected[1],
-            Source::Manifest => &mut self.rejected[2],
+            Source::Feed(Feed::Relay) => &mut self.by_relay,
+            Source::Feed(Feed::Jump) => &mut self.by_jump,
+            Source::Manifest => &mut self.by_manifest,
         }
     }
 }

@@ -81,6 +81,15 @@ impl MailServer {
     }
 }
 
+/// What a mail says, and how old that is.
+struct MailContent<'a> {
+    digest: Digest<'a>,
+    /// When the oldest of it happened.
+    begun: Wall,
+    /// When the newest of it happened, on the clock that runs while a server does, in milliseconds.
+    newest: u64,
+}
+
 /// What is to be sent next.
 enum Next {
     /// A mail that is in doubt.
@@ -270,8 +279,7 @@ impl Outbox {
         let same = |one: &&mut Recipient| id.is_some() && one.next_id == id;
         self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
         let id = id.unwrap_or_else(|| self.new_id());
-        let (_, _, missed) = position;
-        let (digest, begun, newest) = self.digest(&covers, now, attempts, missed);
+        let MailContent { digest, begun, newest } = self.content(&covers, now, attempts, position.missed);
         let mail =
             Mail { id, subject: digest.subject(config), body: digest.body(config, longest), recipients: to };
         let record = QueuedMailRecord {
@@ -292,14 +300,8 @@ impl Outbox {
         format_smolstr!("{}.{}.status", self.incarnation, self.composed)
     }
 
-    /// What a mail about this says, and when the oldest and the newest of it happened.
-    fn digest(
-        &self,
-        covers: &[NewsRange],
-        now: Now,
-        attempts: u32,
-        missed: usize,
-    ) -> (Digest<'_>, Wall, u64) {
+    /// What a mail about this says.
+    fn content(&self, covers: &[NewsRange], now: Now, attempts: u32, missed: usize) -> MailContent<'_> {
         let CurrentState { when, alerts, problems } = &self.current_state;
         let (mut events, mut cleared) = (Vec::new(), Vec::new());
         let (mut more_events, mut more_cleared) = (missed, 0);
@@ -324,7 +326,7 @@ impl Outbox {
         let notice = if late { late_notice(begun, attempts, missed) } else { String::new() };
         let digest =
             Digest { notice, when: *when, alerts, cleared, more_cleared, events, more_events, problems };
-        (digest, begun, newest)
+        MailContent { digest, begun, newest }
     }
 
     /// Sends what is ready, if it is written down or does not have to be.

@@ -27,7 +27,15 @@ pub(super) struct Recipient {
 }
 
 /// What recipients have in common who get one mail.
-pub(super) type Position = (u64, Vec<NewsRange>, usize);
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The number of the newest news that a mail has told them of.
+    told_up_to: u64,
+    /// Older news that the next mail tells again.
+    again: Vec<NewsRange>,
+    /// How many events they were never told of: the next mail says the number.
+    pub(super) missed: usize,
+}
 
 impl Recipient {
     /// One that is owed what comes after this number.
@@ -43,7 +51,11 @@ impl Recipient {
     }
 
     pub(super) fn position(&self) -> Position {
-        (self.known.told_up_to, self.known.again.clone(), self.known.missed)
+        Position {
+            told_up_to: self.known.told_up_to,
+            again: self.known.again.clone(),
+            missed: self.known.missed,
+        }
     }
 
     /// What it is owed, where the newest news has this number.
