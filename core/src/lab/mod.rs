@@ -1,9 +1,10 @@
 //! The lab as it is known: experiments, their streams, and how many of both there may be.
 
-mod admission;
 mod experiment;
 mod limits;
+mod manifest;
 mod record;
+mod snapshot;
 mod stream;
 
 use alloc::collections::BTreeMap;
