@@ -8,8 +8,8 @@ use super::stream::{Observation, Stream};
 use crate::book::{Book, Resource};
 use crate::context::Cx;
 use crate::protocol::{
-    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamStatus,
-    Time, Timer, Topic, Verdict, Wall,
+    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamHealth,
+    StreamStatus, Time, Timer, Topic, Verdict, Wall,
 };
 
 /// So many bytes do the events of one experiment take at most, beside the newest. Those of an experiment
@@ -307,7 +307,11 @@ impl Experiment {
         if !self.verdict.decided || !core::mem::take(&mut self.unsettled) {
             return None;
         }
-        let streams = self.streams.iter().map(|stream| (&stream.topic, stream.required, stream.status));
+        let streams = self.streams.iter().map(|stream| StreamHealth {
+            topic: &stream.topic,
+            required: stream.required,
+            status: stream.status,
+        });
         let health = Health {
             jump_ok: self.verdict.jump_ok,
             streams: streams.collect(),
@@ -389,7 +393,8 @@ mod tests {
     use crate::protocol::Health;
 
     fn event(topics: &[Topic], how: StreamStatus, before: Option<&Event>) -> Event {
-        let streams = topics.iter().map(|topic| (topic, true, how)).collect();
+        let streams =
+            topics.iter().map(|topic| StreamHealth { topic, required: true, status: how }).collect();
         Event::new(
             Wall::default(),
             &Health { jump_ok: true, streams, resources: Vec::new() },

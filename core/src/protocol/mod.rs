@@ -22,8 +22,8 @@ pub use action::Action;
 pub use alert::SystemAlert;
 pub use config::{BookOverride, Config, MailConfig, Mode};
 pub use deadline::{Deadline, Timer};
-pub(crate) use event::Health;
 pub use event::{Event, Issue};
+pub(crate) use event::{Health, StreamHealth};
 pub use input::{CallId, Failure, FailureKind, Input};
 pub use mail::{
     Delivery, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News, NewsItem, NewsRange,
