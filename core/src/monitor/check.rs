@@ -116,7 +116,7 @@ impl Parts {
 
     /// Adds the news of this check to the outbox. A server that only observes notes the mail that would have been sent.
     fn record_news(&mut self, events: Vec<MailLine>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
-        let Some(text) = &cx.config.mail else { return };
+        let Some(config) = &cx.config.mail else { return };
         let current_state = self.current_state(cx.now.wall);
         match cx.config.mode {
             Mode::Act => {
@@ -134,7 +134,7 @@ impl Parts {
                     more_events: 0,
                     problems: &current_state.problems,
                 };
-                let (subject, body) = (digest.subject(text), digest.body(text, LONGEST));
+                let (subject, body) = (digest.subject(config), digest.body(config, LONGEST));
                 cx.withhold(Withheld::Mail { subject, body });
             }
         }
