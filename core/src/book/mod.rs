@@ -22,14 +22,14 @@ use crate::protocol::{
     Action, CallId, Config, ExperimentName, Failure, Manifest, Note, ResourceName, Time, Timer, Topic, Wall,
 };
 
-/// So many resources must fail before the trouble can be book's.
+/// How many resources must fail before the trouble can be book's.
 const FAILING_AT_LEAST: usize = 3;
 
 /// What is known of book as a whole.
 #[derive(Debug)]
 pub struct Book {
     poll: ManifestPoll,
-    /// When it last answered anything well.
+    /// When a call to it last succeeded.
     answered_at: Option<Time>,
     /// When it last gave a manifest with something in it.
     filled_at: Option<Time>,
@@ -78,7 +78,7 @@ impl Book {
         }
     }
 
-    /// It had no manifest when the server's last life ended, or it had one.
+    /// Restores whether its manifest was empty when the server's last life ended.
     pub(crate) fn restored(&mut self, empty: bool) {
         self.empty = empty;
     }
@@ -213,7 +213,7 @@ impl Book {
         is_another || !before.is_empty()
     }
 
-    /// Finds anew which resources book each experiment, and which topics are required elsewhere.
+    /// Rebuilds the index of which resources book each experiment, and of which topics are required elsewhere.
     fn index(&mut self) {
         self.by_experiment.clear();
         self.elsewhere.clear();
@@ -267,7 +267,7 @@ impl Book {
         Some(is_regular)
     }
 
-    /// Book gave a manifest.
+    /// Applies that book gave a manifest.
     pub(crate) fn manifest_came(&mut self, regular: bool, empty: bool, cx: &Cx<'_>) -> Came {
         let now = cx.now;
         self.answered_at = Some(now.time);
@@ -278,7 +278,7 @@ impl Book {
         self.poll.came(regular, empty, now, cx.config)
     }
 
-    /// Book gave no manifest.
+    /// Applies that book gave no manifest.
     pub(crate) fn manifest_failed(&mut self, failure: Failure, cx: &Cx<'_>) {
         self.poll.failed(failure, cx.now.time, cx.config);
     }
@@ -326,7 +326,7 @@ impl Book {
         }
     }
 
-    /// What was to be tried again by now is as urgent as anything else of its kind.
+    /// Returns resources whose retry is due to the queue, as urgent as any other of their kind.
     fn put_back_due(&mut self, now: Time, config: &Config) {
         for name in self.queue.woken(now) {
             if let Some(resource) = self.resources.get_mut(&name) {
@@ -335,7 +335,7 @@ impl Book {
         }
     }
 
-    /// Book is never asked more at once than it may be.
+    /// Asserts that no more calls are under way than may be.
     pub(crate) fn assert_invariants(&self) {
         let calls = self.queue.under_way();
         assert!(calls <= CALLS_AT_ONCE, "{calls} calls about resources are under way");

@@ -17,7 +17,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest wait until another try while an older connection still delivers.
 const LONGEST_RETRY_BESIDE: Duration = Duration::from_secs(60);
-/// So many gaps must be known before anything is said of the pace.
+/// How many gaps must be known before anything is said of the pace.
 const LASTING: usize = 3;
 /// Over how many gaps between snapshots a feed's pace is measured.
 const GAPS: usize = 8;
@@ -36,7 +36,7 @@ pub struct FeedSubscription {
     stale_after: Duration,
     /// The older first; at most two.
     connections: Vec<Connection>,
-    /// Not before this is another made.
+    /// No other connection is made before this.
     retry_at: Time,
     failures: u32,
     /// How often another connection was made beside a silent one since the last snapshot.
@@ -121,7 +121,7 @@ impl FeedSubscription {
         self.lasting_pace().filter(|pace| *pace > self.stale_after * 4 / 5)
     }
 
-    /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
+    /// Applies that a snapshot came, if it came on a connection that is still wanted. Returns its
     /// number.
     pub(crate) fn on_snapshot(&mut self, call: CallId, cx: &mut Cx<'_>) -> Option<u64> {
         let now = cx.now;
@@ -156,7 +156,7 @@ impl FeedSubscription {
         Some(self.snapshots)
     }
 
-    /// Takes in that a connection could not be made or ended.
+    /// Applies that a connection could not be made or ended.
     pub(crate) fn on_closed(&mut self, call: CallId, reason: Failure, cx: &Cx<'_>) {
         let Some(at) = self.connections.iter().position(|connection| connection.call == call) else { return };
         self.connections.remove(at);
@@ -168,8 +168,8 @@ impl FeedSubscription {
         self.retry_at = cx.now.time + backoff(self.failures, FIRST_RETRY, longest);
     }
 
-    /// The server did not run for a short while. What was sent meanwhile is still to come, so no
-    /// connection has been silent, and how far snapshots were apart is not known.
+    /// Applies a short stall. What was sent meanwhile is still to come, so no connection has been silent,
+    /// and how far snapshots were apart is not known.
     pub(crate) fn stalled(&mut self, now: Time) {
         for connection in &mut self.connections {
             connection.quiet_since = now;
@@ -177,8 +177,8 @@ impl FeedSubscription {
         }
     }
 
-    /// The server did not run for long. What comes on a connection from before may have been sent at any
-    /// time meanwhile, so each is given up, and all begins anew.
+    /// Applies a long stall. What comes on a connection from before may have been sent at any time
+    /// meanwhile, so each is closed, and all begins anew.
     pub(crate) fn reconnect(&mut self, cx: &mut Cx<'_>) {
         for connection in self.connections.drain(..) {
             cx.act(Action::CloseFeed { feed: self.feed, connection: connection.call });
@@ -228,7 +228,7 @@ impl FeedSubscription {
         cx.wake_by(self.wants_another_at().max(self.retry_at), Timer::Connect(self.feed));
     }
 
-    /// From when on another connection is wanted.
+    /// When another connection is wanted.
     fn wants_another_at(&self) -> Time {
         let Some(newest) = self.connections.last() else { return self.retry_at };
         let renew = newest.opened + self.token_life.saturating_sub(RENEW_BEFORE.min(self.token_life / 2));

@@ -12,7 +12,7 @@ use crate::protocol::{
     StreamStatus, Time, Timer, Topic, Verdict, Wall,
 };
 
-/// So many bytes do the events of one experiment take at most, beside the newest. Those of an experiment
+/// How many bytes the events of one experiment may take, beside the newest. Those of an experiment
 /// with a few streams never come near it; a thousand streams with other names at each event do.
 const EVENT_BYTES: usize = 1 << 20;
 
@@ -41,7 +41,7 @@ pub struct Experiment {
     pub(crate) written: Written,
 }
 
-/// What of an experiment the store has.
+/// Which part of an experiment the store has.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// When it was last written down; `None` if it has changed since.
@@ -155,14 +155,14 @@ impl Experiment {
         find(&self.streams, topic).ok().and_then(|at| self.streams[at].observation())
     }
 
-    /// Takes in what relay said of a stream of it before it was one.
+    /// Applies what relay said of a stream before it was one of this experiment.
     pub(crate) fn saw_before(&mut self, topic: &Topic, observation: &Observation) {
         if let Ok(at) = find(&self.streams, topic) {
             self.streams[at].observation.get_or_insert_with(|| observation.clone());
         }
     }
 
-    /// Takes in what relay says of one of its streams, in the snapshot with this number. Returns whether
+    /// Applies what relay says of one of its streams, in the snapshot with this number. Returns whether
     /// the stream is known.
     pub(crate) fn stream_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) -> bool {
         let Ok(at) = find(&self.streams, &report.topic) else { return false };
@@ -173,20 +173,20 @@ impl Experiment {
         true
     }
 
-    /// Takes in that relay names a stream of it that is not known yet.
+    /// Adds a stream of it that relay names and that is not known yet.
     pub(crate) fn stream_came(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
         let stream = self.stream_entry(&report.topic, now, true);
         stream.reported(report, now, snapshot);
     }
 
-    /// Takes in what jump says of its connection.
+    /// Applies what jump says of its connection.
     pub(crate) fn jump_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
         Observation::update(&mut self.jump, report, now, snapshot);
     }
 
-    /// Takes in what a manifest says: these are all the resources of it that book the experiment. What
+    /// Applies a manifest, of which these are all the resources that book the experiment. What
     /// they require comes before what only relay names: where there is too much, the stream that came
     /// last makes room. Returns the topics that did.
     pub(crate) fn manifest_read<'a>(
@@ -215,7 +215,7 @@ impl Experiment {
         gone
     }
 
-    /// Lets go of streams that nothing requires, those that came last before the others, until there are
+    /// Drops streams that nothing requires, those that came last before the others, until there are
     /// as many as there may be. Returns which.
     fn make_room(&mut self) -> Vec<Topic> {
         let surplus = self.streams.len().saturating_sub(STREAMS_OF_ONE);
@@ -296,7 +296,7 @@ impl Experiment {
     }
 
     /// Adds an event to the history, if the last check found another health than the last event tells,
-    /// and keeps the newest `keep`. `silent` are the feeds that are.
+    /// and keeps the newest `keep`. `silent` are the feeds that are silent.
     pub(crate) fn add_event<'a>(
         &mut self,
         when: Wall,
@@ -326,7 +326,7 @@ impl Experiment {
         Some(event)
     }
 
-    /// Adds an event to the history, and lets go of the oldest where there are more than `keep`, or where
+    /// Adds an event to the history, and drops the oldest where there are more than `keep`, or where
     /// they take too much memory. The last one stays in any case: the next check compares with it.
     pub(crate) fn keep_event(&mut self, event: Event, keep: usize) {
         self.event_bytes += event.size(self.events.back());

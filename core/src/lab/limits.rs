@@ -13,7 +13,7 @@ use crate::protocol::{Config, Feed, Time};
 const STREAMS_EACH: usize = 10;
 /// How many streams one experiment may have. Each of its events tells of them all.
 pub(crate) const STREAMS_OF_ONE: usize = 1_000;
-/// How much of a name that somebody made up is told.
+/// How many characters of a refused name are shown.
 const SHOWN: usize = 60;
 
 /// How many names there are, and which were rejected because there are too many already.
@@ -46,7 +46,7 @@ pub(crate) enum Source {
 }
 
 impl Limits {
-    /// A source names everything anew.
+    /// Forgets what a source named in vain: it names everything anew.
     pub(crate) fn begin(&mut self, source: Source) {
         *self.of(source) = Rejected::default();
     }
@@ -61,12 +61,12 @@ impl Limits {
         experiment.streams().len() < STREAMS_OF_ONE
     }
 
-    /// So many streams are new.
+    /// Counts new streams.
     pub(crate) fn add(&mut self, streams: usize) {
         self.streams += streams;
     }
 
-    /// A name of a feed, or a resource of the manifest, is rejected.
+    /// Counts a name of a feed, or a resource of the manifest, that is rejected.
     pub(crate) fn reject(&mut self, source: Source, name: &str) {
         let rejected = self.of(source);
         if rejected.count == 0 {
@@ -109,7 +109,7 @@ impl Limits {
         })
     }
 
-    /// A check counts all streams that there are.
+    /// Sets how many streams there are, as a check counted.
     pub(crate) fn recount(&mut self, streams: usize) {
         self.streams = streams;
     }

@@ -24,7 +24,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// A check counts all streams that there are.
+    /// Sets how many streams there are, as a check counted.
     pub(crate) fn recount(&mut self, streams: usize) {
         self.limits.recount(streams);
     }

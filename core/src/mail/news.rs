@@ -126,7 +126,7 @@ impl NewsLog {
             .filter(move |news| all || news.number > self.written || self.merged.contains(&news.number))
     }
 
-    /// All of it is being written down.
+    /// Marks all of it as being written down.
     pub(super) fn being_written(&mut self) {
         self.written = self.newest;
         self.merged.clear();
@@ -156,7 +156,7 @@ impl AwakeClock {
         Duration::from_millis(self.at(now).saturating_sub(then))
     }
 
-    /// The server stalled for so long.
+    /// Applies a stall: the clock does not count it.
     pub(super) fn stalled(&mut self, span: Duration) {
         self.origin = self.origin + span;
     }

@@ -25,7 +25,7 @@ pub(super) const OWED_FOR: Duration = Duration::from_secs(24 * 3600);
 const IN_DOUBT_AT_MOST: usize = 4;
 /// A mail that is composed so long after its news says that it is late.
 const LATE_AFTER: Duration = Duration::from_secs(60);
-/// So many mails that somebody will never get are remembered.
+/// How many mails that somebody will never get are remembered.
 const GIVEN_UP_AT_MOST: usize = 20;
 
 /// What is to be told, and to whom.
@@ -160,7 +160,7 @@ impl Outbox {
         self.given_up.iter()
     }
 
-    /// Takes in news: what happened, and how all stands since. If nothing did, a system alert was raised.
+    /// Adds news: what happened, and how all stands since. If nothing did, a system alert was raised.
     /// Returns what the store is to forget.
     pub(crate) fn add(
         &mut self,
@@ -350,7 +350,7 @@ impl Outbox {
         news.chain(mails).chain(state)
     }
 
-    /// All of it is being written down as it is.
+    /// Marks all of it as being written down.
     pub(crate) fn being_written(&mut self, call: CallId) {
         self.log.being_written();
         self.recipients_changed = false;
@@ -371,7 +371,7 @@ impl Outbox {
         }
     }
 
-    /// The server stalled for so long, in which nothing could be tried.
+    /// Applies a stall: nothing could be tried meanwhile.
     pub(crate) fn stalled(&mut self, span: Duration) {
         self.awake.stalled(span);
     }
@@ -412,7 +412,7 @@ impl Outbox {
         gone
     }
 
-    /// What everybody was told and nobody may have to be told again is forgotten.
+    /// Forgets the news that everybody was told and nobody may have to be told again.
     pub(super) fn forget_told(&mut self) -> Option<Change> {
         let recipients = self.recipients.iter().map(Recipient::floor);
         let mails = self.mails.iter().filter_map(|mail| mail.record.covers.first());

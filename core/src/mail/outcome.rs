@@ -20,11 +20,11 @@ type Reasons = Vec<(SmolStr, String)>;
 /// What a mail server's answers come to.
 #[derive(Default)]
 struct Outcome {
-    /// Of whom it is not known whether they have it.
+    /// Recipients of which it is not known whether they have it.
     doubtful: Reasons,
-    /// Who is told later, in another mail.
+    /// Recipients that are told later, in another mail.
     later: Reasons,
-    /// Who is told at once, in a shorter mail.
+    /// Recipients that are told at once, in a shorter mail.
     shorter: Vec<SmolStr>,
     /// Whether nothing can be sent to anybody.
     unreachable: bool,
@@ -82,7 +82,7 @@ impl Outbox {
         changes
     }
 
-    /// What became of it for one recipient.
+    /// Applies what became of a mail for one recipient.
     fn settle(
         &mut self,
         recipient: &SmolStr,
@@ -155,7 +155,7 @@ impl Outbox {
         }
     }
 
-    /// It is known of everybody whether this mail has reached them.
+    /// Ends a mail: it is known of every recipient whether it was taken.
     fn end(&mut self, queued: QueuedMail, later: &Reasons, cx: &mut Cx<'_>) -> Change {
         let now = cx.now;
         let record = queued.record;
@@ -175,7 +175,7 @@ impl Outbox {
         Change::MailDone { id, when: now.wall, subject, trouble }
     }
 
-    /// Of these recipients, who could not be told for a day is not owed any more what is so old.
+    /// Drops what is owed to these recipients for more than a day.
     fn expire(&mut self, recipients: &[SmolStr], cx: &mut Cx<'_>) -> Vec<Change> {
         let now = cx.now;
         let mut lost: Vec<Lost> = Vec::new();

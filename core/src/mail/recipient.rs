@@ -38,7 +38,7 @@ pub(super) struct Position {
 }
 
 impl Recipient {
-    /// One that is owed what comes after this number.
+    /// A recipient that is owed the news after this number.
     pub(super) fn new(address: SmolStr, told_up_to: u64, now: Time) -> Self {
         let (again, longest) = (Vec::new(), LONGEST);
         let known =
@@ -71,19 +71,19 @@ impl Recipient {
         self.known.told_up_to < newest || !self.known.again.is_empty()
     }
 
-    /// All news up to this number needs not be kept for it.
+    /// Returns the number up to which no news is kept for it.
     pub(super) fn floor(&self) -> u64 {
         self.known.again.first().map_or(self.known.told_up_to, |span| span.after)
     }
 
-    /// A mail with this has reached it or may have: it is not owed this any more.
+    /// Applies that a mail with this news has reached it or may have: it is not owed this any more.
     pub(super) fn no_longer_owed(&mut self, covers: &[NewsRange]) {
         self.known.again.retain(|span| !covers.contains(span));
         self.known.told_up_to =
             covers.iter().map(|span| span.to).max().unwrap_or(0).max(self.known.told_up_to);
     }
 
-    /// The mail server takes mail for it.
+    /// Applies that the mail server takes mail for it.
     pub(super) fn reached(&mut self) {
         self.known.attempts = 0;
         self.known.last_error = None;
@@ -91,7 +91,7 @@ impl Recipient {
         self.known.missed = 0;
     }
 
-    /// It is to be told this again, in another mail.
+    /// Has it told this news again, in another mail.
     pub(super) fn tell_again(&mut self, covers: &[NewsRange]) {
         self.known.again.extend(covers);
         self.known.again.sort();
@@ -103,19 +103,19 @@ impl Recipient {
         }
     }
 
-    /// It was tried in vain, for a reason that concerns all.
+    /// Counts a failure that concerns all recipients.
     pub(super) fn failed(&mut self, why: &str) {
         self.known.attempts = self.known.attempts.saturating_add(1);
         self.known.last_error = Some(why.into());
     }
 
-    /// It was tried in vain, and has to wait.
+    /// Counts a failure of its own, after which it has to wait.
     pub(super) fn put_off(&mut self, why: &str, now: Time) {
         self.failed(why);
         self.retry_at = now + backoff(self.known.attempts, FIRST_RETRY, LONGEST_RETRY);
     }
 
-    /// A mail of this length is too long for it. Returns whether a shorter one is possible.
+    /// Applies that a mail of this length is too long for it. Returns whether a shorter one is possible.
     pub(super) fn shorten(&mut self, length: usize) -> bool {
         if length <= SHORTEST || self.known.longest <= SHORTEST {
             return false;
@@ -124,7 +124,7 @@ impl Recipient {
         true
     }
 
-    /// What is no newer than this number was owed for too long. `events` were in it.
+    /// Drops the news up to this number, which was owed for too long. `events` were in it.
     pub(super) fn expire(&mut self, up_to: u64, events: usize) {
         self.known.again.retain(|span| span.to > up_to);
         for span in &mut self.known.again {

@@ -140,16 +140,16 @@ impl Parts {
         }
     }
 
-    /// How all stands, for a mail.
+    /// Returns the current state, for a mail.
     pub(super) fn current_state(&self, when: Wall) -> CurrentState {
-        let ill = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
+        let unhealthy = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
         let line = |(name, experiment): (&ExperimentName, &Experiment)| {
             MailLine::new(name, experiment, experiment.issues())
         };
         CurrentState {
             when,
             alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
-            problems: ill.map(line).collect(),
+            problems: unhealthy.map(line).collect(),
         }
     }
 

@@ -48,7 +48,7 @@ struct Parts {
     alerts: Alerts,
     outbox: Outbox,
     store: Persistence,
-    /// The last time in which the server did not run, while what it missed is still to come.
+    /// The last stall, while what the server missed is still to come.
     stall: Option<Stall>,
     /// When the whole state is logged again.
     log_due: Time,
@@ -106,7 +106,7 @@ impl Monitor {
         actions
     }
 
-    /// How much later than it asked to be it is called, or as much later as the caller says.
+    /// Returns how much later than asked it is called, or than the caller meant to call.
     fn late(&self, input: &Input) -> Duration {
         let stalled = if let Input::Stalled { late } = input { *late } else { Duration::ZERO };
         self.now.time.since(self.deadline.at).max(stalled)

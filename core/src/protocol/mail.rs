@@ -159,7 +159,7 @@ pub struct QueuedMailRecord {
     pub attempts: u32,
     /// Why that was in vain the last time.
     pub last_error: Option<String>,
-    /// Who will never get it, each with why.
+    /// The recipients that will never get it, each with why.
     pub refused: Vec<(smol_str::SmolStr, String)>,
     /// Whether somebody has it.
     pub taken: bool,
