@@ -10,17 +10,17 @@ use crate::protocol::{
     ExperimentName, Issue, MailConfig, MailLine, SystemAlert, Verdict, Wall, printable, shortened,
 };
 
-/// A mail's text is at most so long, in bytes, unless the mail server takes only shorter ones.
+/// The longest text of a mail, in bytes, unless the mail server takes only shorter ones.
 pub(crate) const LONGEST: usize = 200_000;
-/// A mail's text is not made shorter than this, in bytes.
+/// The shortest that a mail's text is cut to, in bytes.
 pub(crate) const SHORTEST: usize = 4_000;
-/// A line has at most so many issues, and says how many more there are.
+/// How many issues a line lists. Of the others it gives the number.
 const ISSUES_LISTED: usize = 20;
-/// The marks stand at most so far to the right; a longer name pushes its own.
+/// The column of the marks is at most this; a longer name pushes its own to the right.
 const MARKS_AT_MOST: usize = 40;
-/// At most so many system alerts that are over are listed: the last ones.
+/// How many system alerts that are over are listed: the last ones.
 const CLEARED_LISTED: usize = 100;
-/// This part of a mail is for the detail of one system alert at most.
+/// The detail of one system alert takes at most this part of a mail: a twentieth.
 const DETAIL_PART: usize = 20;
 
 impl MailLine {
@@ -164,7 +164,7 @@ impl Digest<'_> {
     }
 }
 
-/// The subject of a mail that tells of so many events.
+/// Returns the subject of a mail that tells of this many events.
 pub(crate) fn subject(config: &MailConfig, events: usize) -> String {
     let subject = alloc::format!("{} {events} new health events", config.subject);
     String::from(subject.trim_start())

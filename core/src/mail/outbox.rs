@@ -20,10 +20,10 @@ use crate::protocol::{
 
 /// How long news is owed. A stall does not count, nor time in which no server ran.
 pub(super) const OWED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How many mails may be in doubt for one recipient. With so many, what they tell is told again in the
-/// next one, so that newer news waits for none of them.
+/// How many mails may be in doubt for one recipient. Beyond that the next one tells their news again, so
+/// that newer news waits for none of them.
 const IN_DOUBT_AT_MOST: usize = 4;
-/// A mail that is composed so long after its news says that it is late.
+/// A mail that is composed this long after its news says that it is late.
 const LATE_AFTER: Duration = Duration::from_secs(60);
 /// How many mails that somebody will never get are remembered.
 const GIVEN_UP_AT_MOST: usize = 20;
@@ -31,8 +31,8 @@ const GIVEN_UP_AT_MOST: usize = 20;
 /// What is to be told, and to whom.
 ///
 /// One mail is on its way at a time, so that none overtakes another and tells of problems that are over.
-/// What a recipient is owed when it can be reached is one mail of the newest state, which goes to all who
-/// are owed the same. Who is put off waits alone; only what keeps all mail back lets all wait. A mail of
+/// A recipient that can be reached gets what it is owed in one mail of the newest state, which goes to all
+/// that are owed the same. A recipient that is put off waits alone, unless all mail is kept back. A mail of
 /// which it is not known whether it was taken is *in doubt*: it is sent again exactly as it was, until
 /// that is known, and newer news does not wait for it.
 ///
@@ -362,8 +362,8 @@ impl Outbox {
         }
     }
 
-    /// The save that this mail waited for was answered: it may be sent now, also where the save failed, since no mail
-    /// waits for a broken store.
+    /// Lets the mail be sent that waited for this save, also where the save failed, since no mail waits for a broken
+    /// store.
     pub(crate) fn save_answered(&mut self, call: CallId) {
         let ready = MailState::Ready(Some(call));
         if let Some(mail) = self.mails.iter_mut().find(|mail| mail.state == ready) {
@@ -383,7 +383,7 @@ impl Outbox {
         }
     }
 
-    /// One mail is on its way at a time, and what was given up is remembered in a bounded number.
+    /// Asserts that one mail is on its way at a time, and that few that were given up are remembered.
     pub(crate) fn assert_invariants(&self) {
         let sending = self.mails.iter().filter(|mail| matches!(mail.state, MailState::Sending(..))).count();
         assert!(sending <= 1, "{sending} mails are on their way");
@@ -399,7 +399,7 @@ impl Outbox {
         })
     }
 
-    /// Removes the mails that are for nobody any more: what they were to tell, others tell.
+    /// Removes mails without recipients: other mails tell what they were to tell.
     pub(super) fn drop_mails_for_nobody(&mut self) -> Vec<Change> {
         let mut gone = Vec::new();
         self.mails.retain(|mail| {

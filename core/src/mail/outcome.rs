@@ -141,7 +141,7 @@ impl Outbox {
         }
     }
 
-    /// A mail that certainly nobody has got leaves its identity to the next one for the same recipients.
+    /// Reserves the identity of a mail that certainly nobody has got for the next one to the same recipients.
     fn reserve_id(&mut self, queued: &QueuedMail, outcome: &Outcome) {
         let record = &queued.record;
         if queued.in_doubt || record.taken || !record.refused.is_empty() {

@@ -6,7 +6,7 @@ use super::Parts;
 use crate::context::Cx;
 use crate::protocol::{Note, Time, Timer};
 
-/// A call that comes so much later than it was asked for is no stall yet.
+/// How much later than asked the server may be called without that being a stall.
 const TOLERATED: Duration = Duration::from_secs(1);
 
 /// The time after a stall in which nothing turns stale.
