@@ -26,7 +26,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The clock that goes on while the machine is suspended, so that a pause can be noticed.
+/// The clock that goes on while the machine is suspended, so that a stall can be noticed.
 #[cfg(target_os = "linux")]
 const STEADY: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]

@@ -155,7 +155,7 @@ impl FakeFeed {
 
 #[async_trait]
 impl FeedSource for FakeFeed {
-    async fn listen(&self, _expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure {
+    async fn listen(&self, _token_life: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         {
             let mut line = locked(&self.0);

@@ -68,9 +68,9 @@ pub trait Book: Send + Sync {
 /// A feed: relay or jump.
 #[async_trait]
 pub trait FeedSource: Send + Sync {
-    /// Connects with a token that lives for `expires`, hands over every snapshot as it comes, and
+    /// Connects with a token that lives for `token_life`, hands over every snapshot as it comes, and
     /// returns when the connection could not be made or has ended. To end it, drop the future.
-    async fn listen(&self, expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure;
+    async fn listen(&self, token_life: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure;
 
     /// What is odd about where its access point sent us so far, and may be meant so.
     fn oddities(&self) -> Vec<String> {

@@ -97,10 +97,10 @@ fn news(number: u64, count: usize) -> Change {
     Change::News(News { number, at: wall(2), awake: 70, item: NewsItem::Event(line), count })
 }
 
-fn outbox(told: u64) -> Change {
+fn outbox(told_up_to: u64) -> Change {
     let recipient = RecipientRecord {
         address: "alpha@a.org".into(),
-        told,
+        told_up_to,
         again: vec![NewsRange { after: 0, to: 1 }],
         attempts: 1,
         last_error: Some("452 full".to_owned()),

@@ -40,7 +40,7 @@ pub struct Alerts {
     pub(crate) changed: bool,
 }
 
-/// So many alerts that are over are remembered.
+/// How many alerts that are over are remembered.
 const PAST_AT_MOST: usize = 100;
 
 #[derive(Debug)]
@@ -85,13 +85,13 @@ impl Alerts {
         self.past.iter().skip(self.past.len() - count)
     }
 
-    /// All are being written down as they are.
+    /// Marks all as being written down.
     pub(crate) fn being_written(&mut self) {
         self.changed = false;
         self.being_written = self.unwritten;
     }
 
-    /// They are written down.
+    /// Marks those that were being written down as written.
     pub(crate) fn were_written(&mut self) {
         self.unwritten -= core::mem::take(&mut self.being_written).min(self.unwritten);
     }

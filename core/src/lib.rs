@@ -71,7 +71,7 @@ pub use protocol::{
     Acknowledgement, Action, Availability, BookOverride, CallId, Change, Command, CommandId, Config,
     Connection, Deadline, Delivery, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind,
     Feed, FlapBooking, FlapConfig, FlapLine, Forgotten, GivenUp, Input, Issue, LetterRecord, Mail,
-    MailFailure, MailFailureKind, MailLine, MailText, Manifest, Mode, News, NewsItem, NewsRange, Note, Now,
+    MailConfig, MailFailure, MailFailureKind, MailLine, Manifest, Mode, News, NewsItem, NewsRange, Note, Now,
     Obeyed, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord, Refused, Repetition, Report,
     Requirements, ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail,
     SetBy, StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted,

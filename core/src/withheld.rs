@@ -4,9 +4,9 @@ use alloc::collections::VecDeque;
 
 use crate::protocol::{Wall, Withheld};
 
-/// So many things are remembered of each kind, the newest.
+/// How many things are remembered of each kind: the newest.
 const KEPT: usize = 50;
-/// So much of a mail's text is remembered, in bytes: with thousands of experiments it may be long.
+/// How much of a mail's text is remembered, in bytes: with thousands of experiments it may be long.
 const LONGEST: usize = 64 * 1024;
 
 /// The newest things that were decided and not done, oldest first.

@@ -12,7 +12,7 @@ use status_adapters::store::Model;
 use status_adapters::wire::manifest::availability;
 use status_core::{
     Action, Availability, CallId, Config, Connection, Deadline, Delivery, Event, Failure, FailureKind, Feed,
-    Input, Issue, Mail, MailFailure, MailFailureKind, MailText, Manifest, Monitor, Note, Now, Report,
+    Input, Issue, Mail, MailConfig, MailFailure, MailFailureKind, Manifest, Monitor, Note, Now, Report,
     Requirements, Resource, ResourceName, Time, Transmitted, Wall,
 };
 
@@ -470,11 +470,11 @@ pub const RECIPIENT: &str = "alpha@a.org";
 pub fn config() -> Config {
     Config {
         startup: Duration::from_secs(20),
-        mail: Some(MailText {
+        mail: Some(MailConfig {
             subject: "lab".into(),
             link: "lab.example.org/status".into(),
             recipients: vec![RECIPIENT.into()],
-            ..MailText::default()
+            ..MailConfig::default()
         }),
         ..Config::default()
     }

@@ -38,9 +38,9 @@ impl Access {
         Ok(Self { feed, caller: ServiceClient::new(service, limits, tls)?, url })
     }
 
-    /// Asks for a connection that may last for `expires`.
-    pub(super) async fn ask(&self, expires: Duration, now: Wall) -> Result<Address, Failure> {
-        let token = token::for_feed(self.feed, self.caller.service(), expires, now);
+    /// Asks for a connection that may last for `token_life`.
+    pub(super) async fn ask(&self, token_life: Duration, now: Wall) -> Result<Address, Failure> {
+        let token = token::for_feed(self.feed, self.caller.service(), token_life, now);
         let body = self.caller.ask(Method::POST, self.url.clone(), &token).await?;
         Address::read(&body, &self.url)
             .map_err(|problem| self.caller.garbled(Method::POST, self.url.clone(), &body, problem))

@@ -166,9 +166,9 @@ impl WsFeed {
 
 #[async_trait]
 impl FeedSource for WsFeed {
-    async fn listen(&self, expires: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure {
+    async fn listen(&self, token_life: Duration, snapshots: mpsc::Sender<Vec<Report>>) -> Failure {
         let opened = async {
-            let address = self.access.ask(expires, self.clock.now().wall).await?;
+            let address = self.access.ask(token_life, self.clock.now().wall).await?;
             self.look_at(&address);
             let socket = connect::open(self.feed, &address, &self.tls).await?;
             Ok((address, socket))

@@ -284,9 +284,9 @@ impl SmtpMailer {
     ) -> Result<Vec<Result<(), MailFailure>>, MailFailure> {
         let text = message::write(&self.settings, mail, self.clock.now().wall)?;
         let mut session = begun.await?;
-        let fates = transaction::deliver(&mut session, &self.settings.from.email, to, &text).await;
+        let outcomes = transaction::deliver(&mut session, &self.settings.from.email, to, &text).await;
         session.end().await;
-        Ok(fates.into_iter().map(|fate| fate.map_err(|problem| self.failure(&problem))).collect())
+        Ok(outcomes.into_iter().map(|outcome| outcome.map_err(|problem| self.failure(&problem))).collect())
     }
 
     fn failure(&self, problem: &Problem) -> MailFailure {

@@ -211,9 +211,9 @@ impl SmtpSession {
 
     async fn greeted(&mut self) -> Result<(), Problem> {
         let step = "greet us";
-        let reply = self.channel.reply(self.patience.answer).await.map_err(|none| {
-            let problem = self.no_reply(step, &none);
-            let may_speak_tls = matches!(none, NoReply::Late(_)) && !self.encrypted;
+        let reply = self.channel.reply(self.patience.answer).await.map_err(|no_reply| {
+            let problem = self.no_reply(step, &no_reply);
+            let may_speak_tls = matches!(no_reply, NoReply::Late(_)) && !self.encrypted;
             let hint = "; likely cause: it speaks TLS from the start (STATUS_EMAIL_TLS=implicit), or is busy";
             if may_speak_tls { Problem { what: problem.what + hint, ..problem } } else { problem }
         })?;
@@ -349,10 +349,10 @@ impl SmtpSession {
     ) -> Result<Reply, Problem> {
         self.in_step(step).await?;
         let line = format!("{command}\r\n");
-        if let Err(none) = self.channel.say(line.as_bytes(), time).await {
-            return Err(self.last_words(step, &none).await);
+        if let Err(no_reply) = self.channel.say(line.as_bytes(), time).await {
+            return Err(self.last_words(step, &no_reply).await);
         }
-        let reply = self.channel.reply(time).await.map_err(|none| self.no_reply(step, &none))?;
+        let reply = self.channel.reply(time).await.map_err(|no_reply| self.no_reply(step, &no_reply))?;
         if reply.code == HANGS_UP {
             return Err(self.refused(&format!("hung up when it was to {step}"), &reply));
         }
@@ -376,12 +376,12 @@ impl SmtpSession {
     }
 
     /// What a mail server said before it closed the connection, while we spoke.
-    async fn last_words(&mut self, step: &str, none: &NoReply) -> Problem {
+    async fn last_words(&mut self, step: &str, no_reply: &NoReply) -> Problem {
         match self.channel.reply(LAST_WORDS).await {
             Ok(reply) if reply.is_refusal() => {
                 self.refused(&format!("hung up when it was to {step}"), &reply)
             }
-            Ok(_) | Err(_) => self.no_reply(step, none),
+            Ok(_) | Err(_) => self.no_reply(step, no_reply),
         }
     }
 
@@ -415,11 +415,11 @@ impl SmtpSession {
         format!("{what}: {said}{hint}")
     }
 
-    pub(super) fn no_reply(&self, step: &str, none: &NoReply) -> Problem {
-        Problem::unreachable(match none {
+    pub(super) fn no_reply(&self, step: &str, no_reply: &NoReply) -> Problem {
+        Problem::unreachable(match no_reply {
             NoReply::Late(time) => format!("did not {step} within {time:?}"),
             NoReply::Lost(_) | NoReply::Bad(_) => {
-                format!("did not {step}: {}", self.quote(&none.to_string()))
+                format!("did not {step}: {}", self.quote(&no_reply.to_string()))
             }
         })
     }

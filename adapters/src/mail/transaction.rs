@@ -1,4 +1,4 @@
-//! One mail, offered to its recipients and handed over.
+//! One mail transaction: MAIL, RCPT for each recipient, DATA.
 
 use lettre::Address;
 use status_core::MailFailureKind;
@@ -13,35 +13,35 @@ use super::text;
 const TAKE: &str = "take the whole text";
 
 /// What became of a mail for one recipient.
-pub(super) type Fate = Result<(), Problem>;
+pub(super) type RecipientOutcome = Result<(), Problem>;
 
-/// A mail for the recipients whose fate is open.
+/// A mail, and what became of it so far for each recipient: `None` while that is open.
 struct Transaction<'a> {
     session: &'a mut SmtpSession,
     recipients: &'a [Address],
-    fates: Vec<Option<Fate>>,
+    outcomes: Vec<Option<RecipientOutcome>>,
 }
 
-/// Offers a mail to its recipients, and hands it over for those that are accepted. Each recipient has its own fate,
-/// in the order of the recipients.
+/// Names the recipients, and sends the text for those that are accepted. Returns an outcome for each recipient, in
+/// their order.
 pub(super) async fn deliver(
     session: &mut SmtpSession,
     from: &Address,
     recipients: &[Address],
     mail: &[u8],
-) -> Vec<Fate> {
-    let fates = vec![None; recipients.len()];
-    let mut transaction = Transaction { session, recipients, fates };
-    let outcome = transaction.run(from, mail).await;
-    if outcome.as_ref().is_err_and(|problem| problem.out_of_step) {
+) -> Vec<RecipientOutcome> {
+    let outcomes = vec![None; recipients.len()];
+    let mut transaction = Transaction { session, recipients, outcomes };
+    let of_all = transaction.run(from, mail).await;
+    if of_all.as_ref().is_err_and(|problem| problem.out_of_step) {
         // Nobody can tell which answer was meant for whom.
-        transaction.fates.fill(None);
+        transaction.outcomes.fill(None);
     }
-    transaction.fates.into_iter().map(|fate| fate.unwrap_or_else(|| outcome.clone())).collect()
+    transaction.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| of_all.clone())).collect()
 }
 
 impl Transaction<'_> {
-    async fn run(&mut self, from: &Address, mail: &[u8]) -> Fate {
+    async fn run(&mut self, from: &Address, mail: &[u8]) -> Result<(), Problem> {
         self.fits(mail.len())?;
         let reply = self.session.ask(&format!("MAIL FROM:<{from}>"), "answer MAIL FROM").await?;
         if reply.is_refusal() {
@@ -50,22 +50,22 @@ impl Transaction<'_> {
         if !reply.is_ok() {
             return Err(self.session.senseless("answer MAIL FROM", &reply));
         }
-        self.offer_and_hand_over(mail).await.map_err(Problem::of_these_recipients)
+        self.name_recipients_and_send_text(mail).await.map_err(Problem::of_these_recipients)
     }
 
-    async fn offer_and_hand_over(&mut self, mail: &[u8]) -> Fate {
+    async fn name_recipients_and_send_text(&mut self, mail: &[u8]) -> Result<(), Problem> {
         for (at, recipient) in self.recipients.iter().enumerate() {
-            self.fates[at] = self.offer(recipient).await?;
+            self.outcomes[at] = self.rcpt(recipient).await?;
         }
-        if self.fates.iter().all(Option::is_some) {
+        if self.outcomes.iter().all(Option::is_some) {
             return self.session.in_step("go on").await;
         }
-        self.begin_text().await?;
-        self.hand_over(&text::for_the_wire(mail)).await
+        self.data().await?;
+        self.send_text(&text::for_the_wire(mail)).await
     }
 
     /// Whether the mail server takes a mail of this length.
-    fn fits(&self, length: usize) -> Fate {
+    fn fits(&self, length: usize) -> Result<(), Problem> {
         match self.session.offers.longest {
             Some(longest) if length > longest => {
                 let what = format!("takes mails of at most {longest} bytes, and this one has {length}");
@@ -75,8 +75,8 @@ impl Transaction<'_> {
         }
     }
 
-    /// Names a recipient. Its fate is open if it is accepted.
-    async fn offer(&mut self, recipient: &Address) -> Result<Option<Fate>, Problem> {
+    /// Names a recipient. Returns `None` if it is accepted: what becomes of the mail for it is open.
+    async fn rcpt(&mut self, recipient: &Address) -> Result<Option<RecipientOutcome>, Problem> {
         let step = format!("answer RCPT TO {recipient}");
         let reply = self.session.ask(&format!("RCPT TO:<{recipient}>"), &step).await?;
         if reply.is_ok() {
@@ -94,7 +94,7 @@ impl Transaction<'_> {
         Ok(Some(Err(Problem::new(kind(lasts), self.session.hinted(&what, &reply, about)))))
     }
 
-    async fn begin_text(&mut self) -> Fate {
+    async fn data(&mut self) -> Result<(), Problem> {
         let step = "answer DATA";
         let reply = self.session.ask_within("DATA", step, self.session.patience.data).await?;
         match reply.code / 100 {
@@ -104,16 +104,16 @@ impl Transaction<'_> {
         }
     }
 
-    /// Hands over the text that the mail server waits for. Before the mark of its end nothing is taken; after it,
+    /// Sends the text that the mail server waits for. Before the mark of its end nothing is taken; after it,
     /// nobody knows until the mail server says so.
-    async fn hand_over(&mut self, wire: &[u8]) -> Fate {
+    async fn send_text(&mut self, wire: &[u8]) -> Result<(), Problem> {
         self.session.in_text = true;
         for block in text::blocks(wire) {
-            self.say_text(block).await?;
+            self.send_block(block).await?;
         }
-        self.say_text(text::END).await?;
+        self.send_block(text::END).await?;
         let reply = self.session.channel.reply(self.session.patience.taking).await;
-        let reply = reply.map_err(|none| self.unknown(&none))?;
+        let reply = reply.map_err(|no_reply| self.unknown(&no_reply))?;
         self.session.in_text = false;
         match reply.code / 100 {
             2 => Ok(()),
@@ -125,20 +125,20 @@ impl Transaction<'_> {
         }
     }
 
-    async fn say_text(&mut self, bytes: &[u8]) -> Fate {
+    async fn send_block(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         self.nothing_early().await?;
-        let Err(none) = self.session.channel.say(bytes, self.session.patience.block).await else {
+        let Err(no_reply) = self.session.channel.say(bytes, self.session.patience.block).await else {
             return Ok(());
         };
         // It may have said why before it closed the connection.
         match self.session.channel.reply(LAST_WORDS).await {
             Ok(reply) if reply.is_refusal() => Err(self.refused_early(&reply)),
-            Ok(_) | Err(_) => Err(self.session.no_reply(TAKE, &none)),
+            Ok(_) | Err(_) => Err(self.session.no_reply(TAKE, &no_reply)),
         }
     }
 
     /// An answer before the end of the text is none to it: it has taken nothing.
-    async fn nothing_early(&mut self) -> Fate {
+    async fn nothing_early(&mut self) -> Result<(), Problem> {
         match self.session.channel.early().await {
             Early::Nothing => Ok(()),
             Early::End(connect_error) => Err(self.session.no_reply(TAKE, &NoReply::Lost(connect_error))),
@@ -147,7 +147,7 @@ impl Transaction<'_> {
                 match self.session.channel.reply(time).await {
                     Ok(reply) if reply.is_refusal() => Err(self.refused_early(&reply)),
                     Ok(reply) => Err(self.session.senseless(TAKE, &reply)),
-                    Err(none) => Err(self.session.no_reply(TAKE, &none)),
+                    Err(no_reply) => Err(self.session.no_reply(TAKE, &no_reply)),
                 }
             }
         }
@@ -172,8 +172,8 @@ impl Transaction<'_> {
     }
 
     /// It may have the mail, and may be about to say so.
-    fn unknown(&self, none: &NoReply) -> Problem {
-        let problem = self.session.no_reply("say that it has the mail", none);
+    fn unknown(&self, no_reply: &NoReply) -> Problem {
+        let problem = self.session.no_reply("say that it has the mail", no_reply);
         Problem { kind: MailFailureKind::Unknown, ..problem }
     }
 }

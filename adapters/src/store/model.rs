@@ -133,12 +133,12 @@ impl Model {
     pub fn owed<'a>(&'a self, address: &'a str) -> impl Iterator<Item = &'a News> {
         let known = self.outbox.iter().flat_map(|outbox| &outbox.recipients);
         let known = known.filter(move |one| one.address == address);
-        let told = known.clone().map(|one| one.told).max().unwrap_or(0);
+        let told_up_to = known.clone().map(|one| one.told_up_to).max().unwrap_or(0);
         let mine = move |mail: &&QueuedMailRecord| mail.mail.recipients.iter().any(|to| to == address);
         self.news.values().filter(move |news| {
             let again = known.clone().any(|one| one.again.iter().any(|span| span.holds(news.number)));
             let queued = || self.queued.iter().filter(mine).flat_map(|mail| &mail.covers);
-            (news.number > told || again) && !queued().any(|span| span.holds(news.number))
+            (news.number > told_up_to || again) && !queued().any(|span| span.holds(news.number))
         })
     }
 

@@ -16,13 +16,13 @@ struct Answered {
 }
 
 impl Book {
-    /// Applies what book says of a resource, and begins a change if it is not as it should be. While the server
-    /// is `paused`, since it slept, or while a check is overdue, so that the verdicts are old, nothing is changed.
+    /// Applies what book says of a resource, and begins a change if it is not as it should be. Unless the server
+    /// is `judging`, or while a check is overdue, so that the verdicts are old, nothing is changed.
     pub(crate) fn on_availability_read(
         &mut self,
         call: CallId,
         outcome: Result<Availability, Failure>,
-        paused: bool,
+        judging: bool,
         cx: &mut Cx<'_>,
     ) {
         let (now, config) = (cx.now.time, cx.config);
@@ -37,17 +37,17 @@ impl Book {
             }
             Err(failure) => self.failed(answered, failure, config, now),
         }
-        self.follow_up(&name, change, paused, cx);
+        self.follow_up(&name, change, judging, cx);
         self.recheck_if_news(cx);
     }
 
     /// Begins the change that follows from what book says of a resource, or puts the resource where it waits.
-    fn follow_up(&mut self, name: &ResourceName, change: CallId, paused: bool, cx: &mut Cx<'_>) {
+    fn follow_up(&mut self, name: &ResourceName, change: CallId, judging: bool, cx: &mut Cx<'_>) {
         let (now, config) = (cx.now.time, cx.config);
-        let outdated = paused || cx.is_check_overdue();
+        let outdated = !judging || cx.is_check_overdue();
         let under_way = self.under_way();
         let Some(resource) = self.resources.get_mut(name) else { return };
-        if !paused && let Some(note) = resource.note_hold(config.book_override) {
+        if judging && let Some(note) = resource.note_hold(config.book_override) {
             cx.note(note);
         }
         let may_change = !outdated && !self.empty;
@@ -58,7 +58,7 @@ impl Book {
             let request = resource.begin(change, now, config);
             self.queue.begin(request, change, resource, cx);
             self.pace.started(now);
-        } else if !outdated || resource.is_in_doubt() {
+        } else if !outdated || resource.needs_read() {
             self.queue.put(resource, now, config);
         } else {
             // The next check puts it into the queue, where it differs even then.
@@ -129,13 +129,13 @@ impl Book {
         if resource.last_error().is_none() {
             self.failing.remove(name);
         }
-        // Those that were put back with it are found by this one doubt, and are no reason for another.
-        let is_first = self.doubted_out_at.is_none_or(|at| now.since(at) >= config.verify_book_every);
+        // Those that were put back with it are found by these reads, and are no reason to read all anew.
+        let is_first = self.read_out_anew_at.is_none_or(|at| now.since(at) >= config.verify_book_every);
         if was_put_back && is_first {
-            self.doubted_out_at = Some(now);
+            self.read_out_anew_at = Some(now);
             for (other, resource) in &mut self.resources {
                 if other != name {
-                    resource.doubt_if_out();
+                    resource.read_anew_if_out();
                     self.queue.put(resource, now, config);
                 }
             }

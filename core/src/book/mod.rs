@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use self::pace::Pace;
 pub(crate) use self::poll::Came;
-use self::poll::ManifestPoll;
+use self::poll::{Calling, ManifestPoll};
 use self::queue::{CALLS_AT_ONCE, Queue};
 pub use self::resource::Resource;
 use crate::alerts::Condition;
@@ -22,14 +22,14 @@ use crate::protocol::{
     Action, CallId, Config, ExperimentName, Failure, Manifest, Note, ResourceName, Time, Timer, Topic, Wall,
 };
 
-/// So many resources must fail before the trouble can be book's.
+/// How many resources must fail before the trouble can be book's.
 const FAILING_AT_LEAST: usize = 3;
 
 /// What is known of book as a whole.
 #[derive(Debug)]
 pub struct Book {
     poll: ManifestPoll,
-    /// When it last answered anything well.
+    /// When a call to it last succeeded.
     answered_at: Option<Time>,
     /// When it last gave a manifest with something in it.
     filled_at: Option<Time>,
@@ -49,10 +49,10 @@ pub struct Book {
     failing: BTreeSet<ResourceName>,
     /// The newest refusal of a call that came too fast.
     too_fast: Option<Failure>,
-    /// Whether book could not be asked when that was last told.
+    /// Whether book could not be asked when a check last looked.
     is_unreachable: bool,
-    /// When everything that should be out of booking was last put in doubt.
-    doubted_out_at: Option<Time>,
+    /// When everything that should be out of booking was last to be read anew.
+    read_out_anew_at: Option<Time>,
     /// Whether relay was silent at the last check, so that nothing is known of any stream.
     pub(crate) relay_is_silent: bool,
 }
@@ -73,12 +73,12 @@ impl Book {
             failing: BTreeSet::new(),
             too_fast: None,
             is_unreachable: false,
-            doubted_out_at: None,
+            read_out_anew_at: None,
             relay_is_silent: false,
         }
     }
 
-    /// It had no manifest when the server's last life ended, or it had one.
+    /// Restores whether its manifest was empty when the server's last life ended.
     pub(crate) fn restored(&mut self, empty: bool) {
         self.empty = empty;
     }
@@ -213,7 +213,7 @@ impl Book {
         is_another || !before.is_empty()
     }
 
-    /// Finds anew which resources book each experiment, and which topics are required elsewhere.
+    /// Rebuilds the index of which resources book each experiment, and of which topics are required elsewhere.
     fn index(&mut self) {
         self.by_experiment.clear();
         self.elsewhere.clear();
@@ -227,8 +227,8 @@ impl Book {
         }
     }
 
-    /// Takes in a manifest that differs from the one before it, or not: what book says of all
-    /// resources is in doubt where it does, and where it was read regularly. The check that follows
+    /// Takes in a manifest that differs from the one before it, or not: all resources are
+    /// read anew where it does, and where it was read regularly. The check that follows
     /// puts them into the queue.
     pub(crate) fn was_polled(&mut self, came: Came, changed: bool, now: Time) {
         if changed {
@@ -236,7 +236,7 @@ impl Book {
         }
         for resource in self.resources.values_mut() {
             if changed || came.is_regular {
-                resource.doubt(now);
+                resource.read_anew(now);
             }
             if came.failed_before {
                 resource.try_at_once();
@@ -259,7 +259,7 @@ impl Book {
         cx: &Cx<'_>,
     ) -> Option<bool> {
         let now = cx.now.time;
-        let (began, is_regular) = self.poll.finish(call)?;
+        let Calling { began, is_regular, .. } = self.poll.finish(call)?;
         match outcome {
             Ok(()) => self.pace.manifest_came(now),
             Err(failure) => self.manifest_refused(failure, began, now),
@@ -267,7 +267,7 @@ impl Book {
         Some(is_regular)
     }
 
-    /// Book gave a manifest.
+    /// Applies that book gave a manifest.
     pub(crate) fn manifest_came(&mut self, regular: bool, empty: bool, cx: &Cx<'_>) -> Came {
         let now = cx.now;
         self.answered_at = Some(now.time);
@@ -278,13 +278,13 @@ impl Book {
         self.poll.came(regular, empty, now, cx.config)
     }
 
-    /// Book gave no manifest.
+    /// Applies that book gave no manifest.
     pub(crate) fn manifest_failed(&mut self, failure: Failure, cx: &Cx<'_>) {
         self.poll.failed(failure, cx.now.time, cx.config);
     }
 
     /// Asks about what is due, the most urgent first, as far and as fast as book lets itself be asked.
-    /// While the server knows nothing, since it slept, nothing is changed.
+    /// Unless it `may_change` something, since verdicts are made, it only reads.
     pub(crate) fn reconcile(&mut self, may_change: bool, cx: &mut Cx<'_>) {
         let (now, config) = (cx.now.time, cx.config);
         self.put_back_due(now, config);
@@ -326,7 +326,7 @@ impl Book {
         }
     }
 
-    /// What was to be tried again by now is as urgent as anything else of its kind.
+    /// Returns resources whose retry is due to the queue, as urgent as any other of their kind.
     fn put_back_due(&mut self, now: Time, config: &Config) {
         for name in self.queue.woken(now) {
             if let Some(resource) = self.resources.get_mut(&name) {
@@ -335,7 +335,7 @@ impl Book {
         }
     }
 
-    /// Book is never asked more at once than it may be.
+    /// Asserts that no more calls are under way than may be.
     pub(crate) fn assert_invariants(&self) {
         let calls = self.queue.under_way();
         assert!(calls <= CALLS_AT_ONCE, "{calls} calls about resources are under way");

@@ -21,15 +21,15 @@ const LEAST_GAP: Duration = Duration::from_millis(5);
 const LONGEST_GAP: Duration = Duration::from_secs(5);
 /// A pause as long as this says nothing about the pace that book keeps when it is well.
 const OUTAGE: Duration = Duration::from_secs(10);
-/// So many good answers in a row show that the gap is longer than it need be.
+/// After this many good answers in a row the gap is made shorter.
 const CALM: u32 = 64;
-/// As soon as so many resources have failed in a row, the trouble is book's, and not theirs.
+/// As soon as this many resources have failed in a row, the trouble is book's, and not theirs.
 const FAILING_IN_A_ROW: usize = 8;
-/// After so many pauses in which nothing succeeded, book fails, and not only for a moment.
+/// After this many pauses in which nothing succeeded, book fails, and not only for a moment.
 const FAILING_FOR: u32 = 3;
 /// A 503 about one resource is that resource's trouble; about two within this time it is book's.
 const TOGETHER: Duration = Duration::from_secs(10);
-/// Book that has refused everything for so long refuses, and is not only busy.
+/// Once book has refused everything for this long, it refuses, and is not only busy.
 const STUCK: Duration = Duration::from_secs(30);
 
 /// When the next call to book may begin.
@@ -89,7 +89,7 @@ impl Pace {
         self.held_until.is_some()
     }
 
-    /// A call begins.
+    /// Applies that a call begins.
     pub(super) fn started(&mut self, now: Time) {
         if self.gap > Duration::ZERO {
             self.pressed = now.since(self.next_at) <= self.gap / 2;
@@ -107,7 +107,7 @@ impl Pace {
         self.refusing_since.is_some_and(|since| now.since(since) >= STUCK)
     }
 
-    /// Book gave a good answer.
+    /// Applies that book gave a good answer.
     pub(super) fn succeeded(&mut self) {
         self.answers += 1;
         self.failing.clear();
@@ -291,11 +291,11 @@ mod tests {
     fn a_503_is_books_only_where_it_is_about_two_resources_within_ten_seconds() {
         let at = |seconds: u64| Time::from_millis(seconds * 1_000);
         let mut pace = Pace::default();
-        let mut told = |name: &str, s: u64| pace.overloaded(&name.into(), at(s), at(s));
-        assert_eq!(told("r-a", 0), Overload::OfOne);
-        assert_eq!(told("r-a", 5), Overload::OfOne);
-        assert_eq!(told("r-b", 16), Overload::OfOne);
-        assert_eq!(told("r-a", 26), Overload::Shared("r-b".into()));
+        let mut overloaded = |name: &str, s: u64| pace.overloaded(&name.into(), at(s), at(s));
+        assert_eq!(overloaded("r-a", 0), Overload::OfOne);
+        assert_eq!(overloaded("r-a", 5), Overload::OfOne);
+        assert_eq!(overloaded("r-b", 16), Overload::OfOne);
+        assert_eq!(overloaded("r-a", 26), Overload::Shared("r-b".into()));
     }
 
     #[test]

@@ -26,17 +26,19 @@ pub(super) struct ManifestPoll {
     read_at: Option<Wall>,
 }
 
+/// The call for the manifest that is under way.
 #[derive(Clone, Copy, Debug)]
-struct Calling {
+pub(super) struct Calling {
     call: CallId,
-    began: Time,
-    is_regular: bool,
+    pub(super) began: Time,
+    /// Whether it was due, and not only early or once more.
+    pub(super) is_regular: bool,
 }
 
 /// A manifest came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Came {
-    /// Whether it was read regularly: book is to be doubted as a whole.
+    /// Whether it was read regularly: then all resources are read anew.
     pub(crate) is_regular: bool,
     /// Whether it could not be read before.
     pub(crate) failed_before: bool,
@@ -90,11 +92,9 @@ impl ManifestPoll {
         self.calling = Some(Calling { call, began: now, is_regular: now >= self.due });
     }
 
-    /// Whether this is the answer to the call under way. If so, none is any more, and this is when it
-    /// began.
-    pub(super) fn finish(&mut self, call: CallId) -> Option<(Time, bool)> {
-        let calling = self.calling.take_if(|calling| calling.call == call)?;
-        Some((calling.began, calling.is_regular))
+    /// Returns the call under way, if this is the answer to it. None is any more then.
+    pub(super) fn finish(&mut self, call: CallId) -> Option<Calling> {
+        self.calling.take_if(|calling| calling.call == call)
     }
 
     /// Book gave a manifest.

@@ -10,7 +10,7 @@ use crate::protocol::{Action, CallId, Config, ResourceName, Time};
 
 /// How many calls about resources may be under way at a time.
 pub(super) const CALLS_AT_ONCE: usize = 8;
-/// Of what should be out of booking, one is verified in this time, however many there are.
+/// The time between two verifications of what should be out of booking, however many there are.
 const VERIFIED_EACH: Duration = Duration::from_millis(500);
 
 /// Resources to ask about, each in one place, and the calls about them that are under way.

@@ -5,7 +5,7 @@ use core::fmt::Write;
 
 use crate::protocol::{Availability, Topic};
 
-/// So many streams are named; of the others it is said how many they are.
+/// How many streams are named. Of the others only the number is given.
 const NAMED: usize = 3;
 
 /// Why a resource is as it is: `failing` are its required streams that are not ok. While relay is

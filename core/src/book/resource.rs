@@ -35,10 +35,10 @@ pub struct Resource {
     observed: Option<Observed>,
     /// When that was.
     read_at: Time,
-    /// Whether something has happened since it was last asked, so that nothing is known for sure.
-    in_doubt: bool,
+    /// Whether something has happened since it was last read, so that it is to be read before anything else.
+    needs_read: bool,
     phase: Phase,
-    /// What book was last told, until a read shows whether it holds.
+    /// What book was last set to, until a read shows whether it holds.
     last_set: Option<bool>,
     /// The reason that book was last given.
     given: Option<Given>,
@@ -46,8 +46,7 @@ pub struct Resource {
     is_out: bool,
     /// When it is tried again after a failure, or after a change that book did not keep.
     backoff: Backoff,
-    /// How long after the call before a call begins at the earliest, and when that was found to be needed.
-    apart: (Duration, Time),
+    spacing: Spacing,
     /// How often in a row book was asked too fast about it while it answered about others.
     refusals: u32,
     /// How many good answers book had given when `refusals` last grew.
@@ -55,10 +54,18 @@ pub struct Resource {
     /// Why the newest answer about it was a failure.
     last_error: Option<Failure>,
     held: bool,
-    /// What was last told to be withheld, while only observing.
+    /// What was last said to be withheld, while only observing.
     withheld: Option<bool>,
     /// Where it waits.
     pub(super) place: Option<Place>,
+}
+
+/// How long after the call before a call begins at the earliest.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spacing {
+    span: Duration,
+    /// When that was found to be needed.
+    since: Time,
 }
 
 /// A reason that book was given.
@@ -160,11 +167,12 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// A change rests on what was read no longer ago.
 const FRESH: Duration = Duration::from_secs(4);
-/// How long a call waits after the one before it, once a proxy has refused one with a 503: at first, and at most. The
-/// latter leaves a change the time to rest on a read that is `FRESH`.
-const APART: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(3_500)];
+/// How long a call waits after the one before it, once a proxy has refused one with a 503.
+const FIRST_SPACING: Duration = Duration::from_millis(500);
+/// How long it waits at most: that leaves a change the time to rest on a read that is `FRESH`.
+const LONGEST_SPACING: Duration = Duration::from_millis(3_500);
 /// After so long without such a refusal, calls no longer wait.
-const APART_FOR: Duration = Duration::from_secs(3600);
+const SPACED_FOR: Duration = Duration::from_secs(3600);
 /// A reason is replaced by another no sooner after it was given.
 const REASON_EVERY: Duration = Duration::from_secs(60);
 /// So often in a row a resource may be refused for the pace before that is its own trouble.
@@ -185,13 +193,13 @@ impl Resource {
             desired: None,
             observed: None,
             read_at: Time::default(),
-            in_doubt: true,
+            needs_read: true,
             phase: Phase::Idle,
             last_set: None,
             given: None,
             is_out: false,
             backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
-            apart: (Duration::ZERO, Time::default()),
+            spacing: Spacing::default(),
             refusals: 0,
             answers_then: 0,
             last_error: None,
@@ -287,7 +295,7 @@ impl Resource {
             self.try_at_once();
             // A server that only observes looks, too, before it says what should be changed.
             let observes = config.mode == Mode::Observe && self.differs(config.book_override);
-            self.in_doubt |= desired == Some(false) || observes;
+            self.needs_read |= desired == Some(false) || observes;
         }
     }
 
@@ -303,21 +311,21 @@ impl Resource {
     }
 
     /// What book says may have changed: it is to be read again.
-    pub(super) fn doubt(&mut self, now: Time) {
-        self.in_doubt = true;
+    pub(super) fn read_anew(&mut self, now: Time) {
+        self.needs_read = true;
         if self.is_unknown_to_book() {
-            self.backoff.release_at(now + self.apart(now));
+            self.backoff.release_at(now + self.spacing(now));
         }
     }
 
     /// It is to be read again, if it should be out of booking.
-    pub(super) fn doubt_if_out(&mut self) {
-        self.in_doubt |= self.desired == Some(false);
+    pub(super) fn read_anew_if_out(&mut self) {
+        self.needs_read |= self.desired == Some(false);
     }
 
-    /// Whether what book says now is not known for sure.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.in_doubt
+    /// Whether it is to be read, since what book says now may be something else than it said.
+    pub(super) fn needs_read(&self) -> bool {
+        self.needs_read
     }
 
     /// Whether a call is due, and how soon.
@@ -325,14 +333,14 @@ impl Resource {
         if self.phase != Phase::Idle {
             return None;
         }
-        if !self.in_doubt && !self.is_to_be_changed(config) {
+        if !self.needs_read && !self.is_to_be_changed(config) {
             return self.due_while_right(now, config);
         }
         if let Some(at) = self.backoff.due_at().filter(|at| now < *at) {
             return Some(Due::At(at));
         }
-        let apart = self.read_at + self.apart(now);
-        if !self.in_doubt && now < apart {
+        let apart = self.read_at + self.spacing(now);
+        if !self.needs_read && now < apart {
             return Some(Due::At(apart));
         }
         // A change that book took holds, most likely.
@@ -349,7 +357,7 @@ impl Resource {
 
     /// When it is looked at again although book says what it should.
     fn due_while_right(&self, now: Time, config: &Config) -> Option<Due> {
-        let apart = self.read_at + self.apart(now);
+        let apart = self.read_at + self.spacing(now);
         let soonest = self.backoff.due_at().unwrap_or_default().max(apart);
         let reason = self.reason_due(config).map(|at| at.max(soonest));
         let verify = (self.desired == Some(false) && config.mode == Mode::Act)
@@ -374,7 +382,7 @@ impl Resource {
         let is_wrong = self.is_to_be_changed(config) || self.reason_due(config).is_some_and(|at| at <= now);
         let may_be_tried = self.backoff.due_at().is_none_or(|at| at <= now);
         let age = now.since(self.read_at);
-        !self.in_doubt && is_wrong && may_be_tried && self.apart(now) <= age && age <= FRESH
+        !self.needs_read && is_wrong && may_be_tried && self.spacing(now) <= age && age <= FRESH
     }
 
     /// Begins a call: a change, if it rests on what book said just now, or else a read.
@@ -392,8 +400,8 @@ impl Resource {
             None => {
                 self.phase = Phase::Reading(call);
                 self.backoff.release();
-                // Now, and not when the answer comes: a doubt in between is one about that answer.
-                self.in_doubt = false;
+                // Now, and not when the answer comes: what happens in between makes that answer old.
+                self.needs_read = false;
                 Request::Read
             }
         }
@@ -423,7 +431,7 @@ impl Resource {
         if !self.is_to_be_changed(config) {
             self.last_error = None;
         }
-        if self.in_doubt {
+        if self.needs_read {
             return false; // something has happened while it was asked
         }
         let was_out = core::mem::replace(&mut self.is_out, self.desired == Some(false) && !available);
@@ -438,7 +446,7 @@ impl Resource {
 
     /// Book took a change: whether it holds shows when it is read again.
     pub(super) fn was_set(&mut self) {
-        self.in_doubt = true;
+        self.needs_read = true;
         self.answered();
     }
 
@@ -446,7 +454,7 @@ impl Resource {
     pub(super) fn mark_unknown(&mut self, config: &Config, now: Time) -> bool {
         let is_new = !self.is_unknown_to_book();
         self.observed = Some(Observed::Unknown);
-        self.in_doubt = true;
+        self.needs_read = true;
         self.last_set = None;
         self.answered();
         self.backoff.failed_within(now, LONGEST_RETRY.max(config.query_book_every));
@@ -456,7 +464,7 @@ impl Resource {
     /// A call failed: nothing is known now, it may have taken effect. Returns whether the answer
     /// before it was none.
     pub(super) fn failed(&mut self, asked: Asked, failure: Failure, config: &Config, now: Time) -> bool {
-        self.in_doubt = true;
+        self.needs_read = true;
         self.last_set = None;
         if asked == Asked::Set {
             self.given = None;
@@ -464,7 +472,7 @@ impl Resource {
         let is_urgent = self.desired.is_some() && self.desired != self.observed().map(|said| said.available);
         let longest = if is_urgent { LONGEST_RETRY } else { LONGEST_RETRY.max(config.query_book_every) };
         // Apart from what else is asked with the same rhythm.
-        self.backoff.failed_within(now + self.apart(now), longest);
+        self.backoff.failed_within(now + self.spacing(now), longest);
         self.last_error.replace(failure).is_none()
     }
 
@@ -473,7 +481,7 @@ impl Resource {
     /// trouble.
     pub(super) fn was_refused(&mut self, asked: Asked, pace: &Pace, now: Time) {
         match asked {
-            Asked::Read => self.in_doubt = true,
+            Asked::Read => self.needs_read = true,
             // What was read before it still is what is known.
             Asked::Set => (self.last_set, self.given) = (None, None),
         }
@@ -489,13 +497,13 @@ impl Resource {
     /// Book answered a call about it with a 503, and none about any other resource: the call may have come too soon after
     /// the one before, its read or the manifest's, as the next one would, too.
     pub(super) fn keep_apart(&mut self, now: Time) {
-        let [least, most] = APART;
-        self.apart = ((self.apart(now) * 2).clamp(least, most), now);
+        let span = (self.spacing(now) * 2).clamp(FIRST_SPACING, LONGEST_SPACING);
+        self.spacing = Spacing { span, since: now };
     }
 
-    fn apart(&self, now: Time) -> Duration {
-        let (span, since) = self.apart;
-        if now.since(since) < APART_FOR { span } else { Duration::ZERO }
+    fn spacing(&self, now: Time) -> Duration {
+        let Spacing { span, since } = self.spacing;
+        if now.since(since) < SPACED_FOR { span } else { Duration::ZERO }
     }
 
     /// The failure of the last call was for the pace, too: it is tried at once, for the first time that
@@ -504,7 +512,7 @@ impl Resource {
         let is_first = self.refusals == 0 && self.backoff.attempt() == 1;
         if is_first {
             self.refusals = 1;
-            self.apart.0 = Duration::ZERO;
+            self.spacing.span = Duration::ZERO;
             self.backoff.succeeded();
             self.last_error = None;
         }
@@ -530,7 +538,7 @@ impl Resource {
 
     /// The change that book would be told of now, if this server did more than observe: once for each.
     pub(super) fn withholds(&mut self, config: &Config) -> Option<Withheld> {
-        if self.in_doubt || self.phase != Phase::Idle || config.mode == Mode::Act {
+        if self.needs_read || self.phase != Phase::Idle || config.mode == Mode::Act {
             return None;
         }
         let desired = self.desired.filter(|_| self.differs(config.book_override));

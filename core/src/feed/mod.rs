@@ -17,7 +17,8 @@ pub(crate) struct Feeds {
 
 impl Feeds {
     pub(crate) fn new(config: &Config, started: Time) -> Self {
-        let subscription = |feed, expires| FeedSubscription::new(feed, expires, config.last_checked, started);
+        let subscription =
+            |feed, token_life| FeedSubscription::new(feed, token_life, config.last_checked, started);
         Self {
             relay: subscription(Feed::Relay, config.reconnect_relay_every),
             jump: subscription(Feed::Jump, config.reconnect_jump_every),

@@ -17,7 +17,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest wait until another try while an older connection still delivers.
 const LONGEST_RETRY_BESIDE: Duration = Duration::from_secs(60);
-/// So many gaps must be known before anything is said of the pace.
+/// How many gaps must be known before anything is said of the pace.
 const LASTING: usize = 3;
 /// Over how many gaps between snapshots a feed's pace is measured.
 const GAPS: usize = 8;
@@ -31,14 +31,15 @@ const GAPS: usize = 8;
 pub struct FeedSubscription {
     feed: Feed,
     /// How long a token for it lives.
-    expires: Duration,
-    last_checked: Duration,
+    token_life: Duration,
+    /// Without a snapshot for so long it is silent: `STATUS_HEALTH_LAST_CHECKED`.
+    stale_after: Duration,
     /// The older first; at most two.
     connections: Vec<Connection>,
-    /// Not before this is another made.
+    /// No other connection is made before this.
     retry_at: Time,
     failures: u32,
-    /// How often a connection was doubted since the last snapshot.
+    /// How often another connection was made beside a silent one since the last snapshot.
     probes: u32,
     last_error: Option<Failure>,
     /// The newest connection that could not be made or ended.
@@ -65,11 +66,11 @@ struct Connection {
 }
 
 impl FeedSubscription {
-    pub(crate) fn new(feed: Feed, expires: Duration, last_checked: Duration, started: Time) -> Self {
+    pub(crate) fn new(feed: Feed, token_life: Duration, stale_after: Duration, started: Time) -> Self {
         Self {
             feed,
-            expires,
-            last_checked,
+            token_life,
+            stale_after,
             connections: Vec::new(),
             retry_at: started,
             failures: 0,
@@ -117,10 +118,10 @@ impl FeedSubscription {
     /// beyond 0.8 of `STATUS_HEALTH_LAST_CHECKED`.
     #[must_use]
     pub fn slow(&self) -> Option<Duration> {
-        self.lasting_pace().filter(|pace| *pace > self.last_checked * 4 / 5)
+        self.lasting_pace().filter(|pace| *pace > self.stale_after * 4 / 5)
     }
 
-    /// Takes in that a snapshot came, if it came on a connection that is still wanted. Returns its
+    /// Applies that a snapshot came, if it came on a connection that is still wanted. Returns its
     /// number.
     pub(crate) fn on_snapshot(&mut self, call: CallId, cx: &mut Cx<'_>) -> Option<u64> {
         let now = cx.now;
@@ -155,7 +156,7 @@ impl FeedSubscription {
         Some(self.snapshots)
     }
 
-    /// Takes in that a connection could not be made or ended.
+    /// Applies that a connection could not be made or ended.
     pub(crate) fn on_closed(&mut self, call: CallId, reason: Failure, cx: &Cx<'_>) {
         let Some(at) = self.connections.iter().position(|connection| connection.call == call) else { return };
         self.connections.remove(at);
@@ -167,8 +168,8 @@ impl FeedSubscription {
         self.retry_at = cx.now.time + backoff(self.failures, FIRST_RETRY, longest);
     }
 
-    /// The server did not run for a short while. What was sent meanwhile is still to come, so no
-    /// connection has been silent, and how far snapshots were apart is not known.
+    /// Applies a short stall. What was sent meanwhile is still to come, so no connection has been silent,
+    /// and how far snapshots were apart is not known.
     pub(crate) fn stalled(&mut self, now: Time) {
         for connection in &mut self.connections {
             connection.quiet_since = now;
@@ -176,8 +177,8 @@ impl FeedSubscription {
         }
     }
 
-    /// The server did not run for long. What comes on a connection from before may have been sent at any
-    /// time meanwhile, so each is given up, and all begins anew.
+    /// Applies a long stall. What comes on a connection from before may have been sent at any time
+    /// meanwhile, so each is closed, and all begins anew.
     pub(crate) fn reconnect(&mut self, cx: &mut Cx<'_>) {
         for connection in self.connections.drain(..) {
             cx.act(Action::CloseFeed { feed: self.feed, connection: connection.call });
@@ -190,12 +191,12 @@ impl FeedSubscription {
 
     /// Whether it has been silent for too long.
     pub(crate) fn is_silent(&self, now: Time, started: Time) -> bool {
-        now.since(self.quiet_since(started)) > self.last_checked
+        now.since(self.quiet_since(started)) > self.stale_after
     }
 
     /// When it will have been silent for too long.
     pub(crate) fn silent_at(&self, started: Time) -> Time {
-        self.quiet_since(started).expires_after(self.last_checked)
+        self.quiet_since(started).expires_after(self.stale_after)
     }
 
     /// Connects, if that is due.
@@ -211,8 +212,8 @@ impl FeedSubscription {
             cx.act(Action::CloseFeed { feed: self.feed, connection: given_up.call });
         }
         self.probes += u32::from(!self.connections.is_empty());
-        let (feed, expires) = (self.feed, self.expires);
-        let call = cx.ask(|connection| Action::OpenFeed { feed, connection, expires });
+        let (feed, token_life) = (self.feed, self.token_life);
+        let call = cx.ask(|connection| Action::OpenFeed { feed, connection, token_life });
         self.connections.push(Connection {
             call,
             opened: now,
@@ -227,10 +228,10 @@ impl FeedSubscription {
         cx.wake_by(self.wants_another_at().max(self.retry_at), Timer::Connect(self.feed));
     }
 
-    /// From when on another connection is wanted.
+    /// When another connection is wanted.
     fn wants_another_at(&self) -> Time {
         let Some(newest) = self.connections.last() else { return self.retry_at };
-        let renew = newest.opened + self.expires.saturating_sub(RENEW_BEFORE.min(self.expires / 2));
+        let renew = newest.opened + self.token_life.saturating_sub(RENEW_BEFORE.min(self.token_life / 2));
         let silent = newest.quiet_since.expires_after(self.silence_timeout(newest));
         renew.min(silent)
     }
@@ -240,11 +241,11 @@ impl FeedSubscription {
     fn silence_timeout(&self, connection: &Connection) -> Duration {
         let pace = self.pace().or(self.gaps[0]);
         let soon =
-            self.last_checked.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT).max(pace.unwrap_or_default() * 2);
+            self.stale_after.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT).max(pace.unwrap_or_default() * 2);
         match (connection.has_spoken, pace) {
-            (false, _) => backoff(self.probes, soon, LONGEST_TIMEOUT.max(self.last_checked).max(soon)),
+            (false, _) => backoff(self.probes, soon, LONGEST_TIMEOUT.max(self.stale_after).max(soon)),
             (true, Some(_)) => soon,
-            (true, None) => self.last_checked.max(SHORTEST_TIMEOUT),
+            (true, None) => self.stale_after.max(SHORTEST_TIMEOUT),
         }
     }
 
@@ -253,17 +254,17 @@ impl FeedSubscription {
         self.gaps.rotate_right(1);
         self.gaps[0] = Some(gap);
         let Some(apart) = self.lasting_pace() else { return };
-        let (feed, last_checked) = (self.feed, self.last_checked);
+        let (feed, stale_after) = (self.feed, self.stale_after);
         if self.slow().is_some() {
             // The advice says less of the same.
             self.advised = true;
             if !core::mem::replace(&mut self.warned, true) {
-                cx.note(Note::SlowFeed { feed, apart, last_checked });
+                cx.note(Note::SlowFeed { feed, apart, last_checked: stale_after });
             }
             // A feed that reports every 5 s drifts by some milliseconds, and half of the limit is what was meant:
             // so it is a twentieth more.
-        } else if apart > last_checked * 21 / 40 && !core::mem::replace(&mut self.advised, true) {
-            cx.note(Note::FeedPace { feed, apart, last_checked });
+        } else if apart > stale_after * 21 / 40 && !core::mem::replace(&mut self.advised, true) {
+            cx.note(Note::FeedPace { feed, apart, last_checked: stale_after });
         }
     }
 
@@ -293,7 +294,7 @@ impl FeedSubscription {
         if now.time >= startup_over && self.is_silent(known_at, started) {
             let why =
                 self.last_error.as_ref().map(|last_error| format!(" ({last_error})")).unwrap_or_default();
-            let detail = format!("no snapshot for more than {:?}{why}", self.last_checked);
+            let detail = format!("no snapshot for more than {:?}{why}", self.stale_after);
             return Condition::Raised { detail, since: self.quiet_since(started) };
         }
         if self.last_snapshot.is_some() { Condition::Clear } else { Condition::Unknown }

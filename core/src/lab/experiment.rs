@@ -8,11 +8,11 @@ use super::stream::{Observation, Stream};
 use crate::book::{Book, Resource};
 use crate::context::Cx;
 use crate::protocol::{
-    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamStatus,
-    Time, Timer, Topic, Verdict, Wall,
+    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamHealth,
+    StreamStatus, Time, Timer, Topic, Verdict, Wall,
 };
 
-/// So many bytes do the events of one experiment take at most, beside the newest. Those of an experiment
+/// How many bytes the events of one experiment may take, beside the newest. Those of an experiment
 /// with a few streams never come near it; a thousand streams with other names at each event do.
 const EVENT_BYTES: usize = 1 << 20;
 
@@ -41,7 +41,7 @@ pub struct Experiment {
     pub(crate) written: Written,
 }
 
-/// What of an experiment the store has.
+/// Which part of an experiment the store has.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     /// When it was last written down; `None` if it has changed since.
@@ -50,6 +50,15 @@ pub(crate) struct Written {
     pub(crate) keys: VecDeque<EventKey>,
     /// How many of the newest events the store does not have.
     pub(crate) unwritten: usize,
+}
+
+/// What a check finds of jump and the streams.
+struct Findings {
+    jump_ok: bool,
+    /// Whether the status of a stream is another than at the check before.
+    streams_changed: bool,
+    /// When the oldest of what is fresh was seen: it turns stale first.
+    oldest_fresh: Option<Time>,
 }
 
 impl Experiment {
@@ -146,14 +155,14 @@ impl Experiment {
         find(&self.streams, topic).ok().and_then(|at| self.streams[at].observation())
     }
 
-    /// Takes in what relay said of a stream of it before it was one.
+    /// Applies what relay said of a stream before it was one of this experiment.
     pub(crate) fn saw_before(&mut self, topic: &Topic, observation: &Observation) {
         if let Ok(at) = find(&self.streams, topic) {
             self.streams[at].observation.get_or_insert_with(|| observation.clone());
         }
     }
 
-    /// Takes in what relay says of one of its streams, in the snapshot with this number. Returns whether
+    /// Applies what relay says of one of its streams, in the snapshot with this number. Returns whether
     /// the stream is known.
     pub(crate) fn stream_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) -> bool {
         let Ok(at) = find(&self.streams, &report.topic) else { return false };
@@ -164,20 +173,20 @@ impl Experiment {
         true
     }
 
-    /// Takes in that relay names a stream of it that is not known yet.
+    /// Adds a stream of it that relay names and that is not known yet.
     pub(crate) fn stream_came(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
         let stream = self.stream_entry(&report.topic, now, true);
         stream.reported(report, now, snapshot);
     }
 
-    /// Takes in what jump says of its connection.
+    /// Applies what jump says of its connection.
     pub(crate) fn jump_reported(&mut self, report: &mut Report, now: Time, snapshot: u64) {
         self.last_named = now;
         Observation::update(&mut self.jump, report, now, snapshot);
     }
 
-    /// Takes in what a manifest says: these are all the resources of it that book the experiment. What
+    /// Applies a manifest, of which these are all the resources that book the experiment. What
     /// they require comes before what only relay names: where there is too much, the stream that came
     /// last makes room. Returns the topics that did.
     pub(crate) fn manifest_read<'a>(
@@ -206,7 +215,7 @@ impl Experiment {
         gone
     }
 
-    /// Lets go of streams that nothing requires, those that came last before the others, until there are
+    /// Drops streams that nothing requires, those that came last before the others, until there are
     /// as many as there may be. Returns which.
     fn make_room(&mut self) -> Vec<Topic> {
         let surplus = self.streams.len().saturating_sub(STREAMS_OF_ONE);
@@ -239,8 +248,8 @@ impl Experiment {
             return;
         }
         let before = self.verdict;
-        let (jump_ok, changed, oldest_fresh) = self.judge_connections(known_at, config);
-        self.unsettled |= changed;
+        let Findings { jump_ok, streams_changed, oldest_fresh } = self.judge_connections(known_at, config);
+        self.unsettled |= streams_changed;
         if let Some(seen) = oldest_fresh.filter(|_| !stalled) {
             cx.wake_by(seen.expires_after(config.last_checked), Timer::Stale);
         }
@@ -253,17 +262,16 @@ impl Experiment {
         let streams = &self.streams;
         let is_ok = |topic: &Topic| find(streams, topic).is_ok_and(|at| streams[at].is_ok());
         self.verdict.available = book.judge(name, is_ok);
-        if changed || self.verdict != before {
+        if streams_changed || self.verdict != before {
             self.unsettled = true;
             self.written.at = None;
         }
     }
 
-    /// Judges jump and each stream. Returns whether jump is ok, whether a stream is other than before,
-    /// and when the oldest of what is fresh was seen.
-    fn judge_connections(&mut self, now: Time, config: &Config) -> (bool, bool, Option<Time>) {
+    /// Judges jump and each stream.
+    fn judge_connections(&mut self, now: Time, config: &Config) -> Findings {
         let is_fresh = |observation: &&Observation| now.since(observation.seen) <= config.last_checked;
-        let mut changed = false;
+        let mut streams_changed = false;
         let jump = self.jump.as_ref().filter(is_fresh).map(|jump| jump.seen);
         let mut oldest_fresh = jump;
         for stream in &mut self.streams {
@@ -276,10 +284,10 @@ impl Experiment {
                     if active { StreamStatus::Ok } else { StreamStatus::Silent }
                 }
             };
-            changed |= status != stream.status;
+            streams_changed |= status != stream.status;
             stream.status = status;
         }
-        (jump.is_some(), changed, oldest_fresh)
+        Findings { jump_ok: jump.is_some(), streams_changed, oldest_fresh }
     }
 
     /// Whether it is known to be not well: as the last check decided, or as it was before a restart.
@@ -288,7 +296,7 @@ impl Experiment {
     }
 
     /// Adds an event to the history, if the last check found another health than the last event tells,
-    /// and keeps the newest `keep`. `silent` are the feeds that are.
+    /// and keeps the newest `keep`. `silent` are the feeds that are silent.
     pub(crate) fn add_event<'a>(
         &mut self,
         when: Wall,
@@ -299,7 +307,11 @@ impl Experiment {
         if !self.verdict.decided || !core::mem::take(&mut self.unsettled) {
             return None;
         }
-        let streams = self.streams.iter().map(|stream| (&stream.topic, stream.required, stream.status));
+        let streams = self.streams.iter().map(|stream| StreamHealth {
+            topic: &stream.topic,
+            required: stream.required,
+            status: stream.status,
+        });
         let health = Health {
             jump_ok: self.verdict.jump_ok,
             streams: streams.collect(),
@@ -314,7 +326,7 @@ impl Experiment {
         Some(event)
     }
 
-    /// Adds an event to the history, and lets go of the oldest where there are more than `keep`, or where
+    /// Adds an event to the history, and drops the oldest where there are more than `keep`, or where
     /// they take too much memory. The last one stays in any case: the next check compares with it.
     pub(crate) fn keep_event(&mut self, event: Event, keep: usize) {
         self.event_bytes += event.size(self.events.back());
@@ -381,7 +393,8 @@ mod tests {
     use crate::protocol::Health;
 
     fn event(topics: &[Topic], how: StreamStatus, before: Option<&Event>) -> Event {
-        let streams = topics.iter().map(|topic| (topic, true, how)).collect();
+        let streams =
+            topics.iter().map(|topic| StreamHealth { topic, required: true, status: how }).collect();
         Event::new(
             Wall::default(),
             &Health { jump_ok: true, streams, resources: Vec::new() },

@@ -13,7 +13,7 @@ use crate::protocol::{Config, Feed, Time};
 const STREAMS_EACH: usize = 10;
 /// How many streams one experiment may have. Each of its events tells of them all.
 pub(crate) const STREAMS_OF_ONE: usize = 1_000;
-/// How much of a name that somebody made up is told.
+/// How many characters of a refused name are shown.
 const SHOWN: usize = 60;
 
 /// How many names there are, and which were rejected because there are too many already.
@@ -21,10 +21,15 @@ const SHOWN: usize = 60;
 pub(crate) struct Limits {
     /// How many streams the last check counted, and those that came since.
     streams: usize,
-    /// What the newest snapshot of relay and jump and the newest manifest named in vain.
-    rejected: [Rejected; 3],
+    /// What relay's newest snapshot named in vain.
+    by_relay: Rejected,
+    /// What jump's newest snapshot named in vain.
+    by_jump: Rejected,
+    /// Which resources of the newest manifest there is no room for.
+    by_manifest: Rejected,
 }
 
+/// Names that one source gave in vain: how many, and the first.
 #[derive(Debug, Default)]
 struct Rejected {
     count: usize,
@@ -41,7 +46,7 @@ pub(crate) enum Source {
 }
 
 impl Limits {
-    /// A source names everything anew.
+    /// Forgets what a source named in vain: it names everything anew.
     pub(crate) fn begin(&mut self, source: Source) {
         *self.of(source) = Rejected::default();
     }
@@ -56,12 +61,12 @@ impl Limits {
         experiment.streams().len() < STREAMS_OF_ONE
     }
 
-    /// So many streams are new.
+    /// Counts new streams.
     pub(crate) fn add(&mut self, streams: usize) {
         self.streams += streams;
     }
 
-    /// A name of a feed, or a resource of the manifest, is rejected.
+    /// Counts a name of a feed, or a resource of the manifest, that is rejected.
     pub(crate) fn reject(&mut self, source: Source, name: &str) {
         let rejected = self.of(source);
         if rejected.count == 0 {
@@ -81,18 +86,17 @@ impl Limits {
 
     /// What is rejected, for the alert, if anything is.
     fn alert(&self, config: &Config) -> Option<String> {
-        let [relay, jump, manifest] = &self.rejected;
         let mut texts: Vec<String> = Vec::new();
-        if manifest.count > 0 {
-            let (count, first) = (manifest.count, &manifest.first);
-            let resources = if count == 1 { "resource" } else { "resources" };
+        let Rejected { count, first } = &self.by_manifest;
+        if *count > 0 {
+            let resources = if *count == 1 { "resource" } else { "resources" };
             texts.push(alloc::format!(
                 "{count} {resources} of book's manifest cannot be watched and will not be set, such as {first}"
             ));
         }
-        for (feed, rejected) in [(Feed::Relay, relay), (Feed::Jump, jump)] {
-            let (count, first) = (rejected.count, &rejected.first);
-            if count > 0 {
+        for (feed, Rejected { count, first }) in [(Feed::Relay, &self.by_relay), (Feed::Jump, &self.by_jump)]
+        {
+            if *count > 0 {
                 texts.push(alloc::format!("{count} new names of {feed} are refused, such as {first}"));
             }
         }
@@ -105,16 +109,16 @@ impl Limits {
         })
     }
 
-    /// A check counts all streams that there are.
+    /// Sets how many streams there are, as a check counted.
     pub(crate) fn recount(&mut self, streams: usize) {
         self.streams = streams;
     }
 
     fn of(&mut self, source: Source) -> &mut Rejected {
         match source {
-            Source::Feed(Feed::Relay) => &mut self.rejected[0],
-            Source::Feed(Feed::Jump) => &mut self.rejected[1],
-            Source::Manifest => &mut self.rejected[2],
+            Source::Feed(Feed::Relay) => &mut self.by_relay,
+            Source::Feed(Feed::Jump) => &mut self.by_jump,
+            Source::Manifest => &mut self.by_manifest,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The lab as it is known: experiments, their streams, and how many of both there may be.
 
-mod admission;
 mod experiment;
 mod limits;
+mod manifest;
 mod record;
+mod snapshot;
 mod stream;
 
 use alloc::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// A check counts all streams that there are.
+    /// Sets how many streams there are, as a check counted.
     pub(crate) fn recount(&mut self, streams: usize) {
         self.limits.recount(streams);
     }

@@ -87,7 +87,7 @@ impl Stream {
         self.observation.as_ref().map(|observation| now.wall_at(observation.seen)).or(self.seen_before)
     }
 
-    /// Takes in what relay says of it. Returns whether it was never seen before.
+    /// Applies what relay says of it. Returns whether it was never seen before.
     pub(super) fn reported(&mut self, report: &mut Report, now: Time, snapshot: u64) -> bool {
         self.ceased = false;
         let is_new = self.observation.is_none() && self.seen_before.is_none();
@@ -95,19 +95,19 @@ impl Stream {
         is_new
     }
 
-    /// A manifest that required it is replaced.
+    /// Applies that a manifest that required it is replaced.
     pub(super) fn cease(&mut self, now: Time) {
         if self.required {
             (self.required, self.ceased, self.named) = (false, true, now);
         }
     }
 
-    /// A manifest requires it.
+    /// Applies that a manifest requires it.
     pub(super) fn require(&mut self) {
         (self.required, self.ceased) = (true, false);
     }
 
-    /// Whether it is none any more: no manifest requires it, and relay, whose newest snapshot has this
+    /// Whether it has ceased to exist: no manifest requires it, and relay, whose newest snapshot has this
     /// number, does not list it.
     pub(super) fn is_over(&self, newest: u64) -> bool {
         let listed = || self.observation.as_ref().is_some_and(|observation| observation.snapshot == newest);
@@ -125,8 +125,8 @@ impl Stream {
 }
 
 impl Observation {
-    /// Takes in what a report says. Afterwards the report holds the connection that was known before, and must not be read, so that nothing
-    /// is copied twice or freed here.
+    /// Applies a report. Afterwards the report holds the connection that was known before, and must not be read, so that
+    /// nothing is copied twice or freed here.
     ///
     /// Of several reports in one snapshot, the connection that transmitted last is shown.
     pub(super) fn update(known: &mut Option<Self>, report: &mut Report, seen: Time, snapshot: u64) {

@@ -7,20 +7,20 @@ use core::fmt::{self, Write};
 
 use crate::lab::Experiment;
 use crate::protocol::{
-    ExperimentName, Issue, MailLine, MailText, SystemAlert, Verdict, Wall, printable, shortened,
+    ExperimentName, Issue, MailConfig, MailLine, SystemAlert, Verdict, Wall, printable, shortened,
 };
 
-/// A mail's text is at most so long, in bytes, unless the mail server takes only shorter ones.
+/// The longest text of a mail, in bytes, unless the mail server takes only shorter ones.
 pub(crate) const LONGEST: usize = 200_000;
-/// A mail's text is not made shorter than this, in bytes.
+/// The shortest that a mail's text is cut to, in bytes.
 pub(crate) const SHORTEST: usize = 4_000;
-/// A line has at most so many issues, and says how many more there are.
+/// How many issues a line lists. Of the others it gives the number.
 const ISSUES_LISTED: usize = 20;
-/// The marks stand at most so far to the right; a longer name pushes its own.
+/// The column of the marks is at most this; a longer name pushes its own to the right.
 const MARKS_AT_MOST: usize = 40;
-/// At most so many system alerts that are over are listed: the last ones.
+/// How many system alerts that are over are listed: the last ones.
 const CLEARED_LISTED: usize = 100;
-/// This part of a mail is for the detail of one system alert at most.
+/// The detail of one system alert takes at most this part of a mail: a twentieth.
 const DETAIL_PART: usize = 20;
 
 impl MailLine {
@@ -101,19 +101,19 @@ pub(crate) struct Digest<'a> {
 
 impl Digest<'_> {
     /// The subject line.
-    pub(crate) fn subject(&self, text: &MailText) -> String {
-        subject(text, self.events.len() + self.more_events)
+    pub(crate) fn subject(&self, config: &MailConfig) -> String {
+        subject(config, self.events.len() + self.more_events)
     }
 
     /// The text, of at most `longest` bytes.
-    pub(crate) fn body(&self, text: &MailText, longest: usize) -> String {
+    pub(crate) fn body(&self, config: &MailConfig, longest: usize) -> String {
         let mut body = String::new();
         // Writing to a string cannot fail.
-        let _ = self.write_body(text, longest, &mut body);
+        let _ = self.write_body(config, longest, &mut body);
         body
     }
 
-    fn write_body(&self, text: &MailText, longest: usize, out: &mut String) -> fmt::Result {
+    fn write_body(&self, config: &MailConfig, longest: usize, out: &mut String) -> fmt::Result {
         out.push_str(&self.notice);
         writeln!(out, "{}", self.when)?;
         self.write_alerts(longest, out)?;
@@ -124,7 +124,7 @@ impl Digest<'_> {
         let width = widest.min(MARKS_AT_MOST);
         let events = alloc::format!("\nNew health events ({} issues, {} ok):\n", bad.len(), good.len());
         let problems = alloc::format!("\nAll current problems ({}):\n", self.problems.len());
-        let link = if text.link.is_empty() { String::new() } else { alloc::format!("\n{}\n", text.link) };
+        let link = if config.link.is_empty() { String::new() } else { alloc::format!("\n{}\n", config.link) };
         // Each part may end with a line that says how much is left out.
         let fixed = out.len() + events.len() + problems.len() + link.len() + 2 * LEFT_OUT;
         let room = longest.saturating_sub(fixed);
@@ -164,9 +164,9 @@ impl Digest<'_> {
     }
 }
 
-/// The subject of a mail that tells of so many events.
-pub(crate) fn subject(text: &MailText, events: usize) -> String {
-    let subject = alloc::format!("{} {events} new health events", text.subject);
+/// Returns the subject of a mail that tells of this many events.
+pub(crate) fn subject(config: &MailConfig, events: usize) -> String {
+    let subject = alloc::format!("{} {events} new health events", config.subject);
     String::from(subject.trim_start())
 }
 
@@ -233,8 +233,8 @@ mod tests {
         MailLine::of(name.into(), healthy, available, issues.to_vec())
     }
 
-    fn text(link: &str) -> MailText {
-        MailText { subject: "lab".into(), link: link.into(), ..MailText::default() }
+    fn config(link: &str) -> MailConfig {
+        MailConfig { subject: "lab".into(), link: link.into(), ..MailConfig::default() }
     }
 
     fn digest<'a>(events: &'a [MailLine], problems: &'a [MailLine]) -> Digest<'a> {
@@ -264,10 +264,10 @@ mod tests {
         ];
         let problems = [bookable, unavailable];
         let digest = Digest { alerts: &alerts, ..digest(&events, &problems) };
-        let text = text("lab.example.org/status");
-        assert_eq!(digest.subject(&text), "lab 4 new health events");
+        let config = config("lab.example.org/status");
+        assert_eq!(digest.subject(&config), "lab 4 new health events");
         assert_eq!(
-            digest.body(&text, LONGEST),
+            digest.body(&config, LONGEST),
             "2026-11-24T00:28:13.792Z\n\
              \n\
              System alerts:\n\
@@ -291,7 +291,7 @@ mod tests {
     fn the_marks_are_not_pushed_to_the_right_by_one_long_name() {
         let long = "x".repeat(250);
         let events = [line(&long, true, true, &[]), line("pend00", true, true, &[])];
-        let body = digest(&events, &[]).body(&text(""), LONGEST);
+        let body = digest(&events, &[]).body(&config(""), LONGEST);
         assert!(body.contains(&alloc::format!("\n{long} ok A\n")), "{body}");
         assert!(body.contains(&alloc::format!("\npend00{} ok A\n", " ".repeat(34))), "{body}");
     }
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn names_are_shown_with_what_cannot_be_seen() {
         let events = [line("a\u{202E}b ", false, true, &[Issue::Missing("a\u{2028}-st-b ".into())])];
-        let body = digest(&events, &events).body(&text(""), LONGEST);
+        let body = digest(&events, &events).body(&config(""), LONGEST);
         let shown = r"a\u{202E}b\u{20} -- A   [missing a\u{2028}-st-b\u{20}]";
         assert_eq!(body.matches(shown).count(), 2, "{body}");
     }
@@ -326,7 +326,7 @@ mod tests {
                 more_events: 7,
                 ..digest(&lines, &lines)
             };
-            let body = digest.body(&text("lab.example.org/status"), longest);
+            let body = digest.body(&config("lab.example.org/status"), longest);
             assert!(body.len() <= longest, "{} of {longest}", body.len());
             assert!(body.len() > longest / 3, "{} of {longest}", body.len());
             let (events, problems) = body.split_once("All current problems (500):").unwrap();
@@ -351,7 +351,7 @@ mod tests {
         let lines: Vec<MailLine> =
             (0..12_345).map(|n| line(&alloc::format!("pend{n}"), false, true, &[])).collect();
         for longest in 4_000..4_060 {
-            let body = digest(&lines, &lines).body(&text(""), longest);
+            let body = digest(&lines, &lines).body(&config(""), longest);
             assert!(body.contains(" more events\n") && body.contains(" more problems\n"), "{body}");
             assert!(body.len() <= longest, "{} of {longest}", body.len());
         }

@@ -126,15 +126,15 @@ impl NewsLog {
             .filter(move |news| all || news.number > self.written || self.merged.contains(&news.number))
     }
 
-    /// All of it is being written down.
+    /// Marks all of it as being written down.
     pub(super) fn being_written(&mut self) {
         self.written = self.newest;
         self.merged.clear();
     }
 }
 
-/// Counts the milliseconds in which a server ran and was awake, over all its lives: an age on it does
-/// not grow while no server runs or the machine sleeps, and no step of the time of day changes it.
+/// Counts the milliseconds in which a server ran and did not stall, over all its lives: an age on it does
+/// not grow while no server runs or it stalls, and no step of the time of day changes it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AwakeClock {
     base: u64,
@@ -156,8 +156,8 @@ impl AwakeClock {
         Duration::from_millis(self.at(now).saturating_sub(then))
     }
 
-    /// The server slept for so long.
-    pub(super) fn slept(&mut self, span: Duration) {
+    /// Applies a stall: the clock does not count it.
+    pub(super) fn stalled(&mut self, span: Duration) {
         self.origin = self.origin + span;
     }
 }
@@ -216,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_and_a_time_without_a_server_are_no_age() {
+    fn a_stall_and_a_time_without_a_server_are_no_age() {
         let mut clock = AwakeClock::new(5_000, Time::from_millis(100));
         assert_eq!(clock.age(Time::from_millis(1_100), 2_000), Duration::from_secs(4));
-        clock.slept(Duration::from_secs(1));
+        clock.stalled(Duration::from_secs(1));
         assert_eq!(clock.age(Time::from_millis(1_100), 2_000), Duration::from_secs(3));
     }
 }

@@ -14,25 +14,25 @@ use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
 use crate::backoff::backoff;
 use crate::context::Cx;
 use crate::protocol::{
-    Action, CallId, Change, GivenUp, Mail, MailLine, MailText, NewsItem, NewsRange, Now, QueuedMailRecord,
+    Action, CallId, Change, GivenUp, Mail, MailConfig, MailLine, NewsItem, NewsRange, Now, QueuedMailRecord,
     SystemAlert, Time, Timer, Undelivered, Wall,
 };
 
-/// How long news is owed. Time asleep does not count, nor time in which no server ran.
+/// How long news is owed. A stall does not count, nor time in which no server ran.
 pub(super) const OWED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How many mails may be in doubt for one recipient. With so many, what they tell is told again in the
-/// next one, so that newer news waits for none of them.
+/// How many mails may be in doubt for one recipient. Beyond that the next one tells their news again, so
+/// that newer news waits for none of them.
 const IN_DOUBT_AT_MOST: usize = 4;
-/// A mail that is composed so long after its news says that it is late.
+/// A mail that is composed this long after its news says that it is late.
 const LATE_AFTER: Duration = Duration::from_secs(60);
-/// So many mails that somebody will never get are remembered.
+/// How many mails that somebody will never get are remembered.
 const GIVEN_UP_AT_MOST: usize = 20;
 
 /// What is to be told, and to whom.
 ///
 /// One mail is on its way at a time, so that none overtakes another and tells of problems that are over.
-/// What a recipient is owed when it can be reached is one mail of the newest state, which goes to all who
-/// are owed the same. Who is put off waits alone; only what keeps all mail back lets all wait. A mail of
+/// A recipient that can be reached gets what it is owed in one mail of the newest state, which goes to all
+/// that are owed the same. A recipient that is put off waits alone, unless all mail is kept back. A mail of
 /// which it is not known whether it was taken is *in doubt*: it is sent again exactly as it was, until
 /// that is known, and newer news does not wait for it.
 ///
@@ -79,6 +79,15 @@ impl MailServer {
         self.attempts = self.attempts.saturating_add(1);
         self.retry_at = now + backoff(self.attempts, FIRST_RETRY, LONGEST_RETRY);
     }
+}
+
+/// What a mail says, and how old that is.
+struct MailContent<'a> {
+    digest: Digest<'a>,
+    /// When the oldest of it happened.
+    begun: Wall,
+    /// When the newest of it happened, on the clock that runs while a server does, in milliseconds.
+    newest: u64,
 }
 
 /// What is to be sent next.
@@ -151,7 +160,7 @@ impl Outbox {
         self.given_up.iter()
     }
 
-    /// Takes in news: what happened, and how all stands since. If nothing did, a system alert was raised.
+    /// Adds news: what happened, and how all stands since. If nothing did, a system alert was raised.
     /// Returns what the store is to forget.
     pub(crate) fn add(
         &mut self,
@@ -185,14 +194,14 @@ impl Outbox {
 
     /// The numbers at which what one recipient is owed begins or ends.
     fn borders(&self) -> BTreeSet<u64> {
-        let told = self.recipients.iter().map(|one| one.known.told);
+        let told_up_to = self.recipients.iter().map(|one| one.known.told_up_to);
         let again = self.recipients.iter().flat_map(|one| &one.known.again);
         let spans = again.chain(self.mails.iter().flat_map(|mail| &mail.record.covers));
-        told.chain(spans.flat_map(|span| [span.after, span.to])).collect()
+        told_up_to.chain(spans.flat_map(|span| [span.after, span.to])).collect()
     }
 
     /// Chooses what is due, if nothing is on its way, and composes it. Returns what the store is to forget.
-    pub(crate) fn prepare(&mut self, now: Now, text: &MailText) -> Vec<Change> {
+    pub(crate) fn prepare(&mut self, now: Now, config: &MailConfig) -> Vec<Change> {
         match self.next().filter(|(_, at)| *at <= now.time) {
             None => Vec::new(),
             Some((Next::InDoubt(at), _)) => {
@@ -202,7 +211,7 @@ impl Outbox {
             }
             Some((Next::News(at), _)) => {
                 let gone = self.tell_doubtful_again(at);
-                self.compose(at, now, text);
+                self.compose(at, now, config);
                 gone
             }
         }
@@ -251,7 +260,7 @@ impl Outbox {
 
     /// Composes the mail of all who are owed the same as this one, and can be tried. From then on it stays
     /// as it is.
-    fn compose(&mut self, at: usize, now: Now, text: &MailText) {
+    fn compose(&mut self, at: usize, now: Now, config: &MailConfig) {
         let position = self.recipients[at].position();
         let covers = self.recipients[at].owed(self.log.newest());
         let mut id = self.recipients[at].next_id.clone();
@@ -270,10 +279,9 @@ impl Outbox {
         let same = |one: &&mut Recipient| id.is_some() && one.next_id == id;
         self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
         let id = id.unwrap_or_else(|| self.new_id());
-        let (_, _, missed) = position;
-        let (digest, begun, newest) = self.digest(&covers, now, attempts, missed);
+        let MailContent { digest, begun, newest } = self.content(&covers, now, attempts, position.missed);
         let mail =
-            Mail { id, subject: digest.subject(text), body: digest.body(text, longest), recipients: to };
+            Mail { id, subject: digest.subject(config), body: digest.body(config, longest), recipients: to };
         let record = QueuedMailRecord {
             mail,
             covers,
@@ -292,14 +300,8 @@ impl Outbox {
         format_smolstr!("{}.{}.status", self.incarnation, self.composed)
     }
 
-    /// What a mail about this says, and when the oldest and the newest of it happened.
-    fn digest(
-        &self,
-        covers: &[NewsRange],
-        now: Now,
-        attempts: u32,
-        missed: usize,
-    ) -> (Digest<'_>, Wall, u64) {
+    /// What a mail about this says.
+    fn content(&self, covers: &[NewsRange], now: Now, attempts: u32, missed: usize) -> MailContent<'_> {
         let CurrentState { when, alerts, problems } = &self.current_state;
         let (mut events, mut cleared) = (Vec::new(), Vec::new());
         let (mut more_events, mut more_cleared) = (missed, 0);
@@ -324,7 +326,7 @@ impl Outbox {
         let notice = if late { late_notice(begun, attempts, missed) } else { String::new() };
         let digest =
             Digest { notice, when: *when, alerts, cleared, more_cleared, events, more_events, problems };
-        (digest, begun, newest)
+        MailContent { digest, begun, newest }
     }
 
     /// Sends what is ready, if it is written down or does not have to be.
@@ -348,7 +350,7 @@ impl Outbox {
         news.chain(mails).chain(state)
     }
 
-    /// All of it is being written down as it is.
+    /// Marks all of it as being written down.
     pub(crate) fn being_written(&mut self, call: CallId) {
         self.log.being_written();
         self.recipients_changed = false;
@@ -360,8 +362,8 @@ impl Outbox {
         }
     }
 
-    /// The save that this mail waited for was answered: it may be sent now, also where the save failed, since no mail
-    /// waits for a broken store.
+    /// Lets the mail be sent that waited for this save, also where the save failed, since no mail waits for a broken
+    /// store.
     pub(crate) fn save_answered(&mut self, call: CallId) {
         let ready = MailState::Ready(Some(call));
         if let Some(mail) = self.mails.iter_mut().find(|mail| mail.state == ready) {
@@ -369,9 +371,9 @@ impl Outbox {
         }
     }
 
-    /// The server slept for so long, in which nothing could be tried.
-    pub(crate) fn slept(&mut self, span: Duration) {
-        self.awake.slept(span);
+    /// Applies a stall: nothing could be tried meanwhile.
+    pub(crate) fn stalled(&mut self, span: Duration) {
+        self.awake.stalled(span);
     }
 
     /// Schedules the next call of the monitor for when something is to be sent.
@@ -381,7 +383,7 @@ impl Outbox {
         }
     }
 
-    /// One mail is on its way at a time, and what was given up is remembered in a bounded number.
+    /// Asserts that one mail is on its way at a time, and that few that were given up are remembered.
     pub(crate) fn assert_invariants(&self) {
         let sending = self.mails.iter().filter(|mail| matches!(mail.state, MailState::Sending(..))).count();
         assert!(sending <= 1, "{sending} mails are on their way");
@@ -397,7 +399,7 @@ impl Outbox {
         })
     }
 
-    /// Removes the mails that are for nobody any more: what they were to tell, others tell.
+    /// Removes mails without recipients: other mails tell what they were to tell.
     pub(super) fn drop_mails_for_nobody(&mut self) -> Vec<Change> {
         let mut gone = Vec::new();
         self.mails.retain(|mail| {
@@ -410,7 +412,7 @@ impl Outbox {
         gone
     }
 
-    /// What everybody was told and nobody may have to be told again is forgotten.
+    /// Forgets the news that everybody was told and nobody may have to be told again.
     pub(super) fn forget_told(&mut self) -> Option<Change> {
         let recipients = self.recipients.iter().map(Recipient::floor);
         let mails = self.mails.iter().filter_map(|mail| mail.record.covers.first());
@@ -426,8 +428,8 @@ impl Outbox {
     }
 
     /// The subject of a mail that is never composed, about this.
-    pub(super) fn subject_of(&self, text: Option<&MailText>, events: usize) -> String {
-        text.map(|text| subject(text, events)).unwrap_or_default()
+    pub(super) fn subject_of(&self, config: Option<&MailConfig>, events: usize) -> String {
+        config.map(|config| subject(config, events)).unwrap_or_default()
     }
 }
 

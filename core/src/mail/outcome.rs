@@ -20,11 +20,11 @@ type Reasons = Vec<(SmolStr, String)>;
 /// What a mail server's answers come to.
 #[derive(Default)]
 struct Outcome {
-    /// Of whom it is not known whether they have it.
+    /// Recipients of which it is not known whether they have it.
     doubtful: Reasons,
-    /// Who is told later, in another mail.
+    /// Recipients that are told later, in another mail.
     later: Reasons,
-    /// Who is told at once, in a shorter mail.
+    /// Recipients that are told at once, in a shorter mail.
     shorter: Vec<SmolStr>,
     /// Why nothing can be sent to anybody, if that is so.
     unreachable: Option<String>,
@@ -41,14 +41,15 @@ struct Lost {
 
 impl Outbox {
     /// Applies what the mail server made of a mail. Returns what the store is to know of it.
-    pub(crate) fn on_sent(&mut self, call: CallId, told: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
+    pub(crate) fn on_sent(&mut self, call: CallId, deliveries: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
         let now = cx.now;
         let sending = |mail: &QueuedMail| matches!(mail.state, MailState::Sending(sent, _) if sent == call);
         let Some(at) = self.mails.iter().position(sending) else { return Vec::new() };
         let mut queued = self.mails.remove(at);
         let mut outcome = Outcome::default();
         for recipient in core::mem::take(&mut queued.record.mail.recipients) {
-            let answer = told.iter().find(|one| one.recipient == recipient).map(|one| one.outcome.clone());
+            let answer =
+                deliveries.iter().find(|one| one.recipient == recipient).map(|one| one.outcome.clone());
             let unknown = || Err(MailFailure::new(MailFailureKind::Unknown, NO_ANSWER));
             self.settle(&recipient, answer.unwrap_or_else(unknown), &mut queued, &mut outcome, now);
         }
@@ -87,7 +88,7 @@ impl Outbox {
         self.recipients.iter_mut().filter(|one| one.is_owed(newest)).for_each(|one| one.failed(why));
     }
 
-    /// What became of it for one recipient.
+    /// Applies what became of a mail for one recipient.
     fn settle(
         &mut self,
         recipient: &SmolStr,
@@ -101,19 +102,19 @@ impl Outbox {
         };
         let (covers, in_doubt) = (&queued.record.covers, queued.in_doubt);
         let Err(MailFailure { kind, detail }) = answer else {
-            one.told(covers);
+            one.no_longer_owed(covers);
             one.reached();
             queued.record.taken = true;
             return;
         };
         match kind {
             MailFailureKind::Permanent => {
-                one.told(covers);
+                one.no_longer_owed(covers);
                 one.reached();
                 queued.record.refused.push((recipient.clone(), detail));
             }
             MailFailureKind::Unknown => {
-                one.told(covers);
+                one.no_longer_owed(covers);
                 outcome.doubtful.push((recipient.clone(), detail));
             }
             MailFailureKind::Unreachable => {
@@ -145,7 +146,7 @@ impl Outbox {
         }
     }
 
-    /// A mail that certainly nobody has got leaves its identity to the next one for the same recipients.
+    /// Reserves the identity of a mail that certainly nobody has got for the next one to the same recipients.
     fn reserve_id(&mut self, queued: &QueuedMail, outcome: &Outcome) {
         let record = &queued.record;
         if queued.in_doubt || record.taken || !record.refused.is_empty() {
@@ -159,7 +160,7 @@ impl Outbox {
         }
     }
 
-    /// It is known of everybody whether this mail has reached them.
+    /// Ends a mail: it is known of every recipient whether it was taken.
     fn end(&mut self, queued: QueuedMail, later: &Reasons, cx: &mut Cx<'_>) -> Change {
         let now = cx.now;
         let record = queued.record;
@@ -179,7 +180,7 @@ impl Outbox {
         Change::MailDone { id, when: now.wall, subject, trouble }
     }
 
-    /// Of these recipients, who could not be told for a day is not owed any more what is so old.
+    /// Drops what is owed to these recipients for more than a day.
     fn expire(&mut self, recipients: &[SmolStr], cx: &mut Cx<'_>) -> Vec<Change> {
         let now = cx.now;
         let mut lost: Vec<Lost> = Vec::new();

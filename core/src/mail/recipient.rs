@@ -27,14 +27,22 @@ pub(super) struct Recipient {
 }
 
 /// What recipients have in common who get one mail.
-pub(super) type Position = (u64, Vec<NewsRange>, usize);
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The number of the newest news that a mail has told them of.
+    told_up_to: u64,
+    /// Older news that the next mail tells again.
+    again: Vec<NewsRange>,
+    /// How many events they were never told of: the next mail says the number.
+    pub(super) missed: usize,
+}
 
 impl Recipient {
-    /// One that is owed what comes after this number.
-    pub(super) fn new(address: SmolStr, told: u64, now: Time) -> Self {
+    /// A recipient that is owed the news after this number.
+    pub(super) fn new(address: SmolStr, told_up_to: u64, now: Time) -> Self {
         let (again, longest) = (Vec::new(), LONGEST);
         let known =
-            RecipientRecord { address, told, again, attempts: 0, last_error: None, longest, missed: 0 };
+            RecipientRecord { address, told_up_to, again, attempts: 0, last_error: None, longest, missed: 0 };
         Self::restored(known, now)
     }
 
@@ -43,34 +51,39 @@ impl Recipient {
     }
 
     pub(super) fn position(&self) -> Position {
-        (self.known.told, self.known.again.clone(), self.known.missed)
+        Position {
+            told_up_to: self.known.told_up_to,
+            again: self.known.again.clone(),
+            missed: self.known.missed,
+        }
     }
 
     /// What it is owed, where the newest news has this number.
     pub(super) fn owed(&self, newest: u64) -> Vec<NewsRange> {
         let mut owed = self.known.again.clone();
-        if self.known.told < newest {
-            owed.push(NewsRange { after: self.known.told, to: newest });
+        if self.known.told_up_to < newest {
+            owed.push(NewsRange { after: self.known.told_up_to, to: newest });
         }
         owed
     }
 
     pub(super) fn is_owed(&self, newest: u64) -> bool {
-        self.known.told < newest || !self.known.again.is_empty()
+        self.known.told_up_to < newest || !self.known.again.is_empty()
     }
 
-    /// All news up to this number needs not be kept for it.
+    /// Returns the number up to which no news is kept for it.
     pub(super) fn floor(&self) -> u64 {
-        self.known.again.first().map_or(self.known.told, |span| span.after)
+        self.known.again.first().map_or(self.known.told_up_to, |span| span.after)
     }
 
-    /// A mail with this has reached it or may have: it is not owed this any more.
-    pub(super) fn told(&mut self, covers: &[NewsRange]) {
+    /// Applies that a mail with this news has reached it or may have: it is not owed this any more.
+    pub(super) fn no_longer_owed(&mut self, covers: &[NewsRange]) {
         self.known.again.retain(|span| !covers.contains(span));
-        self.known.told = covers.iter().map(|span| span.to).max().unwrap_or(0).max(self.known.told);
+        self.known.told_up_to =
+            covers.iter().map(|span| span.to).max().unwrap_or(0).max(self.known.told_up_to);
     }
 
-    /// The mail server takes mail for it.
+    /// Applies that the mail server takes mail for it.
     pub(super) fn reached(&mut self) {
         self.known.attempts = 0;
         self.known.last_error = None;
@@ -78,7 +91,7 @@ impl Recipient {
         self.known.missed = 0;
     }
 
-    /// It is to be told this again, in another mail.
+    /// Has it told this news again, in another mail.
     pub(super) fn tell_again(&mut self, covers: &[NewsRange]) {
         self.known.again.extend(covers);
         self.known.again.sort();
@@ -90,19 +103,19 @@ impl Recipient {
         }
     }
 
-    /// It was tried in vain, for a reason that concerns all.
+    /// Counts a failure that concerns all recipients.
     pub(super) fn failed(&mut self, why: &str) {
         self.known.attempts = self.known.attempts.saturating_add(1);
         self.known.last_error = Some(why.into());
     }
 
-    /// It was tried in vain, and has to wait.
+    /// Counts a failure of its own, after which it has to wait.
     pub(super) fn put_off(&mut self, why: &str, now: Time) {
         self.failed(why);
         self.retry_at = now + backoff(self.known.attempts, FIRST_RETRY, LONGEST_RETRY);
     }
 
-    /// A mail of this length is too long for it. Returns whether a shorter one is possible.
+    /// Applies that a mail of this length is too long for it. Returns whether a shorter one is possible.
     pub(super) fn shorten(&mut self, length: usize) -> bool {
         if length <= SHORTEST || self.known.longest <= SHORTEST {
             return false;
@@ -111,13 +124,13 @@ impl Recipient {
         true
     }
 
-    /// What is no newer than this number was owed for too long. `events` were in it.
+    /// Drops the news up to this number, which was owed for too long. `events` were in it.
     pub(super) fn expire(&mut self, up_to: u64, events: usize) {
         self.known.again.retain(|span| span.to > up_to);
         for span in &mut self.known.again {
             span.after = span.after.max(up_to);
         }
-        self.known.told = self.known.told.max(up_to);
+        self.known.told_up_to = self.known.told_up_to.max(up_to);
         self.known.missed += events;
     }
 }

@@ -98,19 +98,19 @@ impl Outbox {
         }
     }
 
-    /// Of each mail only who is still configured is left, and does not get what it tells in another one.
+    /// Keeps those recipients of each mail that are still configured. They do not get its news in another one.
     fn restore_mails(&mut self) -> Vec<Change> {
         for mail in &mut self.mails {
             let recipients = &mut self.recipients;
             mail.record.mail.recipients.retain(|address| {
                 let one = recipients.iter_mut().find(|one| one.known.address == *address);
-                one.map(|one| one.told(&mail.record.covers)).is_some()
+                one.map(|one| one.no_longer_owed(&mail.record.covers)).is_some()
             });
         }
         self.drop_mails_for_nobody()
     }
 
-    /// To whom what is owed, as it is written down.
+    /// Returns what is owed to whom, as it is written down.
     pub(super) fn record(&self, now: Now) -> OutboxRecord {
         OutboxRecord {
             recipients: self.recipients.iter().map(|one| one.known.clone()).collect(),

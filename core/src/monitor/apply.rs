@@ -17,8 +17,8 @@ impl Parts {
             }
             Input::ManifestFetched { call, outcome } => self.on_manifest(call, outcome, cx),
             Input::AvailabilityRead { call, outcome } => {
-                let paused = self.is_paused();
-                self.book.on_availability_read(call, outcome, paused, cx);
+                let judging = self.is_judging();
+                self.book.on_availability_read(call, outcome, judging, cx);
             }
             Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
             Input::MailSent { call, mail: _, outcome } => {
@@ -62,7 +62,7 @@ impl Parts {
     /// Lets a manifest take the place of the one before it, as far as there is room for it. Returns
     /// whether it is another one.
     pub(super) fn replace_manifest(&mut self, manifest: Manifest, cx: &mut Cx<'_>) -> bool {
-        self.lab.named(self.book.experiments(), cx.now.time);
+        self.lab.mark_named(self.book.experiments(), cx.now.time);
         let admitted = self.lab.admit(manifest, &self.book, cx.config);
         let is_another = self.book.replace_manifest(admitted, cx);
         for forgotten in self.lab.make_room(&self.book, cx) {

@@ -29,9 +29,9 @@ impl Parts {
     /// Evaluates everything.
     pub(super) fn check(&mut self, cx: &mut Cx<'_>) {
         cx.begin_check();
-        self.end_suspend(cx);
+        self.end_stall(cx);
         self.book.relay_is_silent = self.knows_nothing_of_streams(cx);
-        let events = if self.is_paused() { Vec::new() } else { self.judge(cx) };
+        let events = if self.is_judging() { self.judge(cx) } else { Vec::new() };
         self.judge_services(cx);
         let (alert_news, cleared) = self.alerts.take_news();
         if alert_news || !events.is_empty() {
@@ -116,7 +116,7 @@ impl Parts {
 
     /// Adds the news of this check to the outbox. A server that only observes notes the mail that would have been sent.
     fn record_news(&mut self, events: Vec<MailLine>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
-        let Some(text) = &cx.config.mail else { return };
+        let Some(config) = &cx.config.mail else { return };
         let current_state = self.current_state(cx.now.wall);
         match cx.config.mode {
             Mode::Act => {
@@ -134,22 +134,22 @@ impl Parts {
                     more_events: 0,
                     problems: &current_state.problems,
                 };
-                let (subject, body) = (digest.subject(text), digest.body(text, LONGEST));
+                let (subject, body) = (digest.subject(config), digest.body(config, LONGEST));
                 cx.withhold(Withheld::Mail { subject, body });
             }
         }
     }
 
-    /// How all stands, for a mail.
+    /// Returns the current state, for a mail.
     pub(super) fn current_state(&self, when: Wall) -> CurrentState {
-        let ill = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
+        let unhealthy = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
         let line = |(name, experiment): (&ExperimentName, &Experiment)| {
             MailLine::new(name, experiment, experiment.issues())
         };
         CurrentState {
             when,
             alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
-            problems: ill.map(line).collect(),
+            problems: unhealthy.map(line).collect(),
         }
     }
 

@@ -5,14 +5,14 @@ mod check;
 mod invariants;
 mod reconcile;
 mod restore;
-mod suspend;
+mod stall;
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use smol_str::format_smolstr;
 
-use self::suspend::Suspend;
+use self::stall::Stall;
 use crate::alerts::Alerts;
 use crate::book::Book;
 use crate::context::{CallIds, Cx};
@@ -48,8 +48,8 @@ struct Parts {
     alerts: Alerts,
     outbox: Outbox,
     store: Persistence,
-    /// The last time in which the server did not run, while what it missed is still to come.
-    suspend: Option<Suspend>,
+    /// The last stall, while what the server missed is still to come.
+    stall: Option<Stall>,
     /// When the whole state is logged again.
     log_due: Time,
 }
@@ -67,7 +67,7 @@ impl Monitor {
             alerts: Alerts::default(),
             outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis()), config.recipients(), now),
             store: Persistence::off(now, &config),
-            suspend: None,
+            stall: None,
             log_due: started + config.log_every,
         };
         Self {
@@ -93,7 +93,7 @@ impl Monitor {
         let late = self.late(&input);
         let (calls, withheld) = (&mut self.calls, &mut self.withheld);
         let mut cx = Cx::new(self.now, self.started, &self.config, calls, withheld, self.check_due);
-        self.parts.notice_suspend(before, late, &mut cx);
+        self.parts.notice_stall(before, late, &mut cx);
         self.parts.apply(input, &mut cx);
         if cx.is_check_due() {
             self.parts.check(&mut cx);
@@ -106,10 +106,10 @@ impl Monitor {
         actions
     }
 
-    /// How much later than it asked to be it is called, or as much later as the caller says.
+    /// Returns how much later than asked it is called, or than the caller meant to call.
     fn late(&self, input: &Input) -> Duration {
-        let told = if let Input::Stalled { late } = input { *late } else { Duration::ZERO };
-        self.now.time.since(self.deadline.at).max(told)
+        let stalled = if let Input::Stalled { late } = input { *late } else { Duration::ZERO };
+        self.now.time.since(self.deadline.at).max(stalled)
     }
 
     /// When to call again, if nothing happens before, and why.
@@ -130,11 +130,11 @@ impl Monitor {
         self.now
     }
 
-    /// Whether nothing is judged, since the server did not run for longer than
-    /// `STATUS_HEALTH_LAST_CHECKED` and the feeds have not reported since.
+    /// Whether verdicts are made: not after a stall of more than `STATUS_HEALTH_LAST_CHECKED`, until both feeds have
+    /// reported.
     #[must_use]
-    pub fn is_paused(&self) -> bool {
-        self.parts.is_paused()
+    pub fn is_judging(&self) -> bool {
+        self.parts.is_judging()
     }
 
     /// Every known experiment, in the order of their names.

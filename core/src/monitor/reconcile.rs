@@ -7,7 +7,7 @@ use crate::protocol::Mode;
 impl Parts {
     /// Asks for what differs, and finds when it is to be looked at again.
     pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
-        let may_change = !self.is_paused();
+        let may_change = self.is_judging();
         self.feeds.reconcile(cx);
         self.book.reconcile(may_change, cx);
         self.reconcile_mail(cx);
@@ -17,8 +17,8 @@ impl Parts {
     /// A mail is written down before it is sent, and what else has changed with it.
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
         let acts = cx.config.mode == Mode::Act;
-        if let Some(text) = cx.config.mail.as_ref().filter(|_| acts) {
-            let gone = self.outbox.prepare(cx.now, text);
+        if let Some(config) = cx.config.mail.as_ref().filter(|_| acts) {
+            let gone = self.outbox.prepare(cx.now, config);
             self.store.enqueue(gone);
         }
         self.store.save(&mut self.lab, &self.book, &mut self.alerts, &mut self.outbox, cx);

@@ -50,7 +50,8 @@ pub enum Action {
         /// To be given back with everything that comes on the connection.
         connection: CallId,
         /// How long the token for it lives.
-        expires: Duration,
+        #[serde(rename = "expires")]
+        token_life: Duration,
     },
     /// End a connection to a feed. Not answered.
     CloseFeed {

@@ -50,7 +50,7 @@ pub struct Config {
     #[serde(default)]
     pub flap: FlapConfig,
     /// What goes into every mail; `None` if no mail is sent.
-    pub mail: Option<MailText>,
+    pub mail: Option<MailConfig>,
 }
 
 /// When something is flapping, and what follows.
@@ -95,7 +95,7 @@ pub enum Mode {
     /// Book is told, and mails are sent.
     #[default]
     Act,
-    /// Neither: what would have been done is only told. So the server can be tried beside another.
+    /// Neither: what would have been done is only logged and shown. So the server can be tried beside another.
     Observe,
 }
 
@@ -108,7 +108,7 @@ impl Config {
 
 /// What goes into every mail, when it is sent, and to whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailText {
+pub struct MailConfig {
     /// `STATUS_EMAIL_SUBJECT`: what each subject begins with.
     pub subject: String,
     /// `STATUS_EMAIL_LINK`: where the state can be seen.

@@ -25,7 +25,7 @@ pub enum Timer {
     Stale,
     /// A feed has been silent for `STATUS_HEALTH_LAST_CHECKED`.
     Silent(Feed),
-    /// Judging goes on although a feed has not reported since the server woke.
+    /// The time after a stall is over although a feed has not reported since.
     Awake,
     /// Something is to be forgotten.
     Forget,

@@ -38,10 +38,27 @@ pub struct Event {
 /// What an event tells about: the same for many events.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Names {
-    /// Every known stream, in the order of their topics, and whether a resource required it.
-    streams: Box<[(Topic, bool)]>,
+    /// Every known stream, in the order of their topics.
+    streams: Box<[NamedStream]>,
     /// Every resource of the experiment, in order.
     resources: Box<[ResourceName]>,
+}
+
+/// A stream that an event tells about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NamedStream {
+    topic: Topic,
+    /// Whether a resource required it.
+    required: bool,
+}
+
+/// How a stream is, as a check found it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamHealth<'a> {
+    pub(crate) topic: &'a Topic,
+    /// Whether a resource requires it.
+    pub(crate) required: bool,
+    pub(crate) status: StreamStatus,
 }
 
 /// The three parts of an experiment's health, as a check found them.
@@ -49,8 +66,8 @@ struct Names {
 pub(crate) struct Health<'a> {
     /// Whether jump has its connection.
     pub(crate) jump_ok: bool,
-    /// Every known stream in the order of their topics, whether a resource requires it, and how it is.
-    pub(crate) streams: Vec<(&'a Topic, bool, StreamStatus)>,
+    /// Every known stream in the order of their topics.
+    pub(crate) streams: Vec<StreamHealth<'a>>,
     /// Every resource in the order of their names, and whether it is available.
     pub(crate) resources: Vec<(&'a ResourceName, bool)>,
 }
@@ -60,7 +77,7 @@ impl Health<'_> {
     pub(crate) fn cause(&self, silent: &[Feed]) -> Vec<Feed> {
         let misses = |feed: &Feed| match feed {
             Feed::Jump => !self.jump_ok,
-            Feed::Relay => self.streams.iter().any(|(_, _, status)| *status == StreamStatus::Missing),
+            Feed::Relay => self.streams.iter().any(|stream| stream.status == StreamStatus::Missing),
         };
         silent.iter().copied().filter(misses).collect()
     }
@@ -73,14 +90,14 @@ impl Event {
         let Health { jump_ok, streams, resources } = health;
         let shared = before.map(|before| &before.names).filter(|names| names.are_of(health));
         let names = shared.map_or_else(|| Arc::new(Names::of(health)), Arc::clone);
-        let all_ok = streams.iter().all(|(_, _, status)| *status == StreamStatus::Ok);
+        let all_ok = streams.iter().all(|stream| stream.status == StreamStatus::Ok);
         Self {
             when,
             healthy: *jump_ok && all_ok,
             jump_ok: *jump_ok,
             cause: cause.into(),
             names,
-            streams: streams.iter().map(|(_, _, status)| *status).collect(),
+            streams: streams.iter().map(|stream| stream.status).collect(),
             resources: Some(resources.iter().map(|(_, available)| *available).collect()),
         }
     }
@@ -88,7 +105,7 @@ impl Event {
     /// Whether the experiment's health has the same three parts. Of resources that an earlier version
     /// did not write down nothing is known to differ.
     pub(crate) fn tells_of(&self, health: &Health<'_>) -> bool {
-        let streams = health.streams.iter().map(|(topic, _, status)| (*topic, *status == StreamStatus::Ok));
+        let streams = health.streams.iter().map(|stream| (stream.topic, stream.status == StreamStatus::Ok));
         self.jump_ok == health.jump_ok
             && self.streams().eq(streams)
             && self.resources.as_ref().is_none_or(|_| self.resources().eq(health.resources.iter().copied()))
@@ -96,7 +113,7 @@ impl Event {
 
     /// Every stream that was known, in the order of their topics, and whether it was ok.
     pub fn streams(&self) -> impl ExactSizeIterator<Item = (&Topic, bool)> {
-        let topics = self.names.streams.iter().map(|(topic, _)| topic);
+        let topics = self.names.streams.iter().map(|stream| &stream.topic);
         topics.zip(&self.streams).map(|(topic, status)| (topic, *status == StreamStatus::Ok))
     }
 
@@ -118,7 +135,7 @@ impl Event {
     pub fn issues(&self) -> Vec<Issue> {
         let jump = (!self.jump_ok).then_some(Issue::MissingJump);
         let streams = self.names.streams.iter().zip(&self.streams);
-        let streams = streams.filter_map(|((topic, required), how)| Issue::of(topic, *required, *how));
+        let streams = streams.filter_map(|(stream, how)| Issue::of(&stream.topic, stream.required, *how));
         let mut issues: Vec<Issue> = jump.into_iter().chain(streams).collect();
         issues.sort();
         issues
@@ -139,7 +156,8 @@ impl Event {
             && own.streams.len() == other.streams.len()
             && streams.all(|((mine, theirs), how)| {
                 // Whether a resource requires it shows only where it is missing.
-                mine.0 == theirs.0 && (mine.1 == theirs.1 || *how != StreamStatus::Missing)
+                mine.topic == theirs.topic
+                    && (mine.required == theirs.required || *how != StreamStatus::Missing)
             });
         if same {
             self.names = Arc::clone(other);
@@ -177,15 +195,15 @@ impl Names {
             streams: health
                 .streams
                 .iter()
-                .map(|(topic, required, _)| ((*topic).clone(), *required))
+                .map(|stream| NamedStream { topic: stream.topic.clone(), required: stream.required })
                 .collect(),
             resources: health.resources.iter().map(|(name, _)| (*name).clone()).collect(),
         }
     }
 
     fn are_of(&self, health: &Health<'_>) -> bool {
-        let streams = health.streams.iter().map(|(topic, required, _)| (*topic, *required));
-        self.streams.iter().map(|(topic, required)| (topic, *required)).eq(streams)
+        let streams = health.streams.iter().map(|stream| (stream.topic, stream.required));
+        self.streams.iter().map(|stream| (&stream.topic, stream.required)).eq(streams)
             && self.resources.iter().eq(health.resources.iter().map(|(name, _)| *name))
     }
 
@@ -237,7 +255,7 @@ impl From<Record> for Event {
         let (names, statuses): (Vec<_>, Vec<_>) = streams
             .iter()
             .map(|(topic, ok)| (how(topic, *ok), topic))
-            .map(|((required, status), topic)| ((topic.clone(), required), status))
+            .map(|((required, status), topic)| (NamedStream { topic: topic.clone(), required }, status))
             .unzip();
         let (resources, available): (Vec<_>, Option<Vec<_>>) = match resources {
             Some(resources) => {
@@ -305,7 +323,7 @@ mod tests {
     fn health<'a>(topics: &'a [Topic], resources: &'a [ResourceName], how: StreamStatus) -> Health<'a> {
         Health {
             jump_ok: how == StreamStatus::Ok,
-            streams: topics.iter().map(|topic| (topic, true, how)).collect(),
+            streams: topics.iter().map(|topic| StreamHealth { topic, required: true, status: how }).collect(),
             resources: resources.iter().map(|name| (name, how == StreamStatus::Ok)).collect(),
         }
     }

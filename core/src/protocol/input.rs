@@ -39,8 +39,8 @@ pub enum Input {
         /// Whether book accepted it. After a failure nothing is known: it may have taken effect.
         outcome: Result<(), Failure>,
     },
-    /// The caller was stopped: it comes so much later than it meant to, perhaps although the deadline lies
-    /// ahead. What it was told meanwhile follows.
+    /// The caller stalled: it comes so much later than it meant to, perhaps although the deadline lies
+    /// ahead. What came meanwhile follows.
     Stalled {
         /// How much later.
         late: Duration,

@@ -185,13 +185,13 @@ pub struct QueuedMailRecord {
     pub covers: Vec<NewsRange>,
     /// When the oldest news in it happened.
     pub begun: Wall,
-    /// When the newest news in it happened, on the clock that runs while a server is awake, in milliseconds.
+    /// When the newest news in it happened, on the clock of `AwakeClock`.
     pub newest: u64,
     /// How often it was sent in vain.
     pub attempts: u32,
     /// Why that was in vain the last time.
     pub last_error: Option<String>,
-    /// Who will never get it, each with why.
+    /// The recipients that will never get it, each with why.
     pub refused: Vec<(smol_str::SmolStr, String)>,
     /// Whether somebody has it.
     pub taken: bool,
@@ -203,7 +203,8 @@ pub struct RecipientRecord {
     /// The address.
     pub address: SmolStr,
     /// The number of the newest news that a mail has told it of, as far as is known.
-    pub told: u64,
+    #[serde(rename = "told")]
+    pub told_up_to: u64,
     /// Older news that the next mail tells this recipient again, since nobody knows whether an earlier mail
     /// arrived.
     pub again: Vec<NewsRange>,
@@ -217,14 +218,14 @@ pub struct RecipientRecord {
     pub missed: usize,
 }
 
-/// To whom what is owed, as it is written down.
+/// What is owed to whom, as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxRecord {
     /// Every recipient.
     pub recipients: Vec<RecipientRecord>,
     /// The number of the newest news that ever was.
     pub newest: u64,
-    /// For how long servers have run and been awake, in milliseconds.
+    /// What `AwakeClock` showed, in milliseconds.
     pub awake: u64,
 }
 
@@ -234,7 +235,7 @@ pub struct OutboxRecord {
 pub struct SavedMail {
     /// What somebody is owed, in the order of its numbers.
     pub news: Vec<News>,
-    /// To whom what is owed; `None` if no server that knew of it ever wrote it down.
+    /// What is owed to whom; `None` if no server that knew of it ever wrote it down.
     pub outbox: Option<OutboxRecord>,
     /// The mails that somebody may have got, the oldest first.
     pub queued: Vec<QueuedMailRecord>,

@@ -28,10 +28,10 @@ pub use acknowledgement::Acknowledgement;
 pub use action::Action;
 pub use alert::SystemAlert;
 pub use command::{Command, CommandId, Obeyed, Refused, WindowOrder};
-pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailText, Mode};
+pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailConfig, Mode};
 pub use deadline::{Deadline, Timer};
-pub(crate) use event::Health;
 pub use event::{Event, Issue};
+pub(crate) use event::{Health, StreamHealth};
 pub use input::{CallId, Failure, FailureKind, Input};
 pub use mail::{
     Delivery, FlapLine, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News, NewsItem,

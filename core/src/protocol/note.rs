@@ -68,14 +68,14 @@ pub enum Note {
         /// `STATUS_HEALTH_LAST_CHECKED`.
         last_checked: Duration,
     },
-    /// The server itself was asleep, so it knows nothing for now.
+    /// The server stalled, so it knows nothing for now.
     Slept {
         /// By how much it was called too late.
         overslept: Duration,
         /// Whether that was so long that nothing is judged until the feeds have reported on new connections.
         reconnects: bool,
     },
-    /// It judges again after it slept.
+    /// It judges again after a stall.
     Judging,
     /// An experiment is forgotten.
     ForgotExperiment {

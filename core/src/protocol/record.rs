@@ -64,7 +64,7 @@ pub enum Change {
         /// Its numbers.
         numbers: Vec<u64>,
     },
-    /// To whom what is owed, in place of what was.
+    /// What is owed to whom, in place of what was.
     Outbox(OutboxRecord),
     /// A mail that is about to be sent, or of which it is not known who has it, in place of what it was.
     QueuedMail(QueuedMailRecord),
@@ -76,10 +76,10 @@ pub enum Change {
         when: Wall,
         /// Its subject.
         subject: String,
-        /// Who does not have it and why; `None` if everybody has it.
+        /// The recipients that do not have it and why; `None` if all have it.
         trouble: Option<String>,
     },
-    /// A mail is none any more, and nobody has it: what it was to tell, another tells.
+    /// A mail is dropped, and nobody has it: another mail tells what it was to tell.
     MailMerged {
         /// Which mail.
         id: SmolStr,
@@ -87,7 +87,7 @@ pub enum Change {
     /// When all this is written down, in place of when the save before it was. It is the last of each
     /// save: what a restart makes of every age is told by it.
     Clock(Now),
-    /// What is older leaves the history, but for the newest `keep` events of each experiment.
+    /// Older events and mails leave the history, but for the newest `keep` events of each experiment.
     Prune {
         /// Events and mails from this time on stay.
         before: Wall,

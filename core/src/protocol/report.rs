@@ -19,10 +19,10 @@ pub struct Report {
     pub connection: Connection,
 }
 
-/// When a connection last transmitted, as its feed told.
+/// When a connection last transmitted, as its feed says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transmitted {
-    /// So long before the snapshot.
+    /// How long before the snapshot.
     Ago(Duration),
     /// Not once since it connected.
     Never,

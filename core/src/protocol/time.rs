@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// An instant on the steady clock, in milliseconds since a start that means nothing by itself.
 ///
 /// Every age and every deadline is measured on this clock. It never steps, and it goes on
-/// while the machine is suspended, so that a pause can be noticed.
+/// while the machine is suspended, so that a stall can be noticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Time(u64);
 

@@ -34,7 +34,7 @@ const SAVE_LAST_NAMED_EVERY: Duration = Duration::from_secs(3600);
 const FORGET_FRACTION: u32 = 10;
 const FIRST_PRUNE: Duration = Duration::from_secs(600);
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
-/// So many names and mails that are no more wait for a store that can't be written.
+/// How many forgotten names and mails wait for a store that can't be written.
 const GONE_AT_MOST: usize = 10_000;
 
 /// What the store has, and what it is to have next.
@@ -49,7 +49,7 @@ pub struct Persistence {
     events: u64,
     /// Experiments of which the store does not have everything.
     changed: BTreeSet<ExperimentName>,
-    /// What is no more: experiments that are forgotten, mails that are done or have joined another.
+    /// What the store is to forget: experiments, and mails that are done or merged into another.
     gone: Vec<Change>,
     /// Whether the store has another manifest.
     manifest_changed: bool,
@@ -202,7 +202,7 @@ impl Persistence {
         }
     }
 
-    /// What is to be told of a store that lacks what was saved, until it has everything.
+    /// Returns the text of the alert about a store that lacks what was saved, until it has everything.
     pub(crate) fn lost(&self) -> Option<&str> {
         self.lost.as_deref()
     }
@@ -217,13 +217,13 @@ impl Persistence {
         }
     }
 
-    /// An experiment is forgotten.
+    /// Queues that an experiment is forgotten.
     pub(crate) fn forgot(&mut self, name: &ExperimentName) {
         self.changed.remove(name);
         self.enqueue_one(Change::Forgotten { name: name.clone() });
     }
 
-    /// The store is to be written as a whole, since an older version has written it.
+    /// Has the store written as a whole, since an older version has written it.
     pub(crate) fn rewrite(&mut self) {
         self.rewrite_all = true;
     }
@@ -239,7 +239,7 @@ impl Persistence {
         }
     }
 
-    /// Book gave something else than before.
+    /// Marks the manifest for the next save.
     pub(crate) fn manifest_changed(&mut self) {
         self.manifest_changed = true;
     }
@@ -249,8 +249,8 @@ impl Persistence {
         !self.is_on || self.failures > 0 || self.is_slow(now)
     }
 
-    /// The process stood still for `span`, so that no answer of the store could come: that time does not count as waiting.
-    pub(crate) fn slept(&mut self, span: Duration, now: Time) {
+    /// The server stalled for `span`, so that no answer of the store could come: that time does not count as waiting.
+    pub(crate) fn stalled(&mut self, span: Duration, now: Time) {
         if let Some(under_way) = &mut self.under_way {
             under_way.since = (under_way.since + span).min(now);
         }

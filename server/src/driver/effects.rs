@@ -43,7 +43,7 @@ impl Effects {
                 async move { book.set_availability(&resource, available, &reason).await },
                 move |outcome| Input::AvailabilitySet { call, outcome: outcome.unwrap_or_else(broken) },
             ),
-            Action::OpenFeed { feed, connection, expires } => self.open(feed, connection, expires),
+            Action::OpenFeed { feed, connection, token_life } => self.open(feed, connection, token_life),
             Action::CloseFeed { feed: _, connection } => {
                 if let Some(task) = self.feeds.remove(&connection) {
                     task.abort();
@@ -56,13 +56,13 @@ impl Effects {
         }
     }
 
-    fn open(&mut self, feed: Feed, connection: CallId, expires: Duration) {
+    fn open(&mut self, feed: Feed, connection: CallId, token_life: Duration) {
         let source = match feed {
             Feed::Relay => Arc::clone(&self.services.relay),
             Feed::Jump => Arc::clone(&self.services.jump),
         };
         self.feeds.retain(|_, task| !task.is_finished());
-        let listening = listen(source, feed, connection, expires, self.sender.clone());
+        let listening = listen(source, feed, connection, token_life, self.sender.clone());
         let sender = self.sender.clone();
         let task = tokio::spawn(listening);
         self.feeds.insert(connection, task.abort_handle());
@@ -161,7 +161,7 @@ async fn listen(
     source: Arc<dyn FeedSource>,
     feed: Feed,
     connection: CallId,
-    expires: Duration,
+    token_life: Duration,
     sender: mpsc::Sender<Input>,
 ) -> Failure {
     let (snapshots, mut coming) = mpsc::channel(1);
@@ -171,6 +171,6 @@ async fn listen(
             let _ = sender.send(Input::Reported { feed, connection, reports }).await;
         }
     };
-    let (reason, ()) = tokio::join!(source.listen(expires, snapshots), forward);
+    let (reason, ()) = tokio::join!(source.listen(token_life, snapshots), forward);
     reason
 }

@@ -94,7 +94,7 @@ impl<'a> StateView<'a> {
         let undelivered = monitor.outbox().undelivered();
         Self {
             time: Shown(monitor.now().wall),
-            paused: monitor.is_paused(),
+            paused: !monitor.is_judging(),
             relay: LinkView::of(monitor, monitor.subscription(Feed::Relay)),
             jump: LinkView::of(monitor, monitor.subscription(Feed::Jump)),
             book: BookView {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_adapters::service::Service;
-use status_core::{Config, MailText};
+use status_core::{Config, MailConfig};
 
 use super::parse::{self, Expected};
 use super::problem::{Fault, Problem, Problems, Warning};
@@ -39,7 +39,7 @@ pub(super) fn settings(
     let timeout_book = found.span(&v.timeout_book, Duration::from_secs(5), TICK);
     let text = mail_text(v, &mut found);
     let mail = mail::settings(v, &mut found);
-    core.mail = mail.as_ref().map(|mail| MailText { recipients: mail.recipients(), ..text });
+    core.mail = mail.as_ref().map(|mail| MailConfig { recipients: mail.recipients(), ..text });
     let store = found.read(&v.store, place, parse::store);
     let store_max_size = found.read(&v.store_max_size, STORE_MAX_SIZE, parse::store_size);
     let log = log(v, &mut found);
@@ -121,11 +121,11 @@ fn core(v: &Variables, found: &mut Found) -> Config {
     config
 }
 
-fn mail_text(v: &Variables, found: &mut Found) -> MailText {
-    MailText {
+fn mail_text(v: &Variables, found: &mut Found) -> MailConfig {
+    MailConfig {
         subject: found.read(&v.email_subject, "status".to_owned(), parse::words),
         link: found.read(&v.email_link, String::new(), parse::words),
-        ..MailText::default()
+        ..MailConfig::default()
     }
 }
 

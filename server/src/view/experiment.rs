@@ -157,16 +157,16 @@ enum Judged {
     Now,
     /// It is from before a restart.
     BeforeRestart,
-    /// It is from before the machine slept.
-    BeforeSleep,
+    /// It is from before a stall.
+    BeforeStall,
 }
 
 impl Judged {
     fn of(monitor: &Monitor, known: &Experiment) -> Self {
         if known.is_restored() {
             Self::BeforeRestart
-        } else if monitor.is_paused() {
-            Self::BeforeSleep
+        } else if !monitor.is_judging() {
+            Self::BeforeStall
         } else {
             Self::Now
         }
@@ -177,7 +177,7 @@ impl Judged {
         let until = match self {
             Self::Now => return None,
             Self::BeforeRestart => "as it was before the restart, until startup is over",
-            Self::BeforeSleep => "as it was before the machine slept, until both feeds have reported",
+            Self::BeforeStall => "as it was before the machine slept, until both feeds have reported",
         };
         let ago = age.map(|age| format!("{age:.0} s ago"));
         let seen = match (self, sighting, ago) {

@@ -76,7 +76,7 @@ fn broken(system: &SystemView) -> Vec<String> {
     words
 }
 
-/// What the services have not said since the start, or since the machine slept.
+/// What the services have not said since the start, or since a stall.
 fn unheard(system: &SystemView) -> Vec<String> {
     let mut words = Vec::new();
     if !system.judging {

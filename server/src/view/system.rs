@@ -30,7 +30,7 @@ pub struct SystemView {
     pub mode: &'static str,
     /// Whether both feeds have sent a snapshot and book has answered.
     pub ready: bool,
-    /// Whether verdicts are made: not just after the machine was suspended.
+    /// Whether verdicts are made: not just after a long stall.
     pub judging: bool,
     /// How everything together stands: `ok` only when all is known and well, `unknown`, or `trouble`.
     pub state: State,
@@ -177,7 +177,7 @@ impl SystemView {
             time: now.wall.to_string(),
             mode: if acts(monitor) { "act" } else { "observe" },
             ready: not_heard_of(monitor).is_empty(),
-            judging: !monitor.is_paused(),
+            judging: monitor.is_judging(),
             state: State::Unknown,
             summary: String::new(),
             counts: Counts::of(monitor),

@@ -355,7 +355,7 @@ impl BookingCheck {
 
     /// A resource of which a change failed long ago, and that was not asked about since.
     fn untried(&mut self, now: Time, reference: &Reference) -> Option<&ResourceName> {
-        if reference.manifest_is_empty() || reference.is_paused() {
+        if reference.manifest_is_empty() || !reference.is_judging() {
             // Nothing is asked then; and after that, all is asked about anew.
             self.failed.clear();
         }
@@ -375,7 +375,7 @@ impl BookingCheck {
     fn is_idle(&mut self, now: Time, reference: &Reference) -> bool {
         let is_dead = |resource: &Resource| resource.disagrees && resource.wanted == Some(false);
         let has_to_do = self.mode == Mode::Act && self.resources.values().any(is_dead);
-        if !has_to_do || !self.load.limits() || reference.manifest_is_empty() || reference.is_paused() {
+        if !has_to_do || !self.load.limits() || reference.manifest_is_empty() || !reference.is_judging() {
             self.tried = now;
         }
         now.since(self.tried) > RETRY + PATIENCE

@@ -64,8 +64,8 @@ pub(crate) struct MailCheck {
     failed: Option<(Time, Mail, MailFailure)>,
     /// Whether the server was told just now that nothing can be sent to anybody.
     unreachable: bool,
-    /// How long the server slept, all in all.
-    slept: Duration,
+    /// How long the server stalled, all in all.
+    stalled: Duration,
     /// Whether a server was killed: what is a day old is no longer known for sure then.
     killed: bool,
     last_arrival: Time,
@@ -235,9 +235,9 @@ impl MailCheck {
         self.store_excused = self.store_excused.max(now + SOON);
     }
 
-    /// The server has slept for so long, in which it could try nothing.
-    pub(crate) fn server_slept(&mut self, span: Duration) {
-        self.slept += span;
+    /// The server has stalled for so long, in which it could try nothing.
+    pub(crate) fn server_stalled(&mut self, span: Duration) {
+        self.stalled += span;
     }
 
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {
@@ -309,7 +309,7 @@ impl MailCheck {
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], reference: &Reference) -> Vec<String> {
         let mut wrong: Vec<String> = self.check_given_up(now, actions).into_iter().collect();
-        let judges = !reference.is_paused() && reference.startup_is_over(now);
+        let judges = reference.is_judging() && reference.startup_is_over(now);
         if !judges {
             self.unjudged = self.fresh.or(self.unjudged);
         } else if let Some(named) = self.fresh {
@@ -396,7 +396,7 @@ impl MailCheck {
             return None;
         }
         let age = now.since(self.newest_in(mail, now)?);
-        let late = age > A_DAY + LONGEST_WAIT + self.slept;
+        let late = age > A_DAY + LONGEST_WAIT + self.stalled;
         late.then(|| format!("a mail is still tried after {age:?}: {}", mail.subject))
     }
 

@@ -147,7 +147,7 @@ impl Oracle {
         self.reference.saving(now, changes);
         self.store.saving(call, changes);
         self.memory.marking(call, self.mail.taken());
-        if !self.reference.is_paused() {
+        if self.reference.is_judging() {
             self.memory.saving(call, self.reference.digest());
         }
     }
@@ -229,8 +229,8 @@ impl Oracle {
             self.mail.server_is_late(now);
             self.booking.waits_for_query(now);
         }
-        if let Some(slept) = self.reference.told(now, due, input) {
-            self.mail.server_slept(slept);
+        if let Some(stalled) = self.reference.told(now, due, input) {
+            self.mail.server_stalled(stalled);
         }
         self.mail.told(input);
         self.store.told(input);
@@ -246,8 +246,8 @@ impl Oracle {
         self.note_alerts(now.time, actions);
         self.compare_alerts(now.time);
         self.compare_store_alert(now.time);
-        if self.reference.is_paused() {
-            self.no_change_while_paused(now.time, actions);
+        if !self.reference.is_judging() {
+            self.no_change_while_not_judging(now.time, actions);
         }
         for (invariant, what) in self.booking.asked(now.time, actions, &self.reference, book) {
             self.complain(now.time, invariant, what);
@@ -263,7 +263,7 @@ impl Oracle {
         for what in self.mail.check(now.time, actions, &self.reference) {
             self.complain(now.time, Invariant::Mailed, what);
         }
-        if monitor.experiments().len() != self.reference.len() && !self.reference.is_paused() {
+        if monitor.experiments().len() != self.reference.len() && self.reference.is_judging() {
             let (holds, named) = (monitor.experiments().len(), self.reference.len());
             self.complain(
                 now.time,
@@ -319,7 +319,7 @@ impl Oracle {
 
     /// In the end the verdict on an experiment must be the truth.
     pub(crate) fn judge_truth(&mut self, now: Time, name: &ExperimentName, verdict: Verdict, well: bool) {
-        if verdict.decided && verdict.healthy != well && !self.reference.is_paused() {
+        if verdict.decided && verdict.healthy != well && self.reference.is_judging() {
             let is = if well { "is well" } else { "is not well" };
             self.complain(now, Invariant::Health, format!("{name} {is}, and is not said to be so"));
         }
@@ -408,7 +408,7 @@ impl Oracle {
     }
 
     fn compare_alerts(&mut self, now: Time) {
-        if self.reference.is_paused() {
+        if !self.reference.is_judging() {
             return;
         }
         let silent = Feed::BOTH.map(|feed| (SystemAlert::Silent(feed), self.reference.is_silent(feed, now)));
@@ -443,7 +443,7 @@ impl Oracle {
     /// The alert about book must stand while it is unreachable, and at no other time.
     fn compare_book_alert(&mut self, now: Time) {
         let alert = SystemAlert::BookUnreachable;
-        if self.reference.is_paused() {
+        if !self.reference.is_judging() {
             return;
         }
         let stands = self.alerts.contains(&alert);
@@ -457,7 +457,7 @@ impl Oracle {
         }
     }
 
-    fn no_change_while_paused(&mut self, now: Time, actions: &[Action]) {
+    fn no_change_while_not_judging(&mut self, now: Time, actions: &[Action]) {
         if actions.iter().any(|action| matches!(action, Action::SetAvailability { .. })) {
             self.complain(now, Invariant::Health, "it changed an availability while it knew nothing".into());
         }

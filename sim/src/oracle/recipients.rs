@@ -50,8 +50,8 @@ impl Recipients {
         self.0.values_mut().for_each(|one| one.server_is_late(now));
     }
 
-    pub(crate) fn server_slept(&mut self, span: Duration) {
-        self.0.values_mut().for_each(|one| one.server_slept(span));
+    pub(crate) fn server_stalled(&mut self, span: Duration) {
+        self.0.values_mut().for_each(|one| one.server_stalled(span));
     }
 
     pub(crate) fn store_is(&mut self, now: Time, fault: Fault) {

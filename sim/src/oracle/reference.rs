@@ -28,7 +28,7 @@ pub(crate) struct Reference {
     /// Counts manifests.
     manifests: u64,
     empty: bool,
-    pause: Option<Pause>,
+    stall: Option<Stall>,
     /// When the server was last called.
     called: Time,
     /// When the next verdict can change although nothing is said.
@@ -37,7 +37,7 @@ pub(crate) struct Reference {
 
 /// The server stood still: nothing turns stale until both feeds have been heard since, or until a time.
 #[derive(Debug)]
-struct Pause {
+struct Stall {
     until: Time,
     silent: [bool; 2],
     /// When it was last called before: what was fresh then is.
@@ -80,7 +80,7 @@ impl Reference {
             last_snapshot: [None; 2],
             manifests: 0,
             empty: false,
-            pause: None,
+            stall: None,
             called: Time::from_millis(0),
             due: Time::from_millis(u64::MAX),
         }
@@ -139,18 +139,18 @@ impl Reference {
         self.lab.experiments.len()
     }
 
-    pub(crate) fn is_paused(&self) -> bool {
-        self.pause.as_ref().is_some_and(|pause| pause.long)
+    pub(crate) fn is_judging(&self) -> bool {
+        self.stall.as_ref().is_none_or(|stall| !stall.long)
     }
 
     /// Whether it stood still lately, so that nothing turns stale.
     pub(crate) const fn has_stalled(&self) -> bool {
-        self.pause.is_some()
+        self.stall.is_some()
     }
 
     /// The instant by which it is told whether something is fresh.
     fn fresh_at(&self, now: Time) -> Time {
-        self.pause.as_ref().map_or(now, |pause| pause.ran)
+        self.stall.as_ref().map_or(now, |stall| stall.ran)
     }
 
     /// Whether the last manifest was empty.
@@ -181,9 +181,9 @@ impl Reference {
 
     /// What must be the case with each resource at this moment: `None` while nothing is decided.
     pub(crate) fn wanted(&self, now: Time) -> impl Iterator<Item = (&ResourceName, Option<bool>)> {
-        let paused = self.is_paused();
+        let judging = self.is_judging();
         self.lab.experiments.values().flat_map(move |known| {
-            let decided = !paused && self.is_decided(known, now);
+            let decided = judging && self.is_decided(known, now);
             // Mostly all is well, and to see that is cheaper than to look each topic up.
             let all_ok = decided && known.streams.values().all(|stream| self.is_well(stream, now));
             known.resources.iter().map(move |(name, topics)| {
@@ -228,12 +228,12 @@ impl Reference {
         late.map(|(name, _)| format!("it was not to be woken in time to find that {name} had changed"))
     }
 
-    /// Takes in what the server is told. Returns how long it slept before, if it did.
+    /// Takes in what the server is told. Returns how long it stalled before, if it did.
     pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) -> Option<Duration> {
-        let told = if let Input::Stalled { late } = input { *late } else { Duration::ZERO };
-        let slept = Some(now.since(due).max(told)).filter(|late| *late > seconds(1));
-        if let Some(late) = slept {
-            self.stood_still(now, late);
+        let noticed = if let Input::Stalled { late } = input { *late } else { Duration::ZERO };
+        let stalled = Some(now.since(due).max(noticed)).filter(|late| *late > seconds(1));
+        if let Some(late) = stalled {
+            self.stalled(now, late);
         }
         self.called = now;
         match input {
@@ -241,8 +241,8 @@ impl Reference {
             }
             Input::Reported { feed, reports, .. } => {
                 self.last_snapshot[index(*feed)] = Some(now);
-                if let Some(pause) = &mut self.pause {
-                    pause.silent[index(*feed)] = false;
+                if let Some(stall) = &mut self.stall {
+                    stall.silent[index(*feed)] = false;
                 }
                 self.lab.saw(*feed, reports, &self.config, now);
             }
@@ -257,23 +257,23 @@ impl Reference {
             | Input::StoreReplaced { .. }
             | Input::Saved { .. } => {}
         }
-        slept
+        stalled
     }
 
-    /// The server stood still for so long. A second time within the pause after the first prolongs nothing.
-    fn stood_still(&mut self, now: Time, late: Duration) {
+    /// The server stalled for so long. A second stall within the time after the first prolongs nothing.
+    fn stalled(&mut self, now: Time, late: Duration) {
         let long = late > self.config.last_checked;
         if long {
             // What they bring now may be from before it ran again.
             self.connections.clear();
         }
-        let before = self.pause.as_ref();
-        if before.is_some_and(|pause| now < pause.until) {
+        let before = self.stall.as_ref();
+        if before.is_some_and(|stall| now < stall.until) {
             return;
         }
-        let ran = before.map_or(self.called, |pause| pause.ran);
+        let ran = before.map_or(self.called, |stall| stall.ran);
         let until = now + self.config.last_checked;
-        self.pause = Some(Pause { until, silent: [true; 2], ran, long });
+        self.stall = Some(Stall { until, silent: [true; 2], ran, long });
     }
 
     /// Takes in which connections the server makes and ends.
@@ -300,10 +300,10 @@ impl Reference {
     /// What must follow now: the events, in the order of names. What nothing names any more is forgotten.
     pub(crate) fn check(&mut self, now: Now) -> Vec<Found> {
         let time = now.time;
-        if let Some(pause) = &self.pause {
-            if time >= pause.until || !pause.silent.contains(&true) {
-                self.pause = None;
-            } else if pause.long {
+        if let Some(stall) = &self.stall {
+            if time >= stall.until || !stall.silent.contains(&true) {
+                self.stall = None;
+            } else if stall.long {
                 return Vec::new();
             }
         }
@@ -341,7 +341,7 @@ impl Reference {
         }
     }
 
-    /// What was not decided before it stood still is not decided before the pause is over.
+    /// What was not decided before it stood still is not decided before that time is over.
     fn is_decided(&self, known: &Experiment, now: Time) -> bool {
         now.since(known.first_named.max(self.started)) >= self.config.startup
             && (known.decided || !self.has_stalled())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 use status_adapters::wire::duration;
-use status_core::{BookOverride, Config, MailText, Mode};
+use status_core::{BookOverride, Config, MailConfig, Mode};
 
 use super::mistakes;
 use crate::span;
@@ -95,11 +95,11 @@ impl Settings {
                 [("respect", BookOverride::Respect), ("enforce", BookOverride::Enforce)],
             )?,
             mode: either(words, "mode", [("act", Mode::Act), ("observe", Mode::Observe)])?,
-            mail: Some(MailText {
+            mail: Some(MailConfig {
                 subject: text(words, "email_subject", "lab"),
                 link: text(words, "email_link", ""),
                 recipients: recipients(words),
-                ..MailText::default()
+                ..MailConfig::default()
             }),
             ..Config::default()
         };

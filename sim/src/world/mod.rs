@@ -90,7 +90,7 @@ enum Event {
     /// A fault is over, if it is still this one.
     Heal { service: Service, fault: u64 },
     /// A connection to a feed is tried.
-    Connect { life: u64, feed: Feed, call: CallId, expires: Duration },
+    Connect { life: u64, feed: Feed, call: CallId, token_life: Duration },
     /// A request comes to book.
     Ask { life: u64, call: CallId, request: Request },
     /// A mail comes to the mail server.

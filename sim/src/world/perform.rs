@@ -28,9 +28,9 @@ impl World<'_> {
                 self.tell(What::Asked { resource: name, available, reason: reason.clone() });
                 self.ask(call, Request::Set { resource, available, reason });
             }
-            Action::OpenFeed { feed, connection: call, expires } => {
+            Action::OpenFeed { feed, connection: call, token_life } => {
                 let way = self.way();
-                self.plan_in(way, Event::Connect { life, feed, call, expires });
+                self.plan_in(way, Event::Connect { life, feed, call, token_life });
             }
             Action::CloseFeed { feed, connection } => {
                 self.feed_server(feed).disconnect(connection);
@@ -103,7 +103,7 @@ impl World<'_> {
     }
 
     /// A connection to a feed is tried.
-    pub(super) fn connect(&mut self, life: u64, feed: Feed, call: CallId, expires: Duration) {
+    pub(super) fn connect(&mut self, life: u64, feed: Feed, call: CallId, token_life: Duration) {
         if life != self.lives || self.server.is_none() {
             return;
         }
@@ -134,7 +134,7 @@ impl World<'_> {
                 self.plan_in(after + way, Event::Come { life, input });
             }
             None => {
-                let expires = self.now.time + expires;
+                let expires = self.now.time + token_life;
                 self.feed_server(feed).connect(call, expires);
             }
         }

@@ -45,7 +45,7 @@ impl World<'_> {
                     self.measure();
                 }
             }
-            Event::Connect { life, feed, call, expires } => self.connect(life, feed, call, expires),
+            Event::Connect { life, feed, call, token_life } => self.connect(life, feed, call, token_life),
             Event::Ask { life, call, request } => self.asked(life, call, &request),
             Event::MailServer { life, call, mail } => self.posted(life, call, &mail),
             Event::Write { life, call, changes } => self.written(life, call, changes),

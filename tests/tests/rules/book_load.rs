@@ -153,7 +153,7 @@ fn an_early_look_at_the_manifest_leaves_the_regular_one_where_it_is() {
     world.unplug(VIDEO);
     world.until(800.0);
     assert_eq!(manifests(&world), before.1 + 1, "one early look");
-    assert!(reads(&world) < before.0 + 12, "the others are not doubted");
+    assert!(reads(&world) < before.0 + 12, "the others are not read anew");
     world.until(905.0);
     assert_eq!(manifests(&world), before.1 + 2, "the regular one, a quarter of an hour after the first");
 }
@@ -246,7 +246,7 @@ fn a_resource_is_read_when_its_verdict_turns_bad_whatever_was_believed() {
 }
 
 #[test]
-fn what_should_be_out_is_verified_and_one_that_was_put_back_puts_all_in_doubt() {
+fn what_should_be_out_is_verified_and_one_that_was_put_back_has_all_read_anew() {
     let mut world = well(30);
     for n in 0..30 {
         world.unplug(&format!("pend{n:02}-st-video"));

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use status_core::{
-    Action, Change, Config, Delivery, Feed, Input, LetterRecord, Mail, MailFailure, MailFailureKind,
-    MailText, Monitor, Note, SealedMail, Summary, Transmitted,
+    Action, Change, Config, Delivery, Feed, Input, LetterRecord, Mail, MailConfig, MailFailure,
+    MailFailureKind, Monitor, Note, SealedMail, Summary, Transmitted,
 };
 use status_tests::{World, config};
 
@@ -18,7 +18,7 @@ const DAY: f64 = 86_400.0;
 
 fn to(recipients: &[&str]) -> Config {
     let recipients = recipients.iter().map(|address| (*address).into()).collect();
-    Config { mail: config().mail.map(|mail| MailText { recipients, ..mail }), ..config() }
+    Config { mail: config().mail.map(|mail| MailConfig { recipients, ..mail }), ..config() }
 }
 
 /// A lab of two with a store that has been well for half a minute, and has told so to these.

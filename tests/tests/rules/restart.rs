@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_core::{
-    Action, Change, Config, Delivery, FailureKind, Feed, Input, MailFailure, MailFailureKind, MailText,
+    Action, Change, Config, Delivery, FailureKind, Feed, Input, MailConfig, MailFailure, MailFailureKind,
     SystemAlert, Transmitted,
 };
 use status_tests::{World, config, failure, resource_of};
@@ -318,7 +318,7 @@ fn an_undelivered_mail_survives_and_keeps_its_identity() {
 #[test]
 fn who_has_a_mail_is_known_after_a_restart() {
     let recipients = vec!["alpha@a.org".into(), "beta@a.org".into()];
-    let mail = config().mail.map(|mail| MailText { recipients, ..mail });
+    let mail = config().mail.map(|mail| MailConfig { recipients, ..mail });
     let mut world = kept(1, Config { mail, ..config() });
     world.mail_waits = true;
     *world.stream(VIDEO) = Transmitted::Never;

@@ -9,7 +9,7 @@ use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::fake::{FakeBook, FakeFeed, FakeMailer, FakeStore};
 use status_adapters::store::UptimeRecords;
 use status_core::{
-    Action, Change, Config, Event, ExperimentName, Failure, Input, MailText, Monitor, Now, Saved, Wall,
+    Action, Change, Config, Event, ExperimentName, Failure, Input, MailConfig, Monitor, Now, Saved, Wall,
 };
 use status_server::driver::{self, Observer, Services, Shared};
 use tokio::sync::Semaphore;
@@ -67,11 +67,11 @@ impl Observer for Nobody {
 
 #[tokio::test]
 async fn it_ends_at_once_where_a_mail_is_due_and_not_on_its_way() {
-    let text = MailText {
+    let text = MailConfig {
         subject: "lab".into(),
         link: String::new(),
         recipients: vec!["alpha@a.org".into()],
-        ..MailText::default()
+        ..MailConfig::default()
     };
     let config = Config { startup: Duration::ZERO, mail: Some(text), ..Config::default() };
     let monitor = Monitor::resume(config, "life", Saved::default(), SystemClock.now());

@@ -7,7 +7,7 @@ use status_adapters::Mailer;
 use status_adapters::clock::Clock;
 use status_adapters::mail::{MailAuth, MailPatience, MailSettings, Probed, SmtpMailer};
 use status_adapters::store::new_life;
-use status_core::{Mail, MailText, Wall};
+use status_core::{Mail, MailConfig, Wall};
 use tokio::time::timeout;
 
 use super::How;
@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 
 /// Tries the mail server, if there is one.
 pub(super) async fn mail(
-    settings: Option<(MailSettings, MailText)>,
+    settings: Option<(MailSettings, MailConfig)>,
     clock: Arc<dyn Clock>,
     how: How,
 ) -> Finding {
@@ -110,8 +110,8 @@ fn hinted(detail: String) -> String {
 }
 
 /// It begins as all our mails do, so that it goes where they go.
-fn test_mail(text: &MailText, now: Wall) -> Mail {
-    let MailText { subject, link, recipients, .. } = text;
+fn test_mail(text: &MailConfig, now: Wall) -> Mail {
+    let MailConfig { subject, link, recipients, .. } = text;
     Mail {
         id: format!("{}.test.{}", now.as_millis(), new_life()).into(),
         subject: format!("{subject} test mail"),

@@ -51,7 +51,7 @@ pub(super) async fn book(book: Arc<dyn Book>, address: String, longest: Duration
 pub(super) async fn feed(
     (feed, source): (Feed, Arc<dyn FeedSource>),
     address: String,
-    expires: Duration,
+    token_life: Duration,
     longest: Duration,
 ) -> OfFeed {
     let name = feed.as_str();
@@ -61,7 +61,7 @@ pub(super) async fn feed(
         Some(reports) = snapshots.recv() => {
             (Finding::ok(name, format!("{address}: {}", connected(feed, &reports))), Some(reports))
         }
-        failure = source.listen(expires, sender) => (failed(name, &failure), None),
+        failure = source.listen(token_life, sender) => (failed(name, &failure), None),
         () = sleep(longest) => {
             let text = format!(
                 "{address}: takes the connection, and sent no snapshot within {longest:?}; \

@@ -1,7 +1,7 @@
 //! How well each experiment did over the last days: what the core's events say, as far as somebody
 //! was watching.
 //!
-//! While the server did not run, or the machine slept, nothing is known; such time is shown and not
+//! While the server did not run, or stalled, nothing is known; such time is shown and not
 //! counted. So the store keeps when the server was watching, at most a minute out of date.
 
 mod days;
@@ -40,8 +40,8 @@ struct UptimeState {
     /// When the server was watching, in order, none overlapping another; the last goes on while `watching`.
     watched: Vec<Interval>,
     watching: bool,
-    /// Whether the server slept, and does not judge yet.
-    paused: bool,
+    /// Whether the server stalled, and does not judge yet.
+    stalled: bool,
     /// Before this it does not judge yet, since it was just started.
     begins: Time,
     /// The instant of the last input.
@@ -78,7 +78,7 @@ impl Uptime {
         };
         let tracks = past.changes.into_iter().filter_map(track).collect();
         let begins = now.time + startup;
-        let ledger = UptimeState { watched, watching: false, paused: false, begins, now, tracks };
+        let ledger = UptimeState { watched, watching: false, stalled: false, begins, now, tracks };
         Self(Arc::new(Mutex::new(ledger)))
     }
 
@@ -176,7 +176,7 @@ impl UptimeState {
                 last.written &= last.span.to == now.wall;
                 last.span.to = now.wall;
             }
-            Some(_) | None if !self.paused && now.time >= self.begins => self.begin(now.wall),
+            Some(_) | None if !self.stalled && now.time >= self.begins => self.begin(now.wall),
             Some(_) | None => {}
         }
     }
@@ -203,19 +203,19 @@ impl UptimeState {
         }
     }
 
-    /// The server was asleep for so long, and has just woken.
-    fn slept(&mut self, now: Wall, span: Duration) {
+    /// The server stalled for so long, until now.
+    fn on_stall(&mut self, now: Wall, span: Duration) {
         if let Some(last) = self.watched.last_mut().filter(|_| self.watching) {
             last.span.to = (now - span).max(last.span.from).min(last.span.to);
             last.written = false;
         }
         self.watching = false;
-        self.paused = true;
+        self.stalled = true;
     }
 
     /// It knows again how things are.
     fn judges(&mut self, now: Now) {
-        self.paused = false;
+        self.stalled = false;
         self.go_on(now);
     }
 
@@ -278,7 +278,7 @@ impl Observer for Uptime {
             Note::ForgotExperiment { experiment, why: _ } => {
                 self.ledger().tracks.remove(experiment);
             }
-            Note::Slept { overslept, .. } => self.ledger().slept(now.wall, *overslept),
+            Note::Slept { overslept, .. } => self.ledger().on_stall(now.wall, *overslept),
             Note::Judging => self.ledger().judges(now),
             Note::AlertRaised { .. }
             | Note::AlertCleared { .. }
