@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::body::{Digest, subject};
+use super::digest::{Composed, Digest, Problem, subject};
 use super::news::{AwakeClock, NewsLog};
 use super::queued::{MailState, QueuedMail};
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
@@ -15,7 +15,7 @@ use crate::backoff::backoff;
 use crate::context::Cx;
 use crate::protocol::{
     Action, CallId, Change, GivenUp, Mail, MailLine, MailText, NewsItem, NewsRange, Now, QueuedMailRecord,
-    SystemAlert, Time, Timer, Undelivered, Wall,
+    SystemAlert, Time, Timer, Undelivered, Wall, Zone,
 };
 
 /// How long news is owed. Time asleep does not count, nor time in which no server ran.
@@ -64,7 +64,7 @@ pub(crate) struct CurrentState {
     /// System alerts that stand, with what exactly is the matter and since when.
     pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
     /// Every experiment that is not healthy.
-    pub(crate) problems: Vec<MailLine>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// Whether anything can be sent at all.
@@ -192,7 +192,7 @@ impl Outbox {
     }
 
     /// Chooses what is due, if nothing is on its way, and composes it. Returns what the store is to forget.
-    pub(crate) fn prepare(&mut self, now: Now, text: &MailText) -> Vec<Change> {
+    pub(crate) fn prepare(&mut self, now: Now, text: &MailText, zone: &Zone) -> Vec<Change> {
         match self.next().filter(|(_, at)| *at <= now.time) {
             None => Vec::new(),
             Some((Next::InDoubt(at), _)) => {
@@ -202,7 +202,7 @@ impl Outbox {
             }
             Some((Next::News(at), _)) => {
                 let gone = self.tell_doubtful_again(at);
-                self.compose(at, now, text);
+                self.compose(at, now, text, zone);
                 gone
             }
         }
@@ -251,7 +251,7 @@ impl Outbox {
 
     /// Composes the mail of all who are owed the same as this one, and can be tried. From then on it stays
     /// as it is.
-    fn compose(&mut self, at: usize, now: Now, text: &MailText) {
+    fn compose(&mut self, at: usize, now: Now, text: &MailText, zone: &Zone) {
         let position = self.recipients[at].position();
         let covers = self.recipients[at].owed(self.log.newest());
         let mut id = self.recipients[at].next_id.clone();
@@ -272,8 +272,9 @@ impl Outbox {
         let id = id.unwrap_or_else(|| self.new_id());
         let (_, _, missed) = position;
         let (digest, begun, newest) = self.digest(&covers, now, attempts, missed);
-        let mail =
-            Mail { id, subject: digest.subject(text), body: digest.body(text, longest), recipients: to };
+        let Composed { subject, body, html } = digest.compose(text, zone, longest);
+        let thread = zone.day(now.wall).into();
+        let mail = Mail { id, subject, body, html, thread, recipients: to };
         let record = QueuedMailRecord {
             mail,
             covers,
@@ -322,8 +323,18 @@ impl Outbox {
         let (begun, awake) = oldest.unwrap_or((*when, self.awake.at(now.time)));
         let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER;
         let notice = if late { late_notice(begun, attempts, missed) } else { String::new() };
-        let digest =
-            Digest { notice, when: *when, alerts, cleared, more_cleared, events, more_events, problems };
+        let digest = Digest {
+            notice,
+            when: *when,
+            is_reminder: false,
+            alerts,
+            cleared,
+            more_cleared,
+            events,
+            more_events,
+            problems,
+            windows: &[],
+        };
         (digest, begun, newest)
     }
 
