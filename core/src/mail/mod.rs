@@ -4,7 +4,7 @@
 //! offsets: what lies behind its position it is owed. A mail is composed of that when it can be sent,
 //! so nothing that waits is ever rewritten, and recipients with the same position share one mail.
 
-mod body;
+mod digest;
 mod news;
 mod outbox;
 mod outcome;
@@ -12,6 +12,6 @@ mod queued;
 mod recipient;
 mod restore;
 
-pub(crate) use body::{Digest, LONGEST};
+pub(crate) use digest::{Composed, Digest, LONGEST, Problem};
 pub(crate) use outbox::CurrentState;
 pub use outbox::Outbox;

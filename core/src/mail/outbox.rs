@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::body::{Digest, subject};
+use super::digest::{Composed, Digest, Problem, subject};
 use super::news::{AwakeClock, NewsLog};
 use super::queued::{MailState, QueuedMail};
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
@@ -15,7 +15,7 @@ use crate::backoff::backoff;
 use crate::context::Cx;
 use crate::protocol::{
     Action, CallId, Change, GivenUp, Mail, MailConfig, MailLine, NewsItem, NewsRange, Now, QueuedMailRecord,
-    SystemAlert, Time, Timer, Undelivered, Wall,
+    SystemAlert, Time, Timer, Undelivered, Wall, Zone,
 };
 
 /// How long news is owed. A stall does not count, nor time in which no server ran.
@@ -64,7 +64,7 @@ pub(crate) struct CurrentState {
     /// System alerts that stand, with what exactly is the matter and since when.
     pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
     /// Every experiment that is not healthy.
-    pub(crate) problems: Vec<MailLine>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// Whether anything can be sent at all.
@@ -201,7 +201,7 @@ impl Outbox {
     }
 
     /// Chooses what is due, if nothing is on its way, and composes it. Returns what the store is to forget.
-    pub(crate) fn prepare(&mut self, now: Now, config: &MailConfig) -> Vec<Change> {
+    pub(crate) fn prepare(&mut self, now: Now, config: &MailConfig, zone: &Zone) -> Vec<Change> {
         match self.next().filter(|(_, at)| *at <= now.time) {
             None => Vec::new(),
             Some((Next::InDoubt(at), _)) => {
@@ -211,7 +211,7 @@ impl Outbox {
             }
             Some((Next::News(at), _)) => {
                 let gone = self.tell_doubtful_again(at);
-                self.compose(at, now, config);
+                self.compose(at, now, config, zone);
                 gone
             }
         }
@@ -260,7 +260,7 @@ impl Outbox {
 
     /// Composes the mail of all who are owed the same as this one, and can be tried. From then on it stays
     /// as it is.
-    fn compose(&mut self, at: usize, now: Now, config: &MailConfig) {
+    fn compose(&mut self, at: usize, now: Now, config: &MailConfig, zone: &Zone) {
         let position = self.recipients[at].position();
         let covers = self.recipients[at].owed(self.log.newest());
         let mut id = self.recipients[at].next_id.clone();
@@ -280,8 +280,9 @@ impl Outbox {
         self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
         let id = id.unwrap_or_else(|| self.new_id());
         let MailContent { digest, begun, newest } = self.content(&covers, now, attempts, position.missed);
-        let mail =
-            Mail { id, subject: digest.subject(config), body: digest.body(config, longest), recipients: to };
+        let Composed { subject, body, html } = digest.compose(config, zone, longest);
+        let thread = zone.day(now.wall).into();
+        let mail = Mail { id, subject, body, html, thread, recipients: to };
         let record = QueuedMailRecord {
             mail,
             covers,
@@ -324,8 +325,18 @@ impl Outbox {
         let (begun, awake) = oldest.unwrap_or((*when, self.awake.at(now.time)));
         let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER;
         let notice = if late { late_notice(begun, attempts, missed) } else { String::new() };
-        let digest =
-            Digest { notice, when: *when, alerts, cleared, more_cleared, events, more_events, problems };
+        let digest = Digest {
+            notice,
+            when: *when,
+            is_reminder: false,
+            alerts,
+            cleared,
+            more_cleared,
+            events,
+            more_events,
+            problems,
+            windows: &[],
+        };
         MailContent { digest, begun, newest }
     }
 

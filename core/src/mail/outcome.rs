@@ -129,7 +129,7 @@ impl Outbox {
             MailFailureKind::TooLong if in_doubt && covers.is_empty() => {
                 queued.record.refused.push((recipient.clone(), detail));
             }
-            MailFailureKind::TooLong if one.shorten(queued.record.mail.body.len()) => {
+            MailFailureKind::TooLong if one.shorten(queued.record.mail.length()) => {
                 if in_doubt {
                     one.tell_again(covers);
                 }

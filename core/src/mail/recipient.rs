@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use smol_str::SmolStr;
 
-use super::body::{LONGEST, SHORTEST};
+use super::digest::{LONGEST, SHORTEST};
 use crate::backoff::backoff;
 use crate::protocol::{NewsRange, RecipientRecord, Time};
 

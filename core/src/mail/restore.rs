@@ -69,7 +69,7 @@ impl Outbox {
             let all = self.recipients.iter().map(|one| one.known.address.clone());
             let recipients = all.filter(|address| !settled.contains(address)).collect();
             let record = QueuedMailRecord {
-                mail: Mail { id, subject, body, recipients },
+                mail: Mail { id, subject, body, html: None, thread: SmolStr::default(), recipients },
                 covers: Vec::new(),
                 begun,
                 newest: awake,

@@ -7,7 +7,7 @@ use super::Parts;
 use crate::alerts::Condition;
 use crate::context::Cx;
 use crate::lab::Experiment;
-use crate::mail::{CurrentState, Digest, LONGEST};
+use crate::mail::{Composed, CurrentState, Digest, LONGEST, Problem};
 use crate::protocol::{
     Action, Config, ExperimentName, Feed, Forgotten, MailLine, Mode, Note, SystemAlert, Time, Timer, Topic,
     Verdict, Wall, Withheld,
@@ -127,14 +127,16 @@ impl Parts {
                 let digest = Digest {
                     notice: String::new(),
                     when: current_state.when,
+                    is_reminder: false,
                     alerts: &current_state.alerts,
                     cleared,
                     more_cleared: 0,
                     events: events.iter().collect(),
                     more_events: 0,
                     problems: &current_state.problems,
+                    windows: &[],
                 };
-                let (subject, body) = (digest.subject(config), digest.body(config, LONGEST));
+                let Composed { subject, body, html: _ } = digest.compose(config, &cx.config.zone, LONGEST);
                 cx.withhold(Withheld::Mail { subject, body });
             }
         }
@@ -144,7 +146,7 @@ impl Parts {
     pub(super) fn current_state(&self, when: Wall) -> CurrentState {
         let unhealthy = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
         let line = |(name, experiment): (&ExperimentName, &Experiment)| {
-            MailLine::new(name, experiment, experiment.issues())
+            Problem::from(MailLine::new(name, experiment, experiment.issues()))
         };
         CurrentState {
             when,

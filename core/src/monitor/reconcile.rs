@@ -18,7 +18,7 @@ impl Parts {
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
         let acts = cx.config.mode == Mode::Act;
         if let Some(config) = cx.config.mail.as_ref().filter(|_| acts) {
-            let gone = self.outbox.prepare(cx.now, config);
+            let gone = self.outbox.prepare(cx.now, config, &cx.config.zone);
             self.store.enqueue(gone);
         }
         self.store.save(&mut self.lab, &self.book, &mut self.alerts, &mut self.outbox, cx);

@@ -20,10 +20,24 @@ pub struct Mail {
     pub subject: String,
     /// The text, with lines ended by `\n`.
     pub body: String,
+    /// The same as HTML, if the mail has that part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// What it has in common with the mails that are one thread with it: the day, as `2026-11-24`. Empty if it is in none.
+    #[serde(default, skip_serializing_if = "SmolStr::is_empty")]
+    pub thread: SmolStr,
     /// The addresses that this mail is handed to the mail server for: all that are owed the same, and
     /// so perhaps fewer than its To and Cc name.
     #[serde(default)]
     pub recipients: Vec<SmolStr>,
+}
+
+impl Mail {
+    /// How long its text and its HTML are together, in bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.body.len() + self.html.as_ref().map_or(0, String::len)
+    }
 }
 
 /// What became of a mail for one of its recipients.
