@@ -4,8 +4,10 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::ages::Ages;
 use crate::context::Cx;
-use crate::protocol::{Note, PastAlert, SavedAlert, SystemAlert, Time, Wall};
+use crate::flap::FlapDetector;
+use crate::protocol::{Note, Now, PastAlert, SavedAlert, SystemAlert, Time, Timer, Wall};
 
 /// What a part of the server says of an alert that is its to raise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +35,34 @@ pub struct Alerts {
     unwritten: usize,
     /// How many of the unwritten are in the save that is under way.
     being_written: usize,
-    /// Those that ended since the last mail was written.
-    cleared: Vec<(SystemAlert, Wall)>,
-    news: bool,
+    /// What maintainers know of each that ever stood.
+    known: BTreeMap<SystemAlert, Known>,
     /// Whether the store has something else.
     pub(crate) changed: bool,
 }
 
 /// How many alerts that are over are remembered.
 const PAST_AT_MOST: usize = 100;
+
+/// What maintainers know of one alert, and what is still to be told.
+#[derive(Debug, Default)]
+struct Known {
+    /// Since when it stands, as they were told; `None` if they believe that all is well.
+    told: Option<Wall>,
+    told_of_flapping: bool,
+    /// Whether it was ever found not to be so: before that, nothing was lost.
+    was_clear: bool,
+    flap: FlapDetector<()>,
+}
+
+/// What is news of the system alerts.
+#[derive(Debug, Default)]
+pub(crate) struct AlertNews {
+    /// Whether one stands that maintainers do not know of, or comes and goes, or is calm again.
+    pub(crate) raised: bool,
+    /// Those that are over, with since when they had stood.
+    pub(crate) cleared: Vec<(SystemAlert, Wall)>,
+}
 
 #[derive(Debug)]
 struct ActiveAlert {
@@ -66,17 +87,45 @@ impl Alerts {
         self.active.contains_key(&alert)
     }
 
-    /// The alerts that stood before the server was restarted, and those that were over by then.
-    pub(crate) fn restored(saved: Vec<SavedAlert>, past: Vec<PastAlert>) -> Self {
-        let active = saved
-            .into_iter()
-            .map(|SavedAlert { alert, detail, since }| (alert, ActiveAlert { detail, since }));
-        Self { active: active.collect(), past: past.into(), ..Self::default() }
+    /// How often this one came so far, if it comes and goes.
+    #[must_use]
+    pub fn flapping(&self, alert: SystemAlert) -> Option<u64> {
+        self.known.get(&alert)?.flap.flapping().map(|flapping| flapping.times)
+    }
+
+    /// The alerts that stood before the server was restarted, and those that were over by then, as a record with this stamp
+    /// has them.
+    pub(crate) fn restored(saved: Vec<SavedAlert>, past: Vec<PastAlert>, stamp: Option<Now>, ages: &Ages) -> Self {
+        let mut alerts = Self { past: past.into(), ..Self::default() };
+        for SavedAlert { alert, detail, since, stands, told, told_of_flapping, flap } in saved {
+            let flap = FlapDetector::restored(flap, stamp, ages);
+            let known = Known { told: told.then_some(since), told_of_flapping, was_clear: true, flap };
+            alerts.known.insert(alert, known);
+            if stands {
+                alerts.active.insert(alert, ActiveAlert { detail, since });
+            }
+        }
+        alerts
     }
 
     /// As they are written down.
-    pub(crate) fn record(&self) -> Vec<SavedAlert> {
-        self.iter().map(|(alert, detail, since)| SavedAlert { alert, detail: detail.into(), since }).collect()
+    pub(crate) fn record(&self, now: Now) -> Vec<SavedAlert> {
+        let saved = |(alert, known): (&SystemAlert, &Known)| {
+            let active = self.active.get(alert);
+            if active.is_none() && known.told.is_none() && known.flap.is_idle() {
+                return None;
+            }
+            Some(SavedAlert {
+                alert: *alert,
+                detail: active.map(|active| active.detail.clone()).unwrap_or_default(),
+                since: active.map(|active| active.since).or(known.told).unwrap_or(now.wall),
+                stands: active.is_some(),
+                told: known.told.is_some(),
+                told_of_flapping: known.told_of_flapping,
+                flap: known.flap.record(now),
+            })
+        };
+        self.known.iter().filter_map(saved).collect()
     }
 
     /// Those that are over and that the store does not have, or all.
@@ -102,15 +151,17 @@ impl Alerts {
             Condition::Raised { detail, since } if !self.stands(alert) => {
                 cx.note(Note::AlertRaised { alert, detail: detail.clone() });
                 self.active.insert(alert, ActiveAlert { detail, since: cx.now.wall_at(since) });
-                self.news = true;
+                let known = self.known.entry(alert).or_default();
+                if known.was_clear {
+                    known.flap.lost(&(), cx.now, &cx.config.flap);
+                }
                 self.changed = true;
             }
             Condition::Clear => {
+                self.known.entry(alert).or_default().was_clear = true;
                 let Some(ActiveAlert { detail, since }) = self.active.remove(&alert) else { return };
                 cx.note(Note::AlertCleared { alert });
-                self.cleared.push((alert, since));
                 self.keep(PastAlert { alert, detail, since, until: cx.now.wall });
-                self.news = true;
                 self.changed = true;
             }
             Condition::Raised { .. } | Condition::Unknown => {}
@@ -125,8 +176,35 @@ impl Alerts {
         self.unwritten = (self.unwritten + 1).min(self.past.len());
     }
 
-    /// Whether one appeared or ended since this was last asked, and those that ended.
-    pub(crate) fn take_news(&mut self) -> (bool, Vec<(SystemAlert, Wall)>) {
-        (core::mem::take(&mut self.news), core::mem::take(&mut self.cleared))
+    /// Returns what is news since this was last asked. Of what `mutes` says is none, it is what differs from what was told once it
+    /// is news again.
+    pub(crate) fn take_news(&mut self, mutes: impl Fn(SystemAlert) -> bool, cx: &mut Cx<'_>) -> AlertNews {
+        let mut news = AlertNews::default();
+        for (alert, known) in &mut self.known {
+            let is_calm_now = known.flap.end_if_calm(cx.now.time, &cx.config.flap).is_some();
+            self.changed |= is_calm_now;
+            if let Some(at) = known.flap.calm_at(&cx.config.flap) {
+                cx.wake_by(at, Timer::Calm);
+            }
+            let flaps = known.flap.flapping().is_some();
+            if mutes(*alert) || (flaps && known.told_of_flapping) {
+                continue;
+            }
+            let since = self.active.get(alert).map(|active| active.since);
+            match (since, known.told) {
+                (None, Some(told)) => news.cleared.push((*alert, told)),
+                (Some(_), None) => news.raised = true,
+                (Some(_), Some(_)) => news.raised |= flaps != known.told_of_flapping,
+                (None, None) => {}
+            }
+            self.changed |= since.is_some() != known.told.is_some() || flaps != known.told_of_flapping;
+            (known.told, known.told_of_flapping) = (since, flaps);
+        }
+        news
+    }
+
+    /// The alerts that are no news since they come and go, and maintainers know that.
+    pub(crate) fn is_known_to_flap(&self, alert: SystemAlert) -> bool {
+        self.known.get(&alert).is_some_and(|known| known.told_of_flapping && known.flap.flapping().is_some())
     }
 }

@@ -1,9 +1,13 @@
 //! What a component may do besides changing itself: ask, note, and say when it is to be called again.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use crate::protocol::{Action, CallId, Config, Deadline, Note, Now, Time, Timer, Withheld};
+use crate::protocol::{Action, CallId, Config, Deadline, Note, Now, Time, Timer, Wall, Withheld};
 use crate::withheld::WithheldLog;
+
+/// How often the time of day is looked at while something waits for it.
+const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(60);
 
 /// Numbers the calls, so that a late or doubled answer is known as such.
 #[derive(Debug, Default)]
@@ -70,6 +74,12 @@ impl<'a> Cx<'a> {
     /// Has the monitor called at that time, if it is not called before.
     pub(crate) fn wake_by(&mut self, at: Time, why: Timer) {
         self.due.no_later_than(at, why);
+    }
+
+    /// Has the monitor called when clocks on the wall show this, and each minute until then, since they may be set.
+    pub(crate) fn wake_at_wall(&mut self, at: Wall, why: Timer) {
+        let wait = at.since(self.now.wall).min(LOOK_AT_THE_CLOCK);
+        self.wake_by(self.now.time + wait, why);
     }
 
     /// Has everything checked in this instant: a verdict or an alert may follow from what came.

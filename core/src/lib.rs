@@ -54,8 +54,10 @@ mod backoff;
 mod book;
 mod context;
 mod feed;
+mod flap;
 mod lab;
 mod mail;
+mod maintenance;
 mod monitor;
 mod protocol;
 mod store;
@@ -64,11 +66,13 @@ mod withheld;
 pub use alerts::Alerts;
 pub use book::{Book, Resource};
 pub use feed::FeedSubscription;
-pub use lab::{Experiment, Observation, Stream};
+pub use flap::Flapping;
+pub use lab::{Experiment, Muted, Observation, Stream};
 pub use mail::Outbox;
+pub use maintenance::Maintenance;
 pub use monitor::Monitor;
 pub use protocol::{
-    Acknowledgement, Action, Availability, BookOverride, CallId, Change, Command, CommandId, Config,
+    Acknowledgement, AcknowledgementEnd, Action, AttentionRecord, FlapRecord, FlappingRecord, LossRecord, MaintenanceRecord, Remark, RemarkKind, Told, Availability, BookOverride, CallId, Change, Command, CommandId, Config,
     Connection, Deadline, Delivery, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind,
     Feed, FlapBooking, FlapConfig, FlapLine, Forgotten, GivenUp, Input, Issue, LetterRecord, Mail,
     MailConfig, MailFailure, MailFailureKind, MailLine, Manifest, Mode, News, NewsItem, NewsRange, Note, Now,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, News, Now, OutboxRecord, PastAlert,
-    QueuedMailRecord, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, Wall,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, MaintenanceRecord, News, Now, OutboxRecord, PastAlert,
+    QueuedMailRecord, Remark, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, Wall,
 };
 
 /// A store in memory. The simulator's world has one, and the real store is tested against it.
@@ -22,6 +22,8 @@ pub struct Model {
     queued: Vec<QueuedMailRecord>,
     /// In the order in which they ended.
     past_alerts: Vec<PastAlert>,
+    maintenance: MaintenanceRecord,
+    remarks: Vec<Remark>,
     clock: Option<Now>,
 }
 
@@ -44,6 +46,7 @@ impl Model {
                 alerts.clear();
                 *clock = None;
                 self.news.clear();
+                self.maintenance = MaintenanceRecord::default();
                 self.outbox = None;
                 self.queued.clear();
             }
@@ -71,6 +74,12 @@ impl Model {
                 self.past_alerts.retain(|known| !same(known));
                 self.past_alerts.push(past);
                 self.past_alerts.sort_by_key(|known| (known.until, known.since));
+            }
+            Change::Maintenance(windows) => self.maintenance = windows,
+            Change::Remark(remark) => {
+                if !self.remarks.contains(&remark) {
+                    self.remarks.push(remark);
+                }
             }
             Change::News(news) => drop(self.news.insert(news.number, news)),
             Change::NewsTold { up_to } => self.news.retain(|number, _| *number > up_to),
@@ -119,6 +128,8 @@ impl Model {
                 letters: Vec::new(),
             },
             past_alerts: self.past_alerts[self.past_alerts.len().saturating_sub(100)..].to_vec(),
+            maintenance: self.maintenance.clone(),
+            remarks: self.remarks[self.remarks.len().saturating_sub(200)..].to_vec(),
             clock: self.clock,
         }
     }
@@ -177,5 +188,6 @@ impl Model {
         old.iter().for_each(|number| drop(self.events.remove(number)));
         self.keys.retain(|_, number| self.events.contains_key(number));
         self.past_alerts.retain(|past| past.until >= before);
+        self.remarks.retain(|remark| remark.at >= before);
     }
 }

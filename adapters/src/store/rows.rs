@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use status_core::{
-    Change, Event, EventKey, ExperimentName, PastAlert, Saved, SavedExperiment, SavedMail, SavedManifest,
+    Change, Event, EventKey, ExperimentName, PastAlert, Remark, Saved, SavedExperiment, SavedMail, SavedManifest,
     Wall,
 };
 
@@ -16,7 +16,10 @@ const ALERTS: &str = "alerts";
 pub(super) const MARK: &str = "mark";
 /// How many system alerts that are over a server goes on with.
 const PAST_ALERTS: usize = 100;
+/// How many remarks a server goes on with.
+const REMARKS: usize = 200;
 const CLOCK: &str = "clock";
+const MAINTENANCE: &str = "maintenance";
 const OUTBOX: &str = "outbox";
 
 /// Writes one change down.
@@ -45,6 +48,11 @@ pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<(
                        ON CONFLICT (alert, began) DO UPDATE SET ended = excluded.ended, record = excluded.record";
             let (began, ended) = (millis(past.since), millis(past.until));
             run(to, sql, params![past.alert.as_str(), began, ended, text(past)])
+        }
+        Change::Maintenance(windows) => write_record(to, MAINTENANCE, windows),
+        Change::Remark(remark) => {
+            let sql = "INSERT INTO remarks (at, record) VALUES (?1, ?2) ON CONFLICT (at, record) DO NOTHING";
+            run(to, sql, params![millis(remark.at), text(remark)])
         }
         Change::News(news) => {
             let sql = "INSERT INTO news (number, record) VALUES (?1, ?2)
@@ -116,6 +124,7 @@ fn prune(to: &Transaction<'_>, before: Wall, keep: usize) -> rusqlite::Result<()
         run(to, sql, params![name, before, keep])?;
     }
     run(to, "DELETE FROM alerts WHERE ended < ?1", [before])?;
+    run(to, "DELETE FROM remarks WHERE at < ?1", [before])?;
     run(to, "DELETE FROM watched WHERE until < ?1", [before])?;
     run(to, "DELETE FROM mails WHERE at < ?1", [before])
 }
@@ -146,7 +155,22 @@ pub(super) fn load(from: &Connection, keep: usize) -> rusqlite::Result<Saved> {
     let alerts = read_record(from, ALERTS)?.unwrap_or_default();
     let clock = read_record(from, CLOCK)?;
     let past_alerts = past_alerts(from, Wall::default(), PAST_ALERTS)?;
-    Ok(Saved { experiments, manifest, alerts, mail, past_alerts, clock })
+    let maintenance = read_record(from, MAINTENANCE)?.unwrap_or_default();
+    let remarks = remarks(from, Wall::default(), REMARKS)?;
+    Ok(Saved { experiments, manifest, alerts, mail, past_alerts, maintenance, remarks, clock })
+}
+
+/// The newest remarks from a time on, in the order in which they were made.
+pub(super) fn remarks(from: &Connection, since: Wall, newest: usize) -> rusqlite::Result<Vec<Remark>> {
+    let sql = "SELECT record FROM remarks WHERE at >= ?1 ORDER BY id DESC LIMIT ?2";
+    let mut rows = from.prepare(sql)?;
+    let mut rows = rows.query(params![millis(since), i64::try_from(newest).unwrap_or(i64::MAX)])?;
+    let mut remarks = Vec::new();
+    while let Some(row) = rows.next()? {
+        remarks.extend(value::<Remark>(row.get_ref(0)?.as_str()?, "a remark"));
+    }
+    remarks.reverse();
+    Ok(remarks)
 }
 
 /// The newest system alerts that ended at a time or later, in the order in which they ended.

@@ -39,6 +39,8 @@ const STEPS: &[&str] = &[
     // read once more, and is in these from the first save on.
     "CREATE TABLE news (number INTEGER PRIMARY KEY, record TEXT NOT NULL);
     CREATE TABLE queued_mails (turn INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL);",
+    // Windows of maintenance, acknowledgements and flapping: when each began and ended.
+    "CREATE TABLE remarks (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE (at, record));",
 ];
 
 /// Marks a file as ours.

@@ -15,7 +15,7 @@ use self::pace::Pace;
 pub(crate) use self::poll::Came;
 use self::poll::{Calling, ManifestPoll};
 use self::queue::{CALLS_AT_ONCE, Queue};
-pub use self::resource::Resource;
+pub use self::resource::{Hold, Resource};
 use crate::alerts::Condition;
 use crate::context::Cx;
 use crate::protocol::{
@@ -173,13 +173,20 @@ impl Book {
         all
     }
 
-    /// Takes the check's decision about the resources of an experiment, or that there is none.
-    pub(crate) fn decide(&mut self, experiment: &ExperimentName, decided: bool, cx: &mut Cx<'_>) {
+    /// Takes the check's decision about the resources of an experiment, or that there is none, and why they are out of
+    /// booking whatever it is.
+    pub(crate) fn decide(
+        &mut self,
+        experiment: &ExperimentName,
+        decided: bool,
+        hold: Option<&Hold>,
+        cx: &mut Cx<'_>,
+    ) {
         let config = cx.config;
         let Some(names) = self.by_experiment.get(experiment) else { return };
         for name in names {
             let resource = self.resources.get_mut(name).expect("the index names what is there");
-            resource.decide(decided, self.relay_is_silent, config);
+            resource.decide(decided, hold, self.relay_is_silent, config);
             if let Some(note) = resource.note_hold(config.book_override) {
                 cx.note(note);
             }

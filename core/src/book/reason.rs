@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt::Write;
 
+use super::resource::Hold;
 use crate::protocol::{Availability, Topic};
 
 /// How many streams are named. Of the others only the number is given.
@@ -24,6 +25,20 @@ pub(super) fn of(failing: &[Topic], relay_is_silent: bool) -> String {
         reason.push_str("); it can be booked again as soon as it works");
     }
     reason
+}
+
+/// Why a resource is out of booking although it may be well.
+pub(super) fn of_hold(hold: &Hold) -> String {
+    let mark = Availability::OUR_MARK;
+    match hold {
+        Hold::Maintenance { until: Some(until), reason } => {
+            alloc::format!("{mark}people are working on it until {until}: {reason}")
+        }
+        Hold::Maintenance { until: None, reason } => alloc::format!("{mark}people are working on it: {reason}"),
+        Hold::Flapping => alloc::format!(
+            "{mark}the equipment keeps coming and going; it can be booked again as soon as it has worked for a while"
+        ),
+    }
 }
 
 /// The streams' names, the last of them after this word where all are named.

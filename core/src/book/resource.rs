@@ -29,6 +29,8 @@ pub struct Resource {
     failing: Vec<Topic>,
     /// Whether relay was silent then, so that nothing is known of them.
     relay_is_silent: bool,
+    /// Why it is out of booking although it may be well.
+    hold: Option<Hold>,
     /// What the last check decided; `None` while nothing is decided.
     desired: Option<bool>,
     /// What book answered last; `None` if it never has.
@@ -178,6 +180,20 @@ const REASON_EVERY: Duration = Duration::from_secs(60);
 /// So often in a row a resource may be refused for the pace before that is its own trouble.
 const REFUSALS: u32 = 3;
 
+/// Why a resource is out of booking although it may be well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// A window of maintenance says so.
+    Maintenance {
+        /// Until when, for people; `None` if nobody knows.
+        until: Option<String>,
+        /// Why, in the words of whoever made the window.
+        reason: String,
+    },
+    /// Its experiment is flapping, and `STATUS_FLAP_BOOKING` is `hold`.
+    Flapping,
+}
+
 impl Resource {
     pub(crate) fn new(name: ResourceName, stub: &ExperimentName, streams: &[SmolStr]) -> Self {
         let mut required: Vec<Topic> =
@@ -190,6 +206,7 @@ impl Resource {
             required,
             failing: Vec::new(),
             relay_is_silent: false,
+            hold: None,
             desired: None,
             observed: None,
             read_at: Time::default(),
@@ -231,6 +248,12 @@ impl Resource {
     #[must_use]
     pub fn desired(&self) -> Option<bool> {
         self.desired
+    }
+
+    /// Why it is out of booking although it may be well, if it is.
+    #[must_use]
+    pub fn hold(&self) -> Option<&Hold> {
+        self.hold.as_ref()
     }
 
     /// Whether every stream that it requires is ok, as the last check found.
@@ -286,9 +309,18 @@ impl Resource {
 
     /// Takes the check's decision, or that there is none. A new one is tried at once, and one that it
     /// is not well makes book be read, whatever was believed.
-    pub(super) fn decide(&mut self, decided: bool, relay_is_silent: bool, config: &Config) {
-        let desired = decided.then_some(self.failing.is_empty());
+    pub(super) fn decide(
+        &mut self,
+        decided: bool,
+        hold: Option<&Hold>,
+        relay_is_silent: bool,
+        config: &Config,
+    ) {
+        let desired = decided.then_some(self.failing.is_empty() && hold.is_none());
         self.relay_is_silent = relay_is_silent;
+        if self.hold.as_ref() != hold {
+            self.hold = hold.cloned();
+        }
         if desired != self.desired {
             self.desired = desired;
             self.is_out = false;
@@ -591,6 +623,9 @@ impl Resource {
 
     /// Why it is as it is, in words that a student understands.
     fn reason(&self) -> String {
-        reason::of(&self.failing, self.relay_is_silent)
+        match &self.hold {
+            Some(hold) => reason::of_hold(hold),
+            None => reason::of(&self.failing, self.relay_is_silent),
+        }
     }
 }

@@ -2,8 +2,6 @@
 
 mod subscription;
 
-use alloc::vec::Vec;
-
 pub use self::subscription::FeedSubscription;
 use crate::context::Cx;
 use crate::protocol::{Config, Feed, Time};
@@ -13,6 +11,21 @@ use crate::protocol::{Config, Feed, Time};
 pub(crate) struct Feeds {
     pub(crate) relay: FeedSubscription,
     pub(crate) jump: FeedSubscription,
+}
+
+/// The feeds that are silent, each with the number of its newest snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Silence {
+    pub(crate) relay: Option<u64>,
+    pub(crate) jump: Option<u64>,
+}
+
+impl Silence {
+    /// The feeds that are silent.
+    pub(crate) fn feeds(self) -> impl Iterator<Item = Feed> {
+        let relay = self.relay.map(|_| Feed::Relay);
+        relay.into_iter().chain(self.jump.map(|_| Feed::Jump))
+    }
 }
 
 impl Feeds {
@@ -52,10 +65,10 @@ impl Feeds {
         [self.relay.snapshots(), self.jump.snapshots()]
     }
 
-    /// Which of them have been silent for too long, as far as was known at `known_at`.
-    pub(crate) fn silent(&self, known_at: Time, started: Time) -> Vec<Feed> {
-        let feeds = [&self.relay, &self.jump].into_iter();
-        feeds.filter(|feed| feed.is_silent(known_at, started)).map(FeedSubscription::feed).collect()
+    /// Which of them have been silent for too long, as far as was known at `known_at`, and which was their newest snapshot.
+    pub(crate) fn silence(&self, known_at: Time, started: Time) -> Silence {
+        let newest = |feed: &FeedSubscription| feed.is_silent(known_at, started).then(|| feed.snapshots());
+        Silence { relay: newest(&self.relay), jump: newest(&self.jump) }
     }
 
     /// Whether both have reported in the life of this process.

@@ -3,13 +3,17 @@
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
+use super::attention::{Attention, Came};
 use super::limits::STREAMS_OF_ONE;
 use super::stream::{Observation, Stream};
 use crate::book::{Book, Resource};
 use crate::context::Cx;
+use crate::feed::Silence;
+use crate::flap::Flapping;
+use crate::maintenance::Cover;
 use crate::protocol::{
-    Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamHealth,
-    StreamStatus, Time, Timer, Topic, Verdict, Wall,
+    Acknowledgement, Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamHealth,
+    StreamStatus, Time, Timer, Topic, Verdict, Wall, WindowId,
 };
 
 /// How many bytes the events of one experiment may take, beside the newest. Those of an experiment
@@ -38,6 +42,10 @@ pub struct Experiment {
     pub(crate) unsettled: bool,
     /// Whether the verdict is the one of the server's last life, until startup is over.
     pub(crate) restored: bool,
+    /// What maintainers know of it.
+    pub(crate) attention: Attention,
+    /// Which windows of maintenance name it.
+    pub(crate) cover: Cover,
     pub(crate) written: Written,
 }
 
@@ -76,6 +84,8 @@ impl Experiment {
             verdict: Verdict::default(),
             unsettled: true,
             restored: false,
+            attention: Attention::default(),
+            cover: Cover::default(),
             written: Written::default(),
         }
     }
@@ -126,6 +136,30 @@ impl Experiment {
     #[must_use]
     pub fn jump_seen(&self, now: Now) -> Option<Wall> {
         self.jump.as_ref().map(|jump| now.wall_at(jump.seen)).or(self.jump_seen_before)
+    }
+
+    /// That somebody knows of its problem, if somebody said so.
+    #[must_use]
+    pub fn acknowledgement(&self) -> Option<&Acknowledgement> {
+        self.attention.acknowledgement()
+    }
+
+    /// What of it comes and goes, as the issue that its loss is.
+    #[must_use]
+    pub fn flapping(&self) -> Option<&Flapping<Issue>> {
+        self.attention.flapping()
+    }
+
+    /// Since when it has not been well; `None` if it is, or that is not known.
+    #[must_use]
+    pub fn unhealthy_since(&self) -> Option<Wall> {
+        self.attention.unhealthy_since()
+    }
+
+    /// A window of maintenance that is on and names it.
+    #[must_use]
+    pub fn window(&self) -> Option<WindowId> {
+        self.cover.window()
     }
 
     /// The newest changes in its health, oldest first.
@@ -296,14 +330,14 @@ impl Experiment {
     }
 
     /// Adds an event to the history, if the last check found another health than the last event tells,
-    /// and keeps the newest `keep`. `silent` are the feeds that are silent.
+    /// and keeps the newest `keep`.
     pub(crate) fn add_event<'a>(
         &mut self,
         when: Wall,
         resources: impl Iterator<Item = (&'a ResourceName, bool)>,
-        silent: &[Feed],
+        silence: Silence,
         keep: usize,
-    ) -> Option<Event> {
+    ) -> Option<Came> {
         if !self.verdict.decided || !core::mem::take(&mut self.unsettled) {
             return None;
         }
@@ -320,10 +354,41 @@ impl Experiment {
         if self.events.back().is_some_and(|last| last.tells_of(&health)) {
             return None;
         }
-        let event = Event::new(when, &health, health.cause(silent), self.events.back());
+        let silent: Vec<Feed> = silence.feeds().collect();
+        let event = Event::new(when, &health, health.cause(&silent), self.events.back());
+        let before = self.events.back().cloned();
         self.keep_event(event.clone(), keep);
         self.written.at = None;
-        Some(event)
+        let lost = before.as_ref().map(|before| event.lost_since(before)).unwrap_or_default();
+        let lost = lost.into_iter().filter(|issue| !self.is_by_silence(issue, silence)).collect();
+        Some(Came { lost, before, cause: self.only_silence(silence), event })
+    }
+
+    /// The feeds whose silence is all that is wrong; none if something else is, or if it is well.
+    pub(crate) fn only_silence(&self, silence: Silence) -> Vec<Feed> {
+        if silence.feeds().next().is_none() {
+            return Vec::new();
+        }
+        let issues = self.issues();
+        if !issues.iter().all(|issue| self.is_by_silence(issue, silence)) {
+            return Vec::new();
+        }
+        let of = |feed| match feed {
+            Feed::Jump => issues.contains(&Issue::MissingJump),
+            Feed::Relay => issues.iter().any(|issue| issue.topic().is_some()),
+        };
+        Feed::BOTH.into_iter().filter(|feed| of(*feed)).collect()
+    }
+
+    /// Whether this is missing only since its feed is silent: the feed's newest snapshot listed it, or there was none yet.
+    fn is_by_silence(&self, issue: &Issue, silence: Silence) -> bool {
+        let was_listed = |observation: Option<&Observation>, newest: Option<u64>| {
+            newest.is_some_and(|newest| observation.map_or(newest == 0, |seen| seen.is_in(newest)))
+        };
+        let Some(topic) = issue.topic() else { return was_listed(self.jump.as_ref(), silence.jump) };
+        let Ok(at) = find(&self.streams, topic) else { return false };
+        let stream = &self.streams[at];
+        stream.status == StreamStatus::Missing && was_listed(stream.observation.as_ref(), silence.relay)
     }
 
     /// Adds an event to the history, and drops the oldest where there are more than `keep`, or where

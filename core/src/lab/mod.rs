@@ -1,5 +1,6 @@
 //! The lab as it is known: experiments, their streams, and how many of both there may be.
 
+mod attention;
 mod experiment;
 mod limits;
 mod manifest;
@@ -9,6 +10,9 @@ mod stream;
 
 use alloc::collections::BTreeMap;
 
+use self::attention::Attention;
+pub use self::attention::Muted;
+pub(crate) use self::attention::{Came, Remarkable, Story};
 pub use self::experiment::Experiment;
 use self::limits::Limits;
 pub use self::stream::{Observation, Stream};

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use smol_str::SmolStr;
 
+use super::attention::Attention;
 use super::experiment::{Experiment, Written};
 use super::stream::Stream;
 use crate::ages::Ages;
@@ -34,6 +35,9 @@ impl Experiment {
         experiment.verdict = record.verdict;
         experiment.verdict.decided = false;
         experiment.restored = restored;
+        if let Some(attention) = record.attention {
+            experiment.attention = Attention::restored(attention, record.saved_at, ages);
+        }
         experiment.written = Written { at: Some(now.time), keys: keys.into(), unwritten: 0 };
         for mut event in events {
             if let Some(before) = experiment.events.back() {
@@ -58,6 +62,7 @@ impl Experiment {
             verdict,
             streams: self.streams.iter().map(|stream| stream.record(now)).collect(),
             saved_at: Some(ages.stamp(now)),
+            attention: self.attention.record(now),
         }
     }
 

@@ -125,6 +125,11 @@ impl Stream {
 }
 
 impl Observation {
+    /// Whether the snapshot with this number told it.
+    pub(super) fn is_in(&self, snapshot: u64) -> bool {
+        self.snapshot == snapshot
+    }
+
     /// Applies a report. Afterwards the report holds the connection that was known before, and must not be read, so that
     /// nothing is copied twice or freed here.
     ///

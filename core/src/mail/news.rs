@@ -30,6 +30,7 @@ enum Kind<'a> {
     Event(&'a ExperimentName),
     Cleared(SystemAlert),
     Raised,
+    Reminder,
 }
 
 impl News {
@@ -38,6 +39,7 @@ impl News {
             NewsItem::Event(line) => Kind::Event(&line.experiment),
             NewsItem::Cleared { alert, .. } => Kind::Cleared(*alert),
             NewsItem::Raised => Kind::Raised,
+            NewsItem::Reminder => Kind::Reminder,
         }
     }
 }
@@ -150,6 +152,12 @@ impl AwakeClock {
     pub(super) fn at(&self, now: Time) -> u64 {
         let run = u64::try_from(now.since(self.origin).as_millis()).unwrap_or(u64::MAX);
         self.base.saturating_add(run)
+    }
+
+    /// When it showed this; at the earliest when this process could have run.
+    pub(super) fn time_at(&self, shown: u64) -> Time {
+        let apart = Duration::from_millis(shown.abs_diff(self.base));
+        if shown < self.base { self.origin - apart } else { self.origin + apart }
     }
 
     pub(super) fn age(&self, now: Time, then: u64) -> Duration {

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::digest::{Composed, Digest, Problem, subject};
+use super::digest::{Composed, Digest, OpenWindow, Problem, subject};
 use super::news::{AwakeClock, NewsLog};
 use super::queued::{MailState, QueuedMail};
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
@@ -65,6 +65,15 @@ pub(crate) struct CurrentState {
     pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
     /// Every experiment that is not healthy.
     pub(crate) problems: Vec<Problem>,
+    /// The windows of maintenance that are on.
+    pub(crate) windows: Vec<OpenWindow>,
+}
+
+impl CurrentState {
+    /// Whether there is a problem that nobody sees to.
+    fn has_open_problems(&self) -> bool {
+        self.problems.iter().any(|problem| problem.acknowledged.is_none() && problem.muted.is_none())
+    }
 }
 
 /// Whether anything can be sent at all.
@@ -172,10 +181,7 @@ impl Outbox {
         if self.recipients.is_empty() {
             return Vec::new();
         }
-        let newest = self.log.newest();
-        for one in self.recipients.iter_mut().filter(|one| !one.is_owed(newest)) {
-            one.owed_since = now.time;
-        }
+        self.begin_owing(now.time);
         let awake = self.awake.at(now.time);
         let items = events.into_iter().map(NewsItem::Event);
         let over = cleared.into_iter().map(|(alert, since)| NewsItem::Cleared { alert, since });
@@ -202,7 +208,7 @@ impl Outbox {
 
     /// Chooses what is due, if nothing is on its way, and composes it. Returns what the store is to forget.
     pub(crate) fn prepare(&mut self, now: Now, config: &MailConfig, zone: &Zone) -> Vec<Change> {
-        match self.next().filter(|(_, at)| *at <= now.time) {
+        match self.next(config).filter(|(_, at)| *at <= now.time) {
             None => Vec::new(),
             Some((Next::InDoubt(at), _)) => {
                 self.mails[at].state = MailState::Ready(None);
@@ -218,7 +224,7 @@ impl Outbox {
     }
 
     /// What is to be sent next, and when; `None` if there is nothing, or one is on its way.
-    fn next(&self) -> Option<(Next, Time)> {
+    fn next(&self, config: &MailConfig) -> Option<(Next, Time)> {
         let mut next: Option<(Next, Time)> = None;
         let mut consider = |what: Next, due: Time| {
             if next.as_ref().is_none_or(|(_, sooner)| due < *sooner) {
@@ -230,9 +236,63 @@ impl Outbox {
         }
         let newest = self.log.newest();
         for (at, one) in self.recipients.iter().enumerate().filter(|(_, one)| one.is_owed(newest)) {
-            consider(Next::News(at), one.retry_at.max(one.owed_since));
+            consider(Next::News(at), one.retry_at.max(self.collected_at(one, config)));
         }
         next.map(|(what, due)| (what, due.max(self.server.retry_at)))
+    }
+
+    /// When what a recipient is owed has been collected, and the mail before it was long enough ago.
+    fn collected_at(&self, one: &Recipient, config: &MailConfig) -> Time {
+        let last = one.known.mailed_at.map(|at| self.awake.time_at(at) + config.every);
+        last.unwrap_or_default().max(one.owed_since + config.wait)
+    }
+
+    /// Whether a mail is to be composed now, which is to tell the state as it is.
+    pub(crate) fn is_due(&self, now: Time, config: &MailConfig) -> bool {
+        matches!(self.next(config), Some((Next::News(_), at)) if at <= now)
+    }
+
+    /// Takes in how all stands, for the next mail.
+    pub(crate) fn is_as(&mut self, state: CurrentState) {
+        self.current_state = CurrentState { when: self.current_state.when, ..state };
+    }
+
+    /// When problems are to be mailed again that nobody sees to, if there are any; `None` if they never are, or if there is news
+    /// that is to be told first.
+    pub(crate) fn reminder_due(&self, config: &MailConfig) -> Option<Time> {
+        let every = config.remind_every?;
+        let last = self.recipients.iter().filter_map(|one| one.known.mailed_at).max()?;
+        self.is_empty().then(|| self.awake.time_at(last) + every)
+    }
+
+    /// Has problems mailed again, if there are any that nobody sees to.
+    pub(crate) fn remind(&mut self, state: CurrentState, now: Now) {
+        if state.has_open_problems() {
+            let awake = self.awake.at(now.time);
+            self.begin_owing(now.time);
+            self.log.add(state.when, awake, NewsItem::Reminder, 1);
+            self.current_state = state;
+        }
+    }
+
+    /// Who was owed nothing is owed something from now on.
+    fn begin_owing(&mut self, now: Time) {
+        let newest = self.log.newest();
+        self.recipients.iter_mut().filter(|one| !one.is_owed(newest)).for_each(|one| one.owed_since = now);
+    }
+
+    /// Every address that mail is for.
+    pub(super) fn addresses(&self) -> Vec<SmolStr> {
+        self.recipients.iter().map(|one| one.known.address.clone()).collect()
+    }
+
+    /// Finds since when a recipient is owed what it still is.
+    pub(super) fn find_owed_since(&mut self, address: &str) {
+        let newest = self.log.newest();
+        let Some(one) = self.recipients.iter_mut().find(|one| one.known.address == address) else { return };
+        if let Some(first) = self.log.within(&one.owed(newest)).next() {
+            one.owed_since = self.awake.time_at(first.awake);
+        }
     }
 
     /// Where too many mails are in doubt, what they tell is owed again, in the next mail: they are not sent
@@ -279,7 +339,7 @@ impl Outbox {
         let same = |one: &&mut Recipient| id.is_some() && one.next_id == id;
         self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
         let id = id.unwrap_or_else(|| self.new_id());
-        let MailContent { digest, begun, newest } = self.content(&covers, now, attempts, position.missed);
+        let MailContent { digest, begun, newest } = self.content(&covers, now, attempts, position.missed, config);
         let Composed { subject, body, html } = digest.compose(config, zone, longest);
         let thread = zone.day(now.wall).into();
         let mail = Mail { id, subject, body, html, thread, recipients: to };
@@ -302,40 +362,45 @@ impl Outbox {
     }
 
     /// What a mail about this says.
-    fn content(&self, covers: &[NewsRange], now: Now, attempts: u32, missed: usize) -> MailContent<'_> {
-        let CurrentState { when, alerts, problems } = &self.current_state;
-        let (mut events, mut cleared) = (Vec::new(), Vec::new());
-        let (mut more_events, mut more_cleared) = (missed, 0);
+    fn content(
+        &self,
+        covers: &[NewsRange],
+        now: Now,
+        attempts: u32,
+        missed: usize,
+        config: &MailConfig,
+    ) -> MailContent<'_> {
+        let CurrentState { when, alerts, problems, windows } = &self.current_state;
+        let (mut events, mut cleared, mut more_cleared, mut is_reminder) = (Vec::new(), Vec::new(), 0, true);
         let (mut oldest, mut newest) = (None, 0);
         for news in self.log.within(covers) {
             oldest = oldest.or(Some((news.at, news.awake)));
             newest = news.awake;
             match &news.item {
-                NewsItem::Event(line) => {
-                    events.push(line);
-                    more_events += news.count - 1;
-                }
+                NewsItem::Event(line) => events.push(line),
                 NewsItem::Cleared { alert, since } => {
                     cleared.push((*alert, *since));
                     more_cleared += news.count - 1;
                 }
-                NewsItem::Raised => {}
+                NewsItem::Raised => is_reminder = false,
+                NewsItem::Reminder => {}
             }
         }
+        let is_quiet = events.is_empty() && cleared.is_empty() && missed == 0;
         let (begun, awake) = oldest.unwrap_or((*when, self.awake.at(now.time)));
-        let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER;
+        let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER + config.wait + config.every;
         let notice = if late { late_notice(begun, attempts, missed) } else { String::new() };
         let digest = Digest {
             notice,
             when: *when,
-            is_reminder: false,
+            is_reminder: is_reminder && is_quiet,
             alerts,
             cleared,
             more_cleared,
             events,
-            more_events,
+            more_events: missed,
             problems,
-            windows: &[],
+            windows,
         };
         MailContent { digest, begun, newest }
     }
@@ -389,8 +454,11 @@ impl Outbox {
 
     /// Schedules the next call of the monitor for when something is to be sent.
     pub(crate) fn schedule_wake(&self, cx: &mut Cx<'_>) {
-        if let Some((_, at)) = self.next() {
+        let Some(config) = &cx.config.mail else { return };
+        if let Some((_, at)) = self.next(config) {
             cx.wake_by(at, Timer::Mail);
+        } else if let Some(at) = self.reminder_due(config).filter(|at| *at > cx.now.time) {
+            cx.wake_by(at, Timer::Reminder);
         }
     }
 

@@ -52,6 +52,7 @@ impl Outbox {
                 deliveries.iter().find(|one| one.recipient == recipient).map(|one| one.outcome.clone());
             let unknown = || Err(MailFailure::new(MailFailureKind::Unknown, NO_ANSWER));
             self.settle(&recipient, answer.unwrap_or_else(unknown), &mut queued, &mut outcome, now);
+            self.find_owed_since(&recipient);
         }
         self.recipients_changed = true;
         match &outcome.unreachable {
@@ -100,9 +101,11 @@ impl Outbox {
         let Some(one) = self.recipients.iter_mut().find(|one| one.known.address == *recipient) else {
             return;
         };
+        let awake = self.awake.at(now.time);
         let (covers, in_doubt) = (&queued.record.covers, queued.in_doubt);
         let Err(MailFailure { kind, detail }) = answer else {
             one.no_longer_owed(covers);
+                one.known.mailed_at = Some(awake);
             one.reached();
             queued.record.taken = true;
             return;
@@ -110,11 +113,13 @@ impl Outbox {
         match kind {
             MailFailureKind::Permanent => {
                 one.no_longer_owed(covers);
+                one.known.mailed_at = Some(awake);
                 one.reached();
                 queued.record.refused.push((recipient.clone(), detail));
             }
             MailFailureKind::Unknown => {
                 one.no_longer_owed(covers);
+                one.known.mailed_at = Some(awake);
                 outcome.doubtful.push((recipient.clone(), detail));
             }
             MailFailureKind::Unreachable => {

@@ -42,6 +42,9 @@ impl Outbox {
         }
         outbox.mails.extend(queued.into_iter().map(|record| QueuedMail::restored(record, now.time)));
         let mut gone = outbox.restore_mails();
+        for address in outbox.addresses() {
+            outbox.find_owed_since(&address);
+        }
         gone.extend(outbox.forget_told());
         (outbox, gone)
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Parts;
 use crate::context::Cx;
-use crate::protocol::{CallId, Failure, Feed, Input, Manifest, Report};
+use crate::protocol::{Action, CallId, Failure, Feed, Input, Manifest, Report};
 
 impl Parts {
     /// Applies an input to the component that it concerns.
@@ -24,6 +24,11 @@ impl Parts {
             Input::MailSent { call, mail: _, outcome } => {
                 let gone = self.outbox.on_sent(call, &outcome, cx);
                 self.store.enqueue(gone);
+            }
+            Input::Commanded { command, by, what } => {
+                let outcome = self.obey(by, what, cx);
+                cx.act(Action::Answer { command, outcome });
+                cx.recheck();
             }
             Input::StoreReplaced { detail } => self.store.on_replaced(detail, cx),
             Input::Saved { call, outcome } => {

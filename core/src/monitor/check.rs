@@ -4,13 +4,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Parts;
-use crate::alerts::Condition;
+use crate::alerts::{AlertNews, Condition};
+use crate::book::Hold;
 use crate::context::Cx;
-use crate::lab::Experiment;
-use crate::mail::{Composed, CurrentState, Digest, LONGEST, Problem};
+use crate::feed::Silence;
+use crate::lab::{Came, Experiment, Muted, Story};
+use crate::mail::{Acknowledged, Composed, CurrentState, Digest, LONGEST, OpenWindow, Problem};
+use crate::maintenance::OpenWindows;
 use crate::protocol::{
-    Action, Config, ExperimentName, Feed, Forgotten, MailLine, Mode, Note, SystemAlert, Time, Timer, Topic,
-    Verdict, Wall, Withheld,
+    Action, Config, ExperimentName, Feed, FlapBooking, Forgotten, RemarkKind, MailLine, Mode, Note, SystemAlert, Time, Timer, Topic,
+    Pattern, Verdict, Wall, Window, Withheld,
 };
 
 /// What all experiments of one check have in common.
@@ -18,7 +21,9 @@ struct Round {
     /// The instant at which freshness is judged.
     known_at: Time,
     /// The feeds that are silent.
-    silent: Vec<Feed>,
+    silence: Silence,
+    /// The feeds whose silence is no news, nor what it does.
+    muted_feeds: Vec<Feed>,
     /// The number of relay's newest snapshot.
     newest: u64,
     /// Nothing is forgotten before this: what was not named while the server was down may be named now.
@@ -30,11 +35,13 @@ impl Parts {
     pub(super) fn check(&mut self, cx: &mut Cx<'_>) {
         cx.begin_check();
         self.end_stall(cx);
+        self.maintenance.check(cx);
         self.book.relay_is_silent = self.knows_nothing_of_streams(cx);
         let events = if self.is_judging() { self.judge(cx) } else { Vec::new() };
         self.judge_services(cx);
-        let (alert_news, cleared) = self.alerts.take_news();
-        if alert_news || !events.is_empty() {
+        let open = self.maintenance.open(cx.now.wall, &cx.config.zone);
+        let AlertNews { raised, cleared } = self.alerts.take_news(|alert| open.mutes(alert), cx);
+        if raised || !cleared.is_empty() || !events.is_empty() {
             self.record_news(events, cleared, cx);
         }
         self.log_health(cx);
@@ -44,7 +51,8 @@ impl Parts {
     /// named for long is forgotten in the same pass, so that each experiment is touched once.
     fn judge(&mut self, cx: &mut Cx<'_>) -> Vec<MailLine> {
         let round = self.round(cx);
-        let (mut streams, mut news) = (0, Vec::new());
+        let open = self.maintenance.open(cx.now.wall, &cx.config.zone);
+        let (mut streams, mut news, mut remarks) = (0, Vec::new(), Vec::new());
         self.lab.experiments.retain(|name, experiment| {
             note_forgotten(experiment.drop_ceased(round.newest), Forgotten::NotRequired, cx);
             if forget(name, experiment, round.forgets_from, cx) {
@@ -55,18 +63,20 @@ impl Parts {
             let Verdict { decided, available, .. } = experiment.verdict();
             let resources =
                 self.book.resources_of(name).map(|resource| (resource.name(), resource.is_well()));
-            if let Some(event) = experiment.add_event(cx.now.wall, resources, &round.silent, cx.config.events)
-            {
-                news.push(MailLine::new(name, experiment, event.issues()));
+            let came = experiment.add_event(cx.now.wall, resources, round.silence, cx.config.events);
+            if let Some(came) = &came {
                 self.store.record_event(experiment);
-                cx.note(Note::Event { experiment: name.clone(), event, available });
+                cx.note(Note::Event { experiment: name.clone(), event: came.event.clone(), available });
             }
+            news.extend(attend(name, experiment, came.as_ref(), &round, open, &mut remarks, cx));
             self.store.mark_if_unsaved(name, experiment, cx.now.time);
             streams += experiment.streams().len();
-            self.book.decide(name, decided, cx);
+            let hold = hold(experiment, open, cx.config);
+            self.book.decide(name, decided, hold.as_ref(), cx);
             true
         });
         self.lab.recount(streams);
+        remarks.into_iter().for_each(|remark| self.maintenance.remark(remark, cx));
         news
     }
 
@@ -74,9 +84,15 @@ impl Parts {
         let known_at = self.known_at(cx);
         let Config { startup, forget_after, .. } = cx.config;
         let wait = if self.feeds.both_have_spoken() { *startup } else { *forget_after };
+        let open = self.maintenance.open(cx.now.wall, &cx.config.zone);
+        let is_no_news = |feed: &Feed| {
+            let alert = SystemAlert::Silent(*feed);
+            open.mutes(alert) || self.alerts.is_known_to_flap(alert)
+        };
         Round {
             known_at,
-            silent: self.feeds.silent(known_at, cx.started),
+            silence: self.feeds.silence(known_at, cx.started),
+            muted_feeds: Feed::BOTH.into_iter().filter(is_no_news).collect(),
             newest: self.feeds.relay.snapshots(),
             forgets_from: cx.started + wait,
         }
@@ -117,7 +133,7 @@ impl Parts {
     /// Adds the news of this check to the outbox. A server that only observes notes the mail that would have been sent.
     fn record_news(&mut self, events: Vec<MailLine>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
         let Some(config) = &cx.config.mail else { return };
-        let current_state = self.current_state(cx.now.wall);
+        let current_state = self.current_state(cx.now.wall, cx);
         match cx.config.mode {
             Mode::Act => {
                 let gone = self.outbox.add(events, cleared, current_state, cx.now);
@@ -134,7 +150,7 @@ impl Parts {
                     events: events.iter().collect(),
                     more_events: 0,
                     problems: &current_state.problems,
-                    windows: &[],
+                    windows: &current_state.windows,
                 };
                 let Composed { subject, body, html: _ } = digest.compose(config, &cx.config.zone, LONGEST);
                 cx.withhold(Withheld::Mail { subject, body });
@@ -143,15 +159,23 @@ impl Parts {
     }
 
     /// Returns the current state, for a mail.
-    pub(super) fn current_state(&self, when: Wall) -> CurrentState {
+    pub(super) fn current_state(&self, when: Wall, cx: &Cx<'_>) -> CurrentState {
+        let round = self.round(cx);
+        let open = self.maintenance.open(cx.now.wall, &cx.config.zone);
         let unhealthy = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
-        let line = |(name, experiment): (&ExperimentName, &Experiment)| {
-            Problem::from(MailLine::new(name, experiment, experiment.issues()))
-        };
         CurrentState {
             when,
-            alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, detail.into(), since)).collect(),
-            problems: unhealthy.map(line).collect(),
+            alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, self.with_flapping(alert, detail), since)).collect(),
+            problems: unhealthy.map(|(name, experiment)| problem(name, experiment, &round)).collect(),
+            windows: self.maintenance.on().map(|window| open_window(window, open)).collect(),
+        }
+    }
+
+    /// What is the matter, and that it comes and goes, if it does.
+    fn with_flapping(&self, alert: SystemAlert, detail: &str) -> String {
+        match self.alerts.flapping(alert) {
+            Some(times) => alloc::format!("{detail}; flapping: it began {times} times"),
+            None => detail.into(),
         }
     }
 
@@ -162,6 +186,68 @@ impl Parts {
         }
         cx.wake_by(self.log_due, Timer::LogHealth);
     }
+}
+
+/// An experiment that is not well, as a mail lists it.
+fn problem(name: &ExperimentName, experiment: &Experiment, round: &Round) -> Problem {
+    let attention = &experiment.attention;
+    let story = Story { cause: experiment.only_silence(round.silence), after: None, ..attention.story() };
+    let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
+    Problem {
+        line: MailLine::new(name, experiment, story),
+        acknowledged: attention
+            .acknowledgement()
+            .map(|known| Acknowledged { by: known.by.clone(), note: known.note.clone() }),
+        muted: is_maintained.or_else(|| attention.muted(&round.muted_feeds)),
+    }
+}
+
+fn open_window(window: &Window, open: OpenWindows<'_>) -> OpenWindow {
+    let names: Vec<&str> = window.names.iter().map(Pattern::as_str).collect();
+    OpenWindow {
+        names: names.join(", "),
+        until: open.until(window),
+        reason: window.reason.clone(),
+        by: window.by.clone(),
+    }
+}
+
+/// Takes in what a check found of an experiment. Returns a line for the mail, if there is news.
+fn attend(
+    name: &ExperimentName,
+    experiment: &mut Experiment,
+    came: Option<&Came>,
+    round: &Round,
+    open: OpenWindows<'_>,
+    remarks: &mut Vec<RemarkKind>,
+    cx: &mut Cx<'_>,
+) -> Option<MailLine> {
+    open.cover(name.as_str(), &mut experiment.cover);
+    let attention = &mut experiment.attention;
+    if !experiment.verdict.decided || (came.is_none() && attention.is_quiet()) {
+        return None;
+    }
+    let mut found = came.map(|came| attention.on_event(came, cx)).unwrap_or_default();
+    found.extend(attention.let_time_pass(round.silence, cx));
+    if !found.is_empty() {
+        experiment.written.at = None;
+    }
+    remarks.extend(found.into_iter().map(|remark| remark.of(name)));
+    let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
+    let muted = is_maintained.or_else(|| attention.muted(&round.muted_feeds));
+    let story = attention.news(experiment.events.back(), came, muted)?;
+    experiment.written.at = None;
+    Some(MailLine::new(name, experiment, story))
+}
+
+/// Why an experiment's resources are out of booking whatever the verdict, if they are.
+fn hold(experiment: &Experiment, open: OpenWindows<'_>, config: &Config) -> Option<Hold> {
+    if let Some(window) = open.out(experiment.cover) {
+        let until = open.until(window).map(|until| config.zone.to_minute(until));
+        return Some(Hold::Maintenance { until, reason: window.reason.clone() });
+    }
+    let holds = config.flap.booking == FlapBooking::Hold;
+    experiment.flapping().filter(|_| holds).map(|_| Hold::Flapping)
 }
 
 /// Forgets an experiment, or streams of it, if nothing has named them for long, but nothing before

@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod invariants;
+mod obey;
 mod reconcile;
 mod restore;
 mod stall;
@@ -19,6 +20,7 @@ use crate::context::{CallIds, Cx};
 use crate::feed::{FeedSubscription, Feeds};
 use crate::lab::{Experiment, Lab};
 use crate::mail::Outbox;
+use crate::maintenance::Maintenance;
 use crate::protocol::{
     Action, Config, Deadline, ExperimentName, Feed, Input, Now, Time, Timer, Wall, Withheld,
 };
@@ -46,6 +48,7 @@ struct Parts {
     feeds: Feeds,
     book: Book,
     alerts: Alerts,
+    maintenance: Maintenance,
     outbox: Outbox,
     store: Persistence,
     /// The last stall, while what the server missed is still to come.
@@ -65,6 +68,7 @@ impl Monitor {
             feeds: Feeds::new(&config, started),
             book: Book::new(started),
             alerts: Alerts::default(),
+            maintenance: Maintenance::default(),
             outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis()), config.recipients(), now),
             store: Persistence::off(now, &config),
             stall: None,
@@ -164,6 +168,12 @@ impl Monitor {
     #[must_use]
     pub fn alerts(&self) -> &Alerts {
         &self.parts.alerts
+    }
+
+    /// The windows of maintenance.
+    #[must_use]
+    pub fn maintenance(&self) -> &Maintenance {
+        &self.parts.maintenance
     }
 
     /// The mails that the mail server does not have yet.

@@ -18,10 +18,17 @@ impl Parts {
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
         let acts = cx.config.mode == Mode::Act;
         if let Some(config) = cx.config.mail.as_ref().filter(|_| acts) {
+            if self.outbox.reminder_due(config).is_some_and(|at| at <= cx.now.time) {
+                self.outbox.remind(self.current_state(cx.now.wall, cx), cx.now);
+            }
+            if self.outbox.is_due(cx.now.time, config) {
+                self.outbox.is_as(self.current_state(cx.now.wall, cx));
+            }
             let gone = self.outbox.prepare(cx.now, config, &cx.config.zone);
             self.store.enqueue(gone);
         }
-        self.store.save(&mut self.lab, &self.book, &mut self.alerts, &mut self.outbox, cx);
+        self.store.enqueue(self.maintenance.take_changes());
+        self.store.save(&mut self.lab, &self.book, &mut self.alerts, &self.maintenance, &mut self.outbox, cx);
         if acts {
             self.outbox.reconcile(self.store.lets_mails_through(cx.now.time), cx);
         }

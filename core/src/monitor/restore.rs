@@ -10,6 +10,7 @@ use crate::alerts::Alerts;
 use crate::context::Cx;
 use crate::lab::Experiment;
 use crate::mail::Outbox;
+use crate::maintenance::Maintenance;
 use crate::protocol::{Config, ExperimentName, Manifest, Now, Saved, SavedManifest, Topic};
 use crate::store::Persistence;
 
@@ -29,13 +30,14 @@ impl Monitor {
 
 impl Parts {
     fn restore(&mut self, incarnation: SmolStr, saved: Saved, cx: &mut Cx<'_>) {
-        let Saved { experiments, manifest, alerts, mail, past_alerts, clock } = saved;
+        let Saved { experiments, manifest, alerts, mail, past_alerts, maintenance, remarks, clock } = saved;
         let ages = Ages::new(cx.now, clock);
         self.store = Persistence::new(incarnation.clone(), ages, cx.now.time, cx.config);
         if !mail.letters.is_empty() {
             self.store.rewrite();
         }
-        self.alerts = Alerts::restored(alerts, past_alerts);
+        self.alerts = Alerts::restored(alerts, past_alerts, clock, &ages);
+        self.maintenance = Maintenance::restored(maintenance, remarks);
         // So the store is written once at the start, and it is found out whether it can be.
         self.alerts.changed = true;
         for (name, saved) in experiments {
@@ -50,7 +52,7 @@ impl Parts {
         }
         let recipients = cx.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
         let (outbox, gone) =
-            Outbox::restored(incarnation, mail, recipients, self.current_state(cx.now.wall), cx.now);
+            Outbox::restored(incarnation, mail, recipients, self.current_state(cx.now.wall, cx), cx.now);
         self.outbox = outbox;
         self.store.enqueue(gone);
     }

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::command::{CommandId, Obeyed, Refused};
 use super::input::CallId;
 use super::mail::Mail;
 use super::name::{Feed, ResourceName};
@@ -74,6 +75,13 @@ pub enum Action {
         call: CallId,
         /// What to write down, in this order: all of it or nothing.
         changes: Vec<Change>,
+    },
+    /// Tell a person what came of a command. Not answered.
+    Answer {
+        /// Which command.
+        command: CommandId,
+        /// What came of it.
+        outcome: Result<Obeyed, Refused>,
     },
     /// Log the whole state as one line. Not answered.
     LogHealth,

@@ -36,6 +36,16 @@ impl SystemAlert {
         Self::TooManyNames,
     ];
 
+    /// The service that it is about, as a window of maintenance names it; `None` if it is about this server.
+    pub(crate) fn service(self) -> Option<&'static str> {
+        match self {
+            Self::Silent(Feed::Relay) => Some("relay"),
+            Self::Silent(Feed::Jump) => Some("jump"),
+            Self::BookUnreachable | Self::ManifestEmpty => Some("book"),
+            Self::StoreBroken | Self::StoreReplaced | Self::TooManyNames => None,
+        }
+    }
+
     /// A short name for programs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -41,11 +41,19 @@ pub enum Timer {
     Save,
     /// The whole state is to be logged.
     LogHealth,
+    /// What comes and goes has been calm for `STATUS_FLAP_CALM`.
+    Calm,
+    /// A window of maintenance begins or ends.
+    Maintenance,
+    /// An acknowledgement ends.
+    Acknowledgement,
+    /// Problems are to be mailed again.
+    Reminder,
 }
 
 impl Timer {
     /// Every timer, those of a feed once.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Idle,
         Self::Startup,
         Self::Stale,
@@ -58,6 +66,10 @@ impl Timer {
         Self::Mail,
         Self::Save,
         Self::LogHealth,
+        Self::Calm,
+        Self::Maintenance,
+        Self::Acknowledgement,
+        Self::Reminder,
     ];
 
     /// Returns its name in figures and in the log, the same for both feeds.
@@ -76,6 +88,10 @@ impl Timer {
             Self::Mail => "mail",
             Self::Save => "save",
             Self::LogHealth => "log_health",
+            Self::Calm => "calm",
+            Self::Maintenance => "maintenance",
+            Self::Acknowledgement => "acknowledgement",
+            Self::Reminder => "reminder",
         }
     }
 }

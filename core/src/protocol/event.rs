@@ -111,6 +111,24 @@ impl Event {
             && self.resources.as_ref().is_none_or(|_| self.resources().eq(health.resources.iter().copied()))
     }
 
+    /// What was well at the event before and is not at this one: jump, and streams that are known to both.
+    pub(crate) fn lost_since(&self, before: &Self) -> Vec<Issue> {
+        let jump = (before.jump_ok && !self.jump_ok).then_some(Issue::MissingJump);
+        let were_ok: BTreeMap<&Topic, bool> = before.streams().collect();
+        let lost = |(topic, ok): &(&Topic, bool)| !ok && were_ok.get(topic).is_some_and(|was_ok| *was_ok);
+        let streams = self.streams().filter(lost).map(|(topic, _)| Issue::Missing(topic.clone()));
+        jump.into_iter().chain(streams).collect()
+    }
+
+    /// Whether one of the three parts of health lost something since the event before.
+    pub(crate) fn is_worse_than(&self, before: &Self) -> bool {
+        let were_available: BTreeMap<&ResourceName, bool> = before.resources().collect();
+        let lost = |(name, available): (&ResourceName, bool)| {
+            !available && were_available.get(name).is_some_and(|was_available| *was_available)
+        };
+        !self.lost_since(before).is_empty() || self.resources().any(lost)
+    }
+
     /// Every stream that was known, in the order of their topics, and whether it was ok.
     pub fn streams(&self) -> impl ExactSizeIterator<Item = (&Topic, bool)> {
         let topics = self.names.streams.iter().map(|stream| &stream.topic);

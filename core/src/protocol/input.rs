@@ -8,6 +8,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::command::{Command, CommandId};
 use super::mail::Delivery;
 use super::manifest::{Availability, Manifest};
 use super::name::Feed;
@@ -81,6 +82,15 @@ pub enum Input {
     StoreReplaced {
         /// Which file, and what to do, for people.
         detail: String,
+    },
+    /// A person tells the server to do something. Answered by [`Action::Answer`](crate::Action::Answer), always and once.
+    Commanded {
+        /// To be given back with the answer.
+        command: CommandId,
+        /// Who.
+        by: String,
+        /// What.
+        what: Command,
     },
     /// Answers [`Action::Save`](crate::Action::Save).
     Saved {

@@ -171,6 +171,8 @@ pub enum NewsItem {
     },
     /// A system alert was raised. Every mail lists those that stand.
     Raised,
+    /// Nothing new: problems that nobody sees to are mailed again.
+    Reminder,
 }
 
 /// A range of numbers: from after `after` up to and including `to`.
@@ -230,6 +232,9 @@ pub struct RecipientRecord {
     pub longest: usize,
     /// How many events it was never told of, since they were owed for a day.
     pub missed: usize,
+    /// When a mail last reached it or may have, on the clock of `AwakeClock`; `None` if none has, or an older version wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailed_at: Option<u64>,
 }
 
 /// What is owed to whom, as it is written down.

@@ -3,6 +3,7 @@
 mod acknowledgement;
 mod action;
 mod alert;
+mod attention;
 mod command;
 mod config;
 mod deadline;
@@ -27,6 +28,9 @@ mod zone;
 pub use acknowledgement::Acknowledgement;
 pub use action::Action;
 pub use alert::SystemAlert;
+pub use attention::{
+    AcknowledgementEnd, AttentionRecord, FlapRecord, FlappingRecord, LossRecord, MaintenanceRecord, Remark, RemarkKind, Told,
+};
 pub use command::{Command, CommandId, Obeyed, Refused, WindowOrder};
 pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailConfig, Mode};
 pub use deadline::{Deadline, Timer};

@@ -7,6 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::alert::SystemAlert;
+use super::attention::RemarkKind;
 use super::event::Event;
 use super::name::{ExperimentName, Feed, ResourceName, Topic};
 use super::text::printable;
@@ -100,6 +101,8 @@ pub enum Note {
     },
     /// Something was decided and not done, since this server only observes.
     Withheld(Withheld),
+    /// Something that people did, or that concerns how much they are told.
+    Remark(RemarkKind),
     /// A mail was given up. Its events are in the history, but some addresses were never told.
     MailGivenUp {
         /// Its subject.
@@ -189,6 +192,7 @@ impl fmt::Display for Note {
                 )
             }
             Self::Withheld(withheld) => withheld.fmt(f),
+            Self::Remark(remark) => remark.fmt(f),
             Self::MailGivenUp { subject, detail } => write!(f, "gave up mail \"{subject}\": {detail}"),
         }
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::alert::SystemAlert;
+use super::attention::{AttentionRecord, FlapRecord, MaintenanceRecord, Remark};
 use super::event::Event;
 use super::mail::{News, OutboxRecord, QueuedMailRecord, SavedMail};
 use super::manifest::Manifest;
@@ -52,6 +53,10 @@ pub enum Change {
     Alerts(Vec<SavedAlert>),
     /// A system alert is over.
     AlertEnded(PastAlert),
+    /// The windows of maintenance that are not over, in place of those that were not.
+    Maintenance(MaintenanceRecord),
+    /// Something that people did, or that concerns how much they are told.
+    Remark(Remark),
     /// Something that somebody is to be told by mail, in place of what had the same number.
     News(News),
     /// All news up to this number was told to everybody.
@@ -125,6 +130,9 @@ pub struct ExperimentRecord {
     /// The stamp of this record; `None` in one of an older version.
     #[serde(default)]
     pub saved_at: Option<Now>,
+    /// What maintainers know of it, and what is still to be told; `None` if there is nothing to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<AttentionRecord>,
 }
 
 /// What is known of one stream.
@@ -163,6 +171,32 @@ pub struct SavedAlert {
     pub detail: String,
     /// Since when.
     pub since: Wall,
+    /// Whether it stands: if not, it is here since maintainers do not know that it is over, or since it comes and goes.
+    #[serde(default = "yes", skip_serializing_if = "is_so")]
+    pub stands: bool,
+    /// Whether maintainers were told that it stands.
+    #[serde(default = "yes", skip_serializing_if = "is_so")]
+    pub told: bool,
+    /// Whether maintainers were told that it comes and goes.
+    #[serde(default, skip_serializing_if = "is_not_so")]
+    pub told_of_flapping: bool,
+    /// How often it began lately.
+    #[serde(default, skip_serializing_if = "FlapRecord::is_idle")]
+    pub flap: FlapRecord<()>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_so(value: &bool) -> bool {
+    *value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_not_so(value: &bool) -> bool {
+    !*value
 }
 
 /// A system alert that is over.
@@ -193,6 +227,12 @@ pub struct Saved {
     /// The newest system alerts that are over, the oldest first.
     #[serde(default)]
     pub past_alerts: Vec<PastAlert>,
+    /// The windows of maintenance that are not over.
+    #[serde(default)]
+    pub maintenance: MaintenanceRecord,
+    /// The newest remarks, the oldest first.
+    #[serde(default)]
+    pub remarks: Vec<Remark>,
     /// The stamp of the last save; `None` if there was none, or an older version made it.
     #[serde(default)]
     pub clock: Option<Now>,

@@ -19,6 +19,7 @@ use crate::book::Book;
 use crate::context::Cx;
 use crate::lab::{Experiment, Lab};
 use crate::mail::Outbox;
+use crate::maintenance::Maintenance;
 use crate::protocol::{
     Action, CallId, Change, Config, Event, EventKey, ExperimentName, Failure, FailureKind, Now, SystemAlert,
     Time, Timer, Wall,
@@ -91,6 +92,7 @@ struct Known<'a> {
     lab: &'a Lab,
     book: &'a Book,
     alerts: &'a Alerts,
+    maintenance: &'a Maintenance,
     outbox: &'a Outbox,
 }
 
@@ -275,6 +277,7 @@ impl Persistence {
         lab: &mut Lab,
         book: &Book,
         alerts: &mut Alerts,
+        maintenance: &Maintenance,
         outbox: &mut Outbox,
         cx: &mut Cx<'_>,
     ) {
@@ -282,7 +285,7 @@ impl Persistence {
         if !self.is_on || self.under_way.is_some() || self.retry_at.is_some_and(|at| now < at) {
             return;
         }
-        let changes = self.changes(cx.now, cx.config, Known { lab, book, alerts, outbox });
+        let changes = self.changes(cx.now, cx.config, Known { lab, book, alerts, maintenance, outbox });
         if changes.is_empty() {
             return;
         }
@@ -382,7 +385,7 @@ impl Persistence {
 
     /// What the store is to have and does not; nothing if it has everything.
     fn changes(&self, now: Now, config: &Config, known: Known<'_>) -> Vec<Change> {
-        let Known { lab, book, alerts, outbox } = known;
+        let Known { lab, book, alerts, maintenance, outbox } = known;
         let experiments = &lab.experiments;
         let mut changes = Vec::new();
         if self.rewrite_all {
@@ -413,7 +416,13 @@ impl Persistence {
             changes.push(Change::Manifest(book.record()));
         }
         if alerts.changed || self.rewrite_all {
-            changes.push(Change::Alerts(alerts.record()));
+            changes.push(Change::Alerts(alerts.record(now)));
+        }
+        if self.rewrite_all {
+            changes.push(Change::Maintenance(maintenance.record()));
+        }
+        if self.lost.is_some() {
+            changes.extend(maintenance.remarks().cloned().map(Change::Remark));
         }
         changes.extend(alerts.unwritten(self.rewrite_all).cloned().map(Change::AlertEnded));
         changes.extend(outbox.changes(self.rewrite_all, now));

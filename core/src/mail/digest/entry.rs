@@ -271,6 +271,7 @@ impl Muted {
         match self {
             Self::Flapping => "flapping",
             Self::Maintenance => "in maintenance",
+            Self::SilentFeed => "as long as that feed comes and goes or is in maintenance",
         }
     }
 }

@@ -18,8 +18,8 @@ mod text;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::lab::Experiment;
-use crate::protocol::{ExperimentName, Issue, MailConfig, MailLine, SystemAlert, Verdict, Wall, Zone};
+use crate::lab::{Experiment, Muted, Story};
+use crate::protocol::{ExperimentName, MailConfig, MailLine, SystemAlert, Verdict, Wall, Zone};
 
 use contents::Contents;
 
@@ -79,15 +79,6 @@ pub(crate) struct Acknowledged {
     pub(crate) note: String,
 }
 
-/// Why what happens to an experiment is no news.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Muted {
-    /// Something of it comes and goes.
-    Flapping,
-    /// Somebody works on it.
-    Maintenance,
-}
-
 /// A window of maintenance that is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenWindow {
@@ -132,11 +123,15 @@ impl From<MailLine> for Problem {
 }
 
 impl MailLine {
-    /// How an experiment stands, as the last check found.
-    pub(crate) fn new(name: &ExperimentName, experiment: &Experiment, mut issues: Vec<Issue>) -> Self {
+    /// How an experiment stands, as the last check found, and what else is to be said of it.
+    pub(crate) fn new(name: &ExperimentName, experiment: &Experiment, story: Story) -> Self {
+        let mut issues = experiment.issues();
         let Verdict { healthy, available, .. } = experiment.verdict();
         let more_issues = issues.len().saturating_sub(ISSUES_LISTED);
         issues.truncate(ISSUES_LISTED);
-        Self { more_issues, ..Self::of(name.clone(), healthy, available, issues) }
+        let Story { since, after, cause, flapping } = story;
+        let after = after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        let line = Self::of(name.clone(), healthy, available, issues);
+        Self { more_issues, since, after, cause, flapping, ..line }
     }
 }

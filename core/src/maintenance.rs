@@ -1,0 +1,216 @@
+//! Windows of maintenance: which there are, which of them are on, and what they name.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::context::Cx;
+use crate::protocol::{
+    Change, MaintenanceRecord, Note, Obeyed, Refused, Remark, RemarkKind, SystemAlert, Timer, Wall, Window,
+    WindowBooking, WindowId, WindowOrder, WindowTime, Zone,
+};
+
+/// How many remarks are kept in memory, for people to read.
+const REMARKS_AT_MOST: usize = 200;
+
+/// The windows of maintenance, and what people and time have done of late.
+#[derive(Debug, Default)]
+pub struct Maintenance {
+    /// Those that are not over.
+    windows: BTreeMap<WindowId, Window>,
+    next: WindowId,
+    /// Those that are on, as the last check found.
+    on: Vec<WindowId>,
+    /// Counts how often other windows were on.
+    revision: u64,
+    /// The newest remarks, the oldest first.
+    remarks: VecDeque<Remark>,
+    /// What the store is to have.
+    unwritten: Vec<Change>,
+    /// Whether the store has other windows.
+    changed: bool,
+}
+
+/// The windows of one check that are on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenWindows<'a> {
+    maintenance: &'a Maintenance,
+    now: Wall,
+    zone: &'a Zone,
+}
+
+/// Which windows name an experiment, as long as the same windows are on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cover {
+    revision: u64,
+    is_known: bool,
+    /// One that names it.
+    any: Option<WindowId>,
+    /// One that takes it out of booking: the one that lasts longest.
+    out: Option<WindowId>,
+}
+
+impl Maintenance {
+    /// The windows that are not over, in the order in which they were made.
+    pub fn windows(&self) -> impl ExactSizeIterator<Item = &Window> {
+        self.windows.values()
+    }
+
+    /// Those that are on, as the last check found.
+    pub fn on(&self) -> impl Iterator<Item = &Window> {
+        self.on.iter().filter_map(|id| self.windows.get(id))
+    }
+
+    /// What people and time have done of late, the oldest first.
+    pub fn remarks(&self) -> impl ExactSizeIterator<Item = &Remark> + DoubleEndedIterator {
+        self.remarks.iter()
+    }
+
+    /// Finds which windows are on now: the wall clock alone says it. What is over is forgotten.
+    pub(crate) fn check(&mut self, cx: &mut Cx<'_>) {
+        let (now, zone) = (cx.now.wall, &cx.config.zone);
+        let on: Vec<WindowId> =
+            self.windows.values().filter(|window| window.is_on(now, zone)).map(|window| window.id).collect();
+        if on != self.on {
+            self.revision += 1;
+            let before = core::mem::replace(&mut self.on, on);
+            self.note_changes(&before, cx);
+        }
+        let over: Vec<WindowId> =
+            self.windows.values().filter(|window| window.is_over(now)).map(|window| window.id).collect();
+        for id in over {
+            self.windows.remove(&id);
+            self.changed = true;
+        }
+        for change in self.windows.values().filter_map(|window| window.next_change(now, zone)) {
+            cx.wake_at_wall(change, Timer::Maintenance);
+        }
+    }
+
+    fn note_changes(&mut self, before: &[WindowId], cx: &mut Cx<'_>) {
+        let ended = before.iter().filter(|id| !self.on.contains(id)).filter_map(|id| self.windows.get(id));
+        let ended = ended.cloned().map(|window| RemarkKind::WindowEnded { window, by: None });
+        let began = self.on.iter().filter(|id| !before.contains(id)).filter_map(|id| self.windows.get(id));
+        let began = began.cloned().map(RemarkKind::WindowBegan);
+        let all: Vec<RemarkKind> = ended.chain(began).collect();
+        all.into_iter().for_each(|what| self.remark(what, cx));
+        self.changed = true;
+    }
+
+    /// Keeps a remark, and tells operators.
+    pub(crate) fn remark(&mut self, what: RemarkKind, cx: &mut Cx<'_>) {
+        let at = cx.now.wall;
+        cx.note(Note::Remark(what.clone()));
+        let remark = Remark { at, what };
+        if self.remarks.len() == REMARKS_AT_MOST {
+            self.remarks.pop_front();
+        }
+        self.remarks.push_back(remark.clone());
+        self.unwritten.push(Change::Remark(remark));
+    }
+
+    /// Somebody wants a window.
+    pub(crate) fn add(&mut self, by: String, order: WindowOrder, cx: &mut Cx<'_>) -> Result<Obeyed, Refused> {
+        let now = cx.now.wall;
+        let WindowOrder { names, time, reason, booking } = order;
+        if names.is_empty() || names.len() > Window::NAMES_AT_MOST {
+            let expected = alloc::format!("names: from 1 to {} are possible", Window::NAMES_AT_MOST);
+            return Err(Refused::Invalid(expected));
+        }
+        if self.windows.len() >= Window::AT_MOST {
+            return Err(Refused::TooManyWindows);
+        }
+        let (from, until) = match &time {
+            WindowTime::Once { from, until } => (*from, Some(*until)),
+            WindowTime::Repeated { from, until, .. } => (*from, *until),
+        };
+        if until.is_some_and(|until| until <= now || until <= from) {
+            return Err(Refused::AlreadyOver);
+        }
+        self.next.0 += 1;
+        let window = Window { id: self.next, names, time, reason, by, made: now, booking };
+        self.remark(RemarkKind::WindowMade(window.clone()), cx);
+        self.windows.insert(window.id, window.clone());
+        self.changed = true;
+        Ok(Obeyed::WindowAdded(window))
+    }
+
+    /// Somebody ends a window.
+    pub(crate) fn end(&mut self, by: String, id: WindowId, cx: &mut Cx<'_>) -> Result<Obeyed, Refused> {
+        let Some(window) = self.windows.remove(&id) else { return Err(Refused::NoSuchWindow(id)) };
+        self.on.retain(|on| *on != id);
+        self.revision += 1;
+        self.changed = true;
+        let what = RemarkKind::WindowEnded { window: window.clone(), by: Some(by) };
+        self.remark(what, cx);
+        Ok(Obeyed::WindowEnded(window))
+    }
+
+    /// The windows that are on in this check.
+    pub(crate) fn open<'a>(&'a self, now: Wall, zone: &'a Zone) -> OpenWindows<'a> {
+        OpenWindows { maintenance: self, now, zone }
+    }
+
+    /// What was written down.
+    pub(crate) fn restored(record: MaintenanceRecord, remarks: Vec<Remark>) -> Self {
+        let windows = record.windows.into_iter().map(|window| (window.id, window)).collect();
+        let (next, on) = (record.next, record.on);
+        // Other windows may be on now: each cover is found anew.
+        Self { windows, next, on, revision: 1, remarks: remarks.into(), unwritten: Vec::new(), changed: false }
+    }
+
+    /// As it is written down.
+    pub(crate) fn record(&self) -> MaintenanceRecord {
+        MaintenanceRecord { windows: self.windows.values().cloned().collect(), on: self.on.clone(), next: self.next }
+    }
+
+    /// What the store is to have and does not, or all.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = core::mem::take(&mut self.unwritten);
+        if core::mem::take(&mut self.changed) {
+            changes.push(Change::Maintenance(self.record()));
+        }
+        changes
+    }
+}
+
+impl<'a> OpenWindows<'a> {
+    /// Finds which windows name an experiment, if that may have changed.
+    pub(crate) fn cover(self, experiment: &str, cover: &mut Cover) {
+        if cover.is_known && cover.revision == self.maintenance.revision {
+            return;
+        }
+        let naming = || self.maintenance.on().filter(|window| window.names(experiment));
+        let outs = naming().filter(|window| window.booking == WindowBooking::Out);
+        let last = outs.max_by_key(|window| (self.until(window).unwrap_or(Wall::from_millis(u64::MAX)), window.id));
+        *cover = Cover {
+            revision: self.maintenance.revision,
+            is_known: true,
+            any: naming().next().map(|window| window.id),
+            out: last.map(|window| window.id),
+        };
+    }
+
+    /// The window that takes what has this cover out of booking.
+    pub(crate) fn out(self, cover: Cover) -> Option<&'a Window> {
+        cover.out.and_then(|id| self.maintenance.windows.get(&id))
+    }
+
+    /// When a window ends that is on.
+    pub(crate) fn until(self, window: &Window) -> Option<Wall> {
+        window.until(self.now, self.zone)
+    }
+
+    /// Whether a system alert is no news.
+    pub(crate) fn mutes(self, alert: SystemAlert) -> bool {
+        let Some(service) = alert.service() else { return false };
+        self.maintenance.on().any(|window| window.names_service(service))
+    }
+}
+
+impl Cover {
+    /// A window that names the experiment, if one does.
+    pub(crate) fn window(self) -> Option<WindowId> {
+        self.any
+    }
+}
