@@ -20,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MOST_EVENTS: u32 = 100_000;
 /// Nobody has a lab so large, and no machine the memory for it.
 const MOST_EXPERIMENTS: u32 = 1_000_000;
-/// What was lost so often does no more than flap, whatever else is the matter with it.
+/// More is a slip of the pen: what is to turn flapping off is 0.
 const MOST_LOSSES: u32 = 1_000;
 /// News waits no longer than this for more, unless it is told to.
 const LONGEST_USUAL_WAIT: Duration = Duration::from_secs(120);
