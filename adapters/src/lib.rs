@@ -23,8 +23,10 @@ pub mod throttle;
 mod tls;
 pub mod token;
 pub mod wire;
+mod zone;
 
 pub use crypto::install_crypto;
+pub use zone::zone;
 
 use std::time::Duration;
 

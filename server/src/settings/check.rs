@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use status_adapters::service::Service;
-use status_core::{Config, MailConfig};
+use status_core::{Config, FlapConfig, MailConfig};
 
 use super::parse::{self, Expected};
 use super::problem::{Fault, Problem, Problems, Warning};
@@ -20,6 +20,10 @@ const SECOND: Duration = Duration::from_secs(1);
 const MOST_EVENTS: u32 = 100_000;
 /// Nobody has a lab so large, and no machine the memory for it.
 const MOST_EXPERIMENTS: u32 = 1_000_000;
+/// More is a slip of the pen: what is to turn flapping off is 0.
+const MOST_LOSSES: u32 = 1_000;
+/// News waits no longer than this for more, unless it is told to.
+const LONGEST_USUAL_WAIT: Duration = Duration::from_secs(120);
 /// How large the store becomes if nobody says so.
 const STORE_MAX_SIZE: u64 = 1_000_000_000;
 const PORT_SERVE: u16 = 3007;
@@ -37,7 +41,7 @@ pub(super) fn settings(
     let relay = found.service("relay", &v.scheme_relay, &v.host_relay, &v.basepath_relay, &v.secret_relay);
     let jump = found.service("jump", &v.scheme_jump, &v.host_jump, &v.basepath_jump, &v.secret_jump);
     let timeout_book = found.span(&v.timeout_book, Duration::from_secs(5), TICK);
-    let text = mail_text(v, &mut found);
+    let text = mail_text(v, core.last_checked, &mut found);
     let mail = mail::settings(v, &mut found);
     core.mail = mail.as_ref().map(|mail| MailConfig { recipients: mail.recipients(), ..text });
     let store = found.read(&v.store, place, parse::store);
@@ -88,8 +92,9 @@ fn core(v: &Variables, found: &mut Found) -> Config {
     let reconnect_relay_every = default.reconnect_relay_every;
     let reconnect_jump_every = default.reconnect_jump_every;
     let last_checked = found.span(&v.health_last_checked, last, TICK);
+    let last_active = found.span(&v.health_last_active, last, TICK);
     let config = Config {
-        last_active: found.span(&v.health_last_active, last, TICK),
+        last_active,
         last_checked,
         startup: found.span(&v.health_startup, default.startup, Duration::ZERO),
         events: found.read(&v.health_events, default.events, |text| {
@@ -108,8 +113,8 @@ fn core(v: &Variables, found: &mut Found) -> Config {
         reconnect_jump_every: found.span(&v.reconnect_jump_every, reconnect_jump_every, SECOND),
         book_override: found.read(&v.book_override, default.book_override, parse::book_override),
         mode: found.read(&v.mode, default.mode, parse::mode),
-        zone: default.zone,
-        flap: default.flap,
+        zone: found.read(&v.timezone, default.zone, parse::zone),
+        flap: flap(v, last_active, found),
         mail: None,
     };
     if config.forget_after < config.last_checked {
@@ -121,11 +126,27 @@ fn core(v: &Variables, found: &mut Found) -> Config {
     config
 }
 
-fn mail_text(v: &Variables, found: &mut Found) -> MailConfig {
+/// What is rarely active is rarely lost as well, so that it is counted for longer.
+fn flap(v: &Variables, last_active: Duration, found: &mut Found) -> FlapConfig {
+    let default = FlapConfig::default();
+    let within = found.span(&v.flap_within, default.within.max(12 * last_active), SECOND);
+    FlapConfig {
+        after: found.read(&v.flap_after, default.after, |text| parse::number(text, 0, MOST_LOSSES)),
+        within,
+        calm: found.span(&v.flap_calm, default.calm.max(within), SECOND),
+        booking: found.read(&v.flap_booking, default.booking, parse::flap_booking),
+    }
+}
+
+fn mail_text(v: &Variables, last_checked: Duration, found: &mut Found) -> MailConfig {
     MailConfig {
         subject: found.read(&v.email_subject, "status".to_owned(), parse::words),
         link: found.read(&v.email_link, String::new(), parse::words),
-        ..MailConfig::default()
+        wait: found.span(&v.email_wait, last_checked.min(LONGEST_USUAL_WAIT), Duration::ZERO),
+        every: found.span(&v.email_every, Duration::ZERO, Duration::ZERO),
+        remind_every: found.read(&v.email_remind_every, None, |text| parse::span_or_none(text, SECOND)),
+        html: found.read(&v.email_format, true, parse::is_html),
+        recipients: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use status_adapters::wire::duration;
-use status_core::{BookOverride, Mode};
+use status_core::{BookOverride, FlapBooking, Mode, Zone};
 use tracing::Level;
 use url::Url;
 
@@ -48,6 +48,11 @@ pub(super) fn span_or_never(text: &str, least: Duration) -> Result<Duration, Exp
         Ok(Duration::ZERO) => Ok(LONGEST),
         Ok(_) | Err(_) => span(text, least).map_err(|expected| format!("{expected}, or 0 for never")),
     }
+}
+
+/// Likewise, where never is `None`.
+pub(super) fn span_or_none(text: &str, least: Duration) -> Result<Option<Duration>, Expected> {
+    span_or_never(text, least).map(|span| Some(span).filter(|span| *span < LONGEST))
 }
 
 /// A whole number within limits.
@@ -275,6 +280,30 @@ pub(super) fn mode(text: &str) -> Result<Mode, Expected> {
         "observe" => Ok(Mode::Observe),
         _ => Err("act or observe".to_owned()),
     }
+}
+
+/// What becomes of the booking of what is flapping.
+pub(super) fn flap_booking(text: &str) -> Result<FlapBooking, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "follow" => Ok(FlapBooking::Follow),
+        "hold" => Ok(FlapBooking::Hold),
+        _ => Err("follow or hold".to_owned()),
+    }
+}
+
+/// Whether mails have an HTML part beside the text.
+pub(super) fn is_html(text: &str) -> Result<bool, Expected> {
+    match text.to_ascii_lowercase().as_str() {
+        "html" => Ok(true),
+        "text" => Ok(false),
+        _ => Err("html (which has the text too) or text".to_owned()),
+    }
+}
+
+/// Which clock people read.
+pub(super) fn zone(text: &str) -> Result<Zone, Expected> {
+    let expected = "the IANA name of a time zone, such as Europe/Berlin, Asia/Kathmandu or UTC";
+    status_adapters::zone(text).ok_or_else(|| expected.to_owned())
 }
 
 /// Words for one line of a mail.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use status_adapters::mail::{MailAuth, MailTls};
-use status_core::{BookOverride, Mode};
+use status_core::{BookOverride, FlapBooking, Mode, Zone};
 
 use super::*;
 use crate::log::{LogFormat, LogTarget};
@@ -134,6 +134,14 @@ fn a_good_value_takes_effect() {
         ("STATUS_MODE", "Act", |s| s.core.mode == Mode::Act),
         ("STATUS_BOOK_OVERRIDE", "enforce", |s| s.core.book_override == BookOverride::Enforce),
         ("STATUS_BOOK_OVERRIDE", "Respect", |s| s.core.book_override == BookOverride::Respect),
+        ("STATUS_TIMEZONE", "europe/berlin", |s| s.core.zone.name() == "Europe/Berlin"),
+        ("STATUS_TIMEZONE", "utc", |s| s.core.zone == Zone::utc()),
+        ("STATUS_FLAP_AFTER", "0", |s| s.core.flap.after == 0),
+        ("STATUS_FLAP_AFTER", "1000", |s| s.core.flap.after == 1000),
+        ("STATUS_FLAP_WITHIN", "1s", |s| s.core.flap.within == Duration::from_secs(1)),
+        ("STATUS_FLAP_CALM", "1s", |s| s.core.flap.calm == Duration::from_secs(1)),
+        ("STATUS_FLAP_BOOKING", "Hold", |s| s.core.flap.booking == FlapBooking::Hold),
+        ("STATUS_FLAP_BOOKING", "follow", |s| s.core.flap.booking == FlapBooking::Follow),
         ("STATUS_PORT_SERVE", "0", |s| s.serve_port == 0),
         ("STATUS_PORT_SERVE", "65535", |s| s.serve_port == 65535),
         ("STATUS_ADDRESS_SERVE", "", |s| s.serve_addresses.is_empty()),
@@ -227,6 +235,15 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_RECONNECT_JUMP_EVERY", &["0h", "never"]),
         ("STATUS_TIMEOUT_BOOK", &["0s", "5"]),
         ("STATUS_BOOK_OVERRIDE", &["yes"]),
+        ("STATUS_TIMEZONE", &["Europe/Berln", "CET-1CEST,M3.5.0,M10.5.0/3", "+01:00", "Etc/Unknown"]),
+        ("STATUS_FLAP_AFTER", &["-1", "1001", "often"]),
+        ("STATUS_FLAP_WITHIN", &["0s", "999ms", "20"]),
+        ("STATUS_FLAP_CALM", &["0s", "999ms", "never"]),
+        ("STATUS_FLAP_BOOKING", &["keep", "out"]),
+        ("STATUS_EMAIL_WAIT", &["-1s", "10", "never"]),
+        ("STATUS_EMAIL_EVERY", &["-1s", "10", "never"]),
+        ("STATUS_EMAIL_REMIND_EVERY", &["999ms", "never", "-1d"]),
+        ("STATUS_EMAIL_FORMAT", &["plain", "text/html"]),
         ("STATUS_PORT_SERVE", &["65536", "-1", "http", "80.0"]),
         ("STATUS_PORT_PROFILE", &["0", "x"]),
         ("STATUS_PROFILE", &["maybe", "2"]),
@@ -407,6 +424,35 @@ fn one_limit_is_the_default_of_both_and_each_overrides_it() {
     assert_eq!((settings.core.last_active, settings.core.last_checked), (s(5), s(20)));
     let settings = good(&[("STATUS_HEALTH_LAST", "20s"), ("STATUS_HEALTH_LAST_CHECKED", "5s")]);
     assert_eq!((settings.core.last_active, settings.core.last_checked), (s(20), s(5)));
+}
+
+#[test]
+fn flapping_is_counted_for_longer_where_equipment_is_rarely_active() {
+    let flap = |more: &[(&str, &str)]| good(more).core.flap;
+    let rare = ("STATUS_HEALTH_LAST_ACTIVE", "5m");
+    assert_eq!((flap(&[rare]).within, flap(&[rare]).calm), (MINUTE * 60, MINUTE * 60));
+    let within = ("STATUS_FLAP_WITHIN", "25m");
+    assert_eq!((flap(&[rare, within]).within, flap(&[rare, within]).calm), (MINUTE * 25, MINUTE * 30));
+    let calm = ("STATUS_FLAP_CALM", "10m");
+    assert_eq!((flap(&[calm]).within, flap(&[calm]).calm), (MINUTE * 20, MINUTE * 10));
+}
+
+#[test]
+fn when_and_how_news_is_mailed_can_be_chosen() {
+    let text = |more: &[(&str, &str)]| with_mail(more).unwrap().0.core.mail.unwrap();
+    let usual = text(&[]);
+    assert_eq!((usual.wait, usual.every, usual.remind_every, usual.html), (s(10), s(0), None, true));
+    assert_eq!(text(&[("STATUS_HEALTH_LAST_CHECKED", "1m")]).wait, MINUTE);
+    assert_eq!(text(&[("STATUS_HEALTH_LAST", "3m")]).wait, MINUTE * 2, "no longer unless it is told to");
+    assert_eq!(text(&[("STATUS_EMAIL_WAIT", "3m")]).wait, MINUTE * 3);
+    assert_eq!(text(&[("STATUS_EMAIL_WAIT", "0s")]).wait, s(0));
+    assert_eq!(text(&[("STATUS_EMAIL_EVERY", "1h")]).every, MINUTE * 60);
+    assert_eq!(text(&[("STATUS_EMAIL_REMIND_EVERY", "1d")]).remind_every, Some(MINUTE * 60 * 24));
+    for never in ["0", "0s"] {
+        assert_eq!(text(&[("STATUS_EMAIL_REMIND_EVERY", never)]).remind_every, None);
+    }
+    assert!(text(&[("STATUS_EMAIL_FORMAT", "HTML")]).html);
+    assert!(!text(&[("STATUS_EMAIL_FORMAT", "Text")]).html);
 }
 
 #[test]

@@ -58,8 +58,9 @@ variables! {
     basepath_book basepath_jump basepath_relay
     book_override
     cors
-    email_auth_type email_cc email_from email_helo email_host email_link email_password email_password_file
-    email_port email_subject email_tls email_to email_user
+    email_auth_type email_cc email_every email_format email_from email_helo email_host email_link email_password
+    email_password_file email_port email_remind_every email_subject email_tls email_to email_user email_wait
+    flap_after flap_booking flap_calm flap_within
     forget_after
     health_events health_last health_last_active health_last_checked health_log_every health_startup
     history_keep
@@ -75,6 +76,7 @@ variables! {
     secret_book secret_book_file secret_jump secret_jump_file secret_relay secret_relay_file
     store store_max_size
     timeout_book
+    timezone
     verify_book_every
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 use status_adapters::wire::duration;
-use status_core::{BookOverride, Config, MailConfig, Mode};
+use status_core::{BookOverride, Config, FlapBooking, FlapConfig, MailConfig, Mode, Zone};
 
 use super::mistakes;
 use crate::span;
@@ -56,6 +56,15 @@ const NAMES: &[&str] = &[
     "email_subject",
     "email_link",
     "email_to",
+    "email_wait",
+    "email_every",
+    "email_remind_every",
+    "email_format",
+    "timezone",
+    "flap_after",
+    "flap_within",
+    "flap_calm",
+    "flap_booking",
 ];
 
 impl Settings {
@@ -75,9 +84,10 @@ impl Settings {
         let default = Config::default();
         let last = span(words, "health_last", default.last_active, LEAST)?;
         let last_checked = span(words, "health_last_checked", last, LEAST)?;
+        let last_active = span(words, "health_last_active", last, LEAST)?;
         let day = default.reconnect_relay_every;
         let core = Config {
-            last_active: span(words, "health_last_active", last, LEAST)?,
+            last_active,
             last_checked,
             startup: span(words, "health_startup", default.startup, Duration::ZERO)?,
             events: number(words, "health_events", default.events)?,
@@ -95,13 +105,9 @@ impl Settings {
                 [("respect", BookOverride::Respect), ("enforce", BookOverride::Enforce)],
             )?,
             mode: either(words, "mode", [("act", Mode::Act), ("observe", Mode::Observe)])?,
-            mail: Some(MailConfig {
-                subject: text(words, "email_subject", "lab"),
-                link: text(words, "email_link", ""),
-                recipients: recipients(words),
-                ..MailConfig::default()
-            }),
-            ..Config::default()
+            zone: zone(words)?,
+            flap: flap(words, last_active)?,
+            mail: Some(mail(words)?),
         };
         let timeout_book = span(words, "timeout_book", Duration::from_secs(5), LEAST)?;
         Ok(Self { core, timeout_book })
@@ -126,6 +132,60 @@ pub fn overridden(file: &BTreeMap<String, String>, set: &BTreeMap<String, String
         (None, Some(one)) => format!("nothing but {active}, since {one} goes before it"),
     };
     Some(format!("health_last = {last:?} changes {why}"))
+}
+
+/// Without `email_wait` news is mailed at once, so that a scenario shows what each thing makes.
+fn mail(words: &BTreeMap<String, String>) -> Result<MailConfig, SettingsError> {
+    Ok(MailConfig {
+        subject: text(words, "email_subject", "lab"),
+        link: text(words, "email_link", ""),
+        recipients: recipients(words),
+        wait: span(words, "email_wait", Duration::ZERO, Duration::ZERO)?,
+        every: span(words, "email_every", Duration::ZERO, Duration::ZERO)?,
+        remind_every: remind_every(words)?,
+        html: either(words, "email_format", [("html", true), ("text", false)])?,
+    })
+}
+
+/// `0s` is never, as if it were not given.
+fn remind_every(words: &BTreeMap<String, String>) -> Result<Option<Duration>, SettingsError> {
+    let name = "email_remind_every";
+    if span(words, name, Duration::ZERO, Duration::ZERO).is_ok_and(|span| span.is_zero()) {
+        return Ok(None);
+    }
+    span(words, name, Duration::ZERO, SECOND).map(Some)
+}
+
+/// As in the server: what is rarely active is counted for longer.
+fn flap(words: &BTreeMap<String, String>, last_active: Duration) -> Result<FlapConfig, SettingsError> {
+    let default = FlapConfig::default();
+    let within = span(words, "flap_within", default.within.max(12 * last_active), SECOND)?;
+    Ok(FlapConfig {
+        after: flap_after(words, default.after)?,
+        within,
+        calm: span(words, "flap_calm", default.calm.max(within), SECOND)?,
+        booking: either(
+            words,
+            "flap_booking",
+            [("follow", FlapBooking::Follow), ("hold", FlapBooking::Hold)],
+        )?,
+    })
+}
+
+fn flap_after(words: &BTreeMap<String, String>, default: u32) -> Result<u32, SettingsError> {
+    let Some(text) = words.get("flap_after") else { return Ok(default) };
+    text.parse().ok().filter(|number| *number <= 1_000).ok_or_else(|| SettingsError {
+        name: "flap_after".to_owned(),
+        problem: format!("{text:?} is no whole number from 0 to 1000"),
+    })
+}
+
+fn zone(words: &BTreeMap<String, String>) -> Result<Zone, SettingsError> {
+    let Some(name) = words.get("timezone") else { return Ok(Zone::utc()) };
+    status_adapters::zone(name).ok_or_else(|| SettingsError {
+        name: "timezone".to_owned(),
+        problem: format!("{name:?} is no IANA name of a time zone, such as Europe/Berlin"),
+    })
 }
 
 fn text(words: &BTreeMap<String, String>, name: &str, default: &str) -> String {
@@ -175,5 +235,69 @@ fn either<T>(
             name: name.to_owned(),
             problem: format!("{text:?} is neither {} nor {}", usual.0, other.0),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Config, SettingsError> {
+        Settings::read(&BTreeMap::from([(name.to_owned(), value.to_owned())])).map(|settings| settings.core)
+    }
+
+    fn mail(name: &str, value: &str) -> MailConfig {
+        read(name, value).unwrap().mail.unwrap()
+    }
+
+    #[test]
+    fn what_is_not_set_is_as_in_the_server_but_for_the_wait() {
+        let core = Settings::read(&BTreeMap::new()).unwrap().core;
+        let mail = core.mail.clone().unwrap();
+        assert_eq!(core, Config { mail: core.mail.clone(), ..Config::default() });
+        assert_eq!(
+            (mail.wait, mail.every, mail.remind_every, mail.html),
+            (Duration::ZERO, Duration::ZERO, None, true)
+        );
+    }
+
+    #[test]
+    fn when_mail_is_sent_can_be_chosen() {
+        assert_eq!(mail("email_wait", "10s").wait, 10 * SECOND);
+        assert_eq!(mail("email_every", "1h").every, 3_600 * SECOND);
+        assert_eq!(mail("email_remind_every", "1s").remind_every, Some(SECOND));
+        assert_eq!(mail("email_remind_every", "0s").remind_every, None);
+        assert!(!mail("email_format", "text").html);
+        for (name, value) in
+            [("email_remind_every", "999ms"), ("email_wait", "soon"), ("email_format", "rtf")]
+        {
+            assert_eq!(read(name, value).unwrap_err().name, name);
+        }
+    }
+
+    #[test]
+    fn when_something_flaps_can_be_chosen() {
+        let flap = |name, value| read(name, value).unwrap().flap;
+        assert_eq!(flap("flap_after", "0").after, 0);
+        assert_eq!(
+            (flap("flap_within", "1h").within, flap("flap_within", "1h").calm),
+            (3_600 * SECOND, 3_600 * SECOND)
+        );
+        assert_eq!(
+            (flap("health_last", "5m").within, flap("flap_calm", "10m").calm),
+            (3_600 * SECOND, 600 * SECOND)
+        );
+        assert_eq!(flap("flap_booking", "hold").booking, FlapBooking::Hold);
+        for (name, value) in
+            [("flap_after", "1001"), ("flap_within", "0s"), ("flap_calm", "0s"), ("flap_booking", "keep")]
+        {
+            assert_eq!(read(name, value).unwrap_err().name, name);
+        }
+    }
+
+    #[test]
+    fn clocks_can_be_those_of_a_place() {
+        assert_eq!(read("timezone", "Europe/Berlin").unwrap().zone.name(), "Europe/Berlin");
+        assert_eq!(read("timezone", "Mars").unwrap_err().name, "timezone");
     }
 }
