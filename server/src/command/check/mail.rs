@@ -8,6 +8,7 @@ use status_adapters::clock::Clock;
 use status_adapters::mail::{MailAuth, MailPatience, MailSettings, Probed, SmtpMailer};
 use status_adapters::store::new_life;
 use status_core::{Mail, MailText, Wall};
+use smol_str::SmolStr;
 use tokio::time::timeout;
 
 use super::How;
@@ -120,6 +121,8 @@ fn test_mail(text: &MailText, now: Wall) -> Mail {
              Nothing has happened, and there is nothing to do. Where this arrives, the mails of status arrive, too.\n\n\
              {link}\n"
         ),
+        html: None,
+        thread: SmolStr::default(),
         recipients: recipients.clone(),
     }
 }
