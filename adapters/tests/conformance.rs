@@ -199,6 +199,7 @@ async fn mailers() {
         from: parse_mailbox("other@b.org").unwrap(),
         to: parse_mailboxes("alpha@a.org").unwrap(),
         cc: parse_mailboxes("beta@a.org").unwrap(),
+        list: String::new(),
     };
     let real = SmtpMailer::new(settings, Arc::new(SystemClock)).unwrap();
     smtp.set_fault(mock::SmtpFault::TextLater);

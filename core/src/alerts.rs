@@ -95,7 +95,12 @@ impl Alerts {
 
     /// The alerts that stood before the server was restarted, and those that were over by then, as a record with this stamp
     /// has them.
-    pub(crate) fn restored(saved: Vec<SavedAlert>, past: Vec<PastAlert>, stamp: Option<Now>, ages: &Ages) -> Self {
+    pub(crate) fn restored(
+        saved: Vec<SavedAlert>,
+        past: Vec<PastAlert>,
+        stamp: Option<Now>,
+        ages: &Ages,
+    ) -> Self {
         let mut alerts = Self { past: past.into(), ..Self::default() };
         for SavedAlert { alert, detail, since, stands, told, told_of_flapping, flap } in saved {
             let flap = FlapDetector::restored(flap, stamp, ages);

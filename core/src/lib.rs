@@ -72,14 +72,15 @@ pub use mail::Outbox;
 pub use maintenance::Maintenance;
 pub use monitor::Monitor;
 pub use protocol::{
-    Acknowledgement, AcknowledgementEnd, Action, AttentionRecord, FlapRecord, FlappingRecord, LossRecord, MaintenanceRecord, Remark, RemarkKind, Told, Availability, BookOverride, CallId, Change, Command, CommandId, Config,
-    Connection, Deadline, Delivery, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind,
-    Feed, FlapBooking, FlapConfig, FlapLine, Forgotten, GivenUp, Input, Issue, LetterRecord, Mail,
-    MailConfig, MailFailure, MailFailureKind, MailLine, Manifest, Mode, News, NewsItem, NewsRange, Note, Now,
-    Obeyed, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord, Refused, Repetition, Report,
-    Requirements, ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail,
-    SetBy, StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted,
-    Undelivered, Verdict, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime, Withheld, Zone,
-    in_words, printable,
+    Acknowledgement, AcknowledgementEnd, Action, AttentionRecord, Availability, BookOverride, CallId, Change,
+    Command, CommandId, Config, Connection, Deadline, Delivery, Event, EventKey, ExperimentName,
+    ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig, FlapLine, FlapRecord,
+    FlappingRecord, Forgotten, GivenUp, Input, Issue, LetterRecord, LossRecord, Mail, MailConfig,
+    MailFailure, MailFailureKind, MailLine, MaintenanceRecord, Manifest, Mode, News, NewsItem, NewsRange,
+    Note, Now, Obeyed, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord, Refused, Remark,
+    RemarkKind, Repetition, Report, Requirements, ResourceName, Saved, SavedAlert, SavedExperiment,
+    SavedMail, SavedManifest, SealedMail, SetBy, StreamRecord, StreamStatus, Summary, SystemAlert, Time,
+    Timer, Told, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall, Window, WindowBooking, WindowId,
+    WindowOrder, WindowTime, Withheld, Zone, in_words, printable,
 };
 pub use store::Persistence;

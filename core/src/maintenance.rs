@@ -156,12 +156,24 @@ impl Maintenance {
         let windows = record.windows.into_iter().map(|window| (window.id, window)).collect();
         let (next, on) = (record.next, record.on);
         // Other windows may be on now: each cover is found anew.
-        Self { windows, next, on, revision: 1, remarks: remarks.into(), unwritten: Vec::new(), changed: false }
+        Self {
+            windows,
+            next,
+            on,
+            revision: 1,
+            remarks: remarks.into(),
+            unwritten: Vec::new(),
+            changed: false,
+        }
     }
 
     /// As it is written down.
     pub(crate) fn record(&self) -> MaintenanceRecord {
-        MaintenanceRecord { windows: self.windows.values().cloned().collect(), on: self.on.clone(), next: self.next }
+        MaintenanceRecord {
+            windows: self.windows.values().cloned().collect(),
+            on: self.on.clone(),
+            next: self.next,
+        }
     }
 
     /// What the store is to have and does not, or all.
@@ -182,7 +194,8 @@ impl<'a> OpenWindows<'a> {
         }
         let naming = || self.maintenance.on().filter(|window| window.names(experiment));
         let outs = naming().filter(|window| window.booking == WindowBooking::Out);
-        let last = outs.max_by_key(|window| (self.until(window).unwrap_or(Wall::from_millis(u64::MAX)), window.id));
+        let last =
+            outs.max_by_key(|window| (self.until(window).unwrap_or(Wall::from_millis(u64::MAX)), window.id));
         *cover = Cover {
             revision: self.maintenance.revision,
             is_known: true,

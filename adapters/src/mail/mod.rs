@@ -62,6 +62,8 @@ pub struct MailSettings {
     pub to: Vec<Mailbox>,
     /// Who gets a copy (`STATUS_EMAIL_CC`).
     pub cc: Vec<Mailbox>,
+    /// What people call the list of all these mails (`STATUS_EMAIL_SUBJECT`).
+    pub list: String,
 }
 
 impl MailSettings {

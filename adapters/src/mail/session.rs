@@ -490,6 +490,7 @@ mod tests {
             from,
             to: Vec::new(),
             cc: Vec::new(),
+            list: String::new(),
         };
         for (port, from_the_start) in [(25, false), (465, true), (587, false), (2465, true), (2525, false)] {
             settings.port = port;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, MaintenanceRecord, News, Now, OutboxRecord, PastAlert,
-    QueuedMailRecord, Remark, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, Wall,
+    Change, Event, EventKey, ExperimentName, ExperimentRecord, MaintenanceRecord, News, Now, OutboxRecord,
+    PastAlert, QueuedMailRecord, Remark, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, Wall,
 };
 
 /// A store in memory. The simulator's world has one, and the real store is tested against it.

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use status_core::{
-    Change, Event, EventKey, ExperimentName, PastAlert, Remark, Saved, SavedExperiment, SavedMail, SavedManifest,
-    Wall,
+    Change, Event, EventKey, ExperimentName, PastAlert, Remark, Saved, SavedExperiment, SavedMail,
+    SavedManifest, Wall,
 };
 
 const MANIFEST: &str = "manifest";

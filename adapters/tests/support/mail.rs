@@ -17,6 +17,7 @@ pub fn settings(port: u16) -> MailSettings {
         from: parse_mailbox("Lab Status <status@b.org>").unwrap(),
         to: parse_mailboxes("alpha@a.org, Käthe <beta@a.org>").unwrap(),
         cc: parse_mailboxes("gamma@a.org, alpha@a.org").unwrap(),
+        list: "app.practable.io/tenant".to_owned(),
     }
 }
 
@@ -36,6 +37,8 @@ pub fn mail() -> Mail {
         id: "1795480166000.1.status".into(),
         subject: "app.practable.io/tenant 3 new health events".to_owned(),
         body: "System alerts:\n\n.\n..dots\npend00 ><   U [missing required pend00-st-video]\n".to_owned(),
+        html: None,
+        thread: "2026-11-24".into(),
         recipients: EVERYBODY.map(Into::into).to_vec(),
     }
 }

@@ -34,7 +34,9 @@ pub(super) fn of_hold(hold: &Hold) -> String {
         Hold::Maintenance { until: Some(until), reason } => {
             alloc::format!("{mark}people are working on it until {until}: {reason}")
         }
-        Hold::Maintenance { until: None, reason } => alloc::format!("{mark}people are working on it: {reason}"),
+        Hold::Maintenance { until: None, reason } => {
+            alloc::format!("{mark}people are working on it: {reason}")
+        }
         Hold::Flapping => alloc::format!(
             "{mark}the equipment keeps coming and going; it can be booked again as soon as it has worked for a while"
         ),

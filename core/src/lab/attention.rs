@@ -8,8 +8,8 @@ use crate::context::Cx;
 use crate::feed::Silence;
 use crate::flap::{FlapDetector, Flapping};
 use crate::protocol::{
-    Acknowledgement, AcknowledgementEnd, AttentionRecord, Event, ExperimentName, Feed, FlapLine, Issue,
-    Now, RemarkKind, Time, Timer, Told, Wall,
+    Acknowledgement, AcknowledgementEnd, AttentionRecord, Event, ExperimentName, Feed, FlapLine, Issue, Now,
+    RemarkKind, Time, Timer, Told, Wall,
 };
 
 /// An outage is no more put down to a feed's silence once the feed has been back for so long.
@@ -125,7 +125,11 @@ impl Attention {
             self.go_on(came, cx.now);
         }
         let worse = came.before.as_ref().is_some_and(|before| came.event.is_worse_than(before));
-        let end = if came.event.healthy { Some(AcknowledgementEnd::Recovered) } else { worse.then_some(AcknowledgementEnd::Worse) };
+        let end = if came.event.healthy {
+            Some(AcknowledgementEnd::Recovered)
+        } else {
+            worse.then_some(AcknowledgementEnd::Worse)
+        };
         remarks.extend(end.and_then(|why| self.end_acknowledgement(why)));
         for what in &came.lost {
             if self.flap.lost(what, cx.now, &cx.config.flap)
@@ -138,10 +142,10 @@ impl Attention {
     }
 
     fn recover(&mut self, now: Now) {
-        self.recovery = self.outage.take().map(|outage| Recovery {
-            after: now.time.since(outage.began),
-            cause: outage.cause,
-        });
+        self.recovery = self
+            .outage
+            .take()
+            .map(|outage| Recovery { after: now.time.since(outage.began), cause: outage.cause });
     }
 
     fn go_on(&mut self, came: &Came, now: Now) {
@@ -192,7 +196,12 @@ impl Attention {
 
     /// Returns what a line of a mail says beside the verdict, if there is news. `came` is the event that came just now, with the one
     /// before it, and `muted` is why it would be none.
-    pub(crate) fn news(&mut self, last: Option<&Event>, came: Option<&Came>, muted: Option<Muted>) -> Option<Story> {
+    pub(crate) fn news(
+        &mut self,
+        last: Option<&Event>,
+        came: Option<&Came>,
+        muted: Option<Muted>,
+    ) -> Option<Story> {
         if let (Some(came), Some(_), Told::Newest) = (came, muted, &self.told) {
             self.told = came.before.clone().map_or(Told::Nothing, Told::Older);
         }
@@ -272,7 +281,12 @@ impl Attention {
     /// What was written down, in a record with this stamp.
     pub(crate) fn restored(record: AttentionRecord, stamp: Option<Now>, ages: &Ages) -> Self {
         let cause = record.cause;
-        let outage = record.since.map(|since| Outage { since, began: ages.restored(since, stamp), cause, feeds_back: None });
+        let outage = record.since.map(|since| Outage {
+            since,
+            began: ages.restored(since, stamp),
+            cause,
+            feeds_back: None,
+        });
         Self {
             outage,
             recovery: None,
@@ -301,8 +315,12 @@ impl Remarkable {
             Self::AcknowledgementEnded(acknowledgement, why) => {
                 RemarkKind::AcknowledgementEnded { experiment, acknowledgement, why }
             }
-            Self::FlappingBegan(Flapping { what, times, .. }) => RemarkKind::FlappingBegan { experiment, what, times },
-            Self::FlappingEnded(Flapping { what, times, .. }) => RemarkKind::FlappingEnded { experiment, what, times },
+            Self::FlappingBegan(Flapping { what, times, .. }) => {
+                RemarkKind::FlappingBegan { experiment, what, times }
+            }
+            Self::FlappingEnded(Flapping { what, times, .. }) => {
+                RemarkKind::FlappingEnded { experiment, what, times }
+            }
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::feed::Silence;
 use crate::flap::Flapping;
 use crate::maintenance::Cover;
 use crate::protocol::{
-    Acknowledgement, Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName, StreamHealth,
-    StreamStatus, Time, Timer, Topic, Verdict, Wall, WindowId,
+    Acknowledgement, Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName,
+    StreamHealth, StreamStatus, Time, Timer, Topic, Verdict, Wall, WindowId,
 };
 
 /// How many bytes the events of one experiment may take, beside the newest. Those of an experiment

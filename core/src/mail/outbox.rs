@@ -339,7 +339,8 @@ impl Outbox {
         let same = |one: &&mut Recipient| id.is_some() && one.next_id == id;
         self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
         let id = id.unwrap_or_else(|| self.new_id());
-        let MailContent { digest, begun, newest } = self.content(&covers, now, attempts, position.missed, config);
+        let MailContent { digest, begun, newest } =
+            self.content(&covers, now, attempts, position.missed, config);
         let Composed { subject, body, html } = digest.compose(config, zone, longest);
         let thread = zone.day(now.wall).into();
         let mail = Mail { id, subject, body, html, thread, recipients: to };

@@ -105,7 +105,7 @@ impl Outbox {
         let (covers, in_doubt) = (&queued.record.covers, queued.in_doubt);
         let Err(MailFailure { kind, detail }) = answer else {
             one.no_longer_owed(covers);
-                one.known.mailed_at = Some(awake);
+            one.known.mailed_at = Some(awake);
             one.reached();
             queued.record.taken = true;
             return;

@@ -41,8 +41,16 @@ impl Recipient {
     /// A recipient that is owed the news after this number.
     pub(super) fn new(address: SmolStr, told_up_to: u64, now: Time) -> Self {
         let (again, longest) = (Vec::new(), LONGEST);
-        let known =
-            RecipientRecord { address, told_up_to, again, attempts: 0, last_error: None, longest, missed: 0, mailed_at: None };
+        let known = RecipientRecord {
+            address,
+            told_up_to,
+            again,
+            attempts: 0,
+            last_error: None,
+            longest,
+            missed: 0,
+            mailed_at: None,
+        };
         Self::restored(known, now)
     }
 

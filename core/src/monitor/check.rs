@@ -12,8 +12,8 @@ use crate::lab::{Came, Experiment, Muted, Story};
 use crate::mail::{Acknowledged, Composed, CurrentState, Digest, LONGEST, OpenWindow, Problem};
 use crate::maintenance::OpenWindows;
 use crate::protocol::{
-    Action, Config, ExperimentName, Feed, FlapBooking, Forgotten, RemarkKind, MailLine, Mode, Note, SystemAlert, Time, Timer, Topic,
-    Pattern, Verdict, Wall, Window, Withheld,
+    Action, Config, ExperimentName, Feed, FlapBooking, Forgotten, MailLine, Mode, Note, Pattern, RemarkKind,
+    SystemAlert, Time, Timer, Topic, Verdict, Wall, Window, Withheld,
 };
 
 /// What all experiments of one check have in common.
@@ -165,7 +165,11 @@ impl Parts {
         let unhealthy = self.lab.experiments.iter().filter(|(_, experiment)| experiment.is_known_unhealthy());
         CurrentState {
             when,
-            alerts: self.alerts.iter().map(|(alert, detail, since)| (alert, self.with_flapping(alert, detail), since)).collect(),
+            alerts: self
+                .alerts
+                .iter()
+                .map(|(alert, detail, since)| (alert, self.with_flapping(alert, detail), since))
+                .collect(),
             problems: unhealthy.map(|(name, experiment)| problem(name, experiment, &round)).collect(),
             windows: self.maintenance.on().map(|window| open_window(window, open)).collect(),
         }

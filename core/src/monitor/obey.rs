@@ -43,7 +43,12 @@ impl Parts {
         Ok(obeyed)
     }
 
-    fn withdraw(&mut self, experiment: ExperimentName, by: String, cx: &mut Cx<'_>) -> Result<Obeyed, Refused> {
+    fn withdraw(
+        &mut self,
+        experiment: ExperimentName,
+        by: String,
+        cx: &mut Cx<'_>,
+    ) -> Result<Obeyed, Refused> {
         let known = self.experiment(&experiment)?;
         let Some(before) = known.attention.acknowledgement().cloned() else {
             return Err(Refused::NotAcknowledged(experiment));

@@ -29,7 +29,8 @@ pub use acknowledgement::Acknowledgement;
 pub use action::Action;
 pub use alert::SystemAlert;
 pub use attention::{
-    AcknowledgementEnd, AttentionRecord, FlapRecord, FlappingRecord, LossRecord, MaintenanceRecord, Remark, RemarkKind, Told,
+    AcknowledgementEnd, AttentionRecord, FlapRecord, FlappingRecord, LossRecord, MaintenanceRecord, Remark,
+    RemarkKind, Told,
 };
 pub use command::{Command, CommandId, Obeyed, Refused, WindowOrder};
 pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailConfig, Mode};

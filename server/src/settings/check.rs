@@ -42,7 +42,7 @@ pub(super) fn settings(
     let jump = found.service("jump", &v.scheme_jump, &v.host_jump, &v.basepath_jump, &v.secret_jump);
     let timeout_book = found.span(&v.timeout_book, Duration::from_secs(5), TICK);
     let text = mail_text(v, core.last_checked, &mut found);
-    let mail = mail::settings(v, &mut found);
+    let mail = mail::settings(v, &mut found, &text.subject);
     core.mail = mail.as_ref().map(|mail| MailConfig { recipients: mail.recipients(), ..text });
     let store = found.read(&v.store, place, parse::store);
     let store_max_size = found.read(&v.store_max_size, STORE_MAX_SIZE, parse::store_size);

@@ -22,7 +22,7 @@ enum AuthType {
 
 /// How to send mail; `None` if it isn't wanted, or not possible for a problem that was found.
 /// It is wanted once there is a mail server or somebody to send to.
-pub(super) fn settings(v: &Variables, found: &mut Found) -> Option<MailSettings> {
+pub(super) fn settings(v: &Variables, found: &mut Found, subject: &str) -> Option<MailSettings> {
     let wanted = [&v.email_host, &v.email_to, &v.email_cc].iter().any(|v| v.text().is_some());
     let port = found.read(&v.email_port, PORT, |text| parse::port(text, 1));
     let cc = found.read(&v.email_cc, Vec::new(), addresses);
@@ -48,7 +48,8 @@ pub(super) fn settings(v: &Variables, found: &mut Found) -> Option<MailSettings>
         Some(password) => MailAuth::Plain { user: user.unwrap_or_else(|| from.email.to_string()), password },
         None => MailAuth::None,
     };
-    Some(MailSettings { host, port, tls, helo, auth, from, to, cc })
+    let list = subject.to_owned();
+    Some(MailSettings { host, port, tls, helo, auth, from, to, cc, list })
 }
 
 /// The password, if it is to be used: it is where there is one, unless `none` was chosen.

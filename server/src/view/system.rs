@@ -168,7 +168,7 @@ impl SystemView {
         let alerts = monitor.alerts().iter().map(|(alert, _, since)| AlertView {
             alert: alert.as_str(),
             text: alert.to_string(),
-            advice: advice(alert),
+            advice: alert.advice(),
             since: since.to_string(),
         });
         let mut view = Self {
@@ -260,27 +260,6 @@ pub fn revision(monitor: &Monitor) -> String {
     (view.book.manifest_at, view.book.age_seconds) = (None, None);
     format!("{view:?}").hash(&mut hash);
     format!("{:016x}", hash.finish())
-}
-
-/// What to do about an alert.
-fn advice(alert: SystemAlert) -> &'static str {
-    match alert {
-        SystemAlert::Silent(Feed::Relay) => {
-            "see whether relay runs, and what the log of this server says of it"
-        }
-        SystemAlert::Silent(Feed::Jump) => {
-            "see whether jump runs, and what the log of this server says of it"
-        }
-        SystemAlert::BookUnreachable => "see whether book runs, and what the log of this server says of it",
-        SystemAlert::ManifestEmpty => "upload book's manifest again; until then nothing is set in book",
-        SystemAlert::StoreBroken => "make room on the disk; the log of this server says what is wrong",
-        SystemAlert::StoreReplaced => {
-            "find out who deletes or replaces the store; to put a copy back, stop this server before"
-        }
-        SystemAlert::TooManyNames => {
-            "find out who makes names up, or raise STATUS_MAX_EXPERIMENTS; the log has the names"
-        }
-    }
 }
 
 impl FeedView {

@@ -24,7 +24,8 @@ pub fn mail_server(bytes: &[u8]) {
     let Some((size, said)) = bytes.split_first() else { return };
     let settings = settings();
     let recipients = settings.recipients();
-    let mail = Mail { id: "1".into(), subject: "s".to_owned(), body: ".\n".to_owned(), recipients };
+    let (subject, body, thread) = ("s".to_owned(), ".\n".to_owned(), "2026-11-24".into());
+    let mail = Mail { id: "1".into(), subject, body, html: None, thread, recipients };
     let mailer = SmtpMailer::new(settings, Arc::new(SystemClock)).expect("the settings make sense");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -50,6 +51,7 @@ fn settings() -> MailSettings {
         from: mailboxes("status@b.org").remove(0),
         to: mailboxes("alpha@a.org, beta@a.org"),
         cc: Vec::new(),
+        list: String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
 use status_adapters::Mailer;
 use status_adapters::clock::Clock;
 use status_adapters::mail::{MailAuth, MailPatience, MailSettings, Probed, SmtpMailer};
@@ -120,6 +121,8 @@ fn test_mail(text: &MailConfig, now: Wall) -> Mail {
              Nothing has happened, and there is nothing to do. Where this arrives, the mails of status arrive, too.\n\n\
              {link}\n"
         ),
+        html: None,
+        thread: SmolStr::default(),
         recipients: recipients.clone(),
     }
 }

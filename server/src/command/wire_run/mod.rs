@@ -210,6 +210,8 @@ async fn watch_mails(mut seen: tokio::sync::watch::Receiver<status_sim::mock::Sm
                 id: id.as_str().into(),
                 subject: mail.subject().into(),
                 body: mail.body.clone(),
+                html: mail.html.clone(),
+                thread: SmolStr::default(),
                 recipients: Vec::new(),
             };
             recorder.tell(What::Mailed { number, mail, again });

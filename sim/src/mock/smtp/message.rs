@@ -1,7 +1,7 @@
 //! A mail, as it came and decoded.
 
-use mail_parser::MessageParser;
 use mail_parser::parsers::MessageStream;
+use mail_parser::{MessageParser, MessagePart, PartType};
 
 /// A mail that a mail server has kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Mail {
     pub headers: Vec<(String, String)>,
     /// The body, decoded, with lines ended by `\n`.
     pub body: String,
+    /// Its part in HTML, decoded likewise, if it has one.
+    pub html: Option<String>,
     /// Whether the connection was encrypted.
     pub over_tls: bool,
     /// Who had logged in.
@@ -25,14 +27,15 @@ pub struct Mail {
 impl Mail {
     /// Reads a text as it came: headers, an empty line, and a body.
     pub(super) fn parse(raw: String) -> Self {
-        let (headers, body) = match MessageParser::default().parse(&raw) {
+        let (headers, body, html) = match MessageParser::default().parse(&raw) {
             None => Default::default(),
             Some(message) => (
                 message.headers_raw().map(|(name, value)| (name.to_owned(), decoded(value))).collect(),
                 message.body_text(0).unwrap_or_default().replace("\r\n", "\n"),
+                message.html_bodies().find_map(html),
             ),
         };
-        Self { headers, body, raw, ..Self::default() }
+        Self { headers, body, html, raw, ..Self::default() }
     }
 
     /// The first header of a name; upper and lower case mean the same.
@@ -48,6 +51,14 @@ impl Mail {
     #[must_use]
     pub fn subject(&self) -> &str {
         self.header("Subject").unwrap_or_default()
+    }
+}
+
+/// The text of a part that is HTML itself.
+fn html(part: &MessagePart<'_>) -> Option<String> {
+    match &part.body {
+        PartType::Html(text) => Some(text.replace("\r\n", "\n")),
+        _ => None,
     }
 }
 
