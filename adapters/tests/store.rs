@@ -12,10 +12,11 @@ use status_adapters::clock::SystemClock;
 use status_adapters::fake::FakeStore;
 use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
-    Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Issue, Mail,
-    MailLine, Manifest, News, NewsItem, NewsRange, Now, OutboxRecord, PastAlert, QueuedMailRecord,
-    RecipientRecord, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord, StreamStatus, SystemAlert,
-    Time, Verdict, Wall,
+    Acknowledgement, AttentionRecord, Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure,
+    FailureKind, Feed, FlapRecord, Issue, LossRecord, Mail, MailLine, MaintenanceRecord, Manifest, News,
+    NewsItem, NewsRange, Now, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord, Remark,
+    RemarkKind, Repetition, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord, StreamStatus,
+    SystemAlert, Time, Told, Verdict, Wall, Window, WindowBooking, WindowId, WindowTime,
 };
 use tempfile::TempDir;
 
@@ -69,6 +70,7 @@ fn experiment(name: &str, healthy: bool) -> Change {
         verdict,
         streams: vec![stream],
         saved_at: Some(stamp(1)),
+        attention: (!healthy).then(attention),
     };
     Change::Experiment { name: name.into(), record }
 }
@@ -79,6 +81,8 @@ fn queued(id: &str, attempts: u32) -> Change {
             id: id.into(),
             subject: "lab 1 new health events".to_owned(),
             body: "text\n".to_owned(),
+            html: Some("<p>text".to_owned()),
+            thread: "2026-11-24".into(),
             recipients: vec!["alpha@a.org".into()],
         },
         covers: vec![NewsRange { after: 1, to: 2 }],
@@ -106,8 +110,48 @@ fn outbox(told_up_to: u64) -> Change {
         last_error: Some("452 full".to_owned()),
         longest: 100_000,
         missed: 3,
+        mailed_at: Some(60),
     };
     Change::Outbox(OutboxRecord { recipients: vec![recipient], newest: 9, awake: 70 })
+}
+
+/// What maintainers know of an experiment that comes and goes.
+fn attention() -> AttentionRecord {
+    let losses = vec![LossRecord { what: Issue::MissingJump, times: vec![wall(1), wall(2)] }];
+    AttentionRecord {
+        since: Some(wall(1)),
+        told: Told::Nothing,
+        flap: FlapRecord { losses, flapping: None },
+        acknowledgement: Some(acknowledgement()),
+        ..AttentionRecord::default()
+    }
+}
+
+fn acknowledgement() -> Acknowledgement {
+    Acknowledgement { by: "alice".into(), note: "camera ordered".into(), at: wall(2), until: Some(wall(9)) }
+}
+
+fn maintenance(id: u64) -> Change {
+    let window = Window {
+        id: WindowId(id),
+        names: vec![Pattern::parse("pend0*").expect("it is a name")],
+        time: WindowTime::Repeated {
+            every: Repetition::parse("daily 22:00-06:00").expect("it is a repetition"),
+            from: wall(1),
+            until: None,
+        },
+        reason: "new bearings".into(),
+        by: "alice".into(),
+        made: wall(1),
+        booking: WindowBooking::Out,
+    };
+    let on = vec![window.id];
+    Change::Maintenance(MaintenanceRecord { windows: vec![window], on, next: WindowId(id) })
+}
+
+fn remark(at: u64) -> Change {
+    let (experiment, acknowledgement) = ("pend00".into(), acknowledgement());
+    Change::Remark(Remark { at: wall(at), what: RemarkKind::Acknowledged { experiment, acknowledgement } })
 }
 
 fn alert_ended(since: u64, until: u64) -> Change {
@@ -125,13 +169,21 @@ fn done(id: &str) -> Change {
 fn story() -> Vec<Vec<Change>> {
     let needs = Requirements { stub: "pend00".into(), streams: vec!["st-video".into()] };
     let manifest = Manifest::from([("r-pend00".into(), needs)]);
-    let alert =
-        SavedAlert { alert: SystemAlert::BookUnreachable, detail: "no answer".into(), since: wall(5) };
+    let alert = SavedAlert {
+        alert: SystemAlert::BookUnreachable,
+        detail: "no answer".into(),
+        since: wall(5),
+        stands: true,
+        told: true,
+        told_of_flapping: true,
+        flap: FlapRecord::default(),
+    };
     vec![
         vec![experiment("pend00", true), experiment("pend01", true)],
         vec![event(1, "pend00", true), event(2, "pend01", true), news(1, 1), outbox(0)],
         vec![news(2, 1), news(3, 1), news(4, 1), news(5, 1), queued("a.1", 0), queued("a.2", 0)],
         vec![queued("a.1", 1), outbox(2), Change::NewsTold { up_to: 2 }, news(4, 3)],
+        vec![maintenance(1), remark(3), remark(3), maintenance(2), remark(5)],
         vec![Change::MailMerged { id: "a.2".into() }, Change::NewsMerged { numbers: vec![3, 7] }],
         vec![Change::Manifest(SavedManifest { manifest, empty: true }), Change::Alerts(vec![alert])],
         vec![event(3, "pend00", false), event(3, "pend00", false), experiment("pend00", false), done("a.1")],

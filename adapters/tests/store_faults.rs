@@ -65,6 +65,7 @@ fn experiment(name: &str) -> Change {
         verdict,
         streams: vec![stream],
         saved_at: None,
+        attention: None,
     };
     Change::Experiment { name: name.into(), record }
 }

@@ -1,7 +1,6 @@
 //! What comes and goes again and again: that is told once, and not each time.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::vec::Vec;
 
 use crate::ages::Ages;
 use crate::protocol::{FlapConfig, FlapRecord, LossRecord, Now, Time, Wall};

@@ -64,7 +64,7 @@ mod store;
 mod withheld;
 
 pub use alerts::Alerts;
-pub use book::{Book, Resource};
+pub use book::{Book, Hold, Resource};
 pub use feed::FeedSubscription;
 pub use flap::Flapping;
 pub use lab::{Experiment, Muted, Observation, Stream};

@@ -120,6 +120,7 @@ impl From<&Note> for What {
             | Note::ForgotStream { .. }
             | Note::UnmatchedRequirement { .. }
             | Note::Withheld(_)
+            | Note::Remark(_)
             | Note::MailGivenUp { .. } => Self::Noted { text: note.to_string() },
         }
     }

@@ -403,7 +403,7 @@ impl World {
                 }
                 Some(Input::Saved { call, outcome })
             }
-            Action::LogHealth | Action::Note(_) => None,
+            Action::LogHealth | Action::Answer { .. } | Action::Note(_) => None,
         }
     }
 

@@ -195,6 +195,7 @@ impl Run {
                 | Action::CloseFeed { .. }
                 | Action::Save { .. }
                 | Action::LogHealth
+                | Action::Answer { .. }
                 | Action::Note(_) => {}
             }
         }

@@ -10,9 +10,8 @@ mod stream;
 
 use alloc::collections::BTreeMap;
 
-use self::attention::Attention;
 pub use self::attention::Muted;
-pub(crate) use self::attention::{Came, Remarkable, Story};
+pub(crate) use self::attention::{Came, Story};
 pub use self::experiment::Experiment;
 use self::limits::Limits;
 pub use self::stream::{Observation, Stream};

@@ -52,7 +52,7 @@ impl Effects {
             Action::SendMail { call, mail } => self.send(call, mail),
             Action::Save { call, changes } => self.save(call, changes),
             // They are in the log already.
-            Action::LogHealth | Action::Note(_) => {}
+            Action::LogHealth | Action::Answer { .. } | Action::Note(_) => {}
         }
     }
 
@@ -88,7 +88,8 @@ impl Effects {
             | Input::Reported { .. }
             | Input::FeedClosed { .. }
             | Input::Stalled { .. }
-            | Input::StoreReplaced { .. } => false,
+            | Input::StoreReplaced { .. }
+            | Input::Commanded { .. } => false,
         }
     }
 

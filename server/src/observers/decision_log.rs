@@ -63,6 +63,7 @@ impl Observer for DecisionLog {
             Input::AvailabilitySet { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::MailSent { mail, outcome, .. } => self.mail(now, mail, outcome),
             Input::StoreReplaced { detail } => tracing::error!("{detail}"),
+            Input::Commanded { .. } => {}
             Input::Saved { outcome: Ok(()), .. } => self.well(now, "store"),
             Input::Saved { outcome: Err(failure), .. } => self.ill(now, "store", &failure.detail),
         }
@@ -86,7 +87,7 @@ impl Observer for DecisionLog {
             }
             Action::Save { changes, .. } => tracing::debug!("writing {} changes down", changes.len()),
             // The driver writes the state itself, since only it can see it.
-            Action::LogHealth => {}
+            Action::LogHealth | Action::Answer { .. } => {}
             Action::Note(note) => write_note(note),
             Action::OpenFeed { feed, .. } => tracing::debug!(%feed, "connecting to {feed}"),
             Action::CloseFeed { feed, .. } => tracing::debug!(%feed, "closing a connection to {feed}"),
@@ -215,6 +216,7 @@ fn write_note(note: &Note) {
         | Note::Slept { reconnects: false, .. }
         | Note::Judging
         | Note::Released { .. }
+        | Note::Remark(_)
         | Note::ForgotExperiment { .. }
         | Note::ForgotStream { .. } => {
             tracing::info!("{note}");

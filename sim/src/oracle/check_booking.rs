@@ -258,6 +258,7 @@ impl BookingCheck {
             | Action::SendMail { .. }
             | Action::Save { .. }
             | Action::LogHealth
+            | Action::Answer { .. }
             | Action::Note(_) => None,
         });
         let changes: Vec<_> = changes.collect();

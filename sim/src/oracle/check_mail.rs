@@ -136,7 +136,7 @@ impl MailCheck {
             .filter(|news| news.count > 1)
             .filter_map(|news| match &news.item {
                 NewsItem::Event(line) => Some(&line.experiment),
-                NewsItem::Cleared { .. } | NewsItem::Raised => None,
+                NewsItem::Cleared { .. } | NewsItem::Raised | NewsItem::Reminder => None,
             })
             .collect();
         // Those are told by a mail that waits with its text.

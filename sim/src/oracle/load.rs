@@ -88,6 +88,7 @@ impl Load {
                 | Action::SendMail { .. }
                 | Action::Save { .. }
                 | Action::LogHealth
+                | Action::Answer { .. }
                 | Action::Note(_) => {}
             }
         }

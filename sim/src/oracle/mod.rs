@@ -485,6 +485,7 @@ fn news_of_alert(action: &Action) -> Option<(SystemAlert, bool)> {
         | Action::CloseFeed { .. }
         | Action::SendMail { .. }
         | Action::Save { .. }
-        | Action::LogHealth => None,
+        | Action::LogHealth
+        | Action::Answer { .. } => None,
     }
 }

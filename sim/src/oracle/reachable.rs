@@ -64,6 +64,7 @@ impl Reachable {
                 | Action::SendMail { .. }
                 | Action::Save { .. }
                 | Action::LogHealth
+                | Action::Answer { .. }
                 | Action::Note(_) => {}
             }
         }
@@ -98,6 +99,7 @@ impl Reachable {
             | Input::MailSent { .. }
             | Input::Saved { .. }
             | Input::StoreReplaced { .. }
+            | Input::Commanded { .. }
             | Input::Stalled { .. } => {}
         }
     }

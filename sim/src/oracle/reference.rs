@@ -255,6 +255,7 @@ impl Reference {
             | Input::FeedClosed { .. }
             | Input::MailSent { .. }
             | Input::StoreReplaced { .. }
+            | Input::Commanded { .. }
             | Input::Saved { .. } => {}
         }
         stalled
@@ -292,6 +293,7 @@ impl Reference {
                 | Action::SendMail { .. }
                 | Action::Save { .. }
                 | Action::LogHealth
+                | Action::Answer { .. }
                 | Action::Note(_) => {}
             }
         }

@@ -41,7 +41,7 @@ impl World<'_> {
                 self.plan_in(way, Event::MailServer { life, call, mail });
             }
             Action::Save { call, changes } => self.save(call, changes),
-            Action::LogHealth => {}
+            Action::LogHealth | Action::Answer { .. } => {}
             Action::Note(note) => self.tell(What::from(&note)),
         }
     }

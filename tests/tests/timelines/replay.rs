@@ -171,7 +171,7 @@ impl Replay {
                 outcome: Delivery::to_each(&mail.recipients, &Ok(())),
             }),
             Action::Save { call, .. } => Some(Input::Saved { call, outcome: Ok(()) }),
-            Action::LogHealth | Action::Note(_) => None,
+            Action::LogHealth | Action::Answer { .. } | Action::Note(_) => None,
         }
     }
 

@@ -199,6 +199,7 @@ fn describe_action(action: &Action) -> String {
         }
         Action::Save { changes, .. } => format!("write {} changes down", changes.len()),
         Action::LogHealth => "log the whole state".to_owned(),
+        Action::Answer { outcome, .. } => format!("answer {outcome:?}"),
         Action::Note(note) => format!("note: {note}"),
     }
 }

@@ -122,7 +122,8 @@ impl Observer for TimelineObserver {
             | Action::CloseFeed { .. }
             | Action::SendMail { .. }
             | Action::Save { .. }
-            | Action::LogHealth => {}
+            | Action::LogHealth
+            | Action::Answer { .. } => {}
         }
     }
 }
@@ -211,7 +212,7 @@ async fn watch_mails(mut seen: tokio::sync::watch::Receiver<status_sim::mock::Sm
                 subject: mail.subject().into(),
                 body: mail.body.clone(),
                 html: mail.html.clone(),
-                thread: SmolStr::default(),
+                thread: String::new().into(),
                 recipients: Vec::new(),
             };
             recorder.tell(What::Mailed { number, mail, again });

@@ -165,7 +165,11 @@ impl Observer for Metrics {
 
     fn input(&mut self, _: Now, input: &Input) {
         match input {
-            Input::Wake | Input::Stalled { .. } | Input::Reported { .. } | Input::StoreReplaced { .. } => {}
+            Input::Wake
+            | Input::Stalled { .. }
+            | Input::Reported { .. }
+            | Input::StoreReplaced { .. }
+            | Input::Commanded { .. } => {}
             Input::FeedClosed { feed, .. } => {
                 self.disconnects.get_or_create(&[("feed", feed.as_str())]).inc();
             }

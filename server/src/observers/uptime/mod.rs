@@ -289,6 +289,7 @@ impl Observer for Uptime {
             | Note::ForgotStream { .. }
             | Note::UnmatchedRequirement { .. }
             | Note::Withheld(_)
+            | Note::Remark(_)
             | Note::MailGivenUp { .. } => {}
         }
     }
