@@ -118,6 +118,7 @@ fn status_flapping<T: Clone>(flapping: &Flapping<T>, now: Now) -> crate::protoco
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
     use core::time::Duration;
 
     use super::*;

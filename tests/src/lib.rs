@@ -12,8 +12,8 @@ use status_adapters::store::Model;
 use status_adapters::wire::manifest::availability;
 use status_core::{
     Action, Availability, CallId, Config, Connection, Deadline, Delivery, Event, Failure, FailureKind, Feed,
-    Input, Issue, Mail, MailConfig, MailFailure, MailFailureKind, Manifest, Monitor, Note, Now, Report,
-    Requirements, Resource, ResourceName, Time, Transmitted, Wall,
+    FlapConfig, Input, Issue, Mail, MailConfig, MailFailure, MailFailureKind, Manifest, Monitor, Note, Now,
+    Report, Requirements, Resource, ResourceName, Time, Transmitted, Wall,
 };
 
 /// The world around a monitor.
@@ -465,11 +465,12 @@ fn sent_at(now: Time, sent: Transmitted) -> Option<Duration> {
 /// Who gets every mail.
 pub const RECIPIENT: &str = "alpha@a.org";
 
-/// Settings for tests: a startup of 20 s, and mails.
+/// Settings for tests: a startup of 20 s, mails as soon as there is news, and nothing that flaps.
 #[must_use]
 pub fn config() -> Config {
     Config {
         startup: Duration::from_secs(20),
+        flap: FlapConfig { after: 0, ..FlapConfig::default() },
         mail: Some(MailConfig {
             subject: "lab".into(),
             link: "lab.example.org/status".into(),

@@ -62,14 +62,22 @@ fn an_outage_of_many_is_one_mail_and_so_is_their_recovery() {
     world.streams = before;
     world.until(90.0);
     let subjects: Vec<&str> = world.mails.iter().map(|mail| mail.subject.as_str()).collect();
-    assert_eq!(subjects, ["lab 20 new health events"; 2]);
+    let subjects_are = [
+        "lab 20 new health events: 20 down (pend00, pend01, pend02, ...)",
+        "lab 20 new health events: 20 ok",
+    ];
+    assert_eq!(subjects, subjects_are);
     assert!(world.mails[0].body.contains("New health events (20 issues, 0 ok):"));
     assert!(
         world.mails[0]
             .body
             .contains("pend07 ><   U [missing required pend07-st-data, missing required pend07-st-video]")
     );
-    assert!(world.mails[1].body.contains("New health events (0 issues, 20 ok):\npend00 ok A\n"));
+    assert!(
+        world.mails[1].body.contains("New health events (0 issues, 20 ok):\npend00 ok A   after 24s\n"),
+        "{}",
+        world.mails[1].body
+    );
     assert!(world.mails[1].body.contains("All current problems (0):"));
 }
 
@@ -82,9 +90,10 @@ fn a_mail_lists_old_problems_too_and_the_availability_that_its_check_decided() {
     world.until(70.0);
     let body = &world.mails[1].body;
     assert!(body.contains("New health events (1 issues, 0 ok):\npend01 -- A   [missing jump]\n"));
-    assert!(body.contains(
-        "All current problems (2):\npend00 ><   U [missing required pend00-st-video]\npend01 -- A   [missing jump]\n"
-    ));
+    let problems = "All current problems (2):\n\
+        pend00 ><   U [missing required pend00-st-video] since 2026-01-01 00:01Z\n\
+        pend01 -- A   [missing jump] since 2026-01-01 00:01Z\n";
+    assert!(body.contains(problems), "{body}");
     assert!(body.ends_with("\nlab.example.org/status\n"));
 }
 
@@ -227,7 +236,7 @@ fn a_mail_that_was_not_taken_is_tried_again_with_the_same_identity_and_news_join
     let ids: std::collections::BTreeSet<&str> = world.mails.iter().map(|mail| mail.id.as_str()).collect();
     assert_eq!(ids.len(), 1, "one mail, tried again");
     let last = world.mails.last().unwrap();
-    assert_eq!(last.subject, "lab 2 new health events");
+    assert_eq!(last.subject, "lab 2 new health events: 2 down (pend00, pend01)");
     assert!(last.body.starts_with("This mail is late: "));
     let tries = world.mails.len();
     world.until(3600.0);
@@ -314,7 +323,7 @@ fn one_mail_is_under_way_at_a_time_and_the_news_that_comes_meanwhile_is_the_next
     let first = world.kept_back.remove(0);
     world.step(first);
     assert_eq!(world.mails.len(), 2);
-    assert_eq!(world.mails[1].subject, "lab 4 new health events");
+    assert!(world.mails[1].subject.starts_with("lab 4 new health events: "), "{}", world.mails[1].subject);
     assert!(world.mails[1].body.starts_with("This mail is late: it was to be sent at "));
     assert!(world.mails[1].body.contains("All current problems (5):"));
     assert!(world.kept_back.len() == 1 && world.monitor.outbox().len() == 1);
@@ -336,7 +345,7 @@ fn news_that_came_while_a_mail_was_refused_joins_it() {
     assert_eq!(world.mails.len(), 2);
     assert_eq!(
         (&*world.mails[1].subject, &world.mails[1].id),
-        ("lab 2 new health events", &world.mails[0].id)
+        ("lab 2 new health events: 2 down (pend00, pend01)", &world.mails[0].id)
     );
 }
 
@@ -368,7 +377,9 @@ fn news_that_joined_a_mail_late_has_a_day_of_its_own() {
     assert_eq!(world.monitor.outbox().len(), 1);
     world.mail_fails = None;
     world.until(101_000.0);
-    assert_eq!(world.delivered.last().unwrap().subject, "lab 2 new health events");
+    let mail = world.delivered.last().unwrap();
+    assert_eq!(mail.subject, "lab 1 new health events: 1 down (pend01)");
+    assert!(mail.body.contains("Of 1 events that are more than a day old only the number is told."));
 }
 
 #[test]

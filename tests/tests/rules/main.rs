@@ -9,6 +9,8 @@ mod feeds;
 mod known;
 mod limits;
 mod mail;
+mod maintenance;
+mod noise;
 mod observe;
 mod recipients;
 mod restart;
