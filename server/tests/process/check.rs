@@ -103,6 +103,8 @@ async fn a_good_installation_is_all_ok_and_nothing_changes() {
                 "ok     mail      {}: without TLS, without login; no mail was sent",
                 services.smtp.address()
             ),
+            "ok     changes   STATUS_SECRET_ADMIN is not set, so there are neither maintenance nor acknowledgements"
+                .to_owned(),
         ]
     );
     assert_eq!(code, Some(0));
