@@ -68,13 +68,14 @@ pub use lab::{Experiment, Observation, Stream};
 pub use mail::Outbox;
 pub use monitor::Monitor;
 pub use protocol::{
-    Action, Availability, BookOverride, CallId, Change, Config, Connection, Deadline, Delivery, Event,
-    EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig,
-    FlapLine, Forgotten, GivenUp, Input, Issue, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine,
-    MailText, Manifest, Mode, News, NewsItem, NewsRange, Note, Now, OutboxRecord, PastAlert,
-    QueuedMailRecord, RecipientRecord, Report, Requirements, ResourceName, Saved, SavedAlert,
-    SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy, StreamRecord, StreamStatus, Summary,
-    SystemAlert, Time, Timer, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall, Withheld, Zone,
+    Acknowledgement, Action, Availability, BookOverride, CallId, Change, Command, CommandId, Config,
+    Connection, Deadline, Delivery, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind,
+    Feed, FlapBooking, FlapConfig, FlapLine, Forgotten, GivenUp, Input, Issue, LetterRecord, Mail,
+    MailFailure, MailFailureKind, MailLine, MailText, Manifest, Mode, News, NewsItem, NewsRange, Note, Now,
+    Obeyed, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord, Refused, Repetition, Report,
+    Requirements, ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail,
+    SetBy, StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Topic, Traffic, Transmitted,
+    Undelivered, Verdict, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime, Withheld, Zone,
     in_words, printable,
 };
 pub use store::Persistence;

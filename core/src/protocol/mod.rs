@@ -1,26 +1,33 @@
 //! What crosses the border of the core, as plain data: the inputs, the actions, and all that they are made of.
 
+mod acknowledgement;
 mod action;
 mod alert;
+mod command;
 mod config;
 mod deadline;
 mod event;
+mod glob;
 mod input;
 mod mail;
 mod manifest;
 mod name;
 mod note;
 mod record;
+mod repetition;
 mod report;
 mod text;
 mod time;
 mod undelivered;
 mod verdict;
+mod window;
 mod withheld;
 mod zone;
 
+pub use acknowledgement::Acknowledgement;
 pub use action::Action;
 pub use alert::SystemAlert;
+pub use command::{Command, CommandId, Obeyed, Refused, WindowOrder};
 pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailText, Mode};
 pub use deadline::{Deadline, Timer};
 pub(crate) use event::Health;
@@ -37,11 +44,13 @@ pub use record::{
     Change, EventKey, ExperimentRecord, PastAlert, Saved, SavedAlert, SavedExperiment, SavedManifest,
     StreamRecord,
 };
+pub use repetition::Repetition;
 pub use report::{Connection, Report, Traffic, Transmitted};
 pub use text::printable;
 pub(crate) use text::shortened;
 pub use time::{Now, Time, Wall};
 pub use undelivered::{GivenUp, Undelivered};
 pub use verdict::{StreamStatus, Verdict};
+pub use window::{Pattern, Window, WindowBooking, WindowId, WindowTime};
 pub use withheld::Withheld;
 pub use zone::{Zone, in_words};

@@ -47,9 +47,10 @@ impl Zone {
         after.checked_sub(1).map_or(self.first, |last| self.changes[last].1)
     }
 
-    /// The changes of the offset, in their order.
-    pub(crate) fn changes(&self) -> impl Iterator<Item = Wall> {
-        self.changes.iter().map(|(at, _)| *at)
+    /// When the offset next changes, if it ever does.
+    pub(crate) fn next_change(&self, after: Wall) -> Option<Wall> {
+        let next = self.changes.partition_point(|(from, _)| *from <= after);
+        self.changes.get(next).map(|(at, _)| *at)
     }
 
     /// What clocks there show at this instant, as if it were UTC.
