@@ -56,15 +56,28 @@ impl fmt::Display for TokenFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "the token is longer than {LONGEST} bytes"),
-            Self::NoToken => f.write_str("the token is no JSON Web Token: it has to be whole, as `status token` prints it"),
+            Self::NoToken => {
+                f.write_str("the token is no JSON Web Token: it has to be whole, as `status token` prints it")
+            }
             Self::Algorithm => f.write_str("the token has to be signed with HS256, and with nothing else"),
             Self::Signature => f.write_str("the token is not signed with this server's STATUS_SECRET_ADMIN"),
-            Self::Claims => f.write_str("the token's claims make no sense: exp, nbf and iat are seconds since 1970, scopes a list"),
-            Self::Audience => write!(f, "the token is for another service: its aud has to contain {OUR_AUDIENCE}"),
-            Self::Scope => write!(f, "the token does not allow changes: its scopes have to contain {OUR_SCOPE}"),
+            Self::Claims => f.write_str(
+                "the token's claims make no sense: exp, nbf and iat are seconds since 1970, scopes a list",
+            ),
+            Self::Audience => {
+                write!(f, "the token is for another service: its aud has to contain {OUR_AUDIENCE}")
+            }
+            Self::Scope => {
+                write!(f, "the token does not allow changes: its scopes have to contain {OUR_SCOPE}")
+            }
             Self::Expired => f.write_str("the token has expired: make a new one with `status token`"),
-            Self::TooEarly => f.write_str("the token is not valid yet: the clock of whoever made it is ahead of this server's"),
-            Self::Name => write!(f, "the token does not say whose it is: its sub has to be a name of 1 to {NAME_AT_MOST} characters"),
+            Self::TooEarly => f.write_str(
+                "the token is not valid yet: the clock of whoever made it is ahead of this server's",
+            ),
+            Self::Name => write!(
+                f,
+                "the token does not say whose it is: its sub has to be a name of 1 to {NAME_AT_MOST} characters"
+            ),
         }
     }
 }
@@ -222,7 +235,8 @@ mod tests {
             let unsigned = &token[..=token.rfind('.').unwrap()];
             assert_eq!(verified(&secret(), unsigned, NOW), Err(TokenFault::Algorithm), "{alg}");
         }
-        let critical = with_header(&json!({"alg": "HS256", "crit": ["b64"], "b64": false}), &good(), "somesecret");
+        let critical =
+            with_header(&json!({"alg": "HS256", "crit": ["b64"], "b64": false}), &good(), "somesecret");
         assert_eq!(verified(&secret(), &critical, NOW), Err(TokenFault::Algorithm));
     }
 
@@ -235,7 +249,9 @@ mod tests {
         }
         let token = with_header(&header, &good(), "somesecret");
         let parts: Vec<&str> = token.split('.').collect();
-        let forged = encoded(&json!({"sub": "mallory", "aud": "status", "scopes": ["status:admin"], "exp": SECONDS + 60}));
+        let forged = encoded(
+            &json!({"sub": "mallory", "aud": "status", "scopes": ["status:admin"], "exp": SECONDS + 60}),
+        );
         let half = &parts[2][..20];
         for bad in [
             format!("{}.{forged}.{}", parts[0], parts[2]),
@@ -256,7 +272,8 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        for none in ["", ".", "..", "a.b", "a.b.c.d", "....", "e30.e30.e30", "\u{1F600}.\u{1F600}.\u{1F600}"] {
+        for none in ["", ".", "..", "a.b", "a.b.c.d", "....", "e30.e30.e30", "\u{1F600}.\u{1F600}.\u{1F600}"]
+        {
             assert_eq!(verified(&secret(), none, NOW), Err(TokenFault::NoToken), "{none}");
         }
         assert_eq!(verified(&secret(), &"a".repeat(8_001), NOW), Err(TokenFault::TooLong));
@@ -310,10 +327,12 @@ mod tests {
         let signed = format!(
             "{}.{}",
             encoded(&json!({"alg": "HS256"})),
-            BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"a","sub":"b","aud":"status","scopes":["status:admin"],"exp":4e9}"#)
+            BASE64_URL_SAFE_NO_PAD
+                .encode(r#"{"sub":"a","sub":"b","aud":"status","scopes":["status:admin"],"exp":4e9}"#)
         );
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"somesecret");
-        let token = format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes())));
+        let token =
+            format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes())));
         assert_eq!(verified(&secret(), &token, NOW), Err(TokenFault::Claims));
     }
 }

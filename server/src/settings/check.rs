@@ -93,7 +93,10 @@ pub(super) fn secret_admin(variables: &Variables, mut found: Found) -> Result<Se
         let expected = "the secret that signs the tokens with which people change something".to_owned();
         found.problem(&variables.secret_admin, expected);
     }
-    secret.map(SecretString::from).ok_or(Problems { problems: found.problems, warnings: found.warnings })
+    match secret {
+        Some(secret) if found.problems.is_empty() => Ok(secret.into()),
+        Some(_) | None => Err(Problems { problems: found.problems, warnings: found.warnings }),
+    }
 }
 
 /// Where the server answers, and nothing else.

@@ -508,7 +508,8 @@ fn the_secret_of_persons_and_the_place_are_read_without_all_else() {
         set.iter().map(|(name, value)| (OsString::from(*name), OsString::from(*value))).collect::<Vec<_>>()
     };
     let others = [("STATUS_PORT_SERVE", "x"), ("STATUS_SECRET_BOOK_FILE", "/missing"), ("STATUS_MODE", "x")];
-    let secret = Settings::secret_admin_from_vars(vars(&[&[("STATUS_SECRET_ADMIN", "a")][..], &others].concat()));
+    let secret =
+        Settings::secret_admin_from_vars(vars(&[&[("STATUS_SECRET_ADMIN", "a")][..], &others].concat()));
     assert_eq!(secret.unwrap().expose_secret(), "a");
     let missing = Settings::secret_admin_from_vars(vars(&others)).unwrap_err().to_string();
     assert!(missing.contains("STATUS_SECRET_ADMIN is not set: expected the secret"), "{missing}");
