@@ -6,11 +6,14 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::service::Service;
 use status_adapters::status::{StatusAnswer, StatusClient};
 use status_adapters::token::{for_person, is_name};
+use url::Url;
 
 use super::Failure;
 use crate::command::args::ServerArgs;
+use crate::log;
 use crate::settings::Settings;
 
 /// How long the token of one command lives.
@@ -32,7 +35,13 @@ impl Server {
                 address(port, &addresses).map_err(Failure::Settings)?
             }
         };
-        Ok(Self { client: StatusClient::new(&base).map_err(Failure::Settings)? })
+        let client = StatusClient::new(&base).map_err(Failure::Settings)?;
+        if is_in_clear(&base) {
+            log::complain(&format!(
+                "{base} is http, and another machine: whoever listens between can use the token"
+            ));
+        }
+        Ok(Self { client })
     }
 
     /// Reads something.
@@ -77,6 +86,13 @@ impl Server {
             ))),
         }
     }
+}
+
+/// Whether what is said to this address goes over a network in clear.
+fn is_in_clear(base: &str) -> bool {
+    let Ok(url) = Url::parse(base) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    url.scheme() == "http" && Service::new("status", "http", host, "", String::new().into()).is_in_clear()
 }
 
 /// A token for one command.
@@ -141,6 +157,21 @@ mod tests {
         assert_eq!(at(&["::"]), "http://[::1]:3007");
         assert_eq!(at(&["192.0.2.7", "127.0.0.1"]), "http://192.0.2.7:3007");
         assert!(address(0, &[]).unwrap_err().contains("--server"));
+    }
+
+    #[test]
+    fn http_to_another_machine_is_in_clear() {
+        for clear in ["http://lab.example.org/status", "http://192.0.2.7:3007"] {
+            assert!(is_in_clear(clear), "{clear}");
+        }
+        for not in [
+            "https://lab.example.org/status",
+            "http://127.0.0.1:3007",
+            "http://[::1]:3007",
+            "http://localhost",
+        ] {
+            assert!(!is_in_clear(not), "{not}");
+        }
     }
 
     #[test]
