@@ -18,6 +18,7 @@ mod http;
 pub mod mail;
 pub mod secrets;
 pub mod service;
+pub mod status;
 pub mod store;
 pub mod throttle;
 mod tls;

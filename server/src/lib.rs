@@ -10,5 +10,6 @@ pub mod driver;
 pub mod http;
 pub mod log;
 pub mod observers;
+pub mod orders;
 pub mod settings;
 pub mod view;

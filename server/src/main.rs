@@ -10,7 +10,7 @@ use status_server::command::args::{Cli, Command};
 use status_server::command::demo;
 use status_server::command::serve::{NO_MAIL, Server};
 use status_server::command::stop::{self, Role};
-use status_server::command::{check, history, simulate};
+use status_server::command::{check, history, simulate, tell};
 use status_server::log;
 use status_server::settings::Settings;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,9 @@ fn main() -> ExitCode {
             #[cfg(not(feature = "demo"))]
             Command::Demo { .. } => fail(status_server::command::NO_MOCKS),
             Command::Simulate(args) => simulate::run(args, stop).await,
+            Command::Token(args) => tell::token(&args),
+            Command::Maintain(args) => interruptible(tell::maintain(&args), stop).await,
+            Command::Ack(args) => interruptible(tell::ack(&args), stop).await,
         }
     });
     // What still waits for a service is not waited for.
@@ -56,11 +59,28 @@ fn main() -> ExitCode {
     code
 }
 
+/// What a command comes to, unless a signal ends it before.
+async fn interruptible(command: impl Future<Output = ExitCode>, stop: CancellationToken) -> ExitCode {
+    tokio::select! {
+        biased;
+        code = command => code,
+        () = stop.cancelled() => {
+            log::complain("interrupted: it is not known what came of it");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// What signals mean to a command.
 fn role(command: &Command) -> Role {
     match command {
         Command::Serve | Command::Demo { .. } => Role::Service,
-        Command::Check(_) | Command::History(_) | Command::Simulate(_) => Role::Command,
+        Command::Check(_)
+        | Command::History(_)
+        | Command::Simulate(_)
+        | Command::Token(_)
+        | Command::Maintain(_)
+        | Command::Ack(_) => Role::Command,
     }
 }
 

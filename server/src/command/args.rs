@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use status_adapters::token::{NAME_AT_MOST, is_name};
 use status_adapters::wire::duration;
 
 /// Watches a remote lab's equipment, takes what is broken out of booking, and mails what changed.
@@ -69,6 +70,133 @@ else failed), 2 a file, a setting or the command line is wrong, 130 it was inter
     #[command(after_help = "\
 Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command line is wrong.")]
     History(HistoryArgs),
+    /// Print a token with which a person can change something
+    ///
+    /// Signs it with STATUS_SECRET_ADMIN, and asks nobody. It goes into the header Authorization of the API as it is, or into
+    /// the page where one signs in. Whoever has it can use it until it expires.
+    #[command(after_help = "\
+Exit codes: 0 printed, 2 STATUS_SECRET_ADMIN is missing or the command line is wrong.")]
+    Token(TokenArgs),
+    /// Set, list or end windows of maintenance
+    ///
+    /// While a window is on, what it names is no news: it makes no mail. Tells the running server so, with a token that it
+    /// makes from STATUS_SECRET_ADMIN.
+    #[command(after_help = "\
+status maintain 'pend0*' --for 2h --reason 'new bearings'
+status maintain @relay --every 'daily 04:00-04:15' --reason 'relay restarts'
+status maintain pend01 --from 2026-12-01T09:00:00+01:00 --until 2026-12-01T17:00:00+01:00 --reason move --booking out
+status maintain --list
+status maintain --end 7
+
+Exit codes: 0 done, 1 the server does not run or refuses, 2 a setting or the command line is wrong.")]
+    Maintain(MaintainArgs),
+    /// Acknowledge the problem of an experiment, or take that back
+    ///
+    /// Nobody is reminded of a problem that somebody sees to. Tells the running server so, with a token that it makes from
+    /// STATUS_SECRET_ADMIN.
+    #[command(after_help = "\
+status ack pend01 --note 'camera ordered'
+status ack --withdraw pend01
+
+Exit codes: 0 done, 1 the server does not run or refuses, 2 a setting or the command line is wrong.")]
+    Ack(AckArgs),
+}
+
+/// Which token `status token` is to print.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct TokenArgs {
+    /// Whose it is: the name that is shown beside what he changes
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: String,
+    /// How long it is good, such as 30m, 8h or 7d
+    #[arg(long = "for", value_name = "SPAN", default_value = "8h", value_parser = life)]
+    pub lasts: Duration,
+}
+
+/// Which server is told, and by whom.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerArgs {
+    /// The server's address, such as https://lab.example.org/status [default: as STATUS_PORT_SERVE and STATUS_ADDRESS_SERVE say]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Who says so [default: the user who runs this]
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: Option<String>,
+}
+
+/// What `status maintain` is to do.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct MaintainArgs {
+    /// Experiments, with * for any characters and ? for any one, or @relay, @jump, @book for these and what they cause
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "end"], requires = "reason")]
+    pub names: Vec<String>,
+    /// How long, such as 2h
+    #[arg(long = "for", value_name = "SPAN", conflicts_with_all = ["until", "every"])]
+    pub lasts: Option<String>,
+    /// From when on, such as 2026-12-01T09:00:00+01:00 [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Until when, or, with --every, until when at all
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Again and again, in the server's time zone: 'daily 22:00-06:00', 'mon-fri 04:00-04:15'
+    #[arg(long, value_name = "TIMES")]
+    pub every: Option<String>,
+    /// Why, for colleagues and students
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// What becomes of booking meanwhile [default: keep]
+    #[arg(long, value_enum)]
+    pub booking: Option<Booking>,
+    /// List the windows that are not over
+    #[arg(long, conflicts_with_all = ["names", "lasts", "from", "until", "every", "reason", "booking", "end"])]
+    pub list: bool,
+    /// End the window with this number
+    #[arg(long, value_name = "ID", conflicts_with_all = ["names", "lasts", "from", "until", "every", "reason", "booking"])]
+    pub end: Option<u64>,
+    /// Which server is told, and by whom.
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// What becomes of booking while a window is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Booking {
+    /// It follows the verdicts, as ever.
+    Keep,
+    /// It is out of booking, with the reason for students.
+    Out,
+}
+
+impl Booking {
+    /// As the API has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Out => "out",
+        }
+    }
+}
+
+/// What `status ack` is to do.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct AckArgs {
+    /// Which experiment, such as pend01
+    #[arg(value_name = "NAME")]
+    pub experiment: String,
+    /// What others should know
+    #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
+    pub note: Option<String>,
+    /// Until when, such as 2026-12-01T09:00:00+01:00 [default: until it recovers or gets worse]
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Take the acknowledgement back
+    #[arg(long, conflicts_with_all = ["note", "until"])]
+    pub withdraw: bool,
+    /// Which server is told, and by whom.
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// What `status check` is to do besides looking.
@@ -180,6 +308,24 @@ pub enum HistoryFormat {
     Json,
 }
 
+/// Nobody needs a token for longer, and whoever finds it can use it as long.
+const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+
+fn life(text: &str) -> Result<Duration, String> {
+    let life = span(text)?;
+    if (Duration::from_secs(1)..=LONGEST_LIFE).contains(&life) {
+        return Ok(life);
+    }
+    Err("a token is good for 1s to 90d".to_owned())
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if is_name(text) {
+        return Ok(text.trim().to_owned());
+    }
+    Err(format!("a name has 1 to {NAME_AT_MOST} characters, none of them a control character"))
+}
+
 fn span(text: &str) -> Result<Duration, String> {
     duration::parse_setting(text).map_err(|error| error.to_string())
 }
@@ -219,6 +365,50 @@ mod tests {
         assert_eq!(read(line), Ok(Command::History(args)));
         assert!(read("status history --since yesterday").is_err());
         for bad in ["status sreve", "status serve --port 1", "status demo --port 65536"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_to_tell_the_server_is_understood() {
+        let Ok(Command::Token(args)) = read("status token --name alice") else { panic!() };
+        assert_eq!((args.name.as_str(), args.lasts), ("alice", Duration::from_secs(8 * 3600)));
+        let line = "status maintain pend0* @relay --for 2h --reason bearings --booking out --name bob --server http://x";
+        let Ok(Command::Maintain(args)) = read(line) else { panic!("{line}") };
+        assert_eq!(
+            (args.names.len(), args.lasts.as_deref(), args.booking),
+            (2, Some("2h"), Some(Booking::Out))
+        );
+        let server = ServerArgs { server: Some("http://x".to_owned()), name: Some("bob".to_owned()) };
+        assert_eq!(args.server, server);
+        for good in [
+            "status token --name a --for 90d",
+            "status maintain a --every x --until y --reason z",
+            "status maintain --list",
+            "status maintain --end 7 --name bob",
+            "status ack pend01 --note x --until y",
+            "status ack --withdraw pend01",
+        ] {
+            assert!(read(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "status token",
+            "status token --name a --for 0s",
+            "status token --name a --for 91d",
+            "status token --name a --for soon",
+            "status token --name a\u{7}",
+            "status maintain",
+            "status maintain pend01 --for 2h",
+            "status maintain a --for 2h --until x --reason y",
+            "status maintain a --for 2h --every x --reason y",
+            "status maintain a --for 2h --reason y --booking in",
+            "status maintain --list --end 7",
+            "status maintain a --list --reason y",
+            "status maintain --end x",
+            "status ack",
+            "status ack pend01",
+            "status ack pend01 --withdraw --note x",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

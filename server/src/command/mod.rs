@@ -8,6 +8,7 @@ pub mod history;
 pub mod serve;
 pub mod simulate;
 pub mod stop;
+pub mod tell;
 #[cfg(feature = "demo")]
 pub mod wire_run;
 

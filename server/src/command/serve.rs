@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use status_adapters::book::HttpBook;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::feed::WsFeed;
@@ -47,6 +48,7 @@ pub struct Server {
     uptime: Uptime,
     store_path: Option<PathBuf>,
     profile: Option<u16>,
+    secret_admin: Option<SecretString>,
 }
 
 impl Server {
@@ -83,6 +85,7 @@ impl Server {
                 StoreSettings::Memory | StoreSettings::Nowhere => None,
             },
             profile: settings.profile,
+            secret_admin: settings.secret_admin.clone(),
         })
     }
 
@@ -153,6 +156,9 @@ impl Server {
             store,
             store_path: self.store_path.clone(),
             life: new_life(),
+            secret_admin: self.secret_admin.clone(),
+            commands: None,
+            windows: None,
         })
     }
 }

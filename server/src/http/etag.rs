@@ -72,7 +72,7 @@ pub(crate) fn by_content(request: &HeaderMap, content_type: &'static str, body: 
 }
 
 /// A short text that other contents do not have, as a rule: nobody gains by a forged one.
-fn fingerprint(content: &[u8]) -> String {
+pub(super) fn fingerprint(content: &[u8]) -> String {
     let mut hash = DefaultHasher::new();
     hash.write(content);
     format!("{:x}-{:016x}", content.len(), hash.finish())

@@ -17,15 +17,16 @@ const OF_ALL_ELSE: &str = "default-src 'none'; style-src 'unsafe-inline'; form-a
 /// They follow from the address alone: one that says that nothing has changed replaces the headers of what the
 /// browser has.
 pub(super) async fn guarded(request: Request, next: Next) -> Response {
-    let policy = match request.uri().path() {
-        "/" => OF_THE_PAGE,
-        _ => OF_ALL_ELSE,
+    // Without a referrer of its own site, a form of the page would come as if from nowhere.
+    let (policy, referrer) = match request.uri().path() {
+        "/" | "/signin" | "/signout" => (OF_THE_PAGE, "same-origin"),
+        _ => (OF_ALL_ELSE, "no-referrer"),
     };
     let mut answer = next.run(request).await;
     let guards: [(HeaderName, &'static str); 3] = [
         (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, referrer),
     ];
     for (name, value) in guards {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -2,7 +2,9 @@
 
 mod address;
 pub(crate) mod api;
+pub(crate) mod auth;
 mod badge;
+mod body;
 pub(crate) mod etag;
 mod guard;
 mod limit;
@@ -12,6 +14,8 @@ mod problem;
 pub mod profile;
 mod state;
 pub mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -19,13 +23,13 @@ use axum::Router;
 use axum::http;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::get;
+use axum::routing::{delete, get, post, put};
 use tower_http::cors::{Any, CorsLayer};
 
-use self::api::{detail, events, experiments, metrics, openapi, ready, system};
+use self::api::{changes, detail, events, experiments, metrics, openapi, ready, system};
 use self::limit::{Concurrency, limit_concurrency};
 pub(crate) use self::problem::Problem;
-use self::problem::{no_such_method, no_such_path};
+pub(crate) use self::problem::{no_such_method, no_such_path};
 pub use self::state::{AppParts, AppState};
 use crate::settings::OtherSites;
 
@@ -34,8 +38,11 @@ const PATIENCE_WITH_STORE: Duration = Duration::from_secs(2);
 
 /// Every route, over the state that the driver keeps.
 pub fn router(app: AppState, others: OtherSites) -> Router {
-    let routes = public(others)
-        .merge(internal())
+    let mut routes = public(others).merge(internal());
+    if app.auth().is_some() {
+        routes = routes.merge(changing(&app));
+    }
+    let routes = routes
         // Around everything, refusals included.
         .layer(from_fn(guard::guarded))
         .with_state(app);
@@ -49,6 +56,7 @@ fn public(others: OtherSites) -> Router<AppState> {
         .route("/api/v1/experiments/{topic_name}", get(detail::show))
         .route("/api/v1/experiments/events/{topic_name}", get(experiments::events))
         .route("/api/v1/events", get(events::all))
+        .route("/api/v1/maintenance", get(changes::list))
         .route("/api/v1/withheld", get(system::withheld))
         .merge(page::routes())
         .route_layer(from_fn_with_state(Concurrency::new(), limit_concurrency));
@@ -72,6 +80,22 @@ fn public(others: OtherSites) -> Router<AppState> {
         ),
         OtherSites::Unsaid => routes,
     }
+}
+
+/// What changes something: for whoever has a token. No page of another site may ask for it.
+fn changing(app: &AppState) -> Router<AppState> {
+    let guard = from_fn_with_state(app.clone(), auth::guard);
+    // What others may read at the same address says by itself what else is allowed there.
+    let beside = Router::new().route("/api/v1/maintenance", post(changes::add)).route_layer(guard.clone());
+    let guarded = Router::new()
+        .route("/api/v1/maintenance/{id}", delete(changes::end))
+        .route(
+            "/api/v1/experiments/{topic_name}/acknowledgement",
+            put(changes::acknowledge).delete(changes::withdraw),
+        )
+        .route_layer(guard)
+        .method_not_allowed_fallback(no_such_method);
+    guarded.merge(beside).merge(page::signing())
 }
 
 /// What is for whoever runs the server: no web page may read it that somebody inside happens to open.

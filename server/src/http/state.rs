@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use parking_lot::Mutex;
+use secrecy::SecretString;
 use status_adapters::Store;
 use status_adapters::clock::Clock;
-use status_core::{Monitor, Now, Wall};
+use status_core::{Command, Monitor, Now, Obeyed, Wall, Window};
 
+use super::auth::Auth;
 use super::stream::Live;
 use crate::driver::Shared;
 use crate::observers::metrics::Metrics;
 use crate::observers::uptime::Uptime;
+use crate::orders::{self, CommandFailure, CommandSender, ListWindows};
 use crate::view::system;
 
 /// How long an age in an answer is good for, in milliseconds.
@@ -25,6 +28,7 @@ pub struct AppState(Arc<Inner>);
 
 struct Inner {
     parts: AppParts,
+    auth: Option<Auth>,
     /// The last one that was found out, and of which version.
     revision: Mutex<Option<(u64, String)>>,
 }
@@ -57,13 +61,20 @@ pub struct AppParts {
     pub started: Wall,
     /// Tells this life of the server from others.
     pub life: String,
+    /// What signs the tokens of those who may change something; `None` if nobody may.
+    pub secret_admin: Option<SecretString>,
+    /// Who obeys commands; `None` if nobody does.
+    pub commands: Option<CommandSender>,
+    /// Which windows of maintenance there are; `None` if none are kept.
+    pub windows: Option<ListWindows>,
 }
 
 impl AppState {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
-        Self(Arc::new(Inner { parts, revision: Mutex::new(None) }))
+        let auth = parts.secret_admin.clone().map(Auth::new);
+        Self(Arc::new(Inner { parts, auth, revision: Mutex::new(None) }))
     }
 
     /// Changes whenever anything that is known has changed, and every few seconds, since ages do.
@@ -87,6 +98,21 @@ impl AppState {
                 revision
             }
         }
+    }
+
+    /// Has a command obeyed, and says what came of it.
+    pub(crate) async fn command(&self, by: String, command: Command) -> Result<Obeyed, CommandFailure> {
+        orders::give(self.0.commands.as_ref(), by, command).await
+    }
+
+    /// The windows of maintenance that are kept.
+    pub(crate) fn windows(&self) -> Vec<Window> {
+        self.0.windows.as_ref().map_or_else(Vec::new, |list| list())
+    }
+
+    /// What a change has to show; `None` if there can be none.
+    pub(super) fn auth(&self) -> Option<&Auth> {
+        self.0.auth.as_ref()
     }
 
     pub(crate) fn shared(&self) -> &Shared {

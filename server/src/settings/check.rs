@@ -1,7 +1,9 @@
 //! One pass over all variables, that finds all problems.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use status_adapters::service::Service;
 use status_core::{Config, FlapConfig, MailConfig};
 
@@ -49,6 +51,7 @@ pub(super) fn settings(
     let log = log(v, &mut found);
     let (serve_port, profile) = ports(v, &mut found);
     let serve_addresses = found.read(&v.address_serve, Vec::new(), parse::addresses);
+    let secret_admin = found.secret(&v.secret_admin).map(SecretString::from);
     let other_sites = found.read(&v.cors, OtherSites::MayRead, parse::other_sites);
     match (book, relay, jump, found.problems.is_empty()) {
         (Some(book), Some(relay), Some(jump), true) => Ok((
@@ -65,6 +68,7 @@ pub(super) fn settings(
                 serve_port,
                 serve_addresses,
                 other_sites,
+                secret_admin,
                 profile,
             },
             found.warnings,
@@ -82,6 +86,29 @@ pub(super) fn store(
     let store = found.read(&variables.store, place, parse::store);
     if found.problems.is_empty() {
         return Ok(store);
+    }
+    Err(Problems { problems: found.problems, warnings: found.warnings })
+}
+
+/// What signs the tokens with which people change something, and nothing else.
+pub(super) fn secret_admin(variables: &Variables, mut found: Found) -> Result<SecretString, Problems> {
+    let secret = found.secret(&variables.secret_admin);
+    if secret.is_none() {
+        let expected = "the secret that signs the tokens with which people change something".to_owned();
+        found.problem(&variables.secret_admin, expected);
+    }
+    match secret {
+        Some(secret) if found.problems.is_empty() => Ok(secret.into()),
+        Some(_) | None => Err(Problems { problems: found.problems, warnings: found.warnings }),
+    }
+}
+
+/// Where the server answers, and nothing else.
+pub(super) fn place(variables: &Variables, mut found: Found) -> Result<(u16, Vec<IpAddr>), Problems> {
+    let port = found.read(&variables.port_serve, PORT_SERVE, |text| parse::port(text, 0));
+    let addresses = found.read(&variables.address_serve, Vec::new(), parse::addresses);
+    if found.problems.is_empty() {
+        return Ok((port, addresses));
     }
     Err(Problems { problems: found.problems, warnings: found.warnings })
 }

@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use status_adapters::mail::MailSettings;
 use status_adapters::service::Service;
 use status_core::Config;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub serve_addresses: Vec<IpAddr>,
     /// `STATUS_CORS`: whether web pages of other sites may read what is public.
     pub other_sites: OtherSites,
+    /// `STATUS_SECRET_ADMIN`: what signs the tokens with which people change something; `None` if nobody may.
+    pub secret_admin: Option<SecretString>,
     /// `STATUS_PORT_PROFILE`, if `STATUS_PROFILE` is true.
     pub profile: Option<u16>,
 }
@@ -115,5 +118,33 @@ impl Settings {
         let only = vars.into_iter().filter(|(name, _)| name == "STATUS_STORE");
         let (variables, found) = variables::Variables::sort(only);
         check::store(&variables, place, found)
+    }
+
+    /// Reads only what signs the tokens with which people change something.
+    ///
+    /// # Errors
+    /// If there is none, or none that can be read. No secret is in it.
+    pub fn secret_admin_from_vars(
+        vars: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<SecretString, Problems> {
+        let vars: Vec<(OsString, OsString)> = vars.into_iter().collect();
+        let credentials = secret_files::credentials(&vars);
+        let ours = |name: &OsString| name == "STATUS_SECRET_ADMIN" || name == "STATUS_SECRET_ADMIN_FILE";
+        let only = vars.into_iter().filter(|(name, _)| ours(name));
+        let (mut variables, mut found) = variables::Variables::sort(only);
+        secret_files::read_admin(&mut variables, credentials.as_deref(), &mut found);
+        check::secret_admin(&variables, found)
+    }
+
+    /// Reads only where a server with these settings answers: its port, and its addresses, of which none stands for all.
+    ///
+    /// # Errors
+    /// If `STATUS_PORT_SERVE` or `STATUS_ADDRESS_SERVE` makes no sense.
+    pub fn place_from_vars(
+        vars: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(u16, Vec<IpAddr>), Problems> {
+        let ours = |name: &OsString| name == "STATUS_PORT_SERVE" || name == "STATUS_ADDRESS_SERVE";
+        let (variables, found) = variables::Variables::sort(vars.into_iter().filter(|(name, _)| ours(name)));
+        check::place(&variables, found)
     }
 }

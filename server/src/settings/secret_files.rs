@@ -26,16 +26,26 @@ pub(super) fn credentials(vars: &[(OsString, OsString)]) -> Option<PathBuf> {
 /// Reads each secret that a file holds into its variable.
 pub(super) fn read(v: &mut Variables, credentials: Option<&Path>, found: &mut Found) {
     for (variable, file) in [
+        (&mut v.secret_admin, &v.secret_admin_file),
         (&mut v.secret_book, &v.secret_book_file),
         (&mut v.secret_relay, &v.secret_relay_file),
         (&mut v.secret_jump, &v.secret_jump_file),
         (&mut v.email_password, &v.email_password_file),
     ] {
-        match secret(variable, file, credentials) {
-            Ok(Some(secret)) => variable.fill(secret),
-            Ok(None) => {}
-            Err(problem) => found.problems.push(problem),
-        }
+        fill(variable, file, credentials, found);
+    }
+}
+
+/// Reads the secret of persons alone into its variable.
+pub(super) fn read_admin(v: &mut Variables, credentials: Option<&Path>, found: &mut Found) {
+    fill(&mut v.secret_admin, &v.secret_admin_file, credentials, found);
+}
+
+fn fill(variable: &mut Variable, file: &Variable, credentials: Option<&Path>, found: &mut Found) {
+    match secret(variable, file, credentials) {
+        Ok(Some(secret)) => variable.fill(secret),
+        Ok(None) => {}
+        Err(problem) => found.problems.push(problem),
     }
 }
 
@@ -175,8 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn each_of_the_four_secrets_can_be_in_a_file_or_be_a_credential() {
-        let names = ["secret_book", "secret_relay", "secret_jump", "email_password"];
+    fn each_of_the_five_secrets_can_be_in_a_file_or_be_a_credential() {
+        let names = ["secret_book", "secret_relay", "secret_jump", "email_password", "secret_admin"];
         let check = |vars: Vec<(String, String)>| {
             let rest = ["HOST_BOOK", "HOST_RELAY", "HOST_JUMP", "EMAIL_HOST"].map(|name| (name, "a.org"));
             let rest = rest.into_iter().chain([("EMAIL_FROM", "a@a.org"), ("EMAIL_TO", "a@a.org")]);
@@ -188,6 +198,7 @@ mod tests {
             for (service, name) in services.into_iter().zip(names) {
                 assert_eq!(service.secret().expose_secret(), name);
             }
+            assert_eq!(settings.secret_admin.unwrap().expose_secret(), names[4]);
             let auth = settings.mail.unwrap().auth;
             assert!(matches!(auth, MailAuth::Plain { password, .. } if password.expose_secret() == names[3]));
         };

@@ -114,6 +114,10 @@ fn a_good_value_takes_effect() {
         ("STATUS_BASEPATH_RELAY", "/a", |s| s.relay.audience().ends_with("org/a")),
         ("STATUS_BASEPATH_JUMP", "/", |s| s.jump.audience().ends_with("org")),
         ("STATUS_SECRET_BOOK", "\"quoted\"", |s| s.book.secret().expose_secret() == "quoted"),
+        ("STATUS_SECRET_ADMIN", "'admin key'", |s| {
+            s.secret_admin.as_ref().is_some_and(|secret| secret.expose_secret() == "admin key")
+        }),
+        ("STATUS_SECRET_ADMIN", " ", |s| s.secret_admin.is_none()),
         ("STATUS_HEALTH_LAST", "1m", |s| s.core.last_active == MINUTE && s.core.last_checked == MINUTE),
         ("STATUS_HEALTH_LAST_ACTIVE", "1h30m", |s| s.core.last_active == Duration::from_secs(5400)),
         ("STATUS_HEALTH_LAST_CHECKED", "1500ms", |s| s.core.last_checked.as_millis() == 1500),
@@ -326,13 +330,14 @@ fn all_problems_are_told_at_once() {
 
 #[test]
 fn no_secret_is_ever_shown() {
-    const SECRETS: [&str; 5] = ["hidden-a", "hidden-b", "hidden-c", "hidden-d", "hidden-e"];
+    const SECRETS: [&str; 6] = ["hidden-a", "hidden-b", "hidden-c", "hidden-d", "hidden-e", "hidden-f"];
     let secrets = [
         ("STATUS_SECRET_BOOK", " hidden-a "),
         ("STATUS_SECRET_RELAY", "hidden-b"),
         ("STATUS_SECRET_JUMP", "hidden-c"),
         ("STATUS_EMAIL_PASSWORD", "hidden-d\n"),
         ("STATUS_SECRET_BOOKS", "hidden-e"),
+        ("STATUS_SECRET_ADMIN", "hidden-f"),
     ];
     let hides = |text: String| {
         for secret in SECRETS {
@@ -350,7 +355,7 @@ fn no_secret_is_ever_shown() {
 
     let mut bytes = b"hidden-a".to_vec();
     bytes.push(0xff);
-    let names = ["STATUS_SECRET_BOOK", "STATUS_EMAIL_PASSWORD"];
+    let names = ["STATUS_SECRET_BOOK", "STATUS_EMAIL_PASSWORD", "STATUS_SECRET_ADMIN"];
     let vars = names.map(|name| (name.into(), OsString::from_vec(bytes.clone())));
     let problems = Settings::from_vars(vars).unwrap_err();
     assert!(problems.problems.iter().any(|p| p.fault == Fault::BadSecret), "{problems:?}");
@@ -541,6 +546,28 @@ fn every_variable_is_in_the_documents() {
     for name in words.filter(|word| word.starts_with("STATUS_") && word.len() > "STATUS_".len()) {
         assert!(known.iter().any(|known| known == name), "deploy/status.env has {name}, which there is not");
     }
+}
+
+#[test]
+fn the_secret_of_persons_and_the_place_are_read_without_all_else() {
+    let vars = |set: &[(&str, &str)]| {
+        set.iter().map(|(name, value)| (OsString::from(*name), OsString::from(*value))).collect::<Vec<_>>()
+    };
+    let others = [("STATUS_PORT_SERVE", "x"), ("STATUS_SECRET_BOOK_FILE", "/missing"), ("STATUS_MODE", "x")];
+    let secret =
+        Settings::secret_admin_from_vars(vars(&[&[("STATUS_SECRET_ADMIN", "a")][..], &others].concat()));
+    assert_eq!(secret.unwrap().expose_secret(), "a");
+    let missing = Settings::secret_admin_from_vars(vars(&others)).unwrap_err().to_string();
+    assert!(missing.contains("STATUS_SECRET_ADMIN is not set: expected the secret"), "{missing}");
+    let both = [("STATUS_SECRET_ADMIN", "hidden"), ("STATUS_SECRET_ADMIN_FILE", "/hidden/x")];
+    let both = Settings::secret_admin_from_vars(vars(&both)).unwrap_err().to_string();
+    assert!(both.contains("are both set") && !both.contains("hidden"), "{both}");
+
+    let place = [("STATUS_PORT_SERVE", "8080"), ("STATUS_ADDRESS_SERVE", "::1"), ("STATUS_MODE", "x")];
+    assert_eq!(Settings::place_from_vars(vars(&place)).unwrap(), (8080, vec![LOOPBACK_V6]));
+    assert_eq!(Settings::place_from_vars(vars(&[])).unwrap(), (3007, vec![]));
+    let bad = Settings::place_from_vars(vars(&others)).unwrap_err().to_string();
+    assert!(bad.contains("STATUS_PORT_SERVE is \"x\""), "{bad}");
 }
 
 #[test]

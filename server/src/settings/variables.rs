@@ -73,7 +73,7 @@ variables! {
     query_book_every
     reconnect_jump_every reconnect_relay_every
     scheme_book scheme_jump scheme_relay
-    secret_book secret_book_file secret_jump secret_jump_file secret_relay secret_relay_file
+    secret_admin secret_admin_file secret_book secret_book_file secret_jump secret_jump_file secret_relay secret_relay_file
     store store_max_size
     timeout_book
     timezone

@@ -5,6 +5,7 @@
 
 pub mod event;
 pub mod experiment;
+pub mod maintenance;
 pub mod standing;
 pub mod summary;
 pub mod system;

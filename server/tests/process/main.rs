@@ -1,6 +1,7 @@
 //! The binary itself, started as a process of its own beside mock services on loopback.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 
+mod changes;
 mod check;
 mod command_line;
 mod full_pipe;

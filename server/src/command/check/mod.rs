@@ -88,6 +88,14 @@ pub async fn run(args: &CheckArgs, stop: CancellationToken) -> ExitCode {
     if complete && all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Whether people can change something.
+fn changes(settings: &Settings) -> &'static str {
+    match settings.secret_admin {
+        Some(_) => "maintenance and acknowledgements are for whoever has a token of STATUS_SECRET_ADMIN",
+        None => "STATUS_SECRET_ADMIN is not set, so there are neither maintenance nor acknowledgements",
+    }
+}
+
 /// Tries everything that the settings name, and shows what was found. Returns whether it came to its end
 /// before `stop`.
 pub async fn check(
@@ -121,6 +129,7 @@ struct Tasks {
     /// Relay and jump themselves, for what they found on the way.
     sources: [Arc<dyn FeedSource>; 2],
     mail: JoinHandle<Finding>,
+    changes: Finding,
 }
 
 impl Tasks {
@@ -149,6 +158,7 @@ impl Tasks {
                 how.longest,
             )),
             mail: tokio::spawn(mail::mail(settings.mail.clone().zip(config.mail.clone()), clock, how)),
+            changes: Finding::ok("changes", changes(settings)),
         })
     }
 
@@ -167,6 +177,7 @@ impl Tasks {
         show(finding);
         tell_oddities(&*self.sources[1], Feed::Jump, show);
         show(awaited("the mail server", self.mail).await);
+        show(self.changes);
         if let Some(manifest) = manifest {
             let missing = services::missing(&manifest, at_relay.as_deref(), at_jump.as_deref());
             missing.into_iter().for_each(show);

@@ -1,8 +1,10 @@
 //! The API: one module for each thing that can be asked for.
 
+pub(crate) mod changes;
 pub(crate) mod detail;
 pub(super) mod events;
 pub(super) mod experiments;
+mod fields;
 mod list_body;
 pub(super) mod metrics;
 pub(super) mod openapi;

@@ -1,9 +1,10 @@
 //! The description of the API, for machines.
 
 use axum::Json;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
-use super::{detail, events, experiments, metrics, ready, system};
+use super::{changes, detail, events, experiments, metrics, ready, system};
 use crate::http::{Problem, badge, stream};
 
 #[derive(OpenApi)]
@@ -21,14 +22,33 @@ use crate::http::{Problem, badge, stream};
         stream::listen,
         system::show,
         system::withheld,
+        changes::list,
+        changes::add,
+        changes::end,
+        changes::acknowledge,
+        changes::withdraw,
         badge::show,
         document,
         metrics::show,
         ready::alive,
         ready::ready
-    )
+    ),
+    modifiers(&Token)
 )]
 struct Document;
+
+/// What changes need: a token as it is, without a word before it.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let about = "As `status token` prints it. Where STATUS_SECRET_ADMIN is not set, nothing can be changed: these paths are \
+                     not there.";
+        let key = ApiKeyValue::with_description("Authorization", about);
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    }
+}
 
 /// The description of the API: this document.
 #[utoipa::path(

@@ -5,6 +5,7 @@ use status_core::printable;
 
 use super::bar::DayStatus;
 use super::filters;
+use super::who::Who;
 use super::words::{lasting, percent, seconds, span};
 use crate::http::{self, AppState};
 use crate::view::experiment::DetailView;
@@ -15,6 +16,7 @@ use crate::view::uptime::{DayView, UptimeView, WindowView};
 #[template(path = "detail.html")]
 struct Detail<'a> {
     system: &'a SystemView,
+    who: &'a Who,
     view: &'a DetailView,
     windows: [(&'static str, WindowView); 3],
     uptime: &'a UptimeView,
@@ -33,14 +35,16 @@ struct Entry {
 #[template(path = "unknown.html")]
 struct Unknown<'a> {
     system: &'a SystemView,
+    who: &'a Who,
     name: &'a str,
 }
 
-pub(super) fn render(app: &AppState, view: &DetailView) -> askama::Result<String> {
+pub(super) fn render(app: &AppState, who: &Who, view: &DetailView) -> askama::Result<String> {
     let system = http::api::system::view(app);
     let uptime = &view.uptime;
     let page = Detail {
         system: &system,
+        who,
         view,
         windows: [("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)],
         uptime,
@@ -49,8 +53,8 @@ pub(super) fn render(app: &AppState, view: &DetailView) -> askama::Result<String
     page.render()
 }
 
-pub(super) fn render_unknown(app: &AppState, name: &str) -> askama::Result<String> {
-    Unknown { system: &http::api::system::view(app), name }.render()
+pub(super) fn render_unknown(app: &AppState, who: &Who, name: &str) -> askama::Result<String> {
+    Unknown { system: &http::api::system::view(app), who, name }.render()
 }
 
 /// The changes in health that are in memory, the newest first, each with how long it was so.

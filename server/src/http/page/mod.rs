@@ -9,17 +9,21 @@ mod detail;
 #[expect(unreachable_pub, reason = "the macro makes types that are as public as they can be")]
 mod filters;
 mod overview;
+mod sign;
 mod tiles;
+mod who;
 mod words;
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
 
+use self::who::Who;
+use crate::http::auth::Visitor;
 use crate::http::etag::{self, Tag};
 use crate::http::{self, AppState};
 
@@ -29,7 +33,16 @@ const ICON: &str = include_str!("assets/icon.svg");
 
 /// The page.
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new().route("/", get(show))
+    Router::new().route("/", get(show)).route("/signin", get(sign::moved))
+}
+
+/// How people sign in and out, where there is a secret for it. A page below a path without a slash at its end has no
+/// address but queries, so most come to the first.
+pub(crate) fn signing() -> Router<AppState> {
+    Router::new()
+        .route("/", post(sign::post))
+        .route("/signin", post(sign::post))
+        .route("/signout", post(sign::post))
 }
 
 /// What belongs to it.
@@ -54,32 +67,50 @@ struct Asked {
     show: String,
     #[serde(default)]
     experiment: String,
+    /// Whether that is to sign in.
+    signin: Option<String>,
+    /// Where to go after that.
+    #[serde(default)]
+    next: String,
 }
 
 async fn show(
     State(app): State<AppState>,
     asked: Result<Query<Asked>, QueryRejection>,
-    tag: Tag,
+    visitor: Visitor,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     // What makes no sense asks for nothing in particular.
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    // Who has signed in sees another page, and what a browser keeps of one is no answer about the other.
+    let tag = Tag::of(&format!("{}-{}", app.state(), etag::fingerprint(format!("{visitor:?}").as_bytes())));
     if let Some(answer) = tag.unchanged(&headers) {
-        return answer;
+        return varying(answer);
     }
-    let (status, html) = if asked.experiment.is_empty() {
-        (StatusCode::OK, overview::render(&app, &asked.q, &asked.show))
+    let who = Who::of(visitor, uri.query().unwrap_or_default());
+    let (status, html) = if asked.signin.is_some() {
+        let who = Who::of(who.into_visitor(), "");
+        (StatusCode::OK, sign::render(&app, &who, None, &asked.next))
+    } else if asked.experiment.is_empty() {
+        (StatusCode::OK, overview::render(&app, &who, &asked.q, &asked.show))
     } else {
         match http::api::detail::view(&app, &asked.experiment).await {
-            Some(view) => (StatusCode::OK, detail::render(&app, &view)),
-            None => (StatusCode::NOT_FOUND, detail::render_unknown(&app, &asked.experiment)),
+            Some(view) => (StatusCode::OK, detail::render(&app, &who, &view)),
+            None => (StatusCode::NOT_FOUND, detail::render_unknown(&app, &who, &asked.experiment)),
         }
     };
     match html {
-        Ok(html) => tag.on((status, Html(html))),
+        Ok(html) => varying(tag.on((status, Html(html)))),
         Err(error) => {
             let problem = format!("this page cannot be written: {error}\n");
             (StatusCode::INTERNAL_SERVER_ERROR, problem).into_response()
         }
     }
+}
+
+/// An answer that another visitor does not get.
+fn varying(mut answer: Response) -> Response {
+    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("cookie"));
+    answer
 }

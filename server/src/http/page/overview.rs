@@ -6,6 +6,7 @@ use status_core::{Experiment, ExperimentName, Monitor, Now, Resource, StreamStat
 use super::bar::Bar;
 use super::filters;
 use super::tiles::{self, Tile};
+use super::who::Who;
 use super::words::Ago;
 use crate::http::{self, AppState};
 use crate::view::experiment::since;
@@ -31,6 +32,7 @@ const REASON_CHARACTERS: usize = 60;
 #[template(path = "overview.html")]
 struct Overview<'a> {
     system: &'a SystemView,
+    who: &'a Who,
     tiles: [Tile; 3],
     q: &'a str,
     filters: Vec<(&'static str, &'static str, bool)>,
@@ -53,7 +55,7 @@ struct Row {
     bar: Bar,
 }
 
-pub(super) fn render(app: &AppState, q: &str, show: &str) -> askama::Result<String> {
+pub(super) fn render(app: &AppState, who: &Who, q: &str, show: &str) -> askama::Result<String> {
     let mut system = http::api::system::view(app);
     let now = app.now();
     let mut rows = {
@@ -66,7 +68,7 @@ pub(super) fn render(app: &AppState, q: &str, show: &str) -> askama::Result<Stri
         row.bar = Bar(days);
     }
     let filters = FILTERS.iter().map(|(value, text)| (*value, *text, *value == show)).collect();
-    Overview { system: &system, tiles: tiles::of(&system), q, filters, rows }.render()
+    Overview { system: &system, who, tiles: tiles::of(&system), q, filters, rows }.render()
 }
 
 /// The text of the newest mail that was withheld, if it is not too long for a page.

@@ -1,0 +1,548 @@
+//! Who may change something over HTTP, and what he may say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::service::Service as Lab;
+use status_adapters::store::UptimeRecords;
+use status_adapters::token::{for_book, for_person};
+use status_core::{
+    Acknowledgement, Command, Config, ExperimentName, Monitor, Obeyed, Pattern, Refused, Wall, Window,
+    WindowBooking, WindowId, WindowTime,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use super::stream::Live;
+use super::{AppParts, AppState, router};
+use crate::command::serve;
+use crate::driver::{Services, Shared};
+use crate::observers::metrics::Metrics;
+use crate::observers::uptime::Uptime;
+use crate::orders::Order;
+use crate::settings::tests::REQUIRED;
+use crate::settings::{OtherSites, Settings};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const WINDOW: &str = r#"{"names":["pend0*"],"for":"2h","reason":"new bearings"}"#;
+const MAINTENANCE: &str = "/api/v1/maintenance";
+const HOST: (&str, &str) = ("host", "lab.example.org:3007");
+
+fn secret() -> SecretString {
+    "admin-secret".into()
+}
+
+fn token() -> String {
+    for_person(&secret(), "alice", HOUR, SystemClock.now().wall).expose_secret().to_owned()
+}
+
+/// A server over HTTP, and the orders that come from it.
+struct Site {
+    app: Router,
+    orders: mpsc::Receiver<Order>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// What is told of a problem.
+    fn told(&self) -> (u16, String) {
+        let told = self.json();
+        assert_eq!(told["code"], self.status.as_u16());
+        (self.status.as_u16(), told["message"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Site {
+    fn new(secret_admin: Option<SecretString>) -> Self {
+        Self::with(secret_admin, Vec::new())
+    }
+
+    fn with(secret_admin: Option<SecretString>, windows: Vec<Window>) -> Self {
+        let variables = REQUIRED.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let (settings, _) = Settings::from_vars(variables).unwrap();
+        let Services { relay, jump, clock, .. } = serve::services(&settings).unwrap();
+        let now = clock.now();
+        let (commands, orders) = mpsc::channel(4);
+        let app = AppState::new(AppParts {
+            shared: Shared::new(Monitor::new(Config::default(), now)),
+            started: now.wall,
+            clock,
+            metrics: Metrics::new(relay, jump),
+            uptime: Uptime::resumed(UptimeRecords::default(), Duration::ZERO, now),
+            live: Live::new(1, CancellationToken::new()),
+            store: None,
+            store_path: None,
+            life: "life".to_owned(),
+            secret_admin,
+            commands: Some(commands),
+            windows: Some(Arc::new(move || windows.clone())),
+        });
+        Self { app: router(app, OtherSites::MayRead), orders }
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = self.app.clone().call(request.body(body.into()).unwrap()).await.unwrap();
+        let (head, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.into()).unwrap() }
+    }
+
+    /// Asks for something that reaches the core, which does as it is told here.
+    async fn obeyed(
+        &mut self,
+        (method, path): (&str, &str),
+        body: &'static str,
+        outcome: Result<Obeyed, Refused>,
+    ) -> (Answer, String, Command) {
+        let app = Self { app: self.app.clone(), orders: mpsc::channel(1).1 };
+        let (method, path) = (method.to_owned(), path.to_owned());
+        let asking =
+            tokio::spawn(async move { app.ask(&method, &path, &[("authorization", &token())], body).await });
+        let Order { by, command, answer } =
+            tokio::time::timeout(HOUR, self.orders.recv()).await.unwrap().unwrap();
+        answer.send(outcome).unwrap();
+        (asking.await.unwrap(), by, command)
+    }
+
+    /// Nothing has reached the core.
+    fn nothing_came(&mut self) {
+        assert!(self.orders.try_recv().is_err());
+    }
+}
+
+fn window(id: u64, from: u64, until: u64) -> Window {
+    Window {
+        id: WindowId(id),
+        names: vec![Pattern::parse("pend0*").unwrap()],
+        time: WindowTime::Once { from: Wall::from_millis(from), until: Wall::from_millis(until) },
+        reason: "new bearings".to_owned(),
+        by: "alice".to_owned(),
+        made: Wall::from_millis(0),
+        booking: WindowBooking::Keep,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_good_token_nothing_is_changed_and_it_is_told_why() {
+    let mut site = Site::new(Some(secret()));
+    let now = SystemClock.now().wall;
+    let book = |secret: &str| {
+        let book = Lab::new("book", "https", "app.example.org", "/book", secret.into());
+        for_book(&book, HOUR, now).expose_secret().to_owned()
+    };
+    let expired = for_person(&secret(), "alice", Duration::from_secs(60), now - HOUR);
+    let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtIiwiYXVkIjoic3RhdHVzIiwic2NvcGVzIjpbInN0YXR1czphZG1pbiJdLCJleHAiOjRlOX0.";
+    for (headers, said) in [
+        (vec![], "changes need a token"),
+        (vec![("authorization", "Basic dXNlcjpwYXNz".to_owned())], "changes need a token"),
+        (vec![("authorization", String::new())], "no JSON Web Token"),
+        (vec![("authorization", "Token x".to_owned())], "no JSON Web Token"),
+        (vec![("authorization", "a".repeat(9_000))], "longer than"),
+        (vec![("authorization", unsigned.to_owned())], "HS256"),
+        (vec![("authorization", book("book-secret"))], "not signed with"),
+        (vec![("authorization", book("admin-secret"))], "for another service"),
+        (vec![("authorization", expired.expose_secret().to_owned())], "has expired"),
+        (vec![("authorization", format!("Bearer {}", expired.expose_secret()))], "has expired"),
+    ] {
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for (method, path) in [
+            ("POST", MAINTENANCE),
+            ("DELETE", "/api/v1/maintenance/7"),
+            ("PUT", "/api/v1/experiments/pend00/acknowledgement"),
+            ("DELETE", "/api/v1/experiments/pend00/acknowledgement"),
+        ] {
+            let began = tokio::time::Instant::now();
+            let answer = site.ask(method, path, &headers, WINDOW).await;
+            let (status, told) = answer.told();
+            assert_eq!(status, 401, "{method} {path}");
+            assert!(told.contains(said), "{told}");
+            let shown = headers.first().is_some_and(|(_, value)| value.len() > 20 && told.contains(*value));
+            assert!(!shown, "{told}");
+            assert_eq!(answer.headers["www-authenticate"], "Bearer");
+            assert!(!answer.headers.contains_key("access-control-allow-origin"), "{method} {path}");
+            let waited = began.elapsed();
+            assert!(
+                waited <= Duration::from_secs(2) && (waited.is_zero() == said.starts_with("changes")),
+                "{waited:?}"
+            );
+        }
+    }
+    site.nothing_came();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_guesses_is_not_kept_waiting_all_at_once() {
+    let site = Site::new(Some(secret()));
+    let began = tokio::time::Instant::now();
+    let crowd = (0..100).map(|_| site.ask("POST", MAINTENANCE, &[("authorization", "x")], ""));
+    let mut at_once = 0;
+    let crowd = crowd.map(|asking| async move {
+        assert_eq!(asking.await.status, StatusCode::UNAUTHORIZED);
+        began.elapsed().is_zero()
+    });
+    for was_at_once in futures_util::future::join_all(crowd).await {
+        at_once += u32::from(was_at_once);
+    }
+    assert_eq!(at_once, 100 - 32);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_from_another_page_is_403_whatever_authenticates_it() {
+    let mut site = Site::new(Some(secret()));
+    let token = token();
+    let cookie = format!("a=b; status_token={token}");
+    for elsewhere in [
+        ("origin", "https://evil.example.org"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        for authenticated in [("authorization", token.as_str()), ("cookie", cookie.as_str()), ("x", "y")] {
+            let answer = site.ask("POST", MAINTENANCE, &[HOST, elsewhere, authenticated], WINDOW).await;
+            assert_eq!(answer.told().0, 403, "{elsewhere:?} {authenticated:?}");
+            assert!(!answer.headers.contains_key("access-control-allow-origin"));
+        }
+        let form = format!("token={token}");
+        let answer = site.ask("POST", "/?signin", &[HOST, elsewhere], form).await;
+        assert_eq!((answer.status, answer.headers.get("set-cookie")), (StatusCode::FORBIDDEN, None));
+        let answer = site.ask("POST", "/?signout", &[HOST, elsewhere], "").await;
+        assert_eq!((answer.status, answer.headers.get("set-cookie")), (StatusCode::FORBIDDEN, None));
+    }
+    let answer = site.ask("POST", MAINTENANCE, &[HOST, ("cookie", &cookie)], WINDOW).await;
+    assert_eq!(answer.told().0, 403, "a browser says where it comes from");
+    let preflight = [HOST, ("origin", "https://evil.example.org"), ("access-control-request-method", "PUT")];
+    for path in [MAINTENANCE, "/api/v1/experiments/pend00/acknowledgement"] {
+        let answer = site.ask("OPTIONS", path, &preflight, "").await;
+        let methods = answer.headers.get("access-control-allow-methods").map(|value| value.to_str().unwrap());
+        assert!(methods.is_none_or(|methods| methods == "GET,HEAD"), "{path}: {methods:?}");
+    }
+    site.nothing_came();
+    // A cookie does for pages of this server.
+    let own = [HOST, ("origin", "http://lab.example.org:3007"), ("cookie", cookie.as_str())];
+    assert_eq!(site.ask("POST", MAINTENANCE, &own, "{}").await.told().0, 422);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_secret_there_is_nothing_to_change_with() {
+    let mut site = Site::new(None);
+    let token = token();
+    for (method, path, status) in [
+        ("POST", MAINTENANCE, 405),
+        ("DELETE", "/api/v1/maintenance/7", 404),
+        ("PUT", "/api/v1/experiments/pend00/acknowledgement", 404),
+        ("DELETE", "/api/v1/experiments/pend00/acknowledgement", 404),
+        ("POST", "/", 405),
+        ("POST", "/?signin", 405),
+        ("POST", "/signin", 405),
+        ("POST", "/signout", 404),
+    ] {
+        let answer = site.ask(method, path, &[("authorization", &token)], WINDOW).await;
+        assert_eq!(answer.told().0, status, "{method} {path}");
+    }
+    site.nothing_came();
+    assert_eq!(site.ask("GET", MAINTENANCE, &[], "").await.json(), json!([]));
+    for page in ["/", "/?signin"] {
+        let page = site.ask("GET", page, &[("cookie", &format!("status_token={token}"))], "").await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(
+            page.body.contains("STATUS_SECRET_ADMIN") && !page.body.contains("method=post"),
+            "{}",
+            page.body
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_else_can_be_done_at_a_path_is_told_to_anybody() {
+    let mut site = Site::new(Some(secret()));
+    const ACKNOWLEDGEMENT: &str = "/api/v1/experiments/pend00/acknowledgement";
+    for (method, path, allowed) in [
+        ("GET", ACKNOWLEDGEMENT, "PUT,DELETE"),
+        ("POST", ACKNOWLEDGEMENT, "PUT,DELETE"),
+        ("GET", "/api/v1/maintenance/7", "DELETE"),
+        ("PUT", MAINTENANCE, "GET,HEAD,POST"),
+        ("PUT", "/api/v1/experiments/events/acknowledgement", "GET,HEAD"),
+        ("PUT", "/", "GET,HEAD,POST"),
+        ("POST", "/api/v1/experiments/pend00", "GET,HEAD"),
+    ] {
+        let answer = site.ask(method, path, &[], "").await;
+        assert_eq!(
+            (answer.told().0, answer.headers["allow"].to_str().unwrap()),
+            (405, allowed),
+            "{method} {path}"
+        );
+    }
+    site.nothing_came();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_is_ordered_told_of_and_ended() {
+    let mut site = Site::new(Some(secret()));
+    let body = r#"{"names":["pend0*","@relay"],"from":"2030-01-01T10:00:00+01:00","until":"2030-01-01T12:00:00Z",
+        "reason":" new \"bearings\" ","booking":"out"}"#;
+    let at = |hour: u64| 1_893_456_000_000 + hour * 3_600_000;
+    let kept = Window { booking: WindowBooking::Out, ..window(7, at(9), at(12)) };
+    let (answer, by, command) = site.obeyed(("POST", MAINTENANCE), body, Ok(Obeyed::WindowAdded(kept))).await;
+    let Command::AddWindow(order) = command else { panic!("{command:?}") };
+    assert_eq!(
+        (by.as_str(), order.reason.as_str(), order.booking),
+        ("alice", "new \"bearings\"", WindowBooking::Out)
+    );
+    assert_eq!(order.names, ["pend0*", "@relay"].map(|name| Pattern::parse(name).unwrap()));
+    assert_eq!(order.time, window(7, at(9), at(12)).time);
+    assert_eq!(
+        (answer.status, &answer.headers["location"]),
+        (StatusCode::CREATED, &"maintenance/7".parse().unwrap())
+    );
+    assert_eq!(
+        answer.json(),
+        json!({
+            "id": 7, "names": ["pend0*"], "on": false, "from": "2030-01-01T09:00:00.000Z",
+            "until": "2030-01-01T12:00:00.000Z", "every": null, "reason": "new bearings", "booking": "out",
+            "by": "alice", "made": "1970-01-01T00:00:00.000Z",
+        })
+    );
+    let every = r#"{"names":["*"],"every":"Daily 22:00-6:00","until":"2030-01-01T00:00:00Z","reason":"x","from":null}"#;
+    let (_, _, command) = site.obeyed(("POST", MAINTENANCE), every, Err(Refused::TooManyWindows)).await;
+    let Command::AddWindow(order) = command else { panic!("{command:?}") };
+    let WindowTime::Repeated { every, until, .. } = order.time else { panic!("{:?}", order.time) };
+    assert_eq!((every.to_string().as_str(), until), ("daily 22:00-06:00", Some(Wall::from_millis(at(0)))));
+
+    let ended = Ok(Obeyed::WindowEnded(window(7, 0, 1)));
+    let (answer, _, command) = site.obeyed(("DELETE", "/api/v1/maintenance/7"), "", ended).await;
+    assert_eq!((answer.status, command), (StatusCode::NO_CONTENT, Command::EndWindow(WindowId(7))));
+    for none in ["x", "-1", "99999999999999999999"] {
+        let answer =
+            site.ask("DELETE", &format!("{MAINTENANCE}/{none}"), &[("authorization", &token())], "").await;
+        assert_eq!(answer.told().0, 404, "{none}");
+    }
+}
+
+#[tokio::test]
+async fn windows_that_are_over_are_not_listed() {
+    let now = SystemClock.now().wall.as_millis();
+    let site = Site::with(None, vec![window(1, 0, 1), window(2, 0, now + 3_600_000)]);
+    let answer = site.ask("GET", MAINTENANCE, &[("origin", "https://elsewhere.example.org")], "").await;
+    assert_eq!(answer.headers["access-control-allow-origin"], "*");
+    let list = answer.json();
+    assert_eq!(
+        (list.as_array().unwrap().len(), &list[0]["id"], &list[0]["on"]),
+        (1, &json!(2), &json!(true))
+    );
+    let tag = answer.headers["etag"].to_str().unwrap();
+    assert_eq!(
+        site.ask("GET", MAINTENANCE, &[("if-none-match", tag)], "").await.status,
+        StatusCode::NOT_MODIFIED
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn acknowledgements_are_made_and_taken_back_whatever_the_name() {
+    let mut site = Site::new(Some(secret()));
+    let made =
+        Acknowledgement { by: "alice".into(), note: "camera".into(), at: Wall::default(), until: None };
+    for (path, name) in
+        [("pend00", "pend00"), ("a%22b%27c", "a\"b'c"), ("a%2Fb", "a/b"), ("%3Cb%3E%20%C3%A4", "<b> ä")]
+    {
+        let path = format!("/api/v1/experiments/{path}/acknowledgement");
+        let name = ExperimentName::from(name);
+        let body = r#"{"note":"camera","until":"2030-01-01T00:00:00Z"}"#;
+        let outcome = Ok(Obeyed::Acknowledged(made.clone()));
+        let (answer, by, command) = site.obeyed(("PUT", &path), body, outcome).await;
+        let until = Some(Wall::from_millis(1_893_456_000_000));
+        assert_eq!(command, Command::Acknowledge { experiment: name.clone(), note: "camera".into(), until });
+        assert_eq!(by, "alice");
+        let told = json!({"by": "alice", "note": "camera", "at": "1970-01-01T00:00:00.000Z", "until": null});
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, told));
+        let outcome = Ok(Obeyed::Withdrawn(made.clone()));
+        let (answer, _, command) = site.obeyed(("DELETE", &path), "", outcome).await;
+        assert_eq!(
+            (answer.status, command),
+            (StatusCode::NO_CONTENT, Command::Withdraw { experiment: name })
+        );
+    }
+    let good = token();
+    let path = "/api/v1/experiments/%FF/acknowledgement";
+    assert_eq!(site.ask("PUT", path, &[("authorization", &good)], "{}").await.told().0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_core_refuses_is_told_in_its_words() {
+    let mut site = Site::new(Some(secret()));
+    let name = || ExperimentName::from("pend00");
+    const PATH: &str = "/api/v1/experiments/pend00/acknowledgement";
+    for (refused, status) in [
+        (Refused::NoSuchExperiment(name()), 404),
+        (Refused::NotAcknowledged(name()), 404),
+        (Refused::NoSuchWindow(WindowId(1)), 404),
+        (Refused::NoProblem(name()), 409),
+        (Refused::AlreadyOver, 409),
+        (Refused::TooManyWindows, 409),
+        (Refused::Invalid("no".to_owned()), 422),
+    ] {
+        let words = refused.to_string();
+        let (answer, _, _) = site.obeyed(("PUT", PATH), "{}", Err(refused)).await;
+        assert_eq!(answer.told(), (status, words));
+    }
+    site.orders.close();
+    let answer = site.ask("PUT", PATH, &[("authorization", &token())], "{}").await;
+    assert_eq!((answer.told().0, &answer.headers["retry-after"]), (503, &"10".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_no_sense_is_told_with_its_field() {
+    let mut site = Site::new(Some(secret()));
+    let good = token();
+    let own = [("authorization", good.as_str())];
+    for (change, field) in [
+        (json!({"names": null}), "names: "),
+        (json!({"names": "pend00"}), "names: "),
+        (json!({"names": []}), "names: "),
+        (json!({"names": vec!["a"; 101]}), "names: "),
+        (json!({"names": ["a", 7]}), "names[1]: "),
+        (json!({"names": ["a", "@mail"]}), "names[1]: "),
+        (json!({"names": ["a".repeat(251)]}), "names[0]: "),
+        (json!({"reason": null}), "reason: "),
+        (json!({"reason": "  "}), "reason: "),
+        (json!({"reason": "a".repeat(501)}), "reason: "),
+        (json!({"reason": "a\nb"}), "reason: "),
+        (json!({"reason": ["a"]}), "reason: "),
+        (json!({"for": null}), "until: "),
+        (json!({"for": "2"}), "for: "),
+        (json!({"for": 7200}), "for: "),
+        (json!({"for": "0s"}), "for: "),
+        (json!({"for": "100000d"}), "for: "),
+        (json!({"until": "2030-01-01T00:00:00Z"}), "for: "),
+        (json!({"every": "daily 22:00-06:00"}), "for: "),
+        (json!({"for": null, "every": "always"}), "every: "),
+        (json!({"for": null, "until": "2030-01-01T00:00:00"}), "until: "),
+        (json!({"for": null, "until": "tomorrow"}), "until: "),
+        (json!({"for": null, "until": "2000-01-01T00:00:00Z"}), "until: "),
+        (json!({"from": "1960-01-01T00:00:00Z"}), "from: "),
+        (json!({"booking": "in"}), "booking: "),
+        (json!({"reasons": "x"}), "reasons: "),
+    ] {
+        let mut body: Value = serde_json::from_str(WINDOW).unwrap();
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let (status, told) = site.ask("POST", MAINTENANCE, &own, body.to_string()).await.told();
+        assert_eq!(status, 422, "{body}: {told}");
+        assert!(told.starts_with(field), "{body}: {told}");
+    }
+    const ACKNOWLEDGEMENT: &str = "/api/v1/experiments/pend00/acknowledgement";
+    for (body, status, said) in [
+        ("", 400, "no JSON"),
+        ("{", 400, "no JSON"),
+        ("[]", 400, "object"),
+        (r#"{"note":7}"#, 422, "note: "),
+        (r#"{"note":"a","until":"soon"}"#, 422, "until: "),
+        (r#"{"note":"a","by":"mallory"}"#, 422, "by: "),
+    ] {
+        let (got, told) = site.ask("PUT", ACKNOWLEDGEMENT, &own, body).await.told();
+        assert_eq!(got, status, "{body}: {told}");
+        assert!(told.contains(said), "{body}: {told}");
+    }
+    let long = format!(r#"{{"note":"{}"}}"#, "a".repeat(200_000));
+    assert_eq!(site.ask("PUT", ACKNOWLEDGEMENT, &own, long.clone()).await.told().0, 413);
+    assert_eq!(site.ask("POST", "/?signin", &[], long).await.told().0, 413);
+    let never = Body::from_stream(futures_util::stream::pending::<Result<&str, std::io::Error>>());
+    assert_eq!(site.ask("PUT", ACKNOWLEDGEMENT, &own, never).await.told().0, 408);
+    site.nothing_came();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_signs_in_with_a_token_and_out_again() {
+    let site = Site::new(Some(secret()));
+    let guest = site.ask("GET", "/?experiment=a%22b", &[], "").await;
+    assert!(
+        guest.body.contains("?signin&amp;next=%3Fexperiment%3Da%2522b")
+            || guest.body.contains("?signin&#38;next=%3Fexperiment%3Da%2522b"),
+        "{}",
+        guest.body
+    );
+    let moved = site.ask("GET", "/signin", &[], "").await;
+    assert_eq!(
+        (moved.status, &moved.headers["location"]),
+        (StatusCode::SEE_OTHER, &"./?signin".parse().unwrap())
+    );
+    let page = site.ask("GET", "/?signin&next=%3Fexperiment%3Da%22%3E", &[], "").await;
+    assert!(
+        page.body.contains("<form id=signin method=post") && page.body.contains("value=\"?\""),
+        "{}",
+        page.body
+    );
+
+    let token = token();
+    let own = [HOST, ("origin", "https://lab.example.org"), ("x-forwarded-proto", "https")];
+    let form = format!("next=%3Fexperiment%3Dpend00&token=%20{token}%0A");
+    for (path, next) in [("/?signin", "?experiment=pend00"), ("/signin", "./?experiment=pend00")] {
+        let answer = site.ask("POST", path, &own, form.clone()).await;
+        assert_eq!(
+            (answer.status, answer.headers["location"].to_str().unwrap()),
+            (StatusCode::SEE_OTHER, next)
+        );
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        let (kept, rest) = cookie.split_once("; Max-Age=").unwrap();
+        assert_eq!(kept, format!("status_token={token}"));
+        let (age, rest) = rest.split_once("; ").unwrap();
+        assert_eq!(rest, "HttpOnly; SameSite=Strict; Secure");
+        let age: u64 = age.parse().unwrap();
+        assert!((3590..=3600).contains(&age), "{age}");
+    }
+    let next = format!("next=https%3A%2F%2Fevil.example.org&token={token}");
+    assert_eq!(site.ask("POST", "/?signin", &own, next).await.headers["location"], "?");
+
+    let cookie = format!("status_token={token}");
+    let page = site.ask("GET", "/", &[("cookie", &cookie)], "").await;
+    assert!(
+        page.body.contains("Signed in as alice") && page.body.contains("action=\"?signout\""),
+        "{}",
+        page.body
+    );
+    assert_eq!(page.headers["vary"], "cookie");
+    let guests = site.ask("GET", "/", &[("if-none-match", page.headers["etag"].to_str().unwrap())], "").await;
+    assert_eq!(guests.status, StatusCode::OK, "who signs out sees another page");
+    let answer = site.ask("POST", "/?signout", &own, "").await;
+    let gone = "status_token=; Max-Age=0; HttpOnly; SameSite=Strict; Secure";
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, [&format!("{gone}; Path=/"), gone]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_sign_in_is_told_why_and_gets_no_cookie() {
+    let site = Site::new(Some(secret()));
+    let expired = for_person(&secret(), "alice", Duration::from_secs(60), SystemClock.now().wall - HOUR);
+    for (token, said) in
+        [("", "paste a token"), ("x", "no JSON Web Token"), (expired.expose_secret(), "has expired")]
+    {
+        let answer = site.ask("POST", "/?signin", &[], format!("next=%3Fq%3Da&token={token}")).await;
+        assert_eq!((answer.status, answer.headers.get("set-cookie")), (StatusCode::UNAUTHORIZED, None));
+        assert!(answer.body.contains(said) && answer.body.contains("value=\"?q=a\""), "{}", answer.body);
+        assert!(token.len() < 9 || !answer.body.contains(token));
+    }
+    let page =
+        site.ask("GET", "/", &[("cookie", &format!("status_token={}", expired.expose_secret()))], "").await;
+    assert!(page.body.contains("sign in") && !page.body.contains("Signed in as"), "{}", page.body);
+    assert_eq!(site.ask("POST", "/", &[], "").await.told().0, 405);
+}
