@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use crate::context::Cx;
 use crate::protocol::{
-    Change, MaintenanceRecord, Note, Obeyed, Refused, Remark, RemarkKind, SystemAlert, Timer, Wall, Window,
-    WindowBooking, WindowId, WindowOrder, WindowTime, Zone,
+    Action, CallId, Change, CommandId, MaintenanceRecord, Note, Obeyed, Refused, Remark, RemarkKind,
+    SystemAlert, Timer, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime, Zone,
 };
 
 /// How many remarks are kept in memory, for people to read.
@@ -29,6 +29,9 @@ pub struct Maintenance {
     unwritten: Vec<Change>,
     /// Whether the store has other windows.
     changed: bool,
+    /// Commands that were obeyed, and of which nobody was told yet: each waits for the save that writes it down, once that is
+    /// under way.
+    obeyed: Vec<(CommandId, Obeyed, Option<CallId>)>,
 }
 
 /// The windows of one check that are on.
@@ -146,6 +149,28 @@ impl Maintenance {
         Ok(Obeyed::WindowEnded(window))
     }
 
+    /// A command was obeyed: whoever gave it is told once that is written down.
+    pub(crate) fn obeyed(&mut self, command: CommandId, obeyed: Obeyed) {
+        self.obeyed.push((command, obeyed, None));
+    }
+
+    /// All that was obeyed is being written down in this save.
+    pub(crate) fn being_written(&mut self, call: CallId) {
+        self.obeyed.iter_mut().for_each(|(_, _, save)| *save = save.or(Some(call)));
+    }
+
+    /// Tells people of the commands that this save wrote down, or tried to: nobody waits for a broken store.
+    pub(crate) fn save_answered(&mut self, call: CallId, cx: &mut Cx<'_>) {
+        let written = self.obeyed.extract_if(.., |(_, _, save)| *save == Some(call));
+        written.for_each(|(command, obeyed, _)| cx.act(Action::Answer { command, outcome: Ok(obeyed) }));
+    }
+
+    /// Tells people of all commands that were obeyed, since nothing can be written down.
+    pub(crate) fn answer_all(&mut self, cx: &mut Cx<'_>) {
+        let all = self.obeyed.drain(..);
+        all.for_each(|(command, obeyed, _)| cx.act(Action::Answer { command, outcome: Ok(obeyed) }));
+    }
+
     /// The windows that are on in this check.
     pub(crate) fn open<'a>(&'a self, now: Wall, zone: &'a Zone) -> OpenWindows<'a> {
         OpenWindows { maintenance: self, now, zone }
@@ -164,6 +189,7 @@ impl Maintenance {
             remarks: remarks.into(),
             unwritten: Vec::new(),
             changed: false,
+            obeyed: Vec::new(),
         }
     }
 

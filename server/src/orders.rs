@@ -1,10 +1,9 @@
 //! What people tell the running server to do, on its way from whoever answers HTTP to the driver.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use status_core::{Command, Obeyed, Refused, Window};
+use status_core::{Command, Obeyed, Refused};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,9 +23,6 @@ pub struct Order {
 
 /// Takes orders to whoever obeys them.
 pub type CommandSender = mpsc::Sender<Order>;
-
-/// Lists the windows of maintenance that are kept.
-pub type ListWindows = Arc<dyn Fn() -> Vec<Window> + Send + Sync>;
 
 /// Why a command was not obeyed, or may not have been.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,13 +26,16 @@ impl Parts {
                 self.store.enqueue(gone);
             }
             Input::Commanded { command, by, what } => {
-                let outcome = self.obey(by, what, cx);
-                cx.act(Action::Answer { command, outcome });
+                match self.obey(by, what, cx) {
+                    Ok(obeyed) => self.maintenance.obeyed(command, obeyed),
+                    Err(refused) => cx.act(Action::Answer { command, outcome: Err(refused) }),
+                }
                 cx.recheck();
             }
             Input::StoreReplaced { detail } => self.store.on_replaced(detail, cx),
             Input::Saved { call, outcome } => {
                 self.store.on_saved(call, outcome, &mut self.lab, &mut self.alerts, &mut self.outbox, cx);
+                self.maintenance.save_answered(call, cx);
             }
         }
     }

@@ -28,7 +28,17 @@ impl Parts {
             self.store.enqueue(gone);
         }
         self.store.enqueue(self.maintenance.take_changes());
-        self.store.save(&mut self.lab, &self.book, &mut self.alerts, &self.maintenance, &mut self.outbox, cx);
+        self.store.save(
+            &mut self.lab,
+            &self.book,
+            &mut self.alerts,
+            &mut self.maintenance,
+            &mut self.outbox,
+            cx,
+        );
+        if self.store.lets_mails_through(cx.now.time) {
+            self.maintenance.answer_all(cx);
+        }
         if acts {
             self.outbox.reconcile(self.store.lets_mails_through(cx.now.time), cx);
         }

@@ -277,7 +277,7 @@ impl Persistence {
         lab: &mut Lab,
         book: &Book,
         alerts: &mut Alerts,
-        maintenance: &Maintenance,
+        maintenance: &mut Maintenance,
         outbox: &mut Outbox,
         cx: &mut Cx<'_>,
     ) {
@@ -299,6 +299,7 @@ impl Persistence {
         self.under_way = Some(under_way);
         alerts.being_written();
         outbox.being_written(call);
+        maintenance.being_written(call);
     }
 
     /// Applies whether something is written down.

@@ -14,6 +14,7 @@ use status_adapters::store::{SqliteStore, UptimeRecords, new_life};
 use status_adapters::{FeedSource, Mailer};
 use status_core::{Feed, Monitor, Saved};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::systemd;
@@ -26,10 +27,13 @@ use crate::observers::decision_log::DecisionLog;
 use crate::observers::metrics::Metrics;
 use crate::observers::state_dump::StateDump;
 use crate::observers::uptime::{self, Uptime};
+use crate::orders::CommandSender;
 use crate::settings::{OtherSites, Settings, StoreSettings};
 
 /// How long the driver may take to stop.
 const PATIENCE: Duration = Duration::from_millis(4200);
+/// How many orders may wait to be obeyed.
+const WAITING_ORDERS: usize = 16;
 
 /// What to say of settings without a mail server.
 pub const NO_MAIL: &str =
@@ -116,7 +120,8 @@ impl Server {
         let limits = Limits::of_this_process();
         let live = Live::new(limits.streams(), stop.clone());
         let metrics = Metrics::new(Arc::clone(&self.services.relay), Arc::clone(&self.services.jump));
-        let app = self.app(metrics.clone(), live.clone());
+        let (commands, orders) = mpsc::channel(WAITING_ORDERS);
+        let app = self.app(metrics.clone(), live.clone(), commands);
         tokio::spawn(stream::tell(app.clone()));
         let keeping = self.uptime.clone();
         let Services { store, clock, .. } = self.services.clone();
@@ -125,7 +130,8 @@ impl Server {
         let routes = router(app, self.other_sites);
         let answering = tokio::spawn(listener::serve(limits, self.listeners, routes, stop.clone()));
         let observers = ((DecisionLog::default(), metrics), ((self.uptime, live), StateDump::default()));
-        let mut driving = tokio::spawn(driver::run(self.shared, self.services, observers, stop.clone()));
+        let mut driving =
+            tokio::spawn(driver::run(self.shared, self.services, orders, observers, stop.clone()));
         systemd::ready("watching");
         let broken = tokio::select! {
             // At the stop the driver ends, too, and may be the first to be noticed.
@@ -144,7 +150,7 @@ impl Server {
     }
 
     /// What answers are made from.
-    fn app(&self, metrics: Metrics, live: Live) -> AppState {
+    fn app(&self, metrics: Metrics, live: Live, commands: CommandSender) -> AppState {
         let Services { store, clock, .. } = self.services.clone();
         AppState::new(AppParts {
             shared: self.shared.clone(),
@@ -157,8 +163,7 @@ impl Server {
             store_path: self.store_path.clone(),
             life: new_life(),
             secret_admin: self.secret_admin.clone(),
-            commands: None,
-            windows: None,
+            commands: Some(commands),
         })
     }
 }

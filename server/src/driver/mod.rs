@@ -14,14 +14,15 @@ use std::time::Duration;
 
 use status_adapters::clock::{Clock, Stopwatch};
 use status_adapters::{Book, FeedSource, Mailer, Store};
-use status_core::{Action, Deadline, Failure, FailureKind, Input, Now, Time};
-use tokio::sync::mpsc;
+use status_core::{Action, CommandId, Deadline, Failure, FailureKind, Input, Now, Obeyed, Refused, Time};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::effects::Effects;
 pub use self::observer::Observer;
 pub use self::shared::Shared;
 use self::systemd::Watchdog;
+use crate::orders::Order;
 
 /// The services, real or fake.
 #[derive(Clone)]
@@ -52,15 +53,21 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 /// A wake that comes so much later is a stall.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 
-/// Drives the core until `stop`.
-pub async fn run(shared: Shared, services: Services, mut observer: impl Observer, stop: CancellationToken) {
+/// Drives the core until `stop`. What people tell it to do comes as `orders`.
+pub async fn run(
+    shared: Shared,
+    services: Services,
+    orders: mpsc::Receiver<Order>,
+    mut observer: impl Observer,
+    stop: CancellationToken,
+) {
     let (sender, received) = mpsc::channel(WAITING_INPUTS);
     let clock = Arc::clone(&services.clock);
     if let Some(store) = services.store.clone() {
         tokio::spawn(look_after(store, sender.clone(), stop.clone()));
     }
     let mut effects = Effects { services, sender, feeds: BTreeMap::new(), under_way: BTreeSet::new() };
-    let mut inputs = Inputs::new(received, Arc::clone(&clock), stop);
+    let mut inputs = Inputs::new(received, orders, Arc::clone(&clock), stop);
     let mut next = Some(Input::Wake);
     while let Some(input) = next {
         let now = clock.now();
@@ -82,7 +89,10 @@ pub async fn run(shared: Shared, services: Services, mut observer: impl Observer
         actions.iter().for_each(|action| observer.action(now, action));
         observer.handled(took);
         for action in actions {
-            effects.perform(action);
+            match action {
+                Action::Answer { command, outcome } => inputs.answer(command, outcome),
+                action => effects.perform(action),
+            }
         }
         next = inputs.next(deadline).await;
         if next == Some(Input::Wake) {
@@ -106,12 +116,52 @@ struct Inputs {
     last_turn: Time,
     /// The input that ended a stall: the core hears of the stall first, and of this next.
     held_back: Option<Input>,
+    /// What people tell the server to do.
+    orders: mpsc::Receiver<Order>,
+    /// How many orders came, which numbers them.
+    ordered: u64,
+    /// Who waits for the answer to which command.
+    waiting: BTreeMap<CommandId, oneshot::Sender<Result<Obeyed, Refused>>>,
 }
 
 impl Inputs {
-    fn new(received: mpsc::Receiver<Input>, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
+    fn new(
+        received: mpsc::Receiver<Input>,
+        orders: mpsc::Receiver<Order>,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> Self {
         let last_turn = clock.now().time;
-        Self { received, clock, stop, watchdog: Watchdog::of_systemd(), last_turn, held_back: None }
+        Self {
+            received,
+            clock,
+            stop,
+            watchdog: Watchdog::of_systemd(),
+            last_turn,
+            held_back: None,
+            orders,
+            ordered: 0,
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// An order becomes an input, and whoever gave it waits for its answer.
+    fn command(&mut self, order: Order) -> Input {
+        let Order { by, command: what, answer } = order;
+        self.ordered += 1;
+        let command = CommandId(self.ordered);
+        // Who does not wait any more needs no answer.
+        self.waiting.retain(|_, answer| !answer.is_closed());
+        self.waiting.insert(command, answer);
+        Input::Commanded { command, by, what }
+    }
+
+    /// Tells whoever gave a command what came of it.
+    fn answer(&mut self, command: CommandId, outcome: Result<Obeyed, Refused>) {
+        if let Some(answer) = self.waiting.remove(&command) {
+            // Who has gone away meanwhile needs no answer.
+            let _ = answer.send(outcome);
+        }
     }
 
     /// Waits for the next input; `None` at the stop.
@@ -129,6 +179,7 @@ impl Inputs {
                     None
                 }
                 Some(input) = self.received.recv() => Some(input),
+                Some(order) = self.orders.recv() => Some(self.command(order)),
                 () = tokio::time::sleep(self.clock.wait_for(time_left(self.clock.now(), deadline))) => {
                     time_left(self.clock.now(), deadline).is_zero().then_some(Input::Wake)
                 }

@@ -16,7 +16,7 @@ use super::stream::Live;
 use crate::driver::Shared;
 use crate::observers::metrics::Metrics;
 use crate::observers::uptime::Uptime;
-use crate::orders::{self, CommandFailure, CommandSender, ListWindows};
+use crate::orders::{self, CommandFailure, CommandSender};
 use crate::view::system;
 
 /// How long an age in an answer is good for, in milliseconds.
@@ -65,8 +65,6 @@ pub struct AppParts {
     pub secret_admin: Option<SecretString>,
     /// Who obeys commands; `None` if nobody does.
     pub commands: Option<CommandSender>,
-    /// Which windows of maintenance there are; `None` if none are kept.
-    pub windows: Option<ListWindows>,
 }
 
 impl AppState {
@@ -107,7 +105,7 @@ impl AppState {
 
     /// The windows of maintenance that are kept.
     pub(crate) fn windows(&self) -> Vec<Window> {
-        self.0.windows.as_ref().map_or_else(Vec::new, |list| list())
+        self.0.shared.monitor().maintenance().windows().cloned().collect()
     }
 
     /// What a change has to show; `None` if there can be none.

@@ -1,6 +1,5 @@
 //! Who may change something over HTTP, and what he may say.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,8 +13,8 @@ use status_adapters::service::Service as Lab;
 use status_adapters::store::UptimeRecords;
 use status_adapters::token::{for_book, for_person};
 use status_core::{
-    Acknowledgement, Command, Config, ExperimentName, Monitor, Obeyed, Pattern, Refused, Wall, Window,
-    WindowBooking, WindowId, WindowTime,
+    Acknowledgement, Command, Config, ExperimentName, MaintenanceRecord, Monitor, Obeyed, Pattern, Refused,
+    Saved, Wall, Window, WindowBooking, WindowId, WindowTime,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -80,8 +79,10 @@ impl Site {
         let Services { relay, jump, clock, .. } = serve::services(&settings).unwrap();
         let now = clock.now();
         let (commands, orders) = mpsc::channel(4);
+        let maintenance = MaintenanceRecord { windows, ..MaintenanceRecord::default() };
+        let saved = Saved { maintenance, ..Saved::default() };
         let app = AppState::new(AppParts {
-            shared: Shared::new(Monitor::new(Config::default(), now)),
+            shared: Shared::new(Monitor::resume(Config::default(), "life", saved, now)),
             started: now.wall,
             clock,
             metrics: Metrics::new(relay, jump),
@@ -92,7 +93,6 @@ impl Site {
             life: "life".to_owned(),
             secret_admin,
             commands: Some(commands),
-            windows: Some(Arc::new(move || windows.clone())),
         });
         Self { app: router(app, OtherSites::MayRead), orders }
     }

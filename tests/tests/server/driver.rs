@@ -12,7 +12,7 @@ use status_core::{
     Action, Change, Config, Event, ExperimentName, Failure, Input, MailConfig, Monitor, Now, Saved, Wall,
 };
 use status_server::driver::{self, Observer, Services, Shared};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// A store that keeps the answer back once a mail is to be written down.
@@ -88,7 +88,8 @@ async fn it_ends_at_once_where_a_mail_is_due_and_not_on_its_way() {
         clock: Arc::new(SystemClock),
     };
     let stop = CancellationToken::new();
-    let driving = tokio::spawn(driver::run(Shared::new(monitor), services, Nobody, stop.clone()));
+    let driving =
+        tokio::spawn(driver::run(Shared::new(monitor), services, mpsc::channel(1).1, Nobody, stop.clone()));
     store.asked.acquire().await.unwrap().forget();
     stop.cancel();
     store.goes_on.add_permits(1);

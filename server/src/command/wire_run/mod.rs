@@ -91,7 +91,13 @@ impl Harness {
         // It is never told to stop: it is killed.
         let stop = CancellationToken::new();
         let observer = TimelineObserver { recorder: self.recorder.clone(), shared: shared.clone() };
-        let driver = tokio::spawn(driver::run(shared.clone(), services, observer, stop));
+        let driver = tokio::spawn(driver::run(
+            shared.clone(),
+            services,
+            tokio::sync::mpsc::channel(1).1,
+            observer,
+            stop,
+        ));
         Ok(Running { shared, driver })
     }
 }
