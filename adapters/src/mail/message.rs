@@ -77,7 +77,10 @@ fn list_id(settings: &MailSettings) -> String {
     let id = format!("<status.{}>", fitting(settings.from.email.domain()));
     let name = &settings.list;
     let is_plain = |c: char| (c == ' ' || c.is_ascii_graphic()) && !"\"\\<>".contains(c);
-    if name.trim().is_empty() || name.len() > LIST_AT_MOST || !name.chars().all(is_plain) || name.contains("=?")
+    if name.trim().is_empty()
+        || name.len() > LIST_AT_MOST
+        || !name.chars().all(is_plain)
+        || name.contains("=?")
     {
         return id;
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
 use status_adapters::Mailer;
 use status_adapters::clock::Clock;
 use status_adapters::mail::{MailAuth, MailPatience, MailSettings, Probed, SmtpMailer};
 use status_adapters::store::new_life;
 use status_core::{Mail, MailText, Wall};
-use smol_str::SmolStr;
 use tokio::time::timeout;
 
 use super::How;
