@@ -79,6 +79,8 @@ fn queued(id: &str, attempts: u32) -> Change {
             id: id.into(),
             subject: "lab 1 new health events".to_owned(),
             body: "text\n".to_owned(),
+            html: Some("<b>text</b>\n".to_owned()),
+            thread: "2026-11-24".into(),
             recipients: vec!["alpha@a.org".into()],
         },
         covers: vec![NewsRange { after: 1, to: 2 }],

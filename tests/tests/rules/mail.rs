@@ -62,7 +62,13 @@ fn an_outage_of_many_is_one_mail_and_so_is_their_recovery() {
     world.streams = before;
     world.until(90.0);
     let subjects: Vec<&str> = world.mails.iter().map(|mail| mail.subject.as_str()).collect();
-    assert_eq!(subjects, ["lab 20 new health events"; 2]);
+    assert_eq!(
+        subjects,
+        [
+            "lab 20 new health events: 20 down (pend00, pend01, pend02, ...)",
+            "lab 20 new health events: 20 ok"
+        ]
+    );
     assert!(world.mails[0].body.contains("New health events (20 issues, 0 ok):"));
     assert!(
         world.mails[0]
@@ -227,7 +233,7 @@ fn a_mail_that_was_not_taken_is_tried_again_with_the_same_identity_and_news_join
     let ids: std::collections::BTreeSet<&str> = world.mails.iter().map(|mail| mail.id.as_str()).collect();
     assert_eq!(ids.len(), 1, "one mail, tried again");
     let last = world.mails.last().unwrap();
-    assert_eq!(last.subject, "lab 2 new health events");
+    assert_eq!(last.subject, "lab 2 new health events: 2 down (pend00, pend01)");
     assert!(last.body.starts_with("This mail is late: "));
     let tries = world.mails.len();
     world.until(3600.0);
@@ -314,7 +320,10 @@ fn one_mail_is_under_way_at_a_time_and_the_news_that_comes_meanwhile_is_the_next
     let first = world.kept_back.remove(0);
     world.step(first);
     assert_eq!(world.mails.len(), 2);
-    assert_eq!(world.mails[1].subject, "lab 4 new health events");
+    assert_eq!(
+        world.mails[1].subject,
+        "lab 4 new health events: 4 down (pend01, pend02, pend03, ...)"
+    );
     assert!(world.mails[1].body.starts_with("This mail is late: it was to be sent at "));
     assert!(world.mails[1].body.contains("All current problems (5):"));
     assert!(world.kept_back.len() == 1 && world.monitor.outbox().len() == 1);
@@ -336,7 +345,7 @@ fn news_that_came_while_a_mail_was_refused_joins_it() {
     assert_eq!(world.mails.len(), 2);
     assert_eq!(
         (&*world.mails[1].subject, &world.mails[1].id),
-        ("lab 2 new health events", &world.mails[0].id)
+        ("lab 2 new health events: 2 down (pend00, pend01)", &world.mails[0].id)
     );
 }
 

@@ -184,7 +184,7 @@ fn a_mail_that_is_too_long_is_followed_by_shorter_ones() {
     world.until(40.0);
     let taken = world.delivered.last().expect("a shorter one was taken");
     assert!(taken.body.len() <= 5_000 && taken.body.contains(" more events\n"), "{}", taken.body);
-    assert_eq!(taken.subject, "lab 400 new health events");
+    assert_eq!(taken.subject, "lab 400 new health events: 400 ok");
     assert!(world.mails.len() < 10, "{}", world.mails.len());
     world.longest_mail = Some(10);
     world.unplug(VIDEO);
@@ -340,8 +340,8 @@ fn a_mail_in_doubt_tells_its_news_alone_until_there_are_too_many() {
         let new = world.mails.iter().filter(|mail| seen.insert(mail.id.to_string()));
         subjects.extend(new.map(|mail| mail.subject.clone()));
     }
-    let told = |events: u32| format!("lab {events} new health events");
-    assert_eq!(subjects, [told(1), told(1), told(1), told(1), told(5), told(1)]);
+    let (down, ok) = ("lab 1 new health events: 1 down (pend00)", "lab 1 new health events: 1 ok");
+    assert_eq!(subjects, [down, ok, down, ok, down, ok]);
 }
 
 #[test]
