@@ -4,7 +4,7 @@
 mod support;
 
 use status_adapters::Mailer;
-use status_adapters::mail::{MailSettings, parse_mailbox};
+use status_adapters::mail::MailSettings;
 use status_core::Mail;
 use status_sim::mock;
 use support::mail::{everybody, mail, mailer, settings};
@@ -108,9 +108,6 @@ async fn a_list_is_named_only_where_the_name_is_safe() {
         let read = received(named, &mail()).await;
         assert_eq!(read.header("List-Id"), Some("<status.b.org>"), "{name:?}");
     }
-    let from = parse_mailbox("status@[192.0.2.1]").unwrap();
-    let read = received(|port| MailSettings { from, ..settings(port) }, &mail()).await;
-    assert_eq!(read.header("List-Id"), Some("\"app.practable.io/tenant\" <status.-192.0.2.1->"));
 }
 
 #[tokio::test]

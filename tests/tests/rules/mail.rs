@@ -320,10 +320,7 @@ fn one_mail_is_under_way_at_a_time_and_the_news_that_comes_meanwhile_is_the_next
     let first = world.kept_back.remove(0);
     world.step(first);
     assert_eq!(world.mails.len(), 2);
-    assert_eq!(
-        world.mails[1].subject,
-        "lab 4 new health events: 4 down (pend01, pend02, pend03, ...)"
-    );
+    assert_eq!(world.mails[1].subject, "lab 4 new health events: 4 down (pend01, pend02, pend03, ...)");
     assert!(world.mails[1].body.starts_with("This mail is late: it was to be sent at "));
     assert!(world.mails[1].body.contains("All current problems (5):"));
     assert!(world.kept_back.len() == 1 && world.monitor.outbox().len() == 1);

@@ -51,7 +51,10 @@ async fn a_mail_that_is_refused_for_good_is_given_up_and_the_next_is_sent() {
     let running = Running::well(1, &[]).await;
     running.services.smtp.set_fault(SmtpFault::RefusesText);
     running.silence("pend00-st-video");
-    running.log.line(&["WARN", "gave up mail \"lab.example.org 1 new health events: 1 down (pend00)\"", "554"]).await;
+    running
+        .log
+        .line(&["WARN", "gave up mail \"lab.example.org 1 new health events: 1 down (pend00)\"", "554"])
+        .await;
     let given_up = &running.get("/readyz").await.1["given_up"];
     assert_eq!(given_up[0]["subject"], "lab.example.org 1 new health events: 1 down (pend00)");
     assert!(given_up[0]["why"].as_str().is_some_and(|why| why.contains("554")), "{given_up}");
