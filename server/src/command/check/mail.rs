@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use smol_str::SmolStr;
 use status_adapters::Mailer;
 use status_adapters::clock::Clock;
 use status_adapters::mail::{MailAuth, MailPatience, MailSettings, Probed, SmtpMailer};
@@ -122,7 +121,7 @@ fn test_mail(text: &MailText, now: Wall) -> Mail {
              {link}\n"
         ),
         html: None,
-        thread: SmolStr::default(),
+        thread: "".into(),
         recipients: recipients.clone(),
     }
 }

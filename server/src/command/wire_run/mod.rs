@@ -211,7 +211,7 @@ async fn watch_mails(mut seen: tokio::sync::watch::Receiver<status_sim::mock::Sm
                 subject: mail.subject().into(),
                 body: mail.body.clone(),
                 html: mail.html.clone(),
-                thread: SmolStr::default(),
+                thread: "".into(),
                 recipients: Vec::new(),
             };
             recorder.tell(What::Mailed { number, mail, again });

@@ -61,10 +61,8 @@ impl Mail {
 
 /// The text of a part that is HTML itself.
 fn html(part: &MessagePart<'_>) -> Option<String> {
-    match &part.body {
-        PartType::Html(text) => Some(text.replace("\r\n", "\n")),
-        _ => None,
-    }
+    let PartType::Html(text) = &part.body else { return None };
+    Some(text.replace("\r\n", "\n"))
 }
 
 /// A header as it reads: on one line, and without encoding.
