@@ -374,7 +374,9 @@ fn news_that_joined_a_mail_late_has_a_day_of_its_own() {
     assert_eq!(world.monitor.outbox().len(), 1);
     world.mail_fails = None;
     world.until(101_000.0);
-    assert_eq!(world.delivered.last().unwrap().subject, "lab 2 new health events");
+    let last = world.delivered.last().unwrap();
+    assert_eq!(last.subject, "lab 1 new health events: 1 down (pend01)");
+    assert!(last.body.contains("\nand 1 earlier event\n"), "{}", last.body);
 }
 
 #[test]
