@@ -174,6 +174,8 @@ async fn mailers() {
         id: "1".into(),
         subject: "Störung".to_owned(),
         body: "pend00\n".to_owned(),
+        html: Some("<b>pend00</b>\n".to_owned()),
+        thread: "2026-11-24".into(),
         recipients: vec!["alpha@a.org".into(), "beta@a.org".into()],
     };
     let taken = Delivery::to_each(&mail.recipients, &Ok(()));

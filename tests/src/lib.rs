@@ -409,7 +409,7 @@ impl World {
 
     /// What becomes of a mail for each of its recipients.
     fn deliver(&mut self, mail: &Mail) -> Vec<Delivery> {
-        let too_long = self.longest_mail.filter(|longest| mail.body.len() > *longest);
+        let too_long = self.longest_mail.filter(|longest| mail.length() > *longest);
         let too_long = too_long.map(|_| MailFailureKind::TooLong);
         let fails = |to: &str| self.mail_fails.or_else(|| self.recipients_fail.get(to).copied()).or(too_long);
         let outcome = mail.recipients.iter().map(|to| Delivery {

@@ -38,7 +38,7 @@ async fn the_log_file_gets_one_json_object_a_line_with_every_decision() {
     assert_eq!(about("pend00 is healthy, can be booked"), 1);
     assert_eq!(about("pend00 is unhealthy, cannot be booked: unhealthy pend00-st-video"), 1);
     assert_eq!(about("taking r-pend00 out of booking: status server: the equipment is not working"), 1);
-    assert_eq!(about("sending mail \"lab.example.org 1 new health events\""), 1);
+    assert_eq!(about("sending mail \"lab.example.org 1 new health events: 1 down (pend00)\""), 1);
     assert_eq!(about("stopped"), 1);
     let state = &lines.iter().rfind(|line| line["msg"] == "health").unwrap()["state"];
     assert_eq!(state["experiments"].as_object().unwrap().len(), 2, "{state}");

@@ -523,7 +523,7 @@ impl MailCheck {
         }
         let (lines, counted) = told_events(mail);
         let count = lines.len() + counted;
-        if !mail.subject.ends_with(&format!(" {count} new health events")) {
+        if !mail.subject.contains(&format!(" {count} new health events")) {
             return Err(format!("the subject is {:?}, and {count} events are in it", mail.subject));
         }
         let untold = self.take_off(mail, sent);

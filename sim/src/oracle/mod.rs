@@ -382,7 +382,7 @@ impl Oracle {
             Some(subject)
         });
         let counted = format!(" {} new health events", found.len());
-        if !found.is_empty() && !told.is_some_and(|subject| subject.ends_with(&counted)) {
+        if !found.is_empty() && !told.is_some_and(|subject| subject.contains(&counted)) {
             let what = format!("it would have mailed{counted}, and tells of {told:?}");
             self.complain(now, Invariant::OnlyObserved, what);
         }

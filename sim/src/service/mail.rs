@@ -86,7 +86,7 @@ impl MailServer {
 
     fn deliver(&mut self, mail: &Mail, now: Time) -> Vec<Delivery> {
         let outcome = mail.recipients.iter().map(|recipient| {
-            let outcome = self.refusal(recipient, mail.body.len()).map_or(Ok(()), Err);
+            let outcome = self.refusal(recipient, mail.length()).map_or(Ok(()), Err);
             Delivery { recipient: recipient.clone(), outcome }
         });
         let outcome: Vec<Delivery> = outcome.collect();

@@ -22,7 +22,7 @@ async fn a_mail_that_is_not_taken_now_is_delivered_once_with_all_that_came_meanw
     tried(&running, 1).await;
     running.services.smtp.set_fault(SmtpFault::None);
     let mail = running.mail(2).await;
-    assert_eq!(mail.subject(), "lab.example.org 2 new health events");
+    assert_eq!(mail.subject(), "lab.example.org 2 new health events: 2 down (pend00, pend01)");
     assert!(mail.body.starts_with("This mail is late: it was to be sent at 20"), "{}", mail.body);
     let lines = ["pend00 ><   U [unhealthy pend00-st-video]", "pend01 ><   U [unhealthy pend01-st-video]"];
     assert_eq!(section(&mail, "New health events (2 issues, 0 ok):"), lines);
@@ -51,9 +51,12 @@ async fn a_mail_that_is_refused_for_good_is_given_up_and_the_next_is_sent() {
     let running = Running::well(1, &[]).await;
     running.services.smtp.set_fault(SmtpFault::RefusesText);
     running.silence("pend00-st-video");
-    running.log.line(&["WARN", "gave up mail \"lab.example.org 1 new health events\"", "554"]).await;
+    running
+        .log
+        .line(&["WARN", "gave up mail \"lab.example.org 1 new health events: 1 down (pend00)\"", "554"])
+        .await;
     let given_up = &running.get("/readyz").await.1["given_up"];
-    assert_eq!(given_up[0]["subject"], "lab.example.org 1 new health events");
+    assert_eq!(given_up[0]["subject"], "lab.example.org 1 new health events: 1 down (pend00)");
     assert!(given_up[0]["why"].as_str().is_some_and(|why| why.contains("554")), "{given_up}");
     running.services.smtp.set_fault(SmtpFault::None);
     let mail = running.nothing_was_news_until(2).await;
@@ -106,7 +109,7 @@ async fn a_full_mailbox_holds_up_nobody_and_gets_what_it_is_owed_as_one_mail() {
     running.services.smtp.set_full_mailboxes(&[]);
     let late = running.mail(4).await;
     assert_eq!(late.recipients, ["beta@a.org"]);
-    assert_eq!(late.subject(), "lab.example.org 2 new health events");
+    assert_eq!(late.subject(), "lab.example.org 1 new health events: 1 ok", "one that went and came back");
     assert!(late.header("To").is_some_and(|to| to.contains("alpha@a.org")), "{}", late.raw);
     running.log.line(&["WARN", "mail works again"]).await;
     let next = running.nothing_was_news_until(5).await;
@@ -121,6 +124,7 @@ async fn a_mail_server_that_takes_short_mails_only_gets_short_ones() {
     running.lab.topics().iter().for_each(|topic| running.lab.disconnect(topic));
     let mail = running.mail(2).await;
     assert!(mail.body.contains(" more events") && mail.body.contains(" more problems"), "{}", mail.body);
-    assert_eq!(mail.subject(), "lab.example.org 80 new health events");
+    let subject = "lab.example.org 80 new health events: 80 down (pend00, pend01, pend02, ...)";
+    assert_eq!(mail.subject(), subject);
     running.stop().await;
 }

@@ -9,7 +9,8 @@ async fn an_outage_of_many_is_one_mail_and_their_recovery_one_more() {
     let names = running.lab.experiments();
     running.lab.topics().iter().for_each(|topic| running.lab.disconnect(topic));
     let outage = running.mail(2).await;
-    assert_eq!(outage.subject(), "lab.example.org 40 new health events");
+    let first = "40 down (pend00, pend01, pend02, ...)";
+    assert_eq!(outage.subject(), format!("lab.example.org 40 new health events: {first}"));
     let lines: Vec<String> = names
         .iter()
         .map(|name| {
@@ -24,7 +25,7 @@ async fn an_outage_of_many_is_one_mail_and_their_recovery_one_more() {
 
     running.lab.plug_all();
     let recovery = running.mail(3).await;
-    assert_eq!(recovery.subject(), "lab.example.org 40 new health events");
+    assert_eq!(recovery.subject(), "lab.example.org 40 new health events: 40 ok");
     let lines: Vec<String> = names.iter().map(|name| format!("{name} ok A")).collect();
     assert_eq!(section(&recovery, "New health events (0 issues, 40 ok):"), lines);
     assert_eq!(section(&recovery, "All current problems (0):"), [""; 0]);
@@ -58,7 +59,7 @@ async fn a_mail_is_a_proper_message_to_every_to_and_cc_address() {
     let mail = running.mail(1).await;
     assert_eq!(mail.from, "status@b.example.org");
     assert_eq!(mail.recipients, ["alpha@a.org", "gamma@a.org", "beta@a.org"]);
-    assert_eq!(mail.subject(), "Prüfstände ☂ app.practable.io/tenant 2 new health events");
+    assert_eq!(mail.subject(), "Prüfstände ☂ app.practable.io/tenant 2 new health events: 2 ok");
     let header = |name| mail.header(name).unwrap_or_else(|| panic!("no {name} in {}", mail.raw));
     assert_eq!(header("From"), "status@b.example.org");
     assert!(header("To").contains("alpha@a.org") && header("To").contains("Jörg Müller"), "{}", header("To"));

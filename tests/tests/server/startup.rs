@@ -27,7 +27,7 @@ async fn nothing_is_decided_before_startup_is_over_and_then_one_mail_tells() {
 
     let mail = running.mail(1).await;
     assert!(started.elapsed() >= STARTUP);
-    assert_eq!(mail.subject(), "lab.example.org 3 new health events");
+    assert_eq!(mail.subject(), "lab.example.org 3 new health events: 2 down (pend01, pend02), 1 ok");
     let missing = "missing required pend02-st-data, missing required pend02-st-video";
     assert_eq!(
         section(&mail, "New health events (2 issues, 1 ok):"),

@@ -78,14 +78,15 @@ fn an_experiment_that_was_ill_before_has_no_event_for_a_restart() {
 fn one_mail_tells_of_an_outage_of_many() {
     let story = restarts(config());
     let mail = story.mail_at(at("00:31:47.911"));
-    assert_eq!(mail.subject, "lab 2 new health events");
+    assert_eq!(mail.subject, "lab 2 new health events: relay is silent, 2 down (pend00, pend01)");
     assert_eq!(
         mail.body,
         "2026-11-24T00:31:47.911Z\n\
          \n\
          System alerts:\n\
          relay is silent since 2026-11-24T00:31:37.910Z: no snapshot for more than 10s \
-         (relay answered 502 Bad Gateway)\n\
+         (relay answered 502 Bad Gateway)\n  \
+         What to do: see whether relay runs, and what the log of this server says of it\n\
          \n\
          New health events (2 issues, 0 ok):\n\
          pend00 ><   U [missing required pend00-st-data]\n\

@@ -71,7 +71,7 @@ fn availability_follows_the_required_streams_also_where_there_is_no_event() {
 fn a_mail_lists_what_is_new_and_then_all_that_is_wrong() {
     let story = with_statistics();
     let mail = story.mail_at(at("00:29:41.810"));
-    assert_eq!(mail.subject, "lab 1 new health events");
+    assert_eq!(mail.subject, "lab 1 new health events: 1 down (pend00)");
     assert_eq!(
         mail.body,
         "2026-11-24T00:29:41.810Z\n\

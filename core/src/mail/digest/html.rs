@@ -10,8 +10,10 @@ use super::link::Link;
 use super::room::{counted, for_left_out, left_out};
 use crate::protocol::printable;
 
-const BEGIN: &str = "<table cellpadding=\"3\" style=\"border-collapse:collapse;font:16px/1.4 sans-serif;\
-                     overflow-wrap:anywhere;word-break:break-word\">\n";
+/// The colours of whoever shows it, all of one scheme: text that is light stands on what is dark, wherever it is embedded.
+const COLORS: &str = "color-scheme:light dark;background:Canvas;color:CanvasText";
+const TABLE: &str =
+    "border-collapse:collapse;font:16px/1.4 sans-serif;overflow-wrap:anywhere;word-break:break-word";
 const END: &str = "</table>\n</body>\n</html>\n";
 
 impl Contents<'_> {
@@ -86,7 +88,7 @@ impl Contents<'_> {
             _ => String::new(),
         };
         format!(
-            "<tr valign=\"top\"><td style=\"color:{}\"><b>{}</b></td><td><b>{name}</b> {}{acknowledge}</td></tr>\n",
+            "<tr valign=\"top\"><td nowrap style=\"color:{}\"><b>{}</b></td><td><b>{name}</b> {}{acknowledge}</td></tr>\n",
             mark.color(),
             mark.in_html(),
             escaped(&one.tail(self.zone, form)),
@@ -99,7 +101,7 @@ fn document(subject: &str) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n</head>\n\
-         <body style=\"color-scheme:light dark\">\n{BEGIN}",
+         <body style=\"{COLORS}\">\n<table cellpadding=\"3\" style=\"{TABLE};{COLORS}\">\n",
         escaped(subject)
     )
 }

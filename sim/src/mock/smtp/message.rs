@@ -38,6 +38,11 @@ impl Mail {
         Self { headers, body, html, raw, ..Self::default() }
     }
 
+    /// How long its text and its HTML are together, decoded.
+    pub(super) fn length(&self) -> usize {
+        self.body.len() + self.html.as_ref().map_or(0, String::len)
+    }
+
     /// The first header of a name; upper and lower case mean the same.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -56,10 +61,8 @@ impl Mail {
 
 /// The text of a part that is HTML itself.
 fn html(part: &MessagePart<'_>) -> Option<String> {
-    match &part.body {
-        PartType::Html(text) => Some(text.replace("\r\n", "\n")),
-        _ => None,
-    }
+    let PartType::Html(text) = &part.body else { return None };
+    Some(text.replace("\r\n", "\n"))
 }
 
 /// A header as it reads: on one line, and without encoding.
@@ -82,6 +85,20 @@ mod tests {
         assert_eq!(mail.subject(), "été é plain");
         assert_eq!(mail.header("to"), Some("a@b.org, c@d.org"));
         assert_eq!(mail.body, "café is long=\nand done\n");
+    }
+
+    #[test]
+    fn each_part_of_a_mail_is_decoded() {
+        let mail = Mail::parse(
+            "Subject: x\r\nContent-Type: multipart/alternative; boundary=\"p\"\r\n\r\n\
+             --p\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+             caf=C3=A9\r\n--p\r\nContent-Type: text/html; charset=utf-8\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\nPGI+Y2Fmw6k8L2I+\r\n--p--\r\n"
+                .to_owned(),
+        );
+        assert_eq!((mail.body.as_str(), mail.html.as_deref()), ("café", Some("<b>café</b>")));
+        assert_eq!(mail.length(), 17);
+        assert_eq!(Mail::parse("Subject: x\r\n\r\n<b>\r\n".to_owned()).html, None);
     }
 
     #[test]

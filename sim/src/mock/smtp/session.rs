@@ -219,7 +219,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             ..Mail::parse(raw)
         };
         let longest = self.shared.control.borrow().longest;
-        if longest > 0 && mail.body.len() > longest {
+        if longest > 0 && mail.length() > longest {
             self.say("552 5.3.4 message too long").await?;
             return Ok(true);
         }

@@ -48,7 +48,7 @@ fn it_has_what_the_text_has() {
     let wide = |words: &str| alloc::format!("<tr><td colspan=\"2\">{words}</td></tr>\n");
     let row = |color: &str, mark: &str, what: &str| {
         alloc::format!(
-            "<tr valign=\"top\"><td style=\"color:{color}\"><b>{mark}</b></td><td>{what}</td></tr>\n"
+            "<tr valign=\"top\"><td nowrap style=\"color:{color}\"><b>{mark}</b></td><td>{what}</td></tr>\n"
         )
     };
     let red = |what: &str| row("#d93025", "&gt;&lt;&nbsp;U", what);
