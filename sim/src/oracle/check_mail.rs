@@ -7,10 +7,12 @@ use std::time::Duration;
 use smol_str::SmolStr;
 use status_adapters::store::Model;
 use status_core::{
-    Action, Change, Delivery, ExperimentName, Input, Mail, MailFailure, MailFailureKind, News, NewsItem,
-    Note, Now, SystemAlert, Time, Wall,
+    Action, Change, Config, Delivery, ExperimentName, Input, Mail, MailFailure, MailFailureKind, News,
+    NewsItem, Note, Now, SystemAlert, Time, Wall,
 };
 
+use super::mail_text::{Many, Told, is_told_by, section};
+use super::muted::Muted;
 use super::reference::{Found, Reference, seconds};
 use super::{memory, news_of_alert};
 use crate::scenario::Fault;
@@ -32,6 +34,14 @@ const A_DAY: Duration = seconds(24 * 3600);
 pub(crate) struct MailCheck {
     /// Who it is about.
     address: SmolStr,
+    /// How long a mail takes that is sent once its news is collected, one after another.
+    soon: Duration,
+    /// Whether what comes and goes is no news.
+    flaps: bool,
+    /// Experiments whose events are no news at the moment.
+    muted: Muted,
+    /// How each experiment stands, as its newest event tells.
+    newest: BTreeMap<ExperimentName, String>,
     /// Lines that no mail has brought yet, each with when it came to be.
     unsent: Vec<Unsent>,
     /// Alerts that were raised or cleared, and that no mail has told of yet.
@@ -90,6 +100,8 @@ struct Unsent {
     at: Time,
     wall: Wall,
     line: String,
+    name: ExperimentName,
+    healthy: bool,
 }
 
 /// An alert that was raised or cleared.
@@ -101,9 +113,19 @@ struct Untold {
 }
 
 impl MailCheck {
-    pub(crate) fn new(address: &SmolStr) -> Self {
+    pub(crate) fn new(address: &SmolStr, config: &Config) -> Self {
         let address = address.clone();
-        Self { address, well: true, server_is_well: true, store_is_well: true, ..Self::default() }
+        let collected = config.mail.as_ref().map(|mail| mail.wait + mail.every).unwrap_or_default();
+        let (soon, flaps) = (SOON + collected, config.flap.after > 0);
+        Self {
+            address,
+            soon,
+            flaps,
+            well: true,
+            server_is_well: true,
+            store_is_well: true,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn is_of(&self, address: &str) -> bool {
@@ -127,9 +149,15 @@ impl MailCheck {
             .filter(|mail| self.is_to_me(mail) && !self.arrived.contains_key(mail.id.as_str()))
             .collect();
         let owed: Vec<&News> = model.owed(&address).collect();
-        let mut told: Vec<String> =
-            mails.iter().flat_map(|mail| section(mail, "New health events")).collect();
-        told.extend(owed.iter().filter_map(|news| memory::line(news)));
+        let queued: Vec<Told> = mails.iter().map(|mail| Told::events(mail)).collect();
+        // A mail tells of each experiment the newest, and so all.
+        let is_queued = |unsent: &Unsent| {
+            let begins = format!("{} ", unsent.line.split(' ').next().unwrap_or_default());
+            queued
+                .iter()
+                .any(|told| !told.many.is_empty() || told.ones.iter().any(|line| line.starts_with(&begins)))
+        };
+        let mut told: Vec<String> = owed.iter().filter_map(|news| memory::line(news)).collect();
         // Of very many, the newest of each experiment is told, and the others are counted with it.
         let merged: BTreeSet<&ExperimentName> = owed
             .iter()
@@ -140,11 +168,15 @@ impl MailCheck {
             })
             .collect();
         // Those are told by a mail that waits with its text.
-        let mut counted: usize = mails.iter().map(|mail| told_events(mail).1).sum();
+        let mut counted: usize = queued.iter().map(|told| told.left_out).sum();
         let mut wrong = Vec::new();
         for unsent in std::mem::take(&mut self.unsent) {
             if let Some(at) = told.iter().position(|line| *line == unsent.line) {
                 told.remove(at);
+                self.unsent.push(unsent);
+                continue;
+            }
+            if is_queued(&unsent) {
                 self.unsent.push(unsent);
                 continue;
             }
@@ -197,7 +229,7 @@ impl MailCheck {
 
     /// A server starts: it has a while to send what it knows of.
     pub(crate) fn server_started(&mut self, now: Time) {
-        self.excused = self.excused.max(now + SOON);
+        self.excused = self.excused.max(now + self.soon);
     }
 
     /// Takes in what the mail server said.
@@ -218,7 +250,7 @@ impl MailCheck {
                 if !self.arrived.contains_key(mail.as_str())
                     && let Some((sent, mail)) = self.sent.get(mail.as_str()).cloned()
                 {
-                    self.take_off(&mail, sent);
+                    self.take_off(&mail, sent, &mut Vec::new());
                 }
             }
             Err(failure) => {
@@ -230,9 +262,9 @@ impl MailCheck {
 
     /// The server could do nothing for a while, and has a while to send what waits.
     pub(crate) fn server_is_late(&mut self, now: Time) {
-        self.excused = self.excused.max(now + SOON);
+        self.excused = self.excused.max(now + self.soon);
         // It may have waited for the store long enough.
-        self.store_excused = self.store_excused.max(now + SOON);
+        self.store_excused = self.store_excused.max(now + self.soon);
     }
 
     /// The server has stalled for so long, in which it could try nothing.
@@ -296,9 +328,26 @@ impl MailCheck {
     pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
         let Now { time: at, wall } = now;
         self.fresh = (!found.is_empty()).then_some(wall);
-        self.unsent.extend(found.iter().map(|found| Unsent { at, wall, line: found.line.clone() }));
+        let (began, ended) = self.muted.take_in(actions);
+        for found in found {
+            self.newest.insert(found.name.clone(), found.line.clone());
+            let is_new_to_flapping = began.contains(&found.name);
+            let is_muted = self.muted.holds(&found.name) && !is_new_to_flapping;
+            if is_muted || (found.has_cause && (self.flaps || self.muted.has_service())) {
+                self.perhaps.push(found.line.clone());
+            } else {
+                let (line, name, healthy) = (found.line.clone(), found.name.clone(), found.healthy);
+                self.unsent.push(Unsent { at, wall, line, name, healthy });
+            }
+        }
+        let calm = self.newest.iter().filter(|(name, _)| ended.iter().any(|end| end.names(name)));
+        self.perhaps.extend(calm.map(|(_, line)| line.clone()));
         for (alert, raised) in actions.iter().filter_map(news_of_alert) {
-            self.untold.push(Untold { at, alert, raised });
+            if self.flaps || self.muted.has_service() {
+                self.perhaps_untold.push(alert);
+            } else {
+                self.untold.push(Untold { at, alert, raised });
+            }
             self.fresh = Some(wall);
         }
         if self.fresh.is_some() {
@@ -317,6 +366,17 @@ impl MailCheck {
             let (wall, mut all) = before.unwrap_or_else(|| (named, Vec::new()));
             all.push(reference.problems(now));
             self.problems = Some((wall, all));
+        }
+        let composes = |action: &Action| match action {
+            Action::SendMail { .. } => true,
+            Action::Save { changes, .. } => {
+                changes.iter().any(|change| matches!(change, Change::QueuedMail(_)))
+            }
+            _ => false,
+        };
+        if let Some((_, all)) = self.problems.as_mut().filter(|_| judges && actions.iter().any(composes)) {
+            // A mail tells how all stands when it is composed.
+            all.push(reference.problems(now));
         }
         for action in actions {
             self.note_texts(now, action);
@@ -339,7 +399,11 @@ impl MailCheck {
             }
         }
         let waits = |at: Time| {
-            self.well && !self.refused && self.store_is_well && now > self.excused && now.since(at) > SOON
+            self.well
+                && !self.refused
+                && self.store_is_well
+                && now > self.excused
+                && now.since(at) > self.soon
         };
         if let Some(Unsent { line, .. }) = self.unsent.iter().find(|unsent| waits(unsent.at)) {
             wrong.push(format!("it was not mailed in time: {line}"));
@@ -375,15 +439,12 @@ impl MailCheck {
             && mail.body.starts_with(&wall.to_string())
             && self.unjudged != Some(*wall)
         {
-            let told = section(mail, "All current problems");
-            if !expected.contains(&told) {
+            let told = Told::problems(mail);
+            if !expected.iter().any(|expected| are_listed(expected, &told)) {
                 wrong.push(format!("a mail lists the problems {told:?}, and there were {expected:?}"));
             }
         }
-        if section(mail, "New health events").is_empty()
-            && self.untold.is_empty()
-            && self.perhaps_untold.is_empty()
-        {
+        if Told::events(mail).experiments() == 0 && self.untold.is_empty() && self.perhaps_untold.is_empty() {
             wrong.push(format!("a mail has no news: {:?}", mail.body));
         }
         wrong
@@ -418,7 +479,7 @@ impl MailCheck {
             return None;
         }
         let age = self.newest_in(&mail, sent).map(|newest| now.since(newest));
-        self.take_off(&mail, sent);
+        self.take_off(&mail, sent, &mut Vec::new());
         age.filter(|age| !self.killed && *age < A_DAY)
             .map(|age| format!("a mail is given up after {age:?}: {}", failure.detail))
     }
@@ -434,53 +495,79 @@ impl MailCheck {
 
     /// When the newest came to be of what a mail tells that was sent then.
     fn newest_in(&self, mail: &Mail, sent: Time) -> Option<Time> {
-        let lines = section(mail, "New health events");
-        let told = self.unsent.iter().filter(|unsent| unsent.at <= sent && lines.contains(&unsent.line));
+        let Told { ones, many, left_out } = Told::events(mail);
+        let is_told = |unsent: &Unsent| ones.iter().any(|line| is_told_by(&unsent.line, line));
+        let any = !many.is_empty() || left_out > 0;
+        let told = self.unsent.iter().filter(|unsent| unsent.at <= sent && (any || is_told(unsent)));
         let alerts = self.untold.iter().filter(|untold| untold.at <= sent && untold.is_in(mail));
         told.map(|unsent| unsent.at).chain(alerts.map(|untold| untold.at)).max()
     }
 
-    /// What a mail tells that was sent then is not to be mailed any more. Returns what had not happened.
-    fn take_off(&mut self, mail: &Mail, sent: Time) -> Option<String> {
-        let (lines, counted) = told_events(mail);
-        for line in lines {
-            if let Some(at) = self.unsent.iter().position(|unsent| is_told_by(&unsent.line, &line)) {
-                self.unsent.remove(at);
-            } else if let Some(at) = self.perhaps.iter().position(|perhaps| is_told_by(perhaps, &line)) {
-                self.perhaps.remove(at);
-            } else if !self.was_in_doubt(&line) {
-                return Some(line);
+    /// What a mail tells that was sent then is not to be mailed any more. Adds it to `taken`, and returns what had not
+    /// happened.
+    fn take_off(&mut self, mail: &Mail, sent: Time, taken: &mut Vec<String>) -> Option<String> {
+        let told = Told::events(mail);
+        for line in &told.ones {
+            let is_it = |unsent: &Unsent| unsent.at <= sent && is_told_by(&unsent.line, line);
+            if let Some(newest) = self.unsent.iter().rfind(|unsent| is_it(unsent)) {
+                let (name, at) = (newest.name.clone(), newest.at);
+                self.take_off_experiment(&name, at, taken);
+            } else if let Some(at) = self.perhaps.iter().position(|perhaps| is_told_by(perhaps, line)) {
+                taken.push(self.perhaps.remove(at));
+            } else if !self.was_in_doubt(line) {
+                return Some(line.clone());
             }
         }
-        self.take_off_counted(counted, mail, sent);
+        for many in &told.many {
+            if let Some(wrong) = self.take_off_many(many, sent, taken) {
+                return Some(wrong);
+            }
+        }
+        for _ in 0..told.left_out {
+            self.take_off_any(mail, sent, taken);
+        }
         self.take_off_alerts(mail, sent);
         None
     }
 
-    /// So many events a mail only counts: not those that another mail tells, which was sent and has not arrived.
-    fn take_off_counted(&mut self, mut counted: usize, mail: &Mail, sent: Time) {
-        if counted == 0 {
-            return;
-        }
+    /// A line tells of the newest that an experiment did, and so of all before it.
+    fn take_off_experiment(&mut self, name: &ExperimentName, up_to: Time, taken: &mut Vec<String>) {
+        let gone = self.unsent.extract_if(.., |unsent| unsent.name == *name && unsent.at <= up_to);
+        taken.extend(gone.map(|unsent| unsent.line));
+    }
+
+    /// The experiments whose newest event by then no line of its own has told.
+    fn untold_by(&self, sent: Time, healthy: bool) -> Vec<ExperimentName> {
+        let mut newest: BTreeMap<&ExperimentName, &Unsent> = BTreeMap::new();
+        newest.extend(
+            self.unsent.iter().filter(|unsent| unsent.at <= sent).map(|unsent| (&unsent.name, unsent)),
+        );
+        // What is silent itself has trouble of its own, and a line of its own.
+        let is_common = |unsent: &Unsent| unsent.healthy == healthy && !unsent.line.contains("unhealthy ");
+        newest.into_iter().filter(|(_, unsent)| is_common(unsent)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A common line tells of so many experiments.
+    fn take_off_many(&mut self, many: &Many, sent: Time, taken: &mut Vec<String>) -> Option<String> {
+        let names = self.untold_by(sent, many.healthy);
+        let is_known = names.len() >= many.count || !self.perhaps.is_empty() || !self.in_doubt.is_empty();
+        names.iter().take(many.count).for_each(|name| self.take_off_experiment(name, sent, taken));
+        (!is_known).then(|| format!("{many:?}, and of {names:?} there is such news"))
+    }
+
+    /// A mail only counts one of its events: not one that another mail tells, which was sent and has not arrived.
+    fn take_off_any(&mut self, mail: &Mail, sent: Time, taken: &mut Vec<String>) {
         let waits = |id: &String| {
             *id != mail.id.as_str() && !self.arrived.contains_key(id) && !self.dropped.contains(id)
         };
         let others = self.sent.iter().filter(|(id, _)| waits(id));
-        let mut told: Vec<String> = others.flat_map(|(_, (_, other))| told_events(other).0).collect();
-        self.unsent.retain(|unsent| {
-            let is_other = told.iter().position(|line| is_told_by(&unsent.line, line));
-            if let Some(at) = is_other {
-                told.swap_remove(at);
-            }
-            let goes = is_other.is_none() && counted > 0 && unsent.at <= sent;
-            counted -= usize::from(goes);
-            !goes
-        });
-        self.unsent.retain(|unsent| {
-            let goes = counted > 0 && unsent.at <= sent;
-            counted -= usize::from(goes);
-            !goes
-        });
+        let told: Vec<String> = others.flat_map(|(_, (_, other))| Told::events(other).ones).collect();
+        let is_other = |unsent: &Unsent| told.iter().any(|line| is_told_by(&unsent.line, line));
+        let mut of_then = self.unsent.iter().filter(|unsent| unsent.at <= sent);
+        let first = of_then.clone().find(|unsent| !is_other(unsent)).or_else(|| of_then.next());
+        if let Some(name) = first.map(|unsent| unsent.name.clone()) {
+            self.take_off_experiment(&name, sent, taken);
+        }
     }
 
     /// What a mail tells of alerts is told, and with the end of one its beginning.
@@ -504,7 +591,7 @@ impl MailCheck {
     /// Whether a mail told this of which the server does not know whether it has arrived.
     fn was_in_doubt(&mut self, line: &str) -> bool {
         self.in_doubt.values_mut().any(|lines| {
-            let at = lines.iter().position(|told| is_told_by(told, line) || is_told_by(line, told));
+            let at = lines.iter().position(|told| is_told_by(told, line));
             at.map(|at| lines.remove(at)).is_some()
         })
     }
@@ -521,13 +608,13 @@ impl MailCheck {
                 Err("the same mail has come with another text".into())
             };
         }
-        let (lines, counted) = told_events(mail);
-        let count = lines.len() + counted;
+        let count = Told::events(mail).experiments();
         if !mail.subject.contains(&format!(" {count} new health events")) {
             return Err(format!("the subject is {:?}, and {count} events are in it", mail.subject));
         }
-        let untold = self.take_off(mail, sent);
-        self.in_doubt.insert(mail.id.to_string(), lines);
+        let mut taken = Vec::new();
+        let untold = self.take_off(mail, sent, &mut taken);
+        self.in_doubt.insert(mail.id.to_string(), taken);
         match untold {
             None => Ok(()),
             Some(line) => Err(format!("a mail tells what has not happened, or was told before: {line}")),
@@ -536,7 +623,7 @@ impl MailCheck {
 
     /// What no mail has told although there was time.
     pub(crate) fn missing(&self, now: Time) -> Vec<String> {
-        let late = |at: Time| now.since(at) > SOON;
+        let late = |at: Time| now.since(at) > self.soon;
         let lines = self.unsent.iter().filter(|unsent| late(unsent.at));
         let lines = lines.map(|unsent| format!("it was never mailed: {}", unsent.line));
         let alerts = self.untold.iter().filter(|untold| late(untold.at));
@@ -545,7 +632,7 @@ impl MailCheck {
 
     /// Whether something is so new that a mail about it may be on its way.
     pub(crate) fn may_be_busy(&self, now: Time) -> bool {
-        let fresh = |at: Time| now.since(at) <= SOON;
+        let fresh = |at: Time| now.since(at) <= self.soon;
         fresh(self.last_arrival)
             || self.unsent.iter().any(|unsent| fresh(unsent.at))
             || self.untold.iter().any(|untold| fresh(untold.at))
@@ -564,37 +651,19 @@ impl Untold {
     }
 }
 
+/// Whether a mail lists these problems and no others.
+fn are_listed(expected: &[String], told: &Told) -> bool {
+    let is_one = |problem: &&String| told.ones.iter().any(|line| is_told_by(problem, line));
+    let others = expected.iter().filter(|problem| !is_one(problem)).count();
+    let counted = told.experiments() - told.ones.len();
+    expected.len() == told.experiments() && others == counted
+}
+
 /// The mail as it reads, whoever it goes to.
 fn for_all(mail: &Mail) -> Mail {
     Mail { recipients: Vec::new(), ..mail.clone() }
 }
 
-/// The events that a mail tells, and how many more it only counts.
-fn told_events(mail: &Mail) -> (Vec<String>, usize) {
-    let mut lines = section(mail, "New health events");
-    let more = |line: &String| line.strip_prefix("and ")?.strip_suffix(" more events")?.parse::<usize>().ok();
-    let counted = lines.last().and_then(more);
-    lines.truncate(lines.len() - usize::from(counted.is_some()));
-    (lines, counted.unwrap_or(0))
-}
-
-/// Whether a mail's line tells this one. A mail server that takes short mails only gets lines that have the number of
-/// their issues.
-fn is_told_by(line: &str, told: &str) -> bool {
-    let short = || {
-        let (beginning, issues) = line.split_once(" [")?;
-        Some(format!("{beginning} [{} issues]", issues.split(", ").count()))
-    };
-    line == told || (told.ends_with(" issues]") && short().as_deref() == Some(told))
-}
-
 fn is_unreachable(one: &Delivery) -> bool {
     one.outcome.as_ref().is_err_and(|failure| failure.kind == MailFailureKind::Unreachable)
-}
-
-/// The lines below a headline, up to the next empty line, each with single spaces.
-pub(super) fn section(mail: &Mail, headline: &str) -> Vec<String> {
-    let lines = mail.body.lines().skip_while(|line| !line.starts_with(headline)).skip(1);
-    let lines = lines.take_while(|line| !line.is_empty());
-    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }

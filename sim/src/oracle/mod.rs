@@ -8,7 +8,9 @@ mod check_booking;
 mod check_mail;
 mod known;
 mod load;
+mod mail_text;
 mod memory;
+mod muted;
 mod reachable;
 mod recipients;
 mod reference;
@@ -106,8 +108,8 @@ impl Oracle {
             mode: config.mode,
             booking: BookingCheck::new(&config),
             store: Store::new(config.events),
+            mail: Recipients::new(&recipients, &config),
             reference: Reference::new(config),
-            mail: Recipients::new(&recipients),
             memory: Memory::default(),
             carried: BTreeSet::new(),
             alerts: BTreeSet::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 use status_adapters::store::Model;
-use status_core::{Action, Input, Mail, Now, Time};
+use status_core::{Action, Config, Input, Mail, Now, Time};
 
 use super::check_mail::MailCheck;
 use super::memory::Taken;
@@ -17,8 +17,8 @@ use crate::scenario::Fault;
 pub(crate) struct Recipients(BTreeMap<SmolStr, MailCheck>);
 
 impl Recipients {
-    pub(crate) fn new(addresses: &[SmolStr]) -> Self {
-        Self(addresses.iter().map(|address| (address.clone(), MailCheck::new(address))).collect())
+    pub(crate) fn new(addresses: &[SmolStr], config: &Config) -> Self {
+        Self(addresses.iter().map(|address| (address.clone(), MailCheck::new(address, config))).collect())
     }
 
     fn each(&mut self, mut complaints: impl FnMut(&mut MailCheck) -> Vec<String>) -> Vec<String> {

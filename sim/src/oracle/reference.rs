@@ -53,6 +53,11 @@ pub(crate) struct Found {
     pub(crate) line: String,
     /// What else the event tells.
     pub(crate) rest: String,
+    /// Whose event it is.
+    pub(crate) name: ExperimentName,
+    pub(crate) healthy: bool,
+    /// Whether a feed is silent whose silence may be why.
+    pub(crate) has_cause: bool,
 }
 
 /// How an experiment stands in a mail, with single spaces, and with everything escaped that cannot be seen.
@@ -404,7 +409,13 @@ impl Reference {
             .filter(|(feed, misses)| *misses && self.is_silent(*feed, now))
             .map(|(feed, _)| feed)
             .collect();
-        Found { line: verdict.line(name), rest: rest(streams, resources, &cause) }
+        Found {
+            line: verdict.line(name),
+            rest: rest(streams, resources, &cause),
+            name: name.clone(),
+            healthy: verdict.healthy,
+            has_cause: !cause.is_empty(),
+        }
     }
 
     fn judge(&self, known: &Experiment, now: Time) -> Verdict {

@@ -1,0 +1,72 @@
+//! Whose events are no news at the moment, since people work on it or since it comes and goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use status_core::{Action, ExperimentName, Note, RemarkKind, Window, WindowId};
+
+/// What is no news at the moment, as far as the server says when that begins and ends.
+#[derive(Debug, Default)]
+pub(super) struct Muted {
+    flapping: BTreeSet<ExperimentName>,
+    windows: BTreeMap<WindowId, Window>,
+}
+
+/// Something whose events are news again.
+#[derive(Debug)]
+pub(super) enum End {
+    Calm(ExperimentName),
+    Window(Window),
+}
+
+impl End {
+    /// Whether it is about this experiment. What a service caused may be about any.
+    pub(super) fn names(&self, name: &ExperimentName) -> bool {
+        match self {
+            Self::Calm(calm) => calm == name,
+            Self::Window(window) => window.names(name.as_str()) || has_service(window),
+        }
+    }
+}
+
+fn has_service(window: &Window) -> bool {
+    ["relay", "jump", "book"].iter().any(|service| window.names_service(service))
+}
+
+impl Muted {
+    /// Takes in what the server says. Returns the experiments that begin to flap, which is news, and what is news again.
+    pub(super) fn take_in(&mut self, actions: &[Action]) -> (BTreeSet<ExperimentName>, Vec<End>) {
+        let (mut began, mut ended) = (BTreeSet::new(), Vec::new());
+        for action in actions {
+            let Action::Note(Note::Remark(remark)) = action else { continue };
+            match remark {
+                RemarkKind::FlappingBegan { experiment, .. } => {
+                    began.insert(experiment.clone());
+                    self.flapping.insert(experiment.clone());
+                }
+                RemarkKind::FlappingEnded { experiment, .. } => {
+                    self.flapping.remove(experiment);
+                    ended.push(End::Calm(experiment.clone()));
+                }
+                RemarkKind::WindowBegan(window) => drop(self.windows.insert(window.id, window.clone())),
+                RemarkKind::WindowEnded { window, .. } => {
+                    self.windows.remove(&window.id);
+                    ended.push(End::Window(window.clone()));
+                }
+                RemarkKind::WindowMade(_)
+                | RemarkKind::Acknowledged { .. }
+                | RemarkKind::AcknowledgementEnded { .. } => {}
+            }
+        }
+        (began, ended)
+    }
+
+    /// Whether an experiment's events are no news.
+    pub(super) fn holds(&self, name: &ExperimentName) -> bool {
+        self.flapping.contains(name) || self.windows.values().any(|window| window.names(name.as_str()))
+    }
+
+    /// Whether a service's alerts are no news, nor what it causes.
+    pub(super) fn has_service(&self) -> bool {
+        self.windows.values().any(has_service)
+    }
+}
