@@ -12,6 +12,6 @@ mod queued;
 mod recipient;
 mod restore;
 
-pub(crate) use digest::{Acknowledged, Composed, Digest, LONGEST, OpenWindow, Problem};
+pub(crate) use digest::{Acknowledged, Composed, Digest, LONGEST, OpenWindow, Problem, StandingAlert};
 pub(crate) use outbox::CurrentState;
 pub use outbox::Outbox;

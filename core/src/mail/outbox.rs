@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::digest::{Composed, Digest, OpenWindow, Problem, subject};
+use super::digest::{Composed, Digest, OpenWindow, Problem, StandingAlert, subject};
 use super::news::{AwakeClock, NewsLog};
 use super::queued::{MailState, QueuedMail};
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
@@ -61,8 +61,8 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 pub(crate) struct CurrentState {
     pub(crate) when: Wall,
-    /// System alerts that stand, with what exactly is the matter and since when.
-    pub(crate) alerts: Vec<(SystemAlert, String, Wall)>,
+    /// System alerts that stand.
+    pub(crate) alerts: Vec<StandingAlert>,
     /// Every experiment that is not healthy.
     pub(crate) problems: Vec<Problem>,
     /// The windows of maintenance that are on.

@@ -9,7 +9,9 @@ use crate::book::Hold;
 use crate::context::Cx;
 use crate::feed::Silence;
 use crate::lab::{Came, Experiment, Muted, Story};
-use crate::mail::{Acknowledged, Composed, CurrentState, Digest, LONGEST, OpenWindow, Problem};
+use crate::mail::{
+    Acknowledged, Composed, CurrentState, Digest, LONGEST, OpenWindow, Problem, StandingAlert,
+};
 use crate::maintenance::OpenWindows;
 use crate::protocol::{
     Action, Config, ExperimentName, Feed, FlapBooking, Forgotten, MailLine, Mode, Note, Pattern, RemarkKind,
@@ -168,19 +170,30 @@ impl Parts {
             alerts: self
                 .alerts
                 .iter()
-                .map(|(alert, detail, since)| (alert, self.with_flapping(alert, detail), since))
+                .map(|(alert, detail, since)| self.standing(alert, detail, since, open))
                 .collect(),
             problems: unhealthy.map(|(name, experiment)| problem(name, experiment, &round)).collect(),
             windows: self.maintenance.on().map(|window| open_window(window, open)).collect(),
         }
     }
 
-    /// What is the matter, and that it comes and goes, if it does.
-    fn with_flapping(&self, alert: SystemAlert, detail: &str) -> String {
-        match self.alerts.flapping(alert) {
-            Some(times) => alloc::format!("{detail}; flapping: it began {times} times"),
-            None => detail.into(),
+    /// A system alert that stands, as a mail lists it.
+    fn standing(
+        &self,
+        alert: SystemAlert,
+        detail: &str,
+        since: Wall,
+        open: OpenWindows<'_>,
+    ) -> StandingAlert {
+        let is_muted = open.mutes(alert);
+        let mut detail = String::from(detail);
+        if let Some(times) = self.alerts.flapping(alert) {
+            detail.push_str(&alloc::format!("; flapping: it began {times} times"));
         }
+        if is_muted {
+            detail.push_str("; in maintenance");
+        }
+        StandingAlert { alert, detail, since, is_muted }
     }
 
     fn log_health(&mut self, cx: &mut Cx<'_>) {

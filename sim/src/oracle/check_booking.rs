@@ -87,15 +87,24 @@ struct Compared {
 struct Told {
     missing: Vec<String>,
     knows_nothing: bool,
+    /// Whether it is out although it may be well.
+    is_kept_out: bool,
 }
 
 impl Told {
     fn of(reference: &Reference, resource: &ResourceName, now: Time) -> Self {
-        Self { missing: reference.missing(resource, now), knows_nothing: reference.knows_nothing(now) }
+        Self {
+            missing: reference.missing(resource, now),
+            knows_nothing: reference.knows_nothing(now),
+            is_kept_out: reference.keeps_out(resource),
+        }
     }
 
     fn is_true(&self, reason: &str, available: bool) -> bool {
         let says = |text| reason.contains(text);
+        if self.is_kept_out && !available {
+            return says("people are working on it") || says("coming and going");
+        }
         let what = match (available, self.knows_nothing) {
             (true, _) => !says("not working") && !says("nothing is known"),
             (false, true) => says("nothing is known") && !says("not working"),

@@ -358,6 +358,7 @@ impl Oracle {
             }
             if let Action::SetAvailability { resource, available, .. } = action
                 && self.announced.get(resource) != Some(available)
+                && (*available || !self.reference.keeps_out(resource))
             {
                 let what = format!("{resource} is made available ({available}), and no event says so");
                 self.complain(now, Invariant::Announced, what);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use status_core::{Action, ExperimentName, Note, RemarkKind, Window, WindowId};
+use status_core::{Action, ExperimentName, Note, RemarkKind, Window, WindowBooking, WindowId};
 
 /// What is no news at the moment, as far as the server says when that begins and ends.
 #[derive(Debug, Default)]
@@ -63,6 +63,12 @@ impl Muted {
     /// Whether an experiment's events are no news.
     pub(super) fn holds(&self, name: &ExperimentName) -> bool {
         self.flapping.contains(name) || self.windows.values().any(|window| window.names(name.as_str()))
+    }
+
+    /// Whether it is out of booking, whatever its streams: since a window says so, or since it flaps, where that is to hold it.
+    pub(super) fn keeps_out(&self, name: &ExperimentName, flapping_is_held: bool) -> bool {
+        let is_out = |window: &Window| window.booking == WindowBooking::Out && window.names(name.as_str());
+        self.windows.values().any(is_out) || (flapping_is_held && self.flapping.contains(name))
     }
 
     /// Whether a service's alerts are no news, nor what it causes.

@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use status_core::{
-    Action, CallId, Change, Config, ExperimentName, Feed, Input, Manifest, Now, ResourceName, Saved,
-    SavedExperiment, Time, Topic, Wall, printable,
+    Action, CallId, Change, Config, ExperimentName, Feed, FlapBooking, Input, Manifest, Now, ResourceName,
+    Saved, SavedExperiment, Time, Topic, Wall, printable,
 };
 
 use super::known::{self, Experiment, Lab, Stream};
 use super::memory::Digest;
+use super::muted::Muted;
 
 /// Everything that the server was told, and what follows.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Reference {
     /// The same at every save, by the stamp that the server put on it.
     saves: HashMap<(Time, Wall), Duration>,
     lab: Lab,
+    /// What people work on, and what comes and goes.
+    muted: Muted,
     /// The connections that it listens to.
     connections: BTreeSet<(Feed, CallId)>,
     last_snapshot: [Option<Time>; 2],
@@ -81,6 +84,7 @@ impl Reference {
             ran_before: Duration::ZERO,
             saves: HashMap::new(),
             lab: Lab::default(),
+            muted: Muted::default(),
             connections: BTreeSet::new(),
             last_snapshot: [None; 2],
             manifests: 0,
@@ -94,6 +98,7 @@ impl Reference {
     /// A server starts, and knows again what was written down.
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
         let saves = std::mem::take(&mut self.saves);
+        let muted = std::mem::take(&mut self.muted);
         // A stamp is only looked up: how long servers have run is known from the world's own clock.
         let ran = |stamp: Option<Now>| stamp.and_then(|stamp| saves.get(&(stamp.time, stamp.wall)).copied());
         let ran_before = ran(saved.clock).unwrap_or_default();
@@ -107,7 +112,7 @@ impl Reference {
             let then = |wall| then(wall, record.saved_at);
             self.lab.remember(name, record, events.last().map(known::last), then);
         }
-        self.saves = saves;
+        (self.saves, self.muted) = (saves, muted);
         if let Some(saved) = &saved.manifest {
             self.read_manifest(&saved.manifest, now.time);
             self.empty = saved.empty;
@@ -187,15 +192,27 @@ impl Reference {
     /// What must be the case with each resource at this moment: `None` while nothing is decided.
     pub(crate) fn wanted(&self, now: Time) -> impl Iterator<Item = (&ResourceName, Option<bool>)> {
         let judging = self.is_judging();
-        self.lab.experiments.values().flat_map(move |known| {
+        self.lab.experiments.iter().flat_map(move |(name, known)| {
+            let is_out = self.is_kept_out(name);
             let decided = judging && self.is_decided(known, now);
             // Mostly all is well, and to see that is cheaper than to look each topic up.
             let all_ok = decided && known.streams.values().all(|stream| self.is_well(stream, now));
             known.resources.iter().map(move |(name, topics)| {
                 let are_ok = || all_ok || topics.iter().all(|topic| self.is_ok(known, topic, now));
-                (name, decided.then(are_ok))
+                (name, decided.then(|| are_ok() && !is_out))
             })
         })
+    }
+
+    /// Whether an experiment is out of booking, whatever its streams.
+    fn is_kept_out(&self, name: &ExperimentName) -> bool {
+        self.muted.keeps_out(name, self.config.flap.booking == FlapBooking::Hold)
+    }
+
+    /// Whether a resource is out of booking, whatever its streams.
+    pub(crate) fn keeps_out(&self, resource: &ResourceName) -> bool {
+        let mut all = self.lab.experiments.iter();
+        all.any(|(name, known)| known.resources.contains_key(resource) && self.is_kept_out(name))
     }
 
     /// The streams that a resource requires and that are not ok, each by its own name.
@@ -284,6 +301,7 @@ impl Reference {
 
     /// Takes in which connections the server makes and ends.
     pub(crate) fn acted(&mut self, actions: &[Action]) {
+        self.muted.take_in(actions);
         for action in actions {
             match action {
                 Action::OpenFeed { feed, connection, .. } => {

@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::StandingAlert;
 use super::contents::{Contents, Listed};
 use super::entry::{Entry, Form, One};
 use super::link::Link;
@@ -44,7 +45,7 @@ impl Contents<'_> {
         if !self.digest.alerts.is_empty() {
             out.push_str(&heading("System alerts:"));
         }
-        for (alert, detail, since) in self.digest.alerts {
+        for StandingAlert { alert, detail, since, .. } in self.digest.alerts {
             // Each character of a detail may take six bytes.
             let words = escaped(&self.alert_words(*since, detail, longest / 6));
             let advice = escaped(alert.advice());

@@ -43,8 +43,8 @@ pub(crate) struct Digest<'a> {
     pub(crate) when: Wall,
     /// Whether nothing is new: it lists again what is still wrong.
     pub(crate) is_reminder: bool,
-    /// System alerts that stand, with what exactly is the matter and since when.
-    pub(crate) alerts: &'a [(SystemAlert, String, Wall)],
+    /// System alerts that stand.
+    pub(crate) alerts: &'a [StandingAlert],
     /// System alerts that are over, in the order in which they ended.
     pub(crate) cleared: Vec<(SystemAlert, Wall)>,
     /// System alerts that were over earlier and are only counted.
@@ -57,6 +57,17 @@ pub(crate) struct Digest<'a> {
     pub(crate) problems: &'a [Problem],
     /// The windows of maintenance that are on.
     pub(crate) windows: &'a [OpenWindow],
+}
+
+/// A system alert that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StandingAlert {
+    pub(crate) alert: SystemAlert,
+    /// What exactly is the matter.
+    pub(crate) detail: String,
+    pub(crate) since: Wall,
+    /// Whether it is no news, since a window of maintenance names its service.
+    pub(crate) is_muted: bool,
 }
 
 /// An experiment that is not healthy.

@@ -47,8 +47,10 @@ impl Contents<'_> {
     /// What matters, the most important first, each with names and without.
     fn parts(&self) -> Vec<(String, String)> {
         let mut parts = Vec::new();
-        let alerts: Vec<SystemAlert> = self.digest.alerts.iter().map(|(alert, ..)| *alert).collect();
-        parts.extend(standing(&alerts).into_iter().map(|words| (words.clone(), words)));
+        let alerts: Vec<SystemAlert> = self.digest.alerts.iter().map(|standing| standing.alert).collect();
+        let news = self.digest.alerts.iter().filter(|standing| !standing.is_muted);
+        let news: Vec<SystemAlert> = news.map(|standing| standing.alert).collect();
+        parts.extend(standing(&news).into_iter().map(|words| (words.clone(), words)));
         parts.extend(self.over(&alerts).into_iter().map(|words| (words.clone(), words)));
         if self.digest.is_reminder {
             parts.extend(self.still_down());

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::StandingAlert;
 use super::contents::{Contents, Listed};
 use super::entry::{Entry, Form};
 use super::room::{counted, for_left_out, left_out};
@@ -35,7 +36,7 @@ impl Contents<'_> {
         if !self.digest.alerts.is_empty() {
             out.push_str("\nSystem alerts:\n");
         }
-        for (alert, detail, since) in self.digest.alerts {
+        for StandingAlert { alert, detail, since, .. } in self.digest.alerts {
             let words = self.alert_words(*since, detail, longest);
             out.push_str(&format!("{alert} {words}\n  What to do: {}\n", alert.advice()));
         }

@@ -23,7 +23,7 @@ fn a_mail_is_no_longer_than_allowed_and_says_what_it_leaves_out() {
     let lines: Vec<MailLine> =
         (0..500).map(|n| line(&alloc::format!("pend{n}"), false, true, &issues)).collect();
     let problems: Vec<Problem> = lines.iter().cloned().map(problem).collect();
-    let alerts = [(SystemAlert::TooManyNames, "x".repeat(300_000), Wall::from_millis(0))];
+    let alerts = [standing(SystemAlert::TooManyNames, "x".repeat(300_000), Wall::from_millis(0))];
     let cleared = alloc::vec![(SystemAlert::BookUnreachable, Wall::from_millis(0)); 2_000];
     for longest in [LONGEST, 100_000, 50_000, 25_000, 24_999, 12_000, SHORTEST] {
         let digest =
@@ -54,7 +54,7 @@ fn the_lines_that_say_what_is_left_out_have_their_room_too() {
 
 #[test]
 fn the_shortest_mail_has_room_for_everything_that_is_always_in_it() {
-    let alerts = SystemAlert::ALL.map(|alert| (alert, "ü<".repeat(1_000), WHEN));
+    let alerts = SystemAlert::ALL.map(|alert| standing(alert, "ü<".repeat(1_000), WHEN));
     let window = OpenWindow {
         names: "'pend<".repeat(1_000),
         until: Some(WHEN),

@@ -22,7 +22,7 @@ fn assert_well_formed(html: &str) {
 
 #[test]
 fn it_has_what_the_text_has() {
-    let alerts = [(SystemAlert::BookUnreachable, "no <answer>".into(), SINCE)];
+    let alerts = [standing(SystemAlert::BookUnreachable, "no <answer>", SINCE)];
     let windows = [OpenWindow {
         names: "pend0*".into(),
         until: Some(WHEN),
@@ -126,7 +126,7 @@ fn nothing_that_others_name_is_html() {
         Problem { acknowledged: by, ..Problem::from(events[0].clone()) },
         Problem::from(flapping("<i>", 2, false)),
     ];
-    let alerts = [(SystemAlert::TooManyNames, "<script>".into(), WHEN)];
+    let alerts = [standing(SystemAlert::TooManyNames, "<script>", WHEN)];
     let windows =
         [OpenWindow { names: "<x>".into(), until: None, reason: "'\"<y>".into(), by: "<z>".into() }];
     let digest = Digest {

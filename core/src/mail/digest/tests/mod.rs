@@ -6,7 +6,7 @@ mod text;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Acknowledged, Composed, Digest, LONGEST, Muted, OpenWindow, Problem};
+use super::{Acknowledged, Composed, Digest, LONGEST, Muted, OpenWindow, Problem, StandingAlert};
 use crate::protocol::{Feed, FlapLine, Issue, MailConfig, MailLine, SystemAlert, Wall, Zone};
 
 /// 2026-11-24T00:28:13.792Z.
@@ -40,6 +40,10 @@ fn known_again(name: &str, cause: &[Feed], after: u64) -> MailLine {
 fn flapping(name: &str, times: u64, is_over: bool) -> MailLine {
     let what = Issue::Unhealthy(alloc::format!("{name}-st-video").as_str().into());
     MailLine { flapping: Some(FlapLine { what, times, is_over }), ..line(name, true, true, &[]) }
+}
+
+fn standing(alert: SystemAlert, detail: impl Into<String>, since: Wall) -> StandingAlert {
+    StandingAlert { alert, detail: detail.into(), since, is_muted: false }
 }
 
 fn problem(line: MailLine) -> Problem {

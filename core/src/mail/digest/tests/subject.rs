@@ -20,7 +20,7 @@ fn it_says_what_matters() {
 #[test]
 fn alerts_come_first_then_down_then_ok_then_flapping() {
     let relay = SystemAlert::Silent(Feed::Relay);
-    let alerts = [(relay, String::new(), WHEN)];
+    let alerts = [standing(relay, String::new(), WHEN)];
     let mut events: Vec<MailLine> = names(58).iter().map(|name| unknown(name, &[Feed::Relay])).collect();
     let silent = Digest { alerts: &alerts, ..digest(&events, &[]) };
     assert_eq!(subject(&silent), "lab 58 new health events: relay is silent, 58 down");
@@ -39,7 +39,7 @@ fn an_alert_that_is_over_is_said_to_be() {
     let cleared = alloc::vec![(relay, WHEN), (relay, WHEN), (SystemAlert::BookUnreachable, WHEN)];
     let over = Digest { cleared, ..digest(&[], &[]) };
     assert_eq!(subject(&over), "lab 0 new health events: relay is back, book answers again");
-    let alerts = [(relay, String::new(), WHEN), (jump, String::new(), WHEN)];
+    let alerts = [standing(relay, String::new(), WHEN), standing(jump, String::new(), WHEN)];
     let again = Digest { alerts: &alerts, ..over };
     assert_eq!(subject(&again), "lab 0 new health events: relay and jump are silent, book answers again");
     let cleared = alloc::vec![(jump, WHEN), (relay, WHEN)];
@@ -61,7 +61,7 @@ fn a_reminder_says_what_is_still_so() {
     assert_eq!(subject, "lab 0 new health events: still 2 down (pend00, pend01)");
     assert!(body.contains("\nNew health events (0 issues, 0 ok):\n\nAll current problems (4):\n"), "{body}");
     let all: Vec<Problem> = names(9).iter().map(|name| problem(unknown(name, &[Feed::Jump]))).collect();
-    let alerts = [(SystemAlert::Silent(Feed::Jump), String::new(), WHEN)];
+    let alerts = [standing(SystemAlert::Silent(Feed::Jump), String::new(), WHEN)];
     let reminder = Digest { is_reminder: true, alerts: &alerts, ..digest(&[], &all) };
     assert_eq!(composed(&reminder).subject, "lab 0 new health events: jump is silent, still 9 down");
 }
@@ -80,7 +80,7 @@ fn it_stays_short_whatever_the_names_are() {
     let told = subject(&digest(&long, &[]));
     assert_eq!(told.matches("...").count(), 4, "{told}");
     assert!(told.chars().count() <= 150, "{told}");
-    let alerts = SystemAlert::ALL.map(|alert| (alert, String::new(), WHEN));
+    let alerts = SystemAlert::ALL.map(|alert| standing(alert, String::new(), WHEN));
     let mut events = long;
     events.push(flapping("b", 3, false));
     let digest = Digest { alerts: &alerts, ..digest(&events, &[]) };

@@ -18,7 +18,7 @@ fn problems(problems: &[Problem]) -> String {
 #[test]
 fn marks_line_up_and_issues_come_first() {
     let bookable = line("p1", false, true, &[Issue::MissingJump, Issue::Missing("p1-st-log".into())]);
-    let alerts = [(SystemAlert::BookUnreachable, "no answer".into(), Wall::from_millis(0))];
+    let alerts = [standing(SystemAlert::BookUnreachable, "no answer", Wall::from_millis(0))];
     let events =
         [line("pend02", true, true, &[]), line("pend03", true, false, &[]), down("pend00"), bookable.clone()];
     let problems = [problem(bookable), Problem::from(down("pend00"))];
@@ -213,7 +213,7 @@ fn windows_that_are_on_are_listed() {
 #[test]
 fn times_are_those_of_the_zone() {
     let zone = Zone::new("Europe/Berlin", 3_600, Vec::new());
-    let alerts = [(SystemAlert::ManifestEmpty, "none".into(), SINCE)];
+    let alerts = [standing(SystemAlert::ManifestEmpty, "none", SINCE)];
     let problems = [problem(down("a"))];
     let digest = Digest { alerts: &alerts, ..digest(&[], &problems) };
     let body = digest.compose(&settings(""), &zone, LONGEST).body;
