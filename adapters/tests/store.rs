@@ -9,7 +9,6 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use status_adapters::Store;
 use status_adapters::clock::SystemClock;
-use status_adapters::fake::FakeStore;
 use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
     Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, Issue, Mail,
@@ -17,6 +16,7 @@ use status_core::{
     RecipientRecord, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord, StreamStatus, SystemAlert,
     Time, Verdict, Wall,
 };
+use status_sim::service::FakeStore;
 use tempfile::TempDir;
 
 const ALL: usize = 1_000;

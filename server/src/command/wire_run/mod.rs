@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use clock::FastClock;
 use player::{Player, Recorder};
-use status_adapters::fake::FakeStore;
 use status_adapters::{Store, store};
 use status_core::{Action, Input, Mail, Monitor, Now};
 use status_sim::mock::{BookState, Dialect, Lab, Services, ServicesOptions};
 use status_sim::scenario::{self, RelayVersion, Scenario};
+use status_sim::service::FakeStore;
 use status_sim::timeline::{Timeline, What};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
