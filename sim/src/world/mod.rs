@@ -121,7 +121,7 @@ impl<'a> World<'a> {
             relay: FeedServer::new(lab.relay_every),
             jump: FeedServer::new(lab.jump_every),
             book: Book::new(lab, now.wall),
-            mail_server: MailServer::new(),
+            mail_server: MailServer::default(),
             store_device: StoreDevice::new(scenario.seed),
             faults: BTreeMap::new(),
             server: None,
@@ -202,7 +202,7 @@ impl<'a> World<'a> {
         self.set_every(Feed::Relay, self.scenario.lab.relay_every);
         self.set_every(Feed::Jump, self.scenario.lab.jump_every);
         self.oracle.recipients_are_refused(&[]);
-        self.mail_server.refuse(&[]);
+        self.mail_server.refuse::<&str>(&[]);
         self.put_off(&[]);
         self.mail_server.limit(0);
         self.equipment.repair(self.now.time);
@@ -384,12 +384,12 @@ impl<'a> World<'a> {
     fn note_bookings(&mut self) {
         let mut told = Vec::new();
         for resource in self.book.manifest().keys() {
-            let Some(said) = self.book.says(resource) else { continue };
+            let Some(said) = self.book.says(resource.as_str()) else { continue };
             if self.bookings.get(resource) != Some(&said.available) {
                 told.push((resource.clone(), Some(said.available), said.reason.clone()));
             }
         }
-        let gone = self.bookings.keys().filter(|resource| self.book.says(resource).is_none());
+        let gone = self.bookings.keys().filter(|resource| self.book.says(resource.as_str()).is_none());
         told.extend(gone.map(|resource| (resource.clone(), None, String::new())));
         for (resource, available, reason) in told {
             match available {
@@ -408,7 +408,7 @@ impl<'a> World<'a> {
             let mut topics =
                 needs.streams.iter().map(|stream| status_core::Topic::of_required(&needs.stub, stream));
             let works = relay_carries && topics.all(|topic| self.equipment.works(&topic));
-            let said = self.book.says(resource);
+            let said = self.book.says(resource.as_str());
             let held = said.is_some_and(|said| !said.available && !said.is_ours());
             let available = said.is_some_and(|said| said.available);
             self.meter.stands(resource, self.now.time, works, available, held);
