@@ -12,7 +12,6 @@ mod connect_error;
 mod crypto;
 mod diagnosis;
 mod dial;
-pub mod fake;
 pub mod feed;
 mod http;
 pub mod mail;

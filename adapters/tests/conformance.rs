@@ -1,4 +1,4 @@
-//! The fakes and the real adapters, the latter against mock servers, do the same.
+//! The real adapters do with the mock servers what their traits promise.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 
 mod support;
@@ -8,15 +8,11 @@ use std::time::Duration;
 
 use status_adapters::book::HttpBook;
 use status_adapters::clock::SystemClock;
-use status_adapters::fake::{FakeBook, FakeFeed, FakeMailer};
 use status_adapters::feed::WsFeed;
 use status_adapters::mail::{MailAuth, MailSettings, MailTls, SmtpMailer, parse_mailbox, parse_mailboxes};
 use status_adapters::service::Service;
 use status_adapters::{Book, FeedSource, Mailer};
-use status_core::{
-    Connection, Delivery, Failure, FailureKind, Feed, Mail, MailFailure, MailFailureKind, Manifest, Report,
-    Requirements, Transmitted,
-};
+use status_core::{Delivery, FailureKind, Feed, Mail, MailFailureKind, Manifest};
 use status_sim::mock;
 use support::{LIMIT, soon};
 use tokio::sync::mpsc;
@@ -27,61 +23,13 @@ fn service(name: &'static str, address: &dyn std::fmt::Display, base: &str, secr
     Service::new(name, "http", &address.to_string(), base, secret.into())
 }
 
-fn no_answer(detail: &str) -> Option<Failure> {
-    Some(Failure { kind: FailureKind::Unreachable, detail: detail.to_owned() })
-}
-
-/// A book with one resource, in the hands of a test.
-trait BookInHand {
-    fn book(&self) -> &dyn Book;
-    fn load(&self);
-    fn restart(&self);
-    fn break_down(&self);
-}
-
-impl BookInHand for FakeBook {
-    fn book(&self) -> &dyn Book {
-        self
-    }
-
-    fn load(&self) {
-        let streams = vec!["st-data".into(), "st-video".into()];
-        let needs = Requirements { stub: "pend00".into(), streams };
-        FakeBook::load(self, Manifest::from([("r-pend00".into(), needs)]));
-    }
-
-    fn restart(&self) {
-        FakeBook::restart(self);
-    }
-
-    fn break_down(&self) {
-        self.fail(no_answer("the connection was closed"));
-    }
-}
-
-struct MockBook(mock::Book, HttpBook);
-
-impl BookInHand for MockBook {
-    fn book(&self) -> &dyn Book {
-        &self.1
-    }
-
-    fn load(&self) {
-        self.0.load_manifest();
-    }
-
-    fn restart(&self) {
-        self.0.restart();
-    }
-
-    fn break_down(&self) {
-        self.0.set_fault(mock::BookFault::Cut);
-    }
-}
-
-async fn books_conform(hand: &dyn BookInHand) {
-    let (book, pend00) = (hand.book(), "r-pend00".into());
-    hand.load();
+#[tokio::test]
+async fn book() {
+    let lab = mock::Lab::with_experiments(1, &["data", "video"]);
+    let mock = mock::Book::start(lab, mock::BookOptions::default()).await.unwrap();
+    let at = service("book", &mock.address(), mock.base_path(), mock.secret());
+    let book = HttpBook::new(at, LIMIT, Duration::from_secs(900), Arc::new(SystemClock)).unwrap();
+    let pend00 = "r-pend00".into();
     let manifest = soon(book.manifest()).await.unwrap();
     assert_eq!(manifest.len(), 1);
     assert_eq!(manifest[&pend00].stub.as_str(), "pend00");
@@ -100,21 +48,11 @@ async fn books_conform(hand: &dyn BookInHand) {
     let unknown = soon(book.set_availability(&nobody, true, "x")).await.unwrap_err();
     assert_eq!(unknown.kind, FailureKind::NotFound, "{unknown}");
 
-    hand.restart();
+    mock.restart();
     assert_eq!(soon(book.manifest()).await, Ok(Manifest::new()));
     assert_eq!(soon(book.availability(&pend00)).await.unwrap_err().kind, FailureKind::NotFound);
-    hand.break_down();
+    mock.set_fault(mock::BookFault::Cut);
     assert_eq!(soon(book.manifest()).await.unwrap_err().kind, FailureKind::Unreachable);
-}
-
-#[tokio::test]
-async fn book() {
-    books_conform(&FakeBook::default()).await;
-    let lab = mock::Lab::with_experiments(1, &["data", "video"]);
-    let book = mock::Book::start(lab, mock::BookOptions::default()).await.unwrap();
-    let at = service("book", &book.address(), book.base_path(), book.secret());
-    let real = HttpBook::new(at, LIMIT, Duration::from_secs(900), Arc::new(SystemClock)).unwrap();
-    books_conform(&MockBook(book, real)).await;
 }
 
 #[tokio::test]
@@ -146,30 +84,7 @@ async fn feeds_of_every_dialect() {
 }
 
 #[tokio::test]
-async fn a_fake_feed_sends_ends_and_refuses() {
-    let feed = Arc::new(FakeFeed::default());
-    let (sender, mut snapshots) = mpsc::channel(1);
-    let listener = Arc::clone(&feed);
-    let listening = tokio::spawn(async move { listener.listen(Duration::ZERO, sender).await });
-    let report = Report {
-        topic: "pend00".into(),
-        transmitted: Transmitted::Unknown,
-        connection: Connection::default(),
-    };
-    while feed.send(std::slice::from_ref(&report)) == 0 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(soon(snapshots.recv()).await.unwrap(), [report]);
-    let restarted = Failure { kind: FailureKind::Ended, detail: "restarted".to_owned() };
-    feed.end(&restarted);
-    assert_eq!(soon(listening).await.unwrap(), restarted);
-    feed.fail(no_answer("down"));
-    let (sender, _snapshots) = mpsc::channel(1);
-    assert_eq!(soon(feed.listen(Duration::ZERO, sender)).await.kind, FailureKind::Unreachable);
-}
-
-#[tokio::test]
-async fn mailers() {
+async fn mailer() {
     let mail = Mail {
         id: "1".into(),
         subject: "Störung".to_owned(),
@@ -183,13 +98,6 @@ async fn mailers() {
         assert_eq!(outcome.len(), 2);
         outcome.into_iter().map(|one| one.outcome.unwrap_err().kind).collect::<Vec<_>>()
     };
-    let fake = FakeMailer::default();
-    let later = MailFailure::new(MailFailureKind::Transient, "451 later");
-    fake.fail(Some(later));
-    assert_eq!(kinds(soon(fake.send(&mail)).await), [MailFailureKind::Transient; 2]);
-    fake.fail(None);
-    assert_eq!(soon(fake.send(&mail)).await, taken);
-    assert_eq!(fake.sent(), [mail.clone(), mail.clone()]);
 
     let smtp = mock::Smtp::start(mock::SmtpOptions::default()).await.unwrap();
     let settings = MailSettings {

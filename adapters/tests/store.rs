@@ -9,7 +9,6 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use status_adapters::Store;
 use status_adapters::clock::SystemClock;
-use status_adapters::fake::FakeStore;
 use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
     Acknowledgement, AttentionRecord, Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure,
@@ -18,6 +17,7 @@ use status_core::{
     RemarkKind, Repetition, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord, StreamStatus,
     SystemAlert, Time, Told, Verdict, Wall, Window, WindowBooking, WindowId, WindowTime,
 };
+use status_sim::service::FakeStore;
 use tempfile::TempDir;
 
 const ALL: usize = 1_000;

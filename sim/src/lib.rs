@@ -20,7 +20,7 @@ pub mod report;
 mod rng;
 pub mod run;
 pub mod scenario;
-mod service;
+pub mod service;
 mod span;
 pub mod timeline;
 mod world;

@@ -1,9 +1,10 @@
 //! What happened in a run, in the order of time: for people, for programs and for the chart.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use status_core::{Experiment, Mail, Note, Wall};
+use status_core::{Availability, Experiment, Mail, Note, ResourceName, Wall};
 
 /// Everything that happened, and what was decided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -123,6 +124,29 @@ impl From<&Note> for What {
             | Note::Remark(_)
             | Note::MailGivenUp { .. } => Self::Noted { text: note.to_string() },
         }
+    }
+}
+
+/// What book last said of each resource, as a timeline has it.
+#[derive(Debug, Default)]
+pub struct Bookings(BTreeMap<ResourceName, bool>);
+
+impl Bookings {
+    /// Returns what is other than before, now that book says this.
+    pub fn changes(&mut self, says: &BTreeMap<ResourceName, Availability>) -> Vec<What> {
+        let now = says.iter().map(|(resource, said)| (resource.clone(), said.available)).collect();
+        let before = std::mem::replace(&mut self.0, now);
+        let changed = says.iter().filter(|(resource, said)| before.get(*resource) != Some(&said.available));
+        let changed = changed.map(|(resource, said)| (resource, Some(said.available), said.reason.clone()));
+        let gone = before.keys().filter(|resource| !says.contains_key(*resource));
+        changed
+            .chain(gone.map(|resource| (resource, None, String::new())))
+            .map(|(resource, available, reason)| What::Booking {
+                resource: resource.to_string(),
+                available,
+                reason,
+            })
+            .collect()
     }
 }
 

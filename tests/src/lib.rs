@@ -15,6 +15,7 @@ use status_core::{
     FlapConfig, Input, Issue, Mail, MailConfig, MailFailure, MailFailureKind, Manifest, Monitor, Note, Now,
     Report, Requirements, Resource, ResourceName, Time, Transmitted, Wall,
 };
+use status_sim::service::{self, Answer, Request};
 
 /// The world around a monitor.
 pub struct World {
@@ -367,18 +368,18 @@ impl World {
 
     fn perform(&mut self, action: Action) -> Option<Input> {
         match action {
-            Action::FetchManifest { call } => {
-                let outcome = self.book_fails.map_or(Ok(self.manifest.clone()), |kind| Err(failure(kind)));
-                Some(Input::ManifestFetched { call, outcome })
-            }
+            Action::FetchManifest { call } => Some(self.ask(&Request::Manifest).input(call)),
             Action::ReadAvailability { call, resource } => {
-                let said = self.available.get(&resource).cloned().ok_or(FailureKind::NotFound);
-                let outcome = self.fails(&resource).map_or(said, Err).map_err(failure);
-                Some(Input::AvailabilityRead { call, outcome })
+                Some(self.ask(&Request::Read(resource)).input(call))
             }
             Action::SetAvailability { call, resource, available, reason } => {
-                let outcome = self.change(resource, available, reason);
-                Some(Input::AvailabilitySet { call, outcome })
+                let reason = if self.book_shortens { reason.chars().take(30).collect() } else { reason };
+                self.changes.push((
+                    self.now.time.since(BEGINNING).as_secs(),
+                    resource.to_string(),
+                    available,
+                ));
+                Some(self.ask(&Request::Set { resource, available, reason }).input(call))
             }
             Action::OpenFeed { feed, connection, .. } if self.feeds_refuse => {
                 Some(Input::FeedClosed { feed, connection, reason: failure(FailureKind::Refused) })
@@ -412,37 +413,36 @@ impl World {
         let too_long = self.longest_mail.filter(|longest| mail.length() > *longest);
         let too_long = too_long.map(|_| MailFailureKind::TooLong);
         let fails = |to: &str| self.mail_fails.or_else(|| self.recipients_fail.get(to).copied()).or(too_long);
-        let outcome = mail.recipients.iter().map(|to| Delivery {
-            recipient: to.clone(),
-            outcome: fails(to).map_or(Ok(()), |kind| Err(MailFailure::new(kind, "451 later"))),
-        });
-        let outcome: Vec<Delivery> = outcome.collect();
-        let mut taken = mail.clone();
-        taken.recipients.retain(|to| matches!(fails(to), None | Some(MailFailureKind::Unknown)));
-        if !taken.recipients.is_empty() {
-            self.delivered.push(taken);
-        }
+        let (outcome, taken) =
+            service::deliver(mail, |to| fails(to).map(|kind| MailFailure::new(kind, "451 later")));
+        self.delivered.extend(taken);
         outcome
     }
 
-    /// What is wrong with a call about a resource, if anything is.
-    fn fails(&mut self, resource: &ResourceName) -> Option<FailureKind> {
+    /// What book answers.
+    fn ask(&mut self, request: &Request) -> Answer {
+        if let Some(kind) = self.trouble(request) {
+            return request.fail(kind, &format!("{kind:?}"));
+        }
+        let answer = if request.changes() && self.book_ignores {
+            Answer::Set(Ok(()))
+        } else {
+            request.perform(&self.manifest, &mut self.available)
+        };
+        let is_lost = request.changes() && self.answers_are_lost;
+        if is_lost { request.fail(FailureKind::TimedOut, "TimedOut") } else { answer }
+    }
+
+    /// What a request fails with, if it does.
+    fn trouble(&mut self, request: &Request) -> Option<FailureKind> {
+        let (Request::Read(resource) | Request::Set { resource, .. }) = request else {
+            return self.book_fails;
+        };
         self.asked += 1;
         let times_out = self.book_fails_each.is_some_and(|each| self.asked.is_multiple_of(each));
         let of_it = self.failing.get(resource.as_str()).copied();
-        self.book_fails.or(of_it).or(times_out.then_some(FailureKind::TimedOut))
-    }
-
-    fn change(&mut self, resource: ResourceName, available: bool, reason: String) -> Result<(), Failure> {
-        self.changes.push((self.now.time.since(BEGINNING).as_secs(), resource.to_string(), available));
-        if let Some(kind) = self.fails(&resource).or(self.changes_fail) {
-            return Err(failure(kind));
-        }
-        let reason = if self.book_shortens { reason.chars().take(30).collect() } else { reason };
-        if !self.book_ignores {
-            self.available.insert(resource, availability(available, reason));
-        }
-        if self.answers_are_lost { Err(failure(FailureKind::TimedOut)) } else { Ok(()) }
+        let of_changes = self.changes_fail.filter(|_| request.changes());
+        self.book_fails.or(of_it).or(times_out.then_some(FailureKind::TimedOut)).or(of_changes)
     }
 }
 

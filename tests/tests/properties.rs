@@ -1,4 +1,11 @@
 //! The rules a second time, from the world's point of view, over random outages.
+//!
+//! `outages.rs` plays random scenarios, which have far more in them. This is beside it for what no scenario has: answers
+//! of book and of the mail server that are kept back for as long as one likes and given in any order (those of the
+//! simulator come within milliseconds, or all late by the same); a book that refuses whatever is asked for the pace, and
+//! not only what is asked within a second; a stop of the server that nobody tells it of and that ends no connection; a
+//! time of day that is set by decades, and not by two hours; and every action byte for byte, where a timeline leaves
+//! out what is read, saved, opened and closed.
 
 use std::time::Duration;
 

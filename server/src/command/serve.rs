@@ -169,7 +169,10 @@ impl Server {
 }
 
 /// The real adapters to the services that the settings name.
-pub(crate) fn services(settings: &Settings) -> Result<Services, String> {
+///
+/// # Errors
+/// Which of them can't be set up, and why.
+pub fn services(settings: &Settings) -> Result<Services, String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let token_life = settings.core.query_book_every.max(Duration::from_secs(60));
     let book = HttpBook::new(settings.book.clone(), settings.timeout_book, token_life, Arc::clone(&clock))?;

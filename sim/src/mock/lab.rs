@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use smol_str::SmolStr;
+use status_core::{Manifest, Requirements};
 use tokio::time::Instant;
 
 use super::clock;
@@ -24,18 +26,10 @@ pub struct Lab(Arc<Mutex<World>>);
 #[derive(Debug, Default)]
 struct World {
     experiments: BTreeMap<String, Experiment>,
-    resources: BTreeMap<String, Resource>,
+    /// What book is to book, once that is loaded.
+    manifest: Manifest,
     /// So many times as fast as ours its time goes; 0 means as fast.
     speed: u32,
-}
-
-/// What book is to book, as the manifest has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resource {
-    /// The experiment that it books.
-    pub topic_stub: String,
-    /// The streams that it requires, such as `st-video`.
-    pub streams: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -92,14 +86,14 @@ impl Lab {
 
     /// Adds an experiment that is well, and its resource `r-<name>`, which requires all its streams.
     pub fn add_experiment(&self, name: &str, streams: &[&str]) {
+        let streams = streams.iter().map(|stream| format!("st-{stream}")).collect::<Vec<_>>();
+        self.set_resource(&format!("r-{name}"), name, &streams);
         let mut world = self.world();
         let experiment = Experiment { jump: Some(clock::since_1970()), ..Experiment::default() };
         world.experiments.insert(name.to_owned(), experiment);
-        let streams = streams.iter().map(|stream| format!("st-{stream}")).collect::<Vec<_>>();
         for stream in &streams {
             world.add_stream(name, &format!("{name}-{stream}"));
         }
-        world.resources.insert(format!("r-{name}"), Resource { topic_stub: name.to_owned(), streams });
     }
 
     /// Takes an experiment away for good. Its resource stays.
@@ -120,21 +114,21 @@ impl Lab {
     }
 
     /// Adds or changes a resource. Book knows when its manifest is loaded.
-    pub fn set_resource(&self, resource: &str, topic_stub: &str, streams: &[&str]) {
-        let streams = streams.iter().map(|stream| (*stream).to_owned()).collect();
-        let entry = Resource { topic_stub: topic_stub.to_owned(), streams };
-        self.world().resources.insert(resource.to_owned(), entry);
+    pub fn set_resource(&self, resource: &str, topic_stub: &str, streams: &[impl AsRef<str>]) {
+        let streams = streams.iter().map(SmolStr::new).collect();
+        let needs = Requirements { stub: topic_stub.into(), streams };
+        self.world().manifest.insert(resource.into(), needs);
     }
 
     /// Removes a resource. Book knows when its manifest is loaded.
     pub fn remove_resource(&self, resource: &str) {
-        self.world().resources.remove(resource);
+        self.world().manifest.remove(resource);
     }
 
     /// The resources, as the manifest is to have them.
     #[must_use]
-    pub fn resources(&self) -> BTreeMap<String, Resource> {
-        self.world().resources.clone()
+    pub fn manifest(&self) -> Manifest {
+        self.world().manifest.clone()
     }
 
     /// The names of all experiments.

@@ -33,9 +33,9 @@ mod smtp;
 mod token;
 mod wait;
 
-pub use book::{Availability, Book, BookFault, BookOptions, BookRequest, BookState};
+pub use book::{Book, BookFault, BookOptions, BookRequest, BookState};
 pub use feed::{Dialect, Feed, FeedFault, FeedOptions, FeedSeen};
-pub use lab::{Lab, Resource};
+pub use lab::Lab;
 pub use services::{Services, ServicesOptions};
 pub use smtp::{Mail, Smtp, SmtpFault, SmtpOptions, SmtpSeen, SmtpTls};
 pub use wait::Late;

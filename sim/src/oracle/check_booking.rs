@@ -290,7 +290,7 @@ impl BookingCheck {
                 wrong.push((Invariant::OnlyStreamsDecide, what));
             }
             // What a person did since book was last asked can't be known.
-            let held = book.says(resource).is_some_and(|said| is_held(self.policy, said));
+            let held = book.says(resource.as_str()).is_some_and(|said| is_held(self.policy, said));
             if available && held && now > self.excused {
                 wrong.push((
                     Invariant::PersonRespected,
@@ -430,7 +430,7 @@ impl BookingCheck {
             self.load.need(1 + reference.wanted(now).count());
         }
         for (name, wanted) in reference.wanted(now) {
-            let disagrees = match (wanted, book.says(name)) {
+            let disagrees = match (wanted, book.says(name.as_str())) {
                 (Some(false), Some(said)) => said.available,
                 (Some(true), Some(said)) => !said.available && !is_held(policy, said),
                 (None, _) | (_, None) => false,
@@ -449,7 +449,7 @@ impl BookingCheck {
                 resource.reason_excused = now + REASON_EVERY + soon;
                 resource.told = told;
             }
-            let ours = book.says(name).filter(|said| !said.available && !is_by_person(said));
+            let ours = book.says(name.as_str()).filter(|said| !said.available && !is_by_person(said));
             resource.reason_is_true =
                 wanted != Some(false) || ours.is_none_or(|said| resource.told.is_true(&said.reason, false));
             (resource.disagrees, resource.turn) = (disagrees, self.turn);

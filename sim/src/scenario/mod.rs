@@ -264,9 +264,10 @@ pub enum Service {
 }
 
 /// What can be wrong with a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
+    #[default]
     None,
     /// It is not there. A feed's connections end.
     Down,

@@ -1,17 +1,18 @@
-//! Book, in virtual time.
+//! Book: which resources there are, and whether they can be booked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use status_adapters::wire::manifest::availability;
 use status_core::{
-    Availability, Failure, FailureKind, Input, Manifest, Requirements, ResourceName, Time, Wall,
+    Availability, CallId, Failure, FailureKind, Input, Manifest, Requirements, ResourceName, Time, Wall,
 };
 
 use super::failure;
 use crate::scenario::{Fault, Lab, TooFast};
 
 /// What book knows, and what is in the file that somebody uploads.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Book {
     /// The manifest as somebody has it at hand.
     file: Manifest,
@@ -27,10 +28,20 @@ pub(crate) struct Book {
 
 /// What is asked of book.
 #[derive(Clone, Debug)]
-pub(crate) enum Request {
+pub enum Request {
+    /// Which resources there are.
     Manifest,
+    /// Whether a resource can be booked.
     Read(ResourceName),
-    Set { resource: ResourceName, available: bool, reason: String },
+    /// That a resource can be booked from now on, or can't.
+    Set {
+        /// The resource.
+        resource: ResourceName,
+        /// Whether it can.
+        available: bool,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What comes of a request.
@@ -43,28 +54,25 @@ pub(crate) enum Reply {
 
 /// What book answers, or why it doesn't.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// To [`Request::Manifest`].
     Manifest(Result<Manifest, Failure>),
+    /// To [`Request::Read`].
     Read(Result<Availability, Failure>),
+    /// To [`Request::Set`].
     Set(Result<(), Failure>),
 }
 
 impl Book {
+    /// Book with what is required in a lab, loaded.
     pub(crate) fn new(lab: &Lab, wall: Wall) -> Self {
-        let mut book = Self {
-            file: Manifest::new(),
-            loaded: Manifest::new(),
-            availability: BTreeMap::new(),
-            revision: 0,
-            fault: Fault::None,
-            let_through: Time::from_millis(0),
-        };
+        let mut book = Self::default();
         for (name, experiment) in &lab.experiments {
             if let Some(required) = &experiment.required {
                 book.require(&format!("r-{name}"), name, required);
             }
         }
-        book.load(wall);
+        book.load(&wall);
         book
     }
 
@@ -79,9 +87,15 @@ impl Book {
         self.file.remove(resource);
     }
 
+    /// Somebody uploads another file.
+    pub(crate) fn upload(&mut self, file: Manifest, at: &dyn fmt::Display) {
+        self.file = file;
+        self.load(at);
+    }
+
     /// Somebody uploads the file: every resource in it is available.
-    pub(crate) fn load(&mut self, wall: Wall) {
-        let loaded = availability(true, format!("Loaded at {wall}"));
+    pub(crate) fn load(&mut self, at: &dyn fmt::Display) {
+        let loaded = availability(true, format!("Loaded at {at}"));
         self.availability = self.file.keys().map(|name| (name.clone(), loaded.clone())).collect();
         self.loaded.clone_from(&self.file);
         self.revision += 1;
@@ -95,7 +109,7 @@ impl Book {
     }
 
     /// It does not know a resource any more that its manifest lists.
-    pub(crate) fn lose(&mut self, resource: &ResourceName) {
+    pub(crate) fn lose(&mut self, resource: &str) {
         if self.availability.remove(resource).is_some() {
             self.revision += 1;
         }
@@ -107,16 +121,19 @@ impl Book {
     }
 
     /// Somebody decides. False if book doesn't know the resource.
-    pub(crate) fn set(&mut self, resource: &ResourceName, available: bool, reason: &str) -> bool {
-        let Some(known) = self.availability.get_mut(resource) else { return false };
-        *known = availability(available, reason);
-        self.revision += 1;
-        true
+    pub(crate) fn set(&mut self, resource: &str, available: bool, reason: &str) -> bool {
+        let request = Request::Set { resource: resource.into(), available, reason: reason.to_owned() };
+        matches!(self.perform(&request), Answer::Set(Ok(())))
     }
 
     /// What it says of a resource; `None` if it doesn't know it.
-    pub(crate) fn says(&self, resource: &ResourceName) -> Option<&Availability> {
+    pub(crate) fn says(&self, resource: &str) -> Option<&Availability> {
         self.availability.get(resource)
+    }
+
+    /// What it says of every resource that it knows.
+    pub(crate) fn availability(&self) -> &BTreeMap<ResourceName, Availability> {
+        &self.availability
     }
 
     /// Another number whenever it may say something else.
@@ -160,14 +177,8 @@ impl Book {
     }
 
     fn perform(&mut self, request: &Request) -> Answer {
-        let unknown = || failure(FailureKind::NotFound, "book does not know it");
-        match request {
-            Request::Manifest => Answer::Manifest(Ok(self.loaded.clone())),
-            Request::Read(resource) => Answer::Read(self.says(resource).cloned().ok_or_else(unknown)),
-            Request::Set { resource, available, reason } => {
-                Answer::Set(if self.set(resource, *available, reason) { Ok(()) } else { Err(unknown()) })
-            }
-        }
+        self.revision += u64::from(request.changes());
+        request.perform(&self.loaded, &mut self.availability)
     }
 }
 
@@ -188,13 +199,28 @@ impl Reply {
 }
 
 impl Request {
+    /// Does what is asked in a book with this manifest that says this of each resource, and returns what it answers.
+    pub fn perform(&self, manifest: &Manifest, known: &mut BTreeMap<ResourceName, Availability>) -> Answer {
+        let unknown = || failure(FailureKind::NotFound, "book does not know it");
+        match self {
+            Self::Manifest => Answer::Manifest(Ok(manifest.clone())),
+            Self::Read(resource) => Answer::Read(known.get(resource).cloned().ok_or_else(unknown)),
+            Self::Set { resource, available, reason } => {
+                let said = known.get_mut(resource).ok_or_else(unknown);
+                Answer::Set(said.map(|said| *said = availability(*available, reason.as_str())))
+            }
+        }
+    }
+
     /// Whether it asks for a change.
-    pub(crate) fn changes(&self) -> bool {
+    #[must_use]
+    pub fn changes(&self) -> bool {
         matches!(self, Self::Set { .. })
     }
 
     /// The answer that there is none.
-    pub(crate) fn fail(&self, kind: FailureKind, detail: &str) -> Answer {
+    #[must_use]
+    pub fn fail(&self, kind: FailureKind, detail: &str) -> Answer {
         let failure = failure(kind, detail);
         match self {
             Self::Manifest => Answer::Manifest(Err(failure)),
@@ -206,7 +232,8 @@ impl Request {
 
 impl Answer {
     /// As the core takes it.
-    pub(crate) fn input(self, call: status_core::CallId) -> Input {
+    #[must_use]
+    pub fn input(self, call: CallId) -> Input {
         match self {
             Self::Manifest(outcome) => Input::ManifestFetched { call, outcome },
             Self::Read(outcome) => Input::AvailabilityRead { call, outcome },

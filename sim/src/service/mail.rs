@@ -1,14 +1,13 @@
-//! The mail server, in virtual time.
+//! The mail server: what it takes, and for whom.
 
 use std::collections::BTreeSet;
 
-use smol_str::SmolStr;
 use status_core::{Delivery, Mail, MailFailure, MailFailureKind, Time};
 
 use crate::scenario::Fault;
 
 /// A mail server that keeps what it took.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MailServer {
     pub(crate) fault: Fault,
     refused: BTreeSet<String>,
@@ -28,22 +27,14 @@ pub(crate) enum Receipt {
 }
 
 impl MailServer {
-    pub(crate) fn new() -> Self {
-        Self {
-            fault: Fault::None,
-            refused: BTreeSet::new(),
-            put_off: BTreeSet::new(),
-            longest: None,
-            delivered: Vec::new(),
-        }
+    /// Refuses these recipients from now on, and no others.
+    pub(crate) fn refuse<S: AsRef<str>>(&mut self, addresses: &[S]) {
+        self.refused = lower_case(addresses);
     }
 
-    pub(crate) fn refuse(&mut self, addresses: &[String]) {
-        self.refused = addresses.iter().cloned().collect();
-    }
-
-    pub(crate) fn put_off(&mut self, addresses: &[String]) {
-        self.put_off = addresses.iter().cloned().collect();
+    /// Puts these recipients off from now on, and no others.
+    pub(crate) fn put_off<S: AsRef<str>>(&mut self, addresses: &[S]) {
+        self.put_off = lower_case(addresses);
     }
 
     /// Takes no longer texts from now on; 0 for any.
@@ -64,14 +55,9 @@ impl MailServer {
             Fault::Down => Receipt::Now(to_each(mail, later("nothing listens there"))),
             Fault::Refuses => Receipt::Now(to_each(mail, later("451 try later"))),
             Fault::LosesAnswers => {
-                let mut outcome = self.deliver(mail, now);
                 let lost =
                     MailFailure::new(MailFailureKind::Unknown, "it did not say whether it took the mail");
-                outcome
-                    .iter_mut()
-                    .filter(|one| one.outcome.is_ok())
-                    .for_each(|one| one.outcome = Err(lost.clone()));
-                Receipt::Late(outcome)
+                Receipt::Late(self.deliver(mail, now, Some(&lost)))
             }
             Fault::None
             | Fault::Slow(_)
@@ -80,38 +66,54 @@ impl MailServer {
             | Fault::IgnoresChanges
             | Fault::Repeats
             | Fault::FailsSome(_)
-            | Fault::Limits { .. } => Receipt::Now(self.deliver(mail, now)),
+            | Fault::Limits { .. } => Receipt::Now(self.deliver(mail, now, None)),
         }
     }
 
-    fn deliver(&mut self, mail: &Mail, now: Time) -> Vec<Delivery> {
-        let outcome = mail.recipients.iter().map(|recipient| {
-            let outcome = self.refusal(recipient, mail.length()).map_or(Ok(()), Err);
-            Delivery { recipient: recipient.clone(), outcome }
-        });
-        let outcome: Vec<Delivery> = outcome.collect();
-        let taken = outcome.iter().filter(|one| one.outcome.is_ok());
-        let recipients: Vec<SmolStr> = taken.map(|one| one.recipient.clone()).collect();
-        if !recipients.is_empty() {
-            self.delivered.push((now, Mail { recipients, ..mail.clone() }));
-        }
+    /// Takes a mail, and says so, or else that nobody knows.
+    fn deliver(&mut self, mail: &Mail, now: Time, instead: Option<&MailFailure>) -> Vec<Delivery> {
+        let refusal = |to: &str| self.refusal(to).or_else(|| self.refusal_of_text(mail.length()));
+        let (outcome, taken) = deliver(mail, |to| refusal(to).or_else(|| instead.cloned()));
+        self.delivered.extend(taken.map(|mail| (now, mail)));
         outcome
     }
 
-    /// Why a mail of this length is not taken for this recipient, if it isn't.
-    fn refusal(&self, recipient: &str, length: usize) -> Option<MailFailure> {
-        let no = |kind, detail: &str| Some(MailFailure::new(kind, format!("{detail}: {recipient}")));
-        if self.refused.contains(recipient) {
-            return no(MailFailureKind::Permanent, "550 no such user");
+    /// Why no mail is taken for this recipient, if none is, in the words of its answer.
+    pub(crate) fn refusal(&self, recipient: &str) -> Option<MailFailure> {
+        let no = |kind, answer: &str| Some(MailFailure::new(kind, format!("{answer}: {recipient}")));
+        let address = recipient.to_ascii_lowercase();
+        if self.refused.contains(&address) {
+            return no(MailFailureKind::Permanent, "550 5.1.1 no such user");
         }
-        if self.put_off.contains(recipient) {
-            return no(MailFailureKind::Transient, "452 mailbox is full");
-        }
-        if self.longest.is_some_and(|longest| length > longest) {
-            return no(MailFailureKind::TooLong, "552 message too long");
+        if self.put_off.contains(&address) {
+            return no(MailFailureKind::Transient, "452 4.2.2 mailbox is full");
         }
         None
     }
+
+    /// Why no text of this length is taken, if none is, likewise.
+    pub(crate) fn refusal_of_text(&self, length: usize) -> Option<MailFailure> {
+        let too_long = || MailFailure::new(MailFailureKind::TooLong, "552 5.3.4 message too long");
+        self.longest.filter(|longest| length > *longest).map(|_| too_long())
+    }
+}
+
+/// What becomes of a mail for each recipient, and the mail for those that it is taken for: where nobody knows, it is.
+pub fn deliver(mail: &Mail, why_not: impl Fn(&str) -> Option<MailFailure>) -> (Vec<Delivery>, Option<Mail>) {
+    let outcome = mail.recipients.iter().map(|recipient| Delivery {
+        recipient: recipient.clone(),
+        outcome: why_not(recipient).map_or(Ok(()), Err),
+    });
+    let outcome: Vec<Delivery> = outcome.collect();
+    let is_taken =
+        |one: &&Delivery| one.outcome.as_ref().err().is_none_or(|why| why.kind == MailFailureKind::Unknown);
+    let recipients: Vec<_> = outcome.iter().filter(is_taken).map(|one| one.recipient.clone()).collect();
+    let taken = (!recipients.is_empty()).then(|| Mail { recipients, ..mail.clone() });
+    (outcome, taken)
+}
+
+fn lower_case(addresses: &[impl AsRef<str>]) -> BTreeSet<String> {
+    addresses.iter().map(|address| address.as_ref().to_ascii_lowercase()).collect()
 }
 
 fn later(detail: &str) -> MailFailure {

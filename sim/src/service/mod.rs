@@ -3,12 +3,17 @@
 mod book;
 mod feed;
 mod mail;
+mod store;
 
 use status_core::{Failure, FailureKind};
 
-pub(crate) use self::book::{Answer, Book, Reply, Request};
+pub use self::book::{Answer, Request};
+pub(crate) use self::book::{Book, Reply};
 pub(crate) use self::feed::FeedServer;
+pub use self::mail::deliver;
 pub(crate) use self::mail::{MailServer, Receipt};
+pub(crate) use self::store::Disk;
+pub use self::store::FakeStore;
 
 /// What a service fails with.
 pub(crate) fn failure(kind: FailureKind, detail: &str) -> Failure {

@@ -12,7 +12,7 @@ mod store_device;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use status_core::{Action, CallId, Change, Feed, Input, Mail, Monitor, Now, ResourceName, Time, Wall};
+use status_core::{Action, CallId, Change, Feed, Input, Mail, Monitor, Now, Time, Wall};
 
 use crate::Rng;
 use crate::expect;
@@ -21,7 +21,7 @@ use crate::oracle::Oracle;
 use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Service, Settings};
 use crate::service::{Book, FeedServer, MailServer, Request};
-use crate::timeline::{Entry, State, Timeline, What};
+use crate::timeline::{Bookings, Entry, State, Timeline, What};
 use equipment::{Equipment, Flap};
 use store_device::StoreDevice;
 
@@ -58,8 +58,7 @@ pub(crate) struct World<'a> {
     mailed: BTreeSet<String>,
     /// How often book was asked to change something.
     changes: usize,
-    /// What book last said of each resource, as the timeline has it.
-    bookings: BTreeMap<ResourceName, bool>,
+    bookings: Bookings,
     inputs: u64,
     /// When the server is to be killed.
     crashes: VecDeque<Crash>,
@@ -121,7 +120,7 @@ impl<'a> World<'a> {
             relay: FeedServer::new(lab.relay_every),
             jump: FeedServer::new(lab.jump_every),
             book: Book::new(lab, now.wall),
-            mail_server: MailServer::new(),
+            mail_server: MailServer::default(),
             store_device: StoreDevice::new(scenario.seed),
             faults: BTreeMap::new(),
             server: None,
@@ -132,7 +131,7 @@ impl<'a> World<'a> {
             states: BTreeMap::new(),
             mailed: BTreeSet::new(),
             changes: 0,
-            bookings: BTreeMap::new(),
+            bookings: Bookings::default(),
             inputs: 0,
             crashes: VecDeque::new(),
             settings,
@@ -202,7 +201,7 @@ impl<'a> World<'a> {
         self.set_every(Feed::Relay, self.scenario.lab.relay_every);
         self.set_every(Feed::Jump, self.scenario.lab.jump_every);
         self.oracle.recipients_are_refused(&[]);
-        self.mail_server.refuse(&[]);
+        self.mail_server.refuse::<&str>(&[]);
         self.put_off(&[]);
         self.mail_server.limit(0);
         self.equipment.repair(self.now.time);
@@ -382,22 +381,8 @@ impl<'a> World<'a> {
 
     /// Tells of each resource what book says, if it did not say so before.
     fn note_bookings(&mut self) {
-        let mut told = Vec::new();
-        for resource in self.book.manifest().keys() {
-            let Some(said) = self.book.says(resource) else { continue };
-            if self.bookings.get(resource) != Some(&said.available) {
-                told.push((resource.clone(), Some(said.available), said.reason.clone()));
-            }
-        }
-        let gone = self.bookings.keys().filter(|resource| self.book.says(resource).is_none());
-        told.extend(gone.map(|resource| (resource.clone(), None, String::new())));
-        for (resource, available, reason) in told {
-            match available {
-                Some(available) => drop(self.bookings.insert(resource.clone(), available)),
-                None => drop(self.bookings.remove(&resource)),
-            }
-            let resource = resource.to_string();
-            self.tell(What::Booking { resource, available, reason });
+        for told in self.bookings.changes(self.book.availability()) {
+            self.tell(told);
         }
         self.measure();
     }
@@ -408,7 +393,7 @@ impl<'a> World<'a> {
             let mut topics =
                 needs.streams.iter().map(|stream| status_core::Topic::of_required(&needs.stub, stream));
             let works = relay_carries && topics.all(|topic| self.equipment.works(&topic));
-            let said = self.book.says(resource);
+            let said = self.book.says(resource.as_str());
             let held = said.is_some_and(|said| !said.available && !said.is_ours());
             let available = said.is_some_and(|said| said.available);
             self.meter.stands(resource, self.now.time, works, available, held);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Feed, Input, ResourceName, Wall};
+use status_core::{Feed, Input, Wall};
 
 use super::{Event, World};
 use crate::describe;
@@ -165,14 +165,14 @@ impl World<'_> {
         if self.book.has_lost_some() {
             self.oracle.book_knows_again(self.now.time);
         }
-        self.book.load(self.now.wall);
+        self.book.load(&self.now.wall);
         self.oracle.book_changed(self.now.time);
         self.note_bookings();
     }
 
     fn lose(&mut self, resources: &[String]) {
         for resource in resources {
-            self.book.lose(&ResourceName::from(resource.as_str()));
+            self.book.lose(resource);
         }
         self.oracle.book_changed(self.now.time);
         self.note_bookings();
@@ -186,7 +186,7 @@ impl World<'_> {
 
     fn person(&mut self, resources: &[String], available: bool, reason: &str) {
         for resource in resources {
-            self.book.set(&ResourceName::from(resource.as_str()), available, reason);
+            self.book.set(resource, available, reason);
         }
         self.oracle.book_changed(self.now.time);
         self.note_bookings();

@@ -103,7 +103,7 @@ async fn availability_lives_and_dies_as_captured() {
     for exchange in exchanges(ADMIN).iter().take(4).chain(&exchanges(LIFETIME)) {
         replay(&book, exchange).await;
     }
-    assert_eq!(book.state().resources.len(), 2);
+    assert_eq!(book.state().manifest().len(), 2);
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Action, Config, Failure, FailureKind, Input, Note, Now, SetBy, SystemAlert, Time, Wall};
+use status_core::{Action, Config, FailureKind, Input, Note, Now, SetBy, SystemAlert, Time, Wall};
+use status_sim::service::Request;
 use status_tests::{World, config, resource_of};
 
 use crate::{DATA, VIDEO, ago, alerts, well};
@@ -16,9 +17,9 @@ struct Proxy {
     refusal: FailureKind,
     passed: u64,
     asked: usize,
-    /// What is on its way back, with when it is there.
     /// When it was asked for the first time.
     first: Option<u64>,
+    /// What is on its way back, with when it is there.
     answers: BTreeMap<(u64, usize), Input>,
 }
 
@@ -29,33 +30,23 @@ impl Proxy {
 
     fn take(&mut self, world: &mut World, now: u64, actions: Vec<Action>) {
         for action in actions {
-            let passes = now >= self.passed + self.every;
-            let refused = Failure { kind: self.refusal, detail: "too many requests".into() };
-            let unless_refused = || if passes { Ok(()) } else { Err(refused) };
-            let answer = match action {
-                Action::FetchManifest { call } => {
-                    let outcome = unless_refused().map(|()| world.manifest.clone());
-                    Input::ManifestFetched { call, outcome }
-                }
-                Action::ReadAvailability { call, resource } => {
-                    let outcome = unless_refused().map(|()| world.available[&resource].clone());
-                    Input::AvailabilityRead { call, outcome }
-                }
+            let (call, request) = match action {
+                Action::FetchManifest { call } => (call, Request::Manifest),
+                Action::ReadAvailability { call, resource } => (call, Request::Read(resource)),
                 Action::SetAvailability { call, resource, available, reason } => {
-                    let outcome = unless_refused();
-                    if outcome.is_ok() {
-                        world.person_sets(resource.as_str(), available, &reason);
-                    }
-                    Input::AvailabilitySet { call, outcome }
+                    (call, Request::Set { resource, available, reason })
                 }
                 _ => continue,
             };
-            if passes {
+            let answer = if now >= self.passed + self.every {
                 self.passed = now;
-            }
+                request.perform(&world.manifest, &mut world.available)
+            } else {
+                request.fail(self.refusal, "too many requests")
+            };
             self.first.get_or_insert(now);
             self.asked += 1;
-            self.answers.insert((now + 3, self.asked), answer);
+            self.answers.insert((now + 3, self.asked), answer.input(call));
         }
     }
 

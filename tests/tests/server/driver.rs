@@ -6,14 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use status_adapters::Store;
 use status_adapters::clock::{Clock, SystemClock};
-use status_adapters::fake::{FakeBook, FakeFeed, FakeMailer, FakeStore};
 use status_adapters::store::UptimeRecords;
-use status_core::{
-    Action, Change, Config, Event, ExperimentName, Failure, Input, MailConfig, Monitor, Now, Saved, Wall,
-};
+use status_core::{Action, Change, Event, ExperimentName, Failure, Input, Monitor, Now, Saved, Wall};
+use status_server::command::serve;
 use status_server::driver::{self, Observer, Services, Shared};
+use status_sim::mock::Lab;
+use status_sim::service::FakeStore;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+
+use crate::support::{services, settings};
 
 /// A store that keeps the answer back once a mail is to be written down.
 struct SlowStore {
@@ -67,26 +69,14 @@ impl Observer for Nobody {
 
 #[tokio::test]
 async fn it_ends_at_once_where_a_mail_is_due_and_not_on_its_way() {
-    let text = MailConfig {
-        subject: "lab".into(),
-        link: String::new(),
-        recipients: vec!["alpha@a.org".into()],
-        ..MailConfig::default()
-    };
-    let config = Config { startup: Duration::ZERO, mail: Some(text), ..Config::default() };
-    let monitor = Monitor::resume(config, "life", Saved::default(), SystemClock.now());
+    status_adapters::install_crypto();
+    // Book has no manifest, which is news.
+    let mocks = services(&Lab::new()).await;
+    let settings = settings(&mocks, &[("STATUS_HEALTH_STARTUP", "0s"), ("STATUS_EMAIL_WAIT", "0s")]);
+    let monitor = Monitor::resume(settings.core.clone(), "life", Saved::default(), SystemClock.now());
     let (store, goes_on) = (FakeStore::default(), Semaphore::new(0));
     let store = Arc::new(SlowStore { store, asked: Semaphore::new(0), goes_on });
-    let mailer = Arc::new(FakeMailer::default());
-    let services = Services {
-        // It has no manifest, which is news.
-        book: Arc::new(FakeBook::default()),
-        relay: Arc::new(FakeFeed::default()),
-        jump: Arc::new(FakeFeed::default()),
-        mailer: Some(mailer.clone()),
-        store: Some(store.clone()),
-        clock: Arc::new(SystemClock),
-    };
+    let services = Services { store: Some(store.clone()), ..serve::services(&settings).unwrap() };
     let stop = CancellationToken::new();
     let driving =
         tokio::spawn(driver::run(Shared::new(monitor), services, mpsc::channel(1).1, Nobody, stop.clone()));
@@ -96,5 +86,5 @@ async fn it_ends_at_once_where_a_mail_is_due_and_not_on_its_way() {
     // It would wait four seconds for a mail that is on its way.
     let ended = tokio::time::timeout(Duration::from_secs(3), driving).await;
     ended.expect("nothing is on its way").unwrap();
-    assert!(mailer.sent().is_empty());
+    assert_eq!(mocks.smtp.seen().connections, 0);
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use status_core::{Feed, Wall};
+use status_adapters::wire::manifest::read_manifest;
+use status_core::{Feed, Manifest, Wall};
 
 /// One thing that happened in a captured session.
 #[derive(Clone, Debug)]
@@ -64,14 +65,17 @@ pub(crate) fn steady(feed: Feed, sample: &str, from: Wall, to: Wall) -> Vec<Line
 }
 
 /// What book answered to `GET /admin/resources`, once it had its manifest.
-pub(crate) fn resources() -> String {
+pub(crate) fn resources() -> Manifest {
     let text = text("http/book-v0.4.1-admin.http");
-    text.lines().find(|line| line.starts_with(r#"{"r-pend00":"#)).expect("it was captured").to_owned()
+    let line = text.lines().find(|line| line.starts_with(r#"{"r-pend00":"#)).expect("it was captured");
+    read_manifest(line.as_bytes()).expect("book was recorded well")
 }
 
 /// What book would answer if the equipment needed nothing but its data stream.
-pub(crate) fn resources_that_need_data_only() -> String {
-    resources().replace(r#"["st-data","st-video"]"#, r#"["st-data"]"#)
+pub(crate) fn resources_that_need_data_only() -> Manifest {
+    let mut manifest = resources();
+    manifest.values_mut().for_each(|needs| needs.streams.retain(|stream| stream == "st-data"));
+    manifest
 }
 
 /// An instant on the day of the captures: `00:28:49.800`.

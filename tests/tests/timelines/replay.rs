@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use status_adapters::wire::{frame, manifest};
+use status_adapters::wire::frame;
 use status_core::{
-    Action, Availability, CallId, Config, Delivery, Failure, FailureKind, Feed, Input, Monitor, Note, Now,
-    Time, Wall,
+    Action, Availability, CallId, Config, Delivery, Failure, FailureKind, Feed, Input, Manifest, Monitor,
+    Note, Now, ResourceName, Time, Wall,
 };
+use status_sim::service::{Answer, Request};
+use status_tests::loaded;
 
 use crate::capture::{Line, What};
 use crate::story::{Fact, Story};
@@ -17,7 +19,9 @@ pub(crate) struct Replay {
     pub(crate) story: Story,
     lines: VecDeque<Line>,
     links: BTreeMap<Feed, Link>,
-    book: Book,
+    manifest: Manifest,
+    /// What book says of each resource.
+    available: BTreeMap<ResourceName, Availability>,
     start: Wall,
     now: Now,
 }
@@ -32,16 +36,10 @@ struct Link {
     waiting: Vec<CallId>,
 }
 
-/// Book, as far as its answers about resources go.
-struct Book {
-    resources: String,
-    available: BTreeMap<String, Availability>,
-}
-
 impl Replay {
-    /// A monitor that starts with the earliest of the sessions. `resources` is what book answers when
-    /// it is asked for them.
-    pub(crate) fn new<const N: usize>(config: Config, resources: String, sessions: [Vec<Line>; N]) -> Self {
+    /// A monitor that starts with the earliest of the sessions. All resources of the manifest
+    /// can be booked.
+    pub(crate) fn new<const N: usize>(config: Config, manifest: Manifest, sessions: [Vec<Line>; N]) -> Self {
         let mut lines: Vec<Line> = sessions.into_iter().flatten().collect();
         lines.sort_by_key(|line| line.at);
         let start = lines.first().expect("something was recorded").at;
@@ -51,7 +49,8 @@ impl Replay {
             story: Story::default(),
             lines: lines.into(),
             links: Feed::BOTH.map(|feed| (feed, Link::default())).into(),
-            book: Book::new(resources),
+            available: manifest.keys().map(|name| (name.clone(), loaded())).collect(),
+            manifest,
             start,
             now,
         }
@@ -142,17 +141,12 @@ impl Replay {
 
     fn perform(&mut self, action: Action) -> Option<Input> {
         match action {
-            Action::FetchManifest { call } => {
-                let outcome = manifest::read_manifest(self.book.resources.as_bytes());
-                Some(Input::ManifestFetched { call, outcome: Ok(outcome.expect("book was recorded well")) })
-            }
+            Action::FetchManifest { call } => Some(self.ask(&Request::Manifest).input(call)),
             Action::ReadAvailability { call, resource } => {
-                let outcome = manifest::read_availability(self.book.answer(resource.as_str()).as_bytes());
-                Some(Input::AvailabilityRead { call, outcome: Ok(outcome.expect("book was recorded well")) })
+                Some(self.ask(&Request::Read(resource)).input(call))
             }
             Action::SetAvailability { call, resource, available, reason } => {
-                self.book.available.insert(resource.to_string(), manifest::availability(available, reason));
-                Some(Input::AvailabilitySet { call, outcome: Ok(()) })
+                Some(self.ask(&Request::Set { resource, available, reason }).input(call))
             }
             Action::OpenFeed { feed, connection, .. } => {
                 let link = self.links.get_mut(&feed).expect("there are two feeds");
@@ -175,14 +169,17 @@ impl Replay {
         }
     }
 
+    fn ask(&mut self, request: &Request) -> Answer {
+        request.perform(&self.manifest, &mut self.available)
+    }
+
     /// Promise 3, and nothing else than a verdict changes an availability: nobody but the monitor
     /// touches this book, and it always answers.
     fn assert_book_agrees(&self) {
         for (name, experiment) in self.monitor.experiments() {
             let verdict = experiment.verdict();
             for resource in self.monitor.book().resources_of(name) {
-                let said = self.book.available.get(resource.name().as_str());
-                let available = said.is_none_or(|said| said.available);
+                let available = self.available[resource.name()].available;
                 assert!(!verdict.decided || available == verdict.available, "{name} at {}", self.now.wall);
             }
         }
@@ -194,23 +191,6 @@ impl Replay {
 
     fn wall(&self, time: Time) -> Wall {
         Wall::from_millis(self.start.as_millis().saturating_add(time.as_millis()))
-    }
-}
-
-impl Book {
-    fn new(resources: String) -> Self {
-        Self { resources, available: BTreeMap::new() }
-    }
-
-    /// What book answers about one resource, in its own words.
-    fn answer(&self, resource: &str) -> String {
-        match self.available.get(resource) {
-            None => r#"{"available":true,"reason":"Loaded at 2026-11-24T00:27:00Z"}"#.to_owned(),
-            Some(Availability { available, reason, .. }) => {
-                let because = if *available { "" } else { "unavailable because " };
-                format!(r#"{{"available":{available},"reason":"{because}{reason}"}}"#)
-            }
-        }
     }
 }
 

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use clock::FastClock;
 use player::{Player, Recorder};
-use status_adapters::fake::FakeStore;
 use status_adapters::{Store, store};
 use status_core::{Action, Input, Mail, Monitor, Now};
 use status_sim::mock::{BookState, Dialect, Lab, Services, ServicesOptions};
 use status_sim::scenario::{self, RelayVersion, Scenario};
-use status_sim::timeline::{Timeline, What};
+use status_sim::service::FakeStore;
+use status_sim::timeline::{Bookings, Timeline, What};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -174,24 +174,10 @@ fn settings(services: &Services, chosen: &scenario::Settings, speed: u32) -> Res
 
 /// Tells what book says of each resource, whenever that changes.
 async fn watch_book(mut states: tokio::sync::watch::Receiver<BookState>, recorder: Recorder) {
-    let mut known: BTreeMap<String, bool> = BTreeMap::new();
+    let mut bookings = Bookings::default();
     loop {
-        let now = states.borrow_and_update().availability.clone();
-        for (resource, said) in &now {
-            if known.insert(resource.clone(), said.available) != Some(said.available) {
-                let reason = said.reason.clone();
-                let available = Some(said.available);
-                recorder.tell(What::Booking { resource: resource.clone(), available, reason });
-            }
-        }
-        known.retain(|resource, _| {
-            let keep = now.contains_key(resource);
-            if !keep {
-                let resource = resource.clone();
-                recorder.tell(What::Booking { resource, available: None, reason: String::new() });
-            }
-            keep
-        });
+        let told = bookings.changes(states.borrow_and_update().availability());
+        told.into_iter().for_each(|what| recorder.tell(what));
         if states.changed().await.is_err() {
             return;
         }

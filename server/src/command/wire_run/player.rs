@@ -243,22 +243,18 @@ fn add(lab: &Lab, name: &str, streams: &[String]) {
         return;
     }
     let resource = format!("r-{name}");
-    let before = lab.resources().remove(&resource);
+    let before = lab.manifest().remove(resource.as_str());
     let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
     lab.add_experiment(name, &streams);
     match before {
         None => lab.remove_resource(&resource),
-        Some(before) => {
-            let streams: Vec<&str> = before.streams.iter().map(String::as_str).collect();
-            lab.set_resource(&resource, &before.topic_stub, &streams);
-        }
+        Some(before) => lab.set_resource(&resource, before.stub.as_str(), &before.streams),
     }
 }
 
 /// What a resource requires, as the manifest has it.
 pub(super) fn require(lab: &Lab, resource: &str, stub: &str, streams: &[String]) {
     let streams: Vec<String> = streams.iter().map(|stream| format!("st-{stream}")).collect();
-    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
     lab.set_resource(resource, stub, &streams);
 }
 

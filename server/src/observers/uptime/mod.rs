@@ -297,7 +297,7 @@ impl Observer for Uptime {
 
 #[cfg(test)]
 mod tests {
-    use status_adapters::fake::FakeStore;
+    use status_sim::service::FakeStore;
 
     use super::*;
 

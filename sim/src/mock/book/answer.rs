@@ -152,7 +152,7 @@ impl<'a> Call<'a> {
         };
         // Anything else counts as false.
         let available = matches!(available.as_str(), "true" | "1");
-        match state.set(name, available, &reason) {
+        match state.book.set(name, available, &reason) {
             true => Reply::no_content(),
             false => not_found(name),
         }
@@ -179,7 +179,7 @@ impl<'a> Call<'a> {
 }
 
 fn read(name: &str, state: &BookState) -> Reply {
-    let Some(known) = state.availability.get(name) else { return not_found(name) };
+    let Some(known) = state.book.says(name) else { return not_found(name) };
     let before = if known.available { "" } else { "unavailable because " };
     let body = json!({ "available": known.available, "reason": format!("{before}{}", known.reason) });
     Reply::json(200, format!("{body}\n"))

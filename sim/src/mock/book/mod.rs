@@ -19,7 +19,7 @@ use super::lab::Lab;
 use super::net::Bound;
 use super::token::Gate;
 use super::wait::{self, Late};
-pub use state::{Availability, BookRequest, BookState};
+pub use state::{BookRequest, BookState};
 
 /// How book is set up.
 #[derive(Clone, Debug)]
@@ -181,14 +181,13 @@ impl Book {
 
     /// Somebody uploads the manifest with the lab's resources: all of them are available again.
     pub fn load_manifest(&self) {
-        let resources = self.shared.lab.resources();
-        let now = self.shared.time_of_day();
-        self.shared.state.send_modify(|state| state.load(resources, now));
+        let (manifest, now) = (self.shared.lab.manifest(), self.shared.time_of_day());
+        self.shared.state.send_modify(|state| state.load(manifest, now));
     }
 
     /// Book does not know a resource any more that its manifest lists.
     pub fn lose(&self, resource: &str) {
-        self.shared.state.send_modify(|state| _ = state.availability.remove(resource));
+        self.shared.state.send_modify(|state| state.book.lose(resource));
     }
 
     /// It is restarted, and has forgotten everything.
@@ -198,7 +197,7 @@ impl Book {
 
     /// A person decides whether a resource can be booked. False if book doesn't know it.
     pub fn override_resource(&self, resource: &str, available: bool, reason: &str) -> bool {
-        self.shared.state.send_if_modified(|state| state.set(resource, available, reason))
+        self.shared.state.send_if_modified(|state| state.book.set(resource, available, reason))
     }
 
     /// Everything that it knows and has been asked.

@@ -1,23 +1,21 @@
-//! What book knows.
+//! What book knows, and what it was asked.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use status_core::Wall;
+use smol_str::SmolStr;
+use status_core::{Availability, Manifest, Requirements, ResourceName, Wall};
 use tokio::time::Instant;
 
 use crate::mock::go;
-use crate::mock::lab::Resource;
+use crate::service::Book;
 
 /// Everything that book knows, and has been asked.
 #[derive(Clone, Default)]
 pub struct BookState {
-    /// The resources of the manifest; none after a restart.
-    pub resources: BTreeMap<String, Resource>,
-    /// Whether each can be booked.
-    pub availability: BTreeMap<String, Availability>,
+    pub(super) book: Book,
     /// The requests so far, oldest first, as many as are kept.
     pub requests: VecDeque<BookRequest>,
     /// How many requests there were.
@@ -29,15 +27,6 @@ pub struct BookState {
     locked: bool,
     message: String,
     keep: usize,
-}
-
-/// Whether a resource can be booked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Availability {
-    /// Whether it can.
-    pub available: bool,
-    /// Why, as it was given when it was set.
-    pub reason: String,
 }
 
 /// A request to book.
@@ -66,16 +55,28 @@ impl BookState {
         Self { keep, message, ..Self::default() }
     }
 
+    /// The manifest as it has it; empty after a restart.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        self.book.manifest()
+    }
+
+    /// What it says of every resource that it knows.
+    #[must_use]
+    pub fn availability(&self) -> &BTreeMap<ResourceName, Availability> {
+        self.book.availability()
+    }
+
     /// Whether a resource can be booked. False if book doesn't know it.
     #[must_use]
     pub fn is_available(&self, resource: &str) -> bool {
-        self.availability.get(resource).is_some_and(|known| known.available)
+        self.book.says(resource).is_some_and(|said| said.available)
     }
 
     /// The reason that was given for a resource; empty if book doesn't know it.
     #[must_use]
     pub fn reason(&self, resource: &str) -> &str {
-        self.availability.get(resource).map_or("", |known| &known.reason)
+        self.book.says(resource).map_or("", |said| &said.reason)
     }
 
     /// How many requests of those that are kept tried to change a resource.
@@ -85,23 +86,20 @@ impl BookState {
         self.requests.iter().filter(of_it).filter(|request| request.method == "PUT").count()
     }
 
-    pub(super) fn load(&mut self, resources: BTreeMap<String, Resource>, now: Duration) {
-        let loaded =
-            Availability { available: true, reason: format!("Loaded at {}", go::time_to_second(now)) };
-        self.availability = resources.keys().map(|name| (name.clone(), loaded.clone())).collect();
-        self.counts = BTreeMap::from([("resources", resources.len()), ("slots", resources.len())]);
+    pub(super) fn load(&mut self, manifest: Manifest, now: Duration) {
+        self.counts = BTreeMap::from([("resources", manifest.len()), ("slots", manifest.len())]);
         self.descriptions.clear();
-        self.resources = resources;
+        self.book.upload(manifest, &go::time_to_second(now));
     }
 
     /// Takes a manifest that was uploaded; false if it makes no sense.
     pub(super) fn upload(&mut self, body: &[u8], now: Duration) -> bool {
         let Ok(manifest) = serde_json::from_slice::<Value>(body) else { return false };
         let Some(entries) = manifest["resources"].as_object() else { return false };
-        let known = |stream: &String| manifest["streams"].get(stream).is_some();
-        let resources: BTreeMap<_, _> =
-            entries.iter().map(|(name, entry)| (name.clone(), resource(entry))).collect();
-        if !resources.values().all(|resource| resource.streams.iter().all(known)) {
+        let known = |stream: &SmolStr| manifest["streams"].get(stream.as_str()).is_some();
+        let resources: Manifest =
+            entries.iter().map(|(name, entry)| (name.as_str().into(), requirements(entry))).collect();
+        if !resources.values().flat_map(|needs| &needs.streams).all(known) {
             return false;
         }
         self.load(resources, now);
@@ -116,12 +114,6 @@ impl BookState {
         let kept = (std::mem::take(&mut self.requests), self.asked, self.keep);
         *self = Self::new(kept.2);
         (self.requests, self.asked, self.keep) = kept;
-    }
-
-    pub(super) fn set(&mut self, resource: &str, available: bool, reason: &str) -> bool {
-        let Some(known) = self.availability.get_mut(resource) else { return false };
-        *known = Availability { available, reason: reason.to_owned() };
-        true
     }
 
     pub(super) fn lock(&mut self, locked: bool, message: &str) {
@@ -139,17 +131,18 @@ impl BookState {
 
     /// The manifest's resources, as book lists them.
     pub(super) fn list(&self) -> Value {
-        let entry = |(name, resource): (&String, &Resource)| {
-            let description = self.descriptions.get(name).cloned().unwrap_or_else(|| Value::from("d-r-a"));
+        let entry = |(name, needs): (&ResourceName, &Requirements)| {
+            let description =
+                self.descriptions.get(name.as_str()).cloned().unwrap_or_else(|| Value::from("d-r-a"));
             let entry = json!({
                 "description": description,
-                "streams": resource.streams,
+                "streams": needs.streams,
                 "tests": null,
-                "topic_stub": resource.topic_stub,
+                "topic_stub": needs.stub,
             });
-            (name.clone(), entry)
+            (name.to_string(), entry)
         };
-        Value::Object(self.resources.iter().map(entry).collect())
+        Value::Object(self.manifest().iter().map(entry).collect())
     }
 
     /// What book says of itself.
@@ -171,11 +164,11 @@ impl BookState {
     }
 }
 
-fn resource(entry: &Value) -> Resource {
+fn requirements(entry: &Value) -> Requirements {
     let streams = entry["streams"].as_array().into_iter().flatten();
-    Resource {
-        topic_stub: entry["topic_stub"].as_str().unwrap_or_default().to_owned(),
-        streams: streams.filter_map(Value::as_str).map(str::to_owned).collect(),
+    Requirements {
+        stub: entry["topic_stub"].as_str().unwrap_or_default().into(),
+        streams: streams.filter_map(Value::as_str).map(SmolStr::from).collect(),
     }
 }
 
@@ -183,7 +176,7 @@ impl fmt::Debug for BookState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let last = self.requests.iter().rev().take(5).collect::<Vec<_>>();
         f.debug_struct("BookState")
-            .field("availability", &self.availability)
+            .field("availability", self.availability())
             .field("asked", &self.asked)
             .field("last_requests", &last)
             .finish_non_exhaustive()

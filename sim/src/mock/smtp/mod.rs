@@ -4,7 +4,7 @@ mod message;
 mod session;
 mod tls;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::net::{Bound, Server};
 use super::wait::{self, Late};
+use crate::service::MailServer;
 pub use message::Mail;
 
 /// How a mail server is set up.
@@ -126,10 +127,7 @@ impl fmt::Debug for Shared {
 #[derive(Clone, Debug, Default)]
 struct Control {
     fault: SmtpFault,
-    unknown_recipients: BTreeSet<String>,
-    full_mailboxes: BTreeSet<String>,
-    /// The longest text that is taken, in bytes; 0 for any.
-    longest: usize,
+    server: MailServer,
 }
 
 impl Smtp {
@@ -172,19 +170,17 @@ impl Smtp {
 
     /// Answers 550 to these recipients from now on, and to no others.
     pub fn set_unknown_recipients(&self, addresses: &[&str]) {
-        let addresses = addresses.iter().map(|address| address.to_ascii_lowercase()).collect();
-        self.shared.control.send_modify(|control| control.unknown_recipients = addresses);
+        self.shared.control.send_modify(|control| control.server.refuse(addresses));
     }
 
     /// Answers 452 to these recipients from now on, and to no others.
     pub fn set_full_mailboxes(&self, addresses: &[&str]) {
-        let addresses = addresses.iter().map(|address| address.to_ascii_lowercase()).collect();
-        self.shared.control.send_modify(|control| control.full_mailboxes = addresses);
+        self.shared.control.send_modify(|control| control.server.put_off(addresses));
     }
 
     /// Answers 552 to mails with a longer text from now on; 0 for none.
     pub fn set_longest_mail(&self, bytes: usize) {
-        self.shared.control.send_modify(|control| control.longest = bytes);
+        self.shared.control.send_modify(|control| control.server.limit(bytes));
     }
 
     /// What it has seen so far.

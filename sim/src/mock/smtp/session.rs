@@ -197,11 +197,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         if control.fault == SmtpFault::RecipientsLater {
             return Next::say("451 4.3.0 try later");
         }
-        if control.unknown_recipients.contains(&to.to_ascii_lowercase()) {
-            return Next::Say(format!("550 5.1.1 no such user: {to}"));
-        }
-        if control.full_mailboxes.contains(&to.to_ascii_lowercase()) {
-            return Next::Say(format!("452 4.2.2 mailbox is full: {to}"));
+        if let Some(refusal) = control.server.refusal(&to) {
+            return Next::Say(refusal.detail);
         }
         self.recipients.push(to);
         Next::say("250 2.1.5 ok")
@@ -218,9 +215,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             user: self.user.clone(),
             ..Mail::parse(raw)
         };
-        let longest = self.shared.control.borrow().longest;
-        if longest > 0 && mail.length() > longest {
-            self.say("552 5.3.4 message too long").await?;
+        let refusal = self.shared.control.borrow().server.refusal_of_text(mail.length());
+        if let Some(refusal) = refusal {
+            self.say(&refusal.detail).await?;
             return Ok(true);
         }
         match self.shared.fault() {

@@ -1,0 +1,160 @@
+//! The store, in memory: it outlives whoever uses it, as a file does.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use status_adapters::Store;
+use status_adapters::store::{Model, UptimeRecords};
+use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Saved, Wall};
+
+use super::failure;
+
+/// What is written down, and what whoever has it open missed of that.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    model: Model,
+    /// Whether something was missed, so that the next must be written anew.
+    missed: bool,
+    /// Whether the file was deleted since the server opened it, and the server has not been told.
+    deleted: bool,
+}
+
+impl Disk {
+    /// What is written on it.
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Whether it was deleted, and whoever has it open has not been told.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
+    /// Somebody starts with what is there, and has missed nothing.
+    pub(crate) fn open(&mut self) {
+        (self.missed, self.deleted) = (false, false);
+    }
+
+    /// The file is deleted. Whoever has it open sees that at the next look.
+    pub(crate) fn delete(&mut self, is_open: bool) {
+        (self.model, self.deleted) = (Model::default(), is_open);
+    }
+
+    /// Returns that the file is another, once: the next that is written must be everything.
+    pub(crate) fn look(&mut self) -> Result<(), Failure> {
+        if !self.deleted {
+            return Ok(());
+        }
+        (self.deleted, self.missed) = (false, true);
+        Err(failure(FailureKind::Replaced, "the store was deleted while the server ran"))
+    }
+
+    /// Writes changes down, if nothing was missed or all is written anew.
+    pub(crate) fn save(&mut self, changes: Vec<Change>) -> Result<(), Failure> {
+        self.look()?;
+        if self.missed && changes.first() != Some(&Change::ReplaceAll) {
+            return Err(failure(FailureKind::Refused, "it was opened anew"));
+        }
+        self.missed = false;
+        changes.into_iter().for_each(|change| self.model.apply(change));
+        Ok(())
+    }
+
+    /// Somebody is told that something was not written, whether it was or not.
+    pub(crate) fn miss(&mut self) {
+        self.missed = true;
+    }
+}
+
+/// A store that does what the real one does, and is steered through `&self`.
+#[derive(Debug, Default)]
+pub struct FakeStore(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    disk: Disk,
+    watched: BTreeMap<Wall, Wall>,
+    trouble: Option<Failure>,
+}
+
+impl State {
+    fn works(&self) -> Result<(), Failure> {
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl FakeStore {
+    /// Nothing can be written, for this reason, until this is called with `None`.
+    pub fn fail(&self, trouble: Option<Failure>) {
+        self.0.lock().trouble = trouble;
+    }
+
+    /// Deletes everything in the store. The next call of a server that has it open fails with that reason, once.
+    pub fn delete(&self) {
+        self.0.lock().disk.delete(true);
+    }
+
+    /// What [`load`](Store::load) gives to a server that starts, at once.
+    #[must_use]
+    pub fn load_now(&self, events: usize) -> Saved {
+        let mut state = self.0.lock();
+        state.disk.open();
+        state.disk.model().saved(events)
+    }
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    async fn load(&self, events: usize) -> Result<Saved, Failure> {
+        Ok(self.0.lock().disk.model().saved(events))
+    }
+
+    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
+        let mut state = self.0.lock();
+        state.works().inspect_err(|_| state.disk.miss())?;
+        state.disk.save(changes)
+    }
+
+    async fn history(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+        newest: usize,
+    ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
+        let state = self.0.lock();
+        let found: Vec<_> = state.disk.model().history(experiment, since).collect();
+        let newest = found.iter().skip(found.len().saturating_sub(newest));
+        Ok(newest.map(|(name, event)| ((*name).clone(), (*event).clone())).collect())
+    }
+
+    async fn look(&self) -> Result<(), Failure> {
+        let mut state = self.0.lock();
+        if state.trouble.is_some() { Ok(()) } else { state.disk.look() }
+    }
+
+    async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
+        let mut state = self.0.lock();
+        state.works()?;
+        state.watched.insert(from, until);
+        Ok(())
+    }
+
+    async fn uptime_records(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure> {
+        let state = self.0.lock();
+        let watched = state.watched.iter().filter(|(_, until)| **until >= since);
+        let mut changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>> = BTreeMap::new();
+        for (name, event) in state.disk.model().remembered(experiment) {
+            let changes = changes.entry(name.clone()).or_default();
+            if event.when < since {
+                changes.clear();
+            }
+            changes.push((event.when, event.healthy));
+        }
+        Ok(UptimeRecords { watched: watched.map(|(from, until)| (*from, *until)).collect(), changes })
+    }
+}
