@@ -380,6 +380,12 @@ impl Experiment {
         Feed::BOTH.into_iter().filter(|feed| of(*feed)).collect()
     }
 
+    /// Whether something is missing only since one of these feeds is silent.
+    pub(crate) fn is_hidden(&self, silence: Silence) -> bool {
+        let is_silent = silence.feeds().next().is_some();
+        is_silent && self.issues().iter().any(|issue| self.is_by_silence(issue, silence))
+    }
+
     /// Whether this is missing only since its feed is silent: the feed's newest snapshot listed it, or there was none yet.
     fn is_by_silence(&self, issue: &Issue, silence: Silence) -> bool {
         let was_listed = |observation: Option<&Observation>, newest: Option<u64>| {

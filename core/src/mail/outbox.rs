@@ -340,7 +340,7 @@ impl Outbox {
         self.recipients.iter_mut().filter(same).for_each(|one| one.next_id = None);
         let id = id.unwrap_or_else(|| self.new_id());
         let MailContent { digest, begun, newest } =
-            self.content(&covers, now, attempts, position.missed, config);
+            self.content(&covers, now, attempts, position.missed, config, zone);
         let Composed { subject, body, html } = digest.compose(config, zone, longest);
         let thread = zone.day(now.wall).into();
         let mail = Mail { id, subject, body, html, thread, recipients: to };
@@ -370,6 +370,7 @@ impl Outbox {
         attempts: u32,
         missed: usize,
         config: &MailConfig,
+        zone: &Zone,
     ) -> MailContent<'_> {
         let CurrentState { when, alerts, problems, windows } = &self.current_state;
         let (mut events, mut cleared, mut more_cleared, mut is_reminder) = (Vec::new(), Vec::new(), 0, true);
@@ -390,7 +391,7 @@ impl Outbox {
         let is_quiet = events.is_empty() && cleared.is_empty() && missed == 0;
         let (begun, awake) = oldest.unwrap_or((*when, self.awake.at(now.time)));
         let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER + config.wait + config.every;
-        let notice = if late { late_notice(begun, attempts, missed) } else { String::new() };
+        let notice = if late { late_notice(&zone.in_full(begun), attempts, missed) } else { String::new() };
         let digest = Digest {
             notice,
             when: *when,
@@ -528,7 +529,7 @@ fn undelivered(queued: &QueuedMail) -> Undelivered {
     }
 }
 
-fn late_notice(begun: Wall, attempts: u32, missed: usize) -> String {
+fn late_notice(begun: &str, attempts: u32, missed: usize) -> String {
     let taken = if attempts > 0 { "did not take it then" } else { "had not taken an earlier one" };
     let mut notice =
         alloc::format!("This mail is late: it was to be sent at {begun}, and the mail server {taken}.\n");

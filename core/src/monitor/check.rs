@@ -251,10 +251,24 @@ fn attend(
     }
     remarks.extend(found.into_iter().map(|remark| remark.of(name)));
     let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
-    let muted = is_maintained.or_else(|| attention.muted(&round.muted_feeds));
+    // What only a feed hides whose silence is no news is none either, unless something else was lost with it.
+    let is_hidden = || {
+        let lost_nothing = came.is_none_or(|came| came.lost.is_empty());
+        (lost_nothing && hides(experiment, round)).then_some(Muted::SilentFeed)
+    };
+    let attention = &experiment.attention;
+    let muted = is_maintained.or_else(|| attention.muted(&round.muted_feeds)).or_else(is_hidden);
+    let attention = &mut experiment.attention;
     let story = attention.news(experiment.events.back(), came, muted)?;
     experiment.written.at = None;
     Some(MailLine::new(name, experiment, story))
+}
+
+/// Whether a feed whose silence is no news hides something of an experiment.
+fn hides(experiment: &Experiment, round: &Round) -> bool {
+    let newest = |feed, number: Option<u64>| number.filter(|_| round.muted_feeds.contains(&feed));
+    let Silence { relay, jump } = round.silence;
+    experiment.is_hidden(Silence { relay: newest(Feed::Relay, relay), jump: newest(Feed::Jump, jump) })
 }
 
 /// Why an experiment's resources are out of booking whatever the verdict, if they are.

@@ -29,6 +29,9 @@ const STORE_RETRY: Duration = seconds(60 + 300 + 10);
 /// How old the newest news in a mail is when it is given up.
 const A_DAY: Duration = seconds(24 * 3600);
 
+/// How often an alert is raised until it may be known to come and go.
+const FLAPS_AFTER: u32 = 3;
+
 /// What is to be mailed to one recipient, and what was.
 #[derive(Debug, Default)]
 pub(crate) struct MailCheck {
@@ -38,6 +41,8 @@ pub(crate) struct MailCheck {
     soon: Duration,
     /// Whether what comes and goes is no news.
     flaps: bool,
+    /// How often each alert was raised.
+    raised: BTreeMap<SystemAlert, u32>,
     /// Experiments whose events are no news at the moment.
     muted: Muted,
     /// How each experiment stands, as its newest event tells.
@@ -333,7 +338,7 @@ impl MailCheck {
             self.newest.insert(found.name.clone(), found.line.clone());
             let is_new_to_flapping = began.contains(&found.name);
             let is_muted = self.muted.holds(&found.name) && !is_new_to_flapping;
-            if is_muted || (found.has_cause && (self.flaps || self.muted.has_service())) {
+            if is_muted || self.service_flaps() || (found.has_cause && self.muted.has_service()) {
                 self.perhaps.push(found.line.clone());
             } else {
                 let (line, name, healthy) = (found.line.clone(), found.name.clone(), found.healthy);
@@ -343,7 +348,8 @@ impl MailCheck {
         let calm = self.newest.iter().filter(|(name, _)| ended.iter().any(|end| end.names(name)));
         self.perhaps.extend(calm.map(|(_, line)| line.clone()));
         for (alert, raised) in actions.iter().filter_map(news_of_alert) {
-            if self.flaps || self.muted.has_service() {
+            *self.raised.entry(alert).or_default() += u32::from(raised);
+            if self.service_flaps() || self.muted.has_service() {
                 self.perhaps_untold.push(alert);
             } else {
                 self.untold.push(Untold { at, alert, raised });
@@ -353,6 +359,11 @@ impl MailCheck {
         if self.fresh.is_some() {
             self.times.insert(wall.to_string(), at);
         }
+    }
+
+    /// Whether an alert may be known to come and go, so that nobody can say what it causes.
+    fn service_flaps(&self) -> bool {
+        self.flaps && self.raised.values().any(|times| *times >= FLAPS_AFTER)
     }
 
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.

@@ -130,7 +130,8 @@ impl Oracle {
         let events = saved.experiments.values().filter_map(|saved| saved.events.last());
         let told = events.flat_map(|event| event.resources().map(|(name, ok)| (name.clone(), ok)));
         self.announced = told.collect();
-        self.alerts = saved.alerts.iter().map(|saved| saved.alert).collect();
+        let standing = saved.alerts.iter().filter(|saved| saved.stands);
+        self.alerts = standing.map(|saved| saved.alert).collect();
         self.carried.clone_from(&self.alerts);
         self.store.server_started(self.alerts.contains(&SystemAlert::StoreBroken));
     }

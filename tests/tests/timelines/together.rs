@@ -80,9 +80,9 @@ fn a_mail_lists_what_is_new_and_then_all_that_is_wrong() {
          pend00 ><   U [missing required pend00-st-video]\n\
          \n\
          All current problems (3):\n\
-         pend00 ><   U [missing required pend00-st-video]\n\
-         pend01 -- A   [missing jump]\n\
-         pend02 ><   U [missing jump, missing required pend02-st-video, unhealthy pend02-st-data]\n\
+         pend00 ><   U [missing required pend00-st-video] since 2026-11-24 00:29Z\n\
+         pend01 -- A   [missing jump] since 2026-11-24 00:29Z\n\
+         pend02 ><   U [missing jump, missing required pend02-st-video, unhealthy pend02-st-data] since 2026-11-24 00:28Z\n\
          \n\
          lab.example.org/status\n"
     );
