@@ -411,7 +411,7 @@ async fn an_older_store_is_brought_up_to_date() {
     drop(store);
     let version: i32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 5);
+    assert_eq!(version, 6);
 }
 
 fn damaged_in(folder: &Path) -> Vec<String> {

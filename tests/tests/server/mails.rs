@@ -47,6 +47,17 @@ async fn an_outage_of_everything_is_a_mail_for_each_feed_at_most() {
 }
 
 #[tokio::test]
+async fn what_happens_within_the_wait_is_one_mail() {
+    let running = Running::well(3, &[("STATUS_EMAIL_WAIT", "3s")]).await;
+    running.silence("pend00-st-video");
+    running.booked(&[("r-pend00", false)]).await;
+    running.silence("pend01-st-video");
+    let mail = running.mail(2).await;
+    assert_eq!(mail.subject(), "lab.example.org 2 new health events: 2 down (pend00, pend01)");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_mail_is_a_proper_message_to_every_to_and_cc_address() {
     let chosen = [
         ("STATUS_EMAIL_TO", "alpha@a.org, Jörg Müller <gamma@a.org>"),
@@ -66,7 +77,10 @@ async fn a_mail_is_a_proper_message_to_every_to_and_cc_address() {
     assert!(header("To").contains("<gamma@a.org>"), "{}", header("To"));
     assert_eq!(header("Cc"), "beta@a.org");
     assert_eq!(header("MIME-Version"), "1.0");
-    assert!(header("Content-Type").to_ascii_lowercase().contains("charset=utf-8"), "{}", mail.raw);
+    assert!(header("Content-Type").starts_with("multipart/alternative"), "{}", mail.raw);
+    assert!(mail.raw.to_ascii_lowercase().contains("text/html; charset=utf-8"), "{}", mail.raw);
+    assert_eq!(header("List-Id"), "<status.b.example.org>");
+    assert!(header("References").starts_with("<day-20"), "{}", header("References"));
     let id = header("Message-ID");
     assert!(id.starts_with('<') && id.ends_with("@b.example.org>"), "{id}");
     let date = header("Date");

@@ -25,7 +25,7 @@ const LONG_AGO: Duration = Duration::from_secs(3600);
 
 /// The feeds report twenty times in `STATUS_HEALTH_LAST`, so that a hiccup of the machine is no outage.
 const STATS_EVERY: Duration = Duration::from_millis(100);
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("STATUS_HEALTH_LAST", "2s"),
     ("STATUS_HEALTH_STARTUP", "1500ms"),
     ("STATUS_QUERY_BOOK_EVERY", "1s"),
@@ -33,6 +33,8 @@ const SETTINGS: [(&str, &str); 7] = [
     ("STATUS_PORT_SERVE", "0"),
     ("STATUS_LOG_FILE", "stderr"),
     ("STATUS_STORE", ":memory:"),
+    // Each check's news is a mail of its own: what is collected is tested by itself.
+    ("STATUS_EMAIL_WAIT", "0s"),
 ];
 
 /// A server at work, the services around it, and what it logs. All of it ends with this.
@@ -223,5 +225,17 @@ pub(crate) fn on_time<T: Debug>(outcome: Result<T, Late>) -> T {
 pub(crate) fn section<'a>(mail: &'a Mail, headline: &str) -> Vec<&'a str> {
     let mut lines = mail.body.lines().skip_while(|line| !line.starts_with(headline));
     assert!(lines.next().is_some(), "no {headline:?} in {}", mail.body);
-    lines.take_while(|line| !line.is_empty()).collect()
+    lines.take_while(|line| !line.is_empty()).map(how_it_stands).collect()
+}
+
+/// How an experiment stands, without since when or for how long it did not.
+fn how_it_stands(line: &str) -> &str {
+    let begins = |words: &&str| line.contains(*words);
+    if ["><   U [", "-- A   ["].iter().any(|mark| begins(&mark)) {
+        return line.split_inclusive(']').next().unwrap_or(line);
+    }
+    match line.split_once(" ok A   after ") {
+        Some((name, _)) => &line[..name.len() + " ok A".len()],
+        None => line,
+    }
 }
