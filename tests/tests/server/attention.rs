@@ -188,3 +188,34 @@ async fn what_is_collected_waits_until_it_is_due() {
     assert!(told["told"]["until"].is_string(), "{told}");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn what_flaps_says_so_and_is_mailed_no_more() {
+    let running = Running::well(1, &[("STATUS_FLAP_AFTER", "2")]).await;
+    let now_and_then = |times: usize| {
+        let running = &running;
+        async move {
+            for _ in 0..times {
+                running.silence("pend00-st-video");
+                is_so(running, "pend00", |detail| detail["healthy"] == false).await;
+                running.lab.transmit("pend00-st-video");
+                is_so(running, "pend00", |detail| detail["healthy"] == true).await;
+            }
+        }
+    };
+    now_and_then(2).await;
+    let known = is_so(&running, "pend00", |detail| !detail["flapping"].is_null()).await;
+    assert_eq!(
+        (&known["flapping"]["what"], &known["flapping"]["times"]),
+        (&json!("pend00-st-video"), &json!(2))
+    );
+    assert_eq!(running.experiment("pend00").await["flapping"], known["flapping"]);
+    now_and_then(1).await;
+    let muted = is_so(&running, "pend00", |detail| detail["told"]["state"] == "flapping").await;
+    assert!(muted["told"]["text"].as_str().unwrap().contains("it is flapping"), "{muted}");
+    assert!(page(&running, "").await.contains("<mark>flapping</mark>"));
+    let shown = page(&running, "?experiment=pend00").await;
+    assert!(shown.contains("<strong>Flapping:</strong> pend00-st-video was lost 3 times"), "{shown}");
+    assert!(shown.contains("pend00 is flapping: pend00-st-video was lost 2 times"), "{shown}");
+    running.stop().await;
+}
