@@ -27,11 +27,18 @@ test('axe finds nothing serious in any page, in light or dark, wide or narrow', 
     ['experiment', '?experiment=pend01', {}, /✕ silent.*Outages.*until now/s],
     ['experiment, dark', '?experiment=pend01', dark, /✕ silent.*Outages.*until now/s],
     ['experiment, phone', '?experiment=pend01', phone, /✕ silent.*Outages.*until now/s],
+    ['maintenance', '?maintenance', {}, /None is on or planned/],
+    ['maintenance, signed in', '?maintenance', { ...phone, signedIn: true }, /What it is about/],
+    ['experiment, signed in', '?experiment=pend01', { ...dark, signedIn: true }, /✕ silent.*Outages.*until now/s],
     ['unknown experiment', '?experiment=nobody', {}, /No experiment is called/],
   ];
   const visits = [];
-  for (const [name, path, options, shown] of views) {
+  for (const [name, path, { signedIn, ...options }, shown] of views) {
     const visit = await Visit.start(browser, lab, { ...options, expected: [/404.*experiment=nobody/] });
+    if (signedIn) {
+      const [value] = await lab.demo.says(/^eyJ[\w.-]+$/);
+      await visit.context.addCookies([{ name: 'status_token', value, url: lab.address }]);
+    }
     visits.push([name, visit, await visit.open(path), shown]);
   }
   for (const [name, , page, shown] of visits) {

@@ -32,6 +32,7 @@ test('everything can be reached with the keyboard, in the order in which it is r
   const page = await visit.open();
   assert.match((await tab(page)).name, /^Skip to/);
   assert.equal((await tab(page)).name, 'status');
+  assert.equal((await tab(page)).name, 'Maintenance');
   assert.equal((await tab(page)).name, 'q');
   assert.equal((await tab(page)).tag, 'select');
   const first = (await names(page))[0];

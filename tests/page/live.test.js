@@ -32,7 +32,7 @@ test('an outage shows in the open pages, and so does its end', async () => {
   await until('it is in its place', async () => (await names(overview))[1] === 'pend01');
   assert.equal(await overview.title(), '✓ status');
   await until('its own page says so', async () => (await heading()) === 'pend01: ✓ healthy');
-  assert.equal(await detail.locator('section').count(), 4);
+  assert.equal(await detail.locator('section').count(), 7);
   // It was open for a while, in which both streams were seen again and again.
   const ages = await detail.locator('[data-of="last seen"]').allInnerTexts();
   assert.equal(ages.length, 3);

@@ -10,7 +10,7 @@ import { until } from './support/processes.js';
 
 // The pictures in the documents change only when somebody wants that.
 const FOLDER = join(repository, process.env.SCREENSHOTS === '1' ? 'docs/pictures' : 'target/page-pictures');
-const LARGEST = 150_000;
+const LARGEST = 200_000;
 
 test('pictures of an outage', async (t) => {
   const wide = { viewport: { width: 1100, height: 700 } };

@@ -29,7 +29,7 @@ test('whence and with what somebody is connected is on no page', async () => {
 
   const text = async (path) => (await fetch(lab.url(path))).text();
   const shown = new Map([['api/v1/stream', await firstOfStream()]]);
-  const pages = ['', '?experiment=pend00', '?q=pend', 'api/v1/system', 'api/v1/experiments/pend00', 'api/v1/events'];
+  const pages = ['', '?experiment=pend00', '?q=pend', 'api/v1/system', 'api/v1/experiments/pend00', 'api/v1/events', '?maintenance'];
   for (const path of pages) shown.set(path, await text(path));
   // And once the script has been at work.
   const visit = await Visit.start(browser, lab);
@@ -40,7 +40,7 @@ test('whence and with what somebody is connected is on no page', async () => {
   await visit.end();
 
   for (const [where, content] of shown) {
-    assert.match(content, /pend00|"revision"/, where);
+    assert.match(content, /pend00|"revision"|Maintenance/, where);
     for (const secret of secrets) assert.ok(!content.includes(secret), `${where} has ${secret}`);
   }
 });

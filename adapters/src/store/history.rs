@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use status_core::{Event, ExperimentName, Failure, FailureKind, Saved, Wall};
+use status_core::{Event, ExperimentName, Failure, FailureKind, Remark, Saved, Wall};
 
 use super::place;
 use super::schema::{self, Kind};
@@ -67,6 +67,15 @@ impl History {
         newest: usize,
     ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
         rows::history(&self.connection, experiment, since, newest)
+            .map_err(|error| failure(&self.path, "read", &error))
+    }
+
+    /// What people did, and what began and ended beside the changes in health, from a time on, in its order.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub fn remarks(&self, since: Wall) -> Result<Vec<Remark>, Failure> {
+        rows::remarks(&self.connection, since, usize::MAX)
             .map_err(|error| failure(&self.path, "read", &error))
     }
 

@@ -1,5 +1,6 @@
 //! What maintainers know of an experiment, and what of it is still to be told.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -8,8 +9,8 @@ use crate::context::Cx;
 use crate::feed::Silence;
 use crate::flap::{FlapDetector, Flapping};
 use crate::protocol::{
-    Acknowledgement, AcknowledgementEnd, AttentionRecord, Event, ExperimentName, Feed, FlapLine, Issue, Now,
-    RemarkKind, Time, Timer, Told, Wall,
+    Acknowledgement, AcknowledgementEnd, AttentionRecord, Event, ExperimentName, Feed, FlapLine, Issue,
+    Mailed, Now, RemarkKind, Time, Timer, Told, Wall,
 };
 
 /// An outage is no more put down to a feed's silence once the feed has been back for so long.
@@ -29,6 +30,10 @@ pub(crate) struct Attention {
     /// What came and went until just now, if maintainers were not told yet that it is calm.
     calmed: Option<Flapping<Issue>>,
     acknowledgement: Option<Acknowledgement>,
+    /// Why its events were no news at the last check, if they were none.
+    muted: Option<Muted>,
+    /// What became of the mails with its newest news.
+    mailed: Option<Arc<Mailed>>,
 }
 
 /// A time in which it is not well.
@@ -105,6 +110,24 @@ impl Attention {
     /// Since when it has not been well.
     pub(crate) fn unhealthy_since(&self) -> Option<Wall> {
         self.outage.as_ref().map(|outage| outage.since)
+    }
+
+    /// Why its last event is no news so far, if it is none.
+    pub(crate) fn muted_now(&self) -> Option<Muted> {
+        self.muted.filter(|_| self.told != Told::Newest)
+    }
+
+    /// What became of the mails with its newest news.
+    pub(crate) fn mailed(&self) -> Option<&Mailed> {
+        self.mailed.as_deref()
+    }
+
+    /// The mail server has answered about a mail with its news.
+    pub(crate) fn was_mailed(&mut self, mailed: &Arc<Mailed>) {
+        self.mailed = Some(match self.mailed.take() {
+            None => Arc::clone(mailed),
+            Some(before) => Arc::new(before.and(mailed)),
+        });
     }
 
     /// Whether nothing of it changes while there is no event.
@@ -205,6 +228,7 @@ impl Attention {
         if let (Some(came), Some(_), Told::Newest) = (came, muted, &self.told) {
             self.told = came.before.clone().map_or(Told::Nothing, Told::Older);
         }
+        self.muted = muted;
         if muted.is_some() {
             return None;
         }
@@ -219,6 +243,9 @@ impl Attention {
         self.told = Told::Newest;
         self.told_of_flapping = self.flap.flapping().is_some();
         self.calmed = None;
+        if has_news {
+            self.mailed = None;
+        }
         has_news.then(|| Story { flapping, ..self.story() })
     }
 
@@ -295,6 +322,8 @@ impl Attention {
             flap: FlapDetector::restored(record.flap, stamp, ages),
             calmed: None,
             acknowledgement: record.acknowledgement,
+            muted: None,
+            mailed: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::attention::{Attention, Came};
+use super::attention::{Attention, Came, Muted};
 use super::limits::STREAMS_OF_ONE;
 use super::stream::{Observation, Stream};
 use crate::book::{Book, Resource};
@@ -12,8 +12,8 @@ use crate::feed::Silence;
 use crate::flap::Flapping;
 use crate::maintenance::Cover;
 use crate::protocol::{
-    Acknowledgement, Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Now, Report, ResourceName,
-    StreamHealth, StreamStatus, Time, Timer, Topic, Verdict, Wall, WindowId,
+    Acknowledgement, Config, Event, EventKey, ExperimentName, Feed, Health, Issue, Mailed, Now, Report,
+    ResourceName, StreamHealth, StreamStatus, Time, Timer, Topic, Verdict, Wall, WindowId,
 };
 
 /// How many bytes the events of one experiment may take, beside the newest. Those of an experiment
@@ -148,6 +148,18 @@ impl Experiment {
     #[must_use]
     pub fn flapping(&self) -> Option<&Flapping<Issue>> {
         self.attention.flapping()
+    }
+
+    /// Why its last event is no news so far, if it is none.
+    #[must_use]
+    pub fn muted(&self) -> Option<Muted> {
+        self.attention.muted_now()
+    }
+
+    /// What became of the mails with its newest news, as far as the mail server has answered since the start.
+    #[must_use]
+    pub fn mailed(&self) -> Option<&Mailed> {
+        self.attention.mailed()
     }
 
     /// Since when it has not been well; `None` if it is, or that is not known.

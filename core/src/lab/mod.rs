@@ -9,6 +9,7 @@ mod snapshot;
 mod stream;
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 
 pub use self::attention::Muted;
 pub(crate) use self::attention::{Came, Story};
@@ -17,7 +18,7 @@ use self::limits::Limits;
 pub use self::stream::{Observation, Stream};
 use crate::alerts::Condition;
 use crate::context::Cx;
-use crate::protocol::ExperimentName;
+use crate::protocol::{ExperimentName, Mailed};
 
 /// Every experiment that something has named, and what was refused since there are too many.
 #[derive(Debug, Default)]
@@ -27,6 +28,15 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
+    /// The mail server has answered about a mail with news of these.
+    pub(crate) fn was_mailed(&mut self, experiments: &[ExperimentName], mailed: &Arc<Mailed>) {
+        for name in experiments {
+            if let Some(experiment) = self.experiments.get_mut(name) {
+                experiment.attention.was_mailed(mailed);
+            }
+        }
+    }
+
     /// Sets how many streams there are, as a check counted.
     pub(crate) fn recount(&mut self, streams: usize) {
         self.limits.recount(streams);

@@ -9,6 +9,7 @@ mod news;
 mod outbox;
 mod outcome;
 mod queued;
+mod reach;
 mod recipient;
 mod restore;
 

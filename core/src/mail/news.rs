@@ -51,6 +51,10 @@ impl NewsLog {
         Self { items, newest, written: newest, merged: BTreeSet::new(), merge_at: MERGED_BEYOND }
     }
 
+    pub(super) fn items(&self) -> impl DoubleEndedIterator<Item = &News> {
+        self.items.iter()
+    }
+
     pub(super) fn newest(&self) -> u64 {
         self.newest
     }

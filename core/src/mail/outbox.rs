@@ -10,6 +10,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::digest::{Composed, Digest, OpenWindow, Problem, StandingAlert, subject};
 use super::news::{AwakeClock, NewsLog};
 use super::queued::{MailState, QueuedMail};
+use super::reach::Settled;
 use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
 use crate::backoff::backoff;
 use crate::context::Cx;
@@ -55,6 +56,8 @@ pub struct Outbox {
     pub(super) awake: AwakeClock,
     /// The newest mails that somebody will never get.
     pub(super) given_up: VecDeque<GivenUp>,
+    /// What became of experiments' news since somebody last took that.
+    pub(super) settled: Vec<Settled>,
 }
 
 /// The newest state, as the newest news found it.
@@ -121,6 +124,7 @@ impl Outbox {
             server: MailServer::default(),
             awake: AwakeClock::new(0, now.time),
             given_up: VecDeque::new(),
+            settled: Vec::new(),
         }
     }
 
@@ -242,7 +246,7 @@ impl Outbox {
     }
 
     /// When what a recipient is owed has been collected, and the mail before it was long enough ago.
-    fn collected_at(&self, one: &Recipient, config: &MailConfig) -> Time {
+    pub(super) fn collected_at(&self, one: &Recipient, config: &MailConfig) -> Time {
         let last = one.known.mailed_at.map(|at| self.awake.time_at(at) + config.every);
         last.unwrap_or_default().max(one.owed_since + config.wait)
     }

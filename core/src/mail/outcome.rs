@@ -46,6 +46,7 @@ impl Outbox {
         let sending = |mail: &QueuedMail| matches!(mail.state, MailState::Sending(sent, _) if sent == call);
         let Some(at) = self.mails.iter().position(sending) else { return Vec::new() };
         let mut queued = self.mails.remove(at);
+        self.settle_experiments(&queued.record.covers, deliveries, now.wall);
         let mut outcome = Outcome::default();
         for recipient in core::mem::take(&mut queued.record.mail.recipients) {
             let answer =

@@ -24,6 +24,9 @@ impl Parts {
             Input::MailSent { call, mail: _, outcome } => {
                 let gone = self.outbox.on_sent(call, &outcome, cx);
                 self.store.enqueue(gone);
+                for settled in self.outbox.take_settled() {
+                    self.lab.was_mailed(&settled.experiments, &settled.mailed);
+                }
             }
             Input::Commanded { command, by, what } => {
                 match self.obey(by, what, cx) {

@@ -54,7 +54,7 @@ pub use report::{Connection, Report, Traffic, Transmitted};
 pub use text::printable;
 pub(crate) use text::shortened;
 pub use time::{Now, Time, Wall};
-pub use undelivered::{GivenUp, Undelivered};
+pub use undelivered::{GivenUp, Mailed, Owing, Undelivered};
 pub use verdict::{StreamStatus, Verdict};
 pub use window::{Pattern, Window, WindowBooking, WindowId, WindowTime};
 pub use withheld::Withheld;

@@ -45,6 +45,45 @@ impl Undelivered {
     }
 }
 
+/// One who does not have an experiment's newest news yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owing {
+    /// Who.
+    pub recipient: SmolStr,
+    /// When the next mail to them is due; `None` while one is on its way.
+    pub due: Option<Time>,
+    /// How often that was tried in vain.
+    pub attempts: u32,
+    /// Whether a mail that was sent may have brought it.
+    pub in_doubt: bool,
+}
+
+/// What became of an experiment's newest news where the mail server has said so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mailed {
+    /// When it last did.
+    pub at: Wall,
+    /// For whom it took a mail.
+    pub taken: Vec<SmolStr>,
+    /// For whom it refused one for good.
+    pub refused: Vec<SmolStr>,
+}
+
+impl Mailed {
+    /// Both: who has it, has it, whatever else was answered.
+    #[must_use]
+    pub(crate) fn and(&self, newer: &Self) -> Self {
+        let both = |one: &[SmolStr], other: &[SmolStr]| -> Vec<SmolStr> {
+            let more = other.iter().filter(|address| !one.contains(address));
+            one.iter().chain(more).cloned().collect()
+        };
+        let taken = both(&self.taken, &newer.taken);
+        let mut refused = both(&self.refused, &newer.refused);
+        refused.retain(|address| !taken.contains(address));
+        Self { at: newer.at, taken, refused }
+    }
+}
+
 /// A mail that somebody will never get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenUp {
@@ -79,5 +118,15 @@ mod tests {
         mail.last_error = Some("421 busy".to_string());
         let trouble = mail.trouble(since + Duration::from_secs(90)).unwrap_or_default();
         assert!(trouble.ends_with("; the last time: 421 busy"), "{trouble}");
+    }
+
+    #[test]
+    fn who_has_it_has_it_whatever_was_answered_before_or_after() {
+        let mailed = |at, taken: &[&str], refused: &[&str]| {
+            let all = |names: &[&str]| names.iter().map(|name| SmolStr::from(*name)).collect();
+            Mailed { at: Wall::from_millis(at), taken: all(taken), refused: all(refused) }
+        };
+        let both = mailed(1, &["a"], &["b", "c"]).and(&mailed(2, &["b", "a"], &["d"]));
+        assert_eq!(both, mailed(2, &["a", "b"], &["c", "d"]));
     }
 }

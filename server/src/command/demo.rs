@@ -6,6 +6,9 @@ use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
+use status_adapters::clock::{Clock, SystemClock};
+use status_adapters::token::for_person;
 use status_sim::mock::{BookFault, FeedFault, Lab, Services, ServicesOptions, SmtpOptions};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +20,14 @@ use crate::settings::Settings;
 /// A mail of the demo is kept until it is printed.
 const MAILS_KEPT: usize = 100;
 
+/// Signs the tokens of the demo. Everybody knows it, and nobody but this machine reaches the demo.
+const SECRET: &str = "demo-secret-that-everybody-knows";
+/// How long the token is good that is printed at the start.
+const TOKEN_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// What the demo sets besides where its services are: limits so short that one needs not wait.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
+    ("STATUS_SECRET_ADMIN", SECRET),
     ("STATUS_STORE", ":memory:"),
     ("STATUS_HEALTH_LAST", "4s"),
     ("STATUS_HEALTH_STARTUP", "6s"),
@@ -49,6 +58,12 @@ pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let server = Server::on(listener, &settings)?;
     say(&format!("a lab of six experiments with mock services; look at http://{address}/ (end with Ctrl-C)"));
+    let token = for_person(&SECRET.into(), "demo", TOKEN_FOR, SystemClock.now().wall);
+    say(&format!(
+        "to acknowledge problems and to set maintenance, sign in with this token; STATUS_SECRET_ADMIN is {SECRET}, \
+         which is no secret, and the demo is reached from this machine alone:\n{}",
+        token.expose_secret()
+    ));
     let script = async {
         tokio::join!(outages(&services), show_mails(&services));
     };

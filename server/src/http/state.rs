@@ -129,7 +129,7 @@ impl AppState {
         &self.0.live
     }
 
-    pub(super) fn started(&self) -> Wall {
+    pub(crate) fn started(&self) -> Wall {
         self.0.started
     }
 

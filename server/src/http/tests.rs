@@ -546,3 +546,193 @@ async fn who_cannot_sign_in_is_told_why_and_gets_no_cookie() {
     assert!(page.body.contains("sign in") && !page.body.contains("Signed in as"), "{}", page.body);
     assert_eq!(site.ask("POST", "/", &[], "").await.told().0, 405);
 }
+
+/// What a browser sends with a form of this server.
+fn of_own_page(cookie: &str) -> [(&str, &str); 3] {
+    [HOST, ("origin", "http://lab.example.org:3007"), ("cookie", cookie)]
+}
+
+/// Sends a form that reaches the core, which does as it is told here.
+async fn sent(
+    site: &mut Site,
+    path: &str,
+    form: &str,
+    outcome: Result<Obeyed, Refused>,
+) -> (Answer, String, Command) {
+    let app = Site { app: site.app.clone(), orders: mpsc::channel(1).1 };
+    let (path, form) = (path.to_owned(), form.to_owned());
+    let asking = tokio::spawn(async move {
+        let cookie = format!("status_token={}", token());
+        app.ask("POST", &path, &of_own_page(&cookie), form).await
+    });
+    let Order { by, command, answer } =
+        tokio::time::timeout(HOUR, site.orders.recv()).await.unwrap().unwrap();
+    answer.send(outcome).unwrap();
+    (asking.await.unwrap(), by, command)
+}
+
+fn acknowledged() -> Obeyed {
+    let (by, note) = ("alice".into(), "camera".into());
+    Obeyed::Acknowledged(Acknowledgement { by, note, at: Wall::default(), until: None })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_gives_the_command_that_the_api_gives_and_goes_on_to_the_page() {
+    let mut site = Site::new(Some(secret()));
+    let form = "names=pend0*%0D%0Aa%2F%22%3Cb%3E&reason=new+%22bearings%22&for=&until=2030-01-01T12%3A00&from=2030-01-01T09%3A00\
+                &every=&booking=out&back=";
+    let kept = || Ok(Obeyed::WindowAdded(window(7, 0, 1)));
+    let (answer, by, command) = sent(&mut site, "/?maintenance", form, kept()).await;
+    assert_eq!(
+        (answer.status, &answer.headers["location"]),
+        (StatusCode::SEE_OTHER, &"?maintenance".parse().unwrap())
+    );
+    let Command::AddWindow(order) = command else { panic!("{command:?}") };
+    assert_eq!((by.as_str(), order.reason.as_str()), ("alice", "new \"bearings\""));
+    assert_eq!(order.names, ["pend0*", "a/\"<b>"].map(|name| Pattern::parse(name).unwrap()));
+    let at = |hour: u64| 1_893_456_000_000 + hour * 3_600_000;
+    assert_eq!((order.time, order.booking), (window(7, at(9), at(12)).time, WindowBooking::Out));
+    for (back, next) in
+        [("%3Fexperiment%3Dpend00", "?experiment=pend00"), ("https%3A%2F%2Fevil.example.org", "?")]
+    {
+        let form = format!("names=a&reason=b&for=2h&back={back}");
+        let (answer, ..) = sent(&mut site, "/?maintenance", &form, kept()).await;
+        assert_eq!(answer.headers["location"], next);
+    }
+    let ended = Ok(Obeyed::WindowEnded(window(7, 0, 1)));
+    let (answer, _, command) = sent(&mut site, "/?maintenance", "end=7", ended).await;
+    assert_eq!((answer.status, command), (StatusCode::SEE_OTHER, Command::EndWindow(WindowId(7))));
+
+    let path = "/?experiment=a%2F%22%3Cb%3E%27%26";
+    let form = "note=camera+%3Cordered%3E&until=2030-01-01T00%3A00";
+    let (answer, by, command) = sent(&mut site, path, form, Ok(acknowledged())).await;
+    let experiment = ExperimentName::from("a/\"<b>'&");
+    let until = Some(Wall::from_millis(at(0)));
+    assert_eq!(by, "alice");
+    assert_eq!(
+        command,
+        Command::Acknowledge { experiment: experiment.clone(), note: "camera <ordered>".into(), until }
+    );
+    assert_eq!(answer.headers["location"], "?experiment=a%2F%22%3Cb%3E%27%26#acknowledge");
+    let (answer, _, command) = sent(&mut site, path, "withdraw=1", Ok(acknowledged())).await;
+    assert_eq!((answer.status, command), (StatusCode::SEE_OTHER, Command::Withdraw { experiment }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_form_changes_anything_for_who_may_not() {
+    let mut site = Site::new(Some(secret()));
+    let good = format!("status_token={}", token());
+    let expired = for_person(&secret(), "alice", Duration::from_secs(60), SystemClock.now().wall - HOUR);
+    let expired = format!("status_token={}", expired.expose_secret());
+    let own = ("origin", "http://lab.example.org:3007");
+    let evil = ("origin", "https://evil.example.org");
+    for (headers, status, said) in [
+        (vec![HOST, own], 401, "paste a token"),
+        (vec![HOST, own, ("cookie", expired.as_str())], 401, "has expired"),
+        (vec![HOST, ("cookie", good.as_str())], 403, "does not say which page"),
+        (vec![HOST, evil, ("cookie", good.as_str())], 403, "comes from elsewhere"),
+        (
+            vec![HOST, ("sec-fetch-site", "cross-site"), ("cookie", good.as_str())],
+            403,
+            "comes from elsewhere",
+        ),
+    ] {
+        for (path, back) in [("/?maintenance", "?maintenance"), ("/?experiment=a%22", "?experiment=a%22")] {
+            for form in ["names=a&reason=b&for=2h", "end=7", "note=a", "withdraw=1"] {
+                let answer = site.ask("POST", path, &headers, form).await;
+                assert_eq!(answer.status.as_u16(), status, "{path} {form}: {}", answer.body);
+                assert!(answer.body.contains(said), "{said}: {}", answer.body);
+                assert!(answer.body.contains(&format!("name=next value=\"{back}\"")), "{}", answer.body);
+                let policy = answer.headers["content-security-policy"].to_str().unwrap();
+                assert!(policy.contains("form-action 'self'"), "{policy}");
+            }
+        }
+    }
+    site.nothing_came();
+    let site = Site::new(None);
+    for path in ["/?maintenance", "/?experiment=a"] {
+        assert_eq!(site.ask("POST", path, &of_own_page(&good), "end=7").await.told().0, 405);
+    }
+    let page = site.ask("GET", "/?maintenance", &[], "").await;
+    assert!(page.body.contains("STATUS_SECRET_ADMIN") && !page.body.contains("method=post"), "{}", page.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_field_is_shown_again_with_what_is_wrong_beside_it() {
+    let mut site = Site::new(Some(secret()));
+    let cookie = format!("status_token={}", token());
+    for (form, id) in [
+        ("names=&reason=b%22&for=2h", "names-wrong"),
+        ("names=a%0D%0A%40mail&reason=b%22&for=2h", "names-wrong"),
+        ("names=%3Ca%3E&reason=&for=2h&every=", "reason-wrong"),
+        ("names=%3Ca%3E&reason=b%22&for=2", "for-wrong"),
+        ("names=%3Ca%3E&reason=b%22&for=", "until-wrong"),
+        ("names=%3Ca%3E&reason=b%22&until=soon", "until-wrong"),
+        ("names=%3Ca%3E&reason=b%22&for=2h&until=2030-01-01T00%3A00", "for-wrong"),
+        ("names=%3Ca%3E&reason=b%22&every=always", "every-wrong"),
+        ("names=%3Ca%3E&reason=b%22&for=2h&from=x", "from-wrong"),
+    ] {
+        let answer = site.ask("POST", "/?maintenance", &of_own_page(&cookie), form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        let body = &answer.body;
+        assert_eq!(body.matches("class=wrong").count(), 1, "{body}");
+        assert!(
+            body.contains(&format!("class=wrong id={id}")) && body.contains("aria-invalid"),
+            "{form}: {body}"
+        );
+        assert!(!form.contains("b%22") || body.contains("value=\"b&#34;\""), "{body}");
+        assert!(!form.contains("%3Ca%3E") || body.contains("&#60;a&#62;</textarea>"), "{body}");
+    }
+    site.nothing_came();
+    let form = "names=a&reason=b&for=2h";
+    for (refused, status) in [(Refused::TooManyWindows, 409), (Refused::AlreadyOver, 409)] {
+        let words = refused.to_string();
+        let (answer, ..) = sent(&mut site, "/?maintenance", form, Err(refused)).await;
+        assert_eq!(answer.status.as_u16(), status);
+        assert!(answer.body.contains(&words) && answer.body.contains("value=\"2h\""), "{}", answer.body);
+    }
+    let gone = Err(Refused::NoSuchWindow(WindowId(7)));
+    let (answer, ..) = sent(&mut site, "/?maintenance", "end=7", gone).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert!(answer.body.contains("there is no window 7"), "{}", answer.body);
+    let answer = site.ask("POST", "/?maintenance", &of_own_page(&cookie), "end=x").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let nobody = Err(Refused::NoSuchExperiment("nobody".into()));
+    let (answer, ..) = sent(&mut site, "/?experiment=nobody", "note=a", nobody).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let long = "a".repeat(200_000);
+    assert_eq!(site.ask("POST", "/?maintenance", &of_own_page(&cookie), long).await.told().0, 413);
+}
+
+#[tokio::test]
+async fn windows_are_listed_with_buttons_for_who_has_signed_in() {
+    let now = SystemClock.now().wall.as_millis();
+    let odd = Window {
+        names: vec![Pattern::parse("a/\"<b>").unwrap()],
+        reason: "<i>new</i>".to_owned(),
+        by: "al\"ice".to_owned(),
+        ..window(2, 0, now + 3_600_000)
+    };
+    let site =
+        Site::with(Some(secret()), vec![window(1, 0, 1), odd, window(3, now + 3_600_000, now + 7_200_000)]);
+    let cookie = format!("status_token={}", token());
+    let page = site.ask("GET", "/?maintenance", &[("cookie", &cookie)], "").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let body = &page.body;
+    assert!(body.contains("On: a/&#34;&#60;b&#62;") && body.contains("Planned: pend0*"), "{body}");
+    assert!(!body.contains("<i>new") && body.contains("&#60;i&#62;new"), "{body}");
+    assert!(body.contains("name=end value=\"2\"") && body.contains("name=end value=\"3\""), "{body}");
+    assert!(!body.contains("name=end value=\"1\""), "{body}");
+    let guest = site.ask("GET", "/?maintenance", &[], "").await.body;
+    assert!(
+        guest.contains("href=\"?signin&#38;next=%3Fmaintenance%23new\"") && !guest.contains("method=post"),
+        "{guest}"
+    );
+    let overview = site.ask("GET", "/", &[], "").await.body;
+    assert!(
+        overview.contains("href=\"?maintenance\"") && overview.contains(": 1 on, 1 planned"),
+        "{overview}"
+    );
+    assert!(overview.contains("a/&#34;&#60;b&#62;: &#60;i&#62;new"), "{overview}");
+}

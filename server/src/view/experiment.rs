@@ -7,7 +7,10 @@ use status_core::{
 };
 use utoipa::ToSchema;
 
-use super::standing::{Health, acts, is_available, says, works};
+use super::attention::{FlappingView, HoldView};
+use super::maintenance::AcknowledgementView;
+use super::standing::{Health, acts, is_available, says, should_be, works};
+use super::told::ToldView;
 use super::uptime::UptimeView;
 use super::{seconds, set_by, trouble};
 
@@ -42,6 +45,14 @@ pub struct DetailView {
     pub streams: Vec<StreamView>,
     /// What books it, by name.
     pub resources: Vec<ResourceView>,
+    /// That somebody knows of its problem and sees to it; null if nobody said so.
+    pub acknowledgement: Option<AcknowledgementView>,
+    /// The number of a window of maintenance that is on and names it; null if none is.
+    pub maintenance: Option<u64>,
+    /// What of it comes and goes; null if nothing does.
+    pub flapping: Option<FlappingView>,
+    /// Why its last change was mailed or not, and to whom; null if there was none.
+    pub told: Option<ToldView>,
     /// How many changes in health its history holds.
     pub events: usize,
     /// How the last days went.
@@ -104,6 +115,8 @@ pub struct ResourceView {
     pub book_reason: Option<String>,
     /// Who decided what book says: `status`, `book` or `person`.
     pub set_by: Option<&'static str>,
+    /// Why it is out of booking although it may be well: for maintenance, or while it flaps; null if neither.
+    pub hold: Option<HoldView>,
     /// Whether it stays out of booking only since a person took it out.
     pub held: bool,
     /// Why that is so, in words.
@@ -118,6 +131,7 @@ impl DetailView {
         name: &ExperimentName,
         known: &Experiment,
         now: Now,
+        started: Wall,
         uptime: UptimeView,
     ) -> Self {
         let health = Health::of(known);
@@ -137,6 +151,10 @@ impl DetailView {
             jump: JumpView::of(known, judged, now, monitor.config()),
             streams: streams.map(|stream| StreamView::of(stream, judged, now, monitor.config())).collect(),
             resources: resources.map(|resource| ResourceView::of(resource, known, acts(monitor))).collect(),
+            acknowledgement: known.acknowledgement().map(AcknowledgementView::of),
+            maintenance: known.window().map(|window| window.0),
+            flapping: FlappingView::of(known),
+            told: ToldView::of(monitor, name, known, now, started),
             events: known.events().len(),
             uptime,
         }
@@ -282,10 +300,11 @@ impl ResourceView {
             requires: resource.required().iter().map(ToString::to_string).collect(),
             why: booking_why(resource, known, &failing, acts),
             failing,
-            should_be_available: works(resource, known),
+            should_be_available: should_be(resource, known),
             book_says_available: says(resource),
             book_reason: said.map(|said| said.reason.clone()),
             set_by: said.map(set_by),
+            hold: HoldView::of(resource),
             held: resource.held().is_some(),
         }
     }
@@ -325,7 +344,9 @@ fn decision_why(resource: &Resource, known: &Experiment, failing: &[String], act
     if known.is_restored() {
         return format!("{health}, as before the restart; book is told of no change until startup is over");
     }
-    match (works, says(resource)) {
+    let hold = HoldView::of(resource).map(|hold| format!("{}; ", hold.words())).unwrap_or_default();
+    let health = format!("{hold}{health}");
+    match (should_be(resource, known), says(resource)) {
         (_, None) => format!("{health}; book has not answered yet"),
         (Some(works), Some(says)) if works == says => health,
         (Some(_) | None, Some(_)) if acts => format!("{health}; book is to be told"),

@@ -58,22 +58,24 @@ impl MaintenanceView {
 }
 
 /// That somebody knows of an experiment's problem and sees to it.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct AcknowledgementView {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AcknowledgementView {
     /// Who knows of it.
-    by: String,
+    pub by: String,
     /// What he wants others to know; perhaps empty.
-    note: String,
+    pub note: String,
     /// Since when.
     #[schema(format = DateTime)]
-    at: String,
+    pub at: String,
     /// Until when, if it ends by itself; else null.
     #[schema(format = DateTime)]
-    until: Option<String>,
+    pub until: Option<String>,
 }
 
 impl AcknowledgementView {
-    pub(crate) fn of(acknowledgement: &Acknowledgement) -> Self {
+    /// An acknowledgement as it is shown.
+    #[must_use]
+    pub fn of(acknowledgement: &Acknowledgement) -> Self {
         let Acknowledgement { by, note, at, until } = acknowledgement;
         Self {
             by: by.clone(),

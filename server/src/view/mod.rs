@@ -3,12 +3,15 @@
 //! Both are public. So nothing here holds an address or the name of a program that is connected, nor
 //! what a service answered word for word, which may name hosts and mail addresses: that is in the log.
 
+pub mod attention;
 pub mod event;
 pub mod experiment;
 pub mod maintenance;
+pub mod remark;
 pub mod standing;
 pub mod summary;
 pub mod system;
+pub mod told;
 pub mod uptime;
 
 use std::time::Duration;

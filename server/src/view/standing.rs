@@ -45,7 +45,18 @@ pub fn works(resource: &Resource, known: &Experiment) -> Option<bool> {
     if known.is_restored() {
         return Some(resource.required().iter().all(is_ok));
     }
-    resource.desired()
+    match resource.hold() {
+        None => resource.desired(),
+        // What keeps it out of booking says nothing of whether it works.
+        Some(_) => resource.desired().map(|_| resource.required().iter().all(is_ok)),
+    }
+}
+
+/// Returns whether a resource should be bookable: it works, and neither maintenance nor flapping keeps it out; `None` until
+/// that is decided.
+#[must_use]
+pub fn should_be(resource: &Resource, known: &Experiment) -> Option<bool> {
+    works(resource, known).map(|works| works && (resource.hold().is_none() || known.is_restored()))
 }
 
 /// Returns whether everything that books an experiment works, and there is something. False until that is decided.
@@ -70,9 +81,9 @@ pub struct Counts {
     pub restored: usize,
     /// All resources that can be booked, or could.
     pub resources: usize,
-    /// Of these: everything that they require works, and no person took them out.
+    /// Of these: everything that they require works, and neither a person nor maintenance nor flapping keeps them out.
     pub available: usize,
-    /// Something that they require does not.
+    /// Something that they require does not, or maintenance or flapping keeps them out.
     pub unavailable: usize,
     /// They work, and a person took them out.
     pub held: usize,
@@ -95,7 +106,7 @@ impl Counts {
         for resource in monitor.book().resources() {
             let known = monitor.experiment(resource.stub().as_str());
             counts.resources += 1;
-            *match (resource.held(), known.and_then(|known| works(resource, known))) {
+            *match (resource.held(), known.and_then(|known| should_be(resource, known))) {
                 (Some(_), _) => &mut counts.held,
                 (None, Some(true)) => &mut counts.available,
                 (None, Some(false)) => &mut counts.unavailable,

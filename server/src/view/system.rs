@@ -241,6 +241,13 @@ pub fn revision(monitor: &Monitor) -> String {
         let Verdict { decided, healthy, jump_ok, available } = known.verdict();
         (name, decided, healthy, jump_ok, available, known.is_restored()).hash(&mut hash);
         known.events().next_back().map(|event| event.when.as_millis()).hash(&mut hash);
+        let acknowledged = known.acknowledgement().map(|known| (known.at.as_millis(), known.note.as_str()));
+        (
+            acknowledged,
+            known.window().map(|window| window.0),
+            known.flapping().map(|flapping| flapping.times),
+        )
+            .hash(&mut hash);
         for stream in known.streams() {
             (stream.topic(), stream.is_required(), stream.status() as u8).hash(&mut hash);
         }
@@ -249,6 +256,10 @@ pub fn revision(monitor: &Monitor) -> String {
             (resource.name(), resource.desired(), said, resource.held()).hash(&mut hash);
         }
     }
+    let mut remarks = monitor.maintenance().remarks();
+    let newest = remarks.next_back().map(|newest| (newest.at.as_millis(), newest.what.to_string()));
+    let on: Vec<u64> = monitor.maintenance().on().map(|window| window.id.0).collect();
+    (newest, on).hash(&mut hash);
     // At midnight the bars of days shift.
     (monitor.now().wall.as_millis() / DAY_MILLIS).hash(&mut hash);
     // The rest is all that is shown of the services.

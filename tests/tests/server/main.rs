@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 
 mod api;
+mod attention;
 mod book;
 mod driver;
 mod events;

@@ -239,7 +239,7 @@ fn not_so(outcome: Result<Obeyed, CommandFailure>) -> Response {
 }
 
 /// What the answer is called where a command was not obeyed.
-fn status(failure: &CommandFailure) -> StatusCode {
+pub(crate) fn status(failure: &CommandFailure) -> StatusCode {
     match failure {
         CommandFailure::Refused(
             Refused::NoSuchExperiment(_) | Refused::NotAcknowledged(_) | Refused::NoSuchWindow(_),
@@ -255,7 +255,7 @@ fn status(failure: &CommandFailure) -> StatusCode {
 }
 
 /// What others should know, and until when.
-fn note(mut fields: Fields) -> Result<(String, Option<Wall>), BadField> {
+pub(crate) fn note(mut fields: Fields) -> Result<(String, Option<Wall>), BadField> {
     let note = fields.line("note", Acknowledgement::NOTE_AT_MOST)?.unwrap_or_default();
     let until = fields.time("until")?;
     fields.finish()?;
@@ -263,7 +263,7 @@ fn note(mut fields: Fields) -> Result<(String, Option<Wall>), BadField> {
 }
 
 /// The window that the fields ask for.
-fn window_order(mut fields: Fields, now: Wall) -> Result<WindowOrder, BadField> {
+pub(crate) fn window_order(mut fields: Fields, now: Wall) -> Result<WindowOrder, BadField> {
     let names = names(fields.take("names"))?;
     let time = window_time(&mut fields, now)?;
     let reason = fields.line("reason", Window::REASON_AT_MOST)?.filter(|reason| !reason.is_empty());

@@ -61,7 +61,7 @@ pub(crate) async fn view(app: &AppState, name: &str) -> Option<DetailView> {
     let uptime = UptimeView::of(&changes, &app.uptime().watched(now.wall), days, now.wall);
     let monitor = app.shared().monitor();
     let known = monitor.experiment(name.as_str())?;
-    Some(DetailView::of(&monitor, &name, known, now, uptime))
+    Some(DetailView::of(&monitor, &name, known, now, app.started(), uptime))
 }
 
 /// An experiment's changes from a time on, and how it was then: what the store has, and what is known

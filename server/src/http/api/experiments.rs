@@ -19,7 +19,9 @@ use super::list_body::ListBody;
 use crate::driver::Shared;
 use crate::http::etag::{self, Tag};
 use crate::http::{Problem, no_such_path};
+use crate::view::attention::{FlappingView, HoldView};
 use crate::view::event::EventView;
+use crate::view::maintenance::AcknowledgementView;
 use crate::view::standing::{Health, is_available};
 
 /// All experiments, sorted by name.
@@ -76,17 +78,23 @@ pub(crate) async fn events(
 /// One experiment, as clients of the older server know it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ExperimentView<'a> {
+    /// That somebody knows of its problem and sees to it; null if nobody said so.
+    acknowledgement: Option<AcknowledgementView>,
     /// Whether everything that it needs to be booked works. Until startup is over: as before a restart, else false.
     available: bool,
     /// When something first named it.
     #[schema(format = DateTime)]
     first_checked: String,
+    /// What of it comes and goes; null if nothing does.
+    flapping: Option<FlappingView>,
     /// How many events its history holds.
     health_events: usize,
     /// Whether jump and every stream work. Until startup is over: as before a restart, else false.
     healthy: bool,
     /// Resources that work and that a person has taken out of booking, with the person's reason.
     held: BTreeMap<&'a str, &'a str>,
+    /// Resources that maintenance or flapping keeps out of booking, with why.
+    hold: BTreeMap<&'a str, HoldView>,
     /// Whether jump has its connection.
     jump_ok: bool,
     /// Its jump connection, as jump last reported it.
@@ -100,6 +108,8 @@ pub(crate) struct ExperimentView<'a> {
     /// When book's manifest last listed it.
     #[schema(format = DateTime)]
     last_found_in_manifest: String,
+    /// The number of a window of maintenance that is on and names it; null if none is.
+    maintenance: Option<u64>,
     /// The resource that books it (the first by name, if there are several); empty if there is none.
     resource_name: &'a str,
     /// Whether each known stream works, by topic.
@@ -120,16 +130,20 @@ impl<'a> ExperimentView<'a> {
         let newest = streams().filter_map(|stream| stream.seen(now)).max();
         let mut resources = monitor.book().resources_of(name);
         Self {
+            acknowledgement: experiment.acknowledgement().map(AcknowledgementView::of),
             available: is_available(monitor, name, experiment),
             first_checked: now.wall_at(experiment.first_named()).to_string(),
+            flapping: FlappingView::of(experiment),
             health_events: experiment.events().len(),
             healthy: Health::of(experiment) == Health::Healthy,
             held: resources.clone().filter_map(|r| Some((r.name().as_str(), r.held()?))).collect(),
+            hold: resources.clone().filter_map(|r| Some((r.name().as_str(), HoldView::of(r)?))).collect(),
             jump_ok: experiment.verdict().jump_ok,
             jump_report: ReportView::new(name.as_str(), experiment.jump()),
             last_checked_jump: seen(experiment.jump_seen(now)),
             last_checked_streams: seen(newest),
             last_found_in_manifest: experiment.in_manifest_at().map_or_else(never, |wall| wall.to_string()),
+            maintenance: experiment.window().map(|window| window.0),
             resource_name: resources.next().map_or("", |resource| resource.name().as_str()),
             stream_ok: streams().map(|s| (s.topic().as_str(), s.is_ok())).collect(),
             stream_reports: streams()

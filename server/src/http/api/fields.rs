@@ -8,13 +8,13 @@ use crate::http::Problem;
 
 /// A field, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BadField {
-    field: String,
-    problem: String,
+pub(crate) struct BadField {
+    pub(crate) field: String,
+    pub(crate) problem: String,
 }
 
 impl BadField {
-    pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: field.into(), problem: problem.into() }
     }
 
@@ -30,9 +30,14 @@ impl From<BadField> for Problem {
 }
 
 /// The fields of an object that nobody has asked for yet.
-pub(super) struct Fields(Map<String, Value>);
+pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// These fields.
+    pub(crate) fn from_map(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
     /// The object that a body is.
     ///
     /// # Errors
@@ -47,7 +52,7 @@ impl Fields {
     }
 
     /// A field that is there, and is not null.
-    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, field: &str) -> Option<Value> {
         self.0.remove(field).filter(|value| !value.is_null())
     }
 

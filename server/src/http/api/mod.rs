@@ -4,7 +4,7 @@ pub(crate) mod changes;
 pub(crate) mod detail;
 pub(super) mod events;
 pub(super) mod experiments;
-mod fields;
+pub(crate) mod fields;
 mod list_body;
 pub(super) mod metrics;
 pub(super) mod openapi;

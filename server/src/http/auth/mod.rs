@@ -79,7 +79,7 @@ impl Auth {
     }
 
     /// Who sends a request that changes something.
-    fn person(&self, app: &AppState, headers: &HeaderMap) -> Result<Person, Denial> {
+    pub(super) fn person(&self, app: &AppState, headers: &HeaderMap) -> Result<Person, Denial> {
         let origin = Origin::of(headers);
         if origin == Origin::Elsewhere {
             return Err(Denial::Elsewhere);

@@ -1,11 +1,14 @@
 //! The page of one experiment.
 
 use askama::Template;
-use status_core::printable;
+use status_core::{Acknowledgement, Zone, printable};
 
 use super::bar::DayStatus;
+use super::change::page_of;
 use super::filters;
+use super::typed::{AckForm, WindowForm};
 use super::who::Who;
+use super::windows::{self, RemarkRow, Row};
 use super::words::{lasting, percent, seconds, span};
 use crate::http::{self, AppState};
 use crate::view::experiment::DetailView;
@@ -21,6 +24,32 @@ struct Detail<'a> {
     windows: [(&'static str, WindowView); 3],
     uptime: &'a UptimeView,
     history: Vec<Entry>,
+    /// The windows of maintenance that name it.
+    maintenance: Vec<Row>,
+    remarks: Vec<RemarkRow>,
+    known: Option<Known>,
+    zone: String,
+    ack: &'a AckForm,
+    form: WindowForm,
+}
+
+/// That somebody knows of its problem, with times of the zone.
+struct Known {
+    by: String,
+    note: String,
+    at: String,
+    until: Option<String>,
+}
+
+impl Known {
+    fn of(known: &Acknowledgement, zone: &Zone) -> Self {
+        Self {
+            by: known.by.clone(),
+            note: known.note.clone(),
+            at: zone.to_minute(known.at),
+            until: known.until.map(|until| zone.to_minute(until)),
+        }
+    }
 }
 
 /// One entry of the history.
@@ -39,9 +68,19 @@ struct Unknown<'a> {
     name: &'a str,
 }
 
-pub(super) fn render(app: &AppState, who: &Who, view: &DetailView) -> askama::Result<String> {
+pub(super) fn render(app: &AppState, who: &Who, view: &DetailView, ack: &AckForm) -> askama::Result<String> {
     let system = http::api::system::view(app);
     let uptime = &view.uptime;
+    let name = view.topic_name.as_str();
+    let (maintenance, remarks, known, zone) = {
+        let monitor = app.shared().monitor();
+        let rows = windows::rows(&monitor, app.now().wall, Some(name));
+        let zone = monitor.config().zone.clone();
+        let known = monitor.experiment(name).and_then(|known| known.acknowledgement());
+        let known = known.map(|known| Known::of(known, &zone));
+        (rows, windows::remarks(&monitor, Some(name)), known, zone.name().to_owned())
+    };
+    let form = WindowForm { names: name.to_owned(), back: page_of(name), ..WindowForm::default() };
     let page = Detail {
         system: &system,
         who,
@@ -49,6 +88,12 @@ pub(super) fn render(app: &AppState, who: &Who, view: &DetailView) -> askama::Re
         windows: [("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)],
         uptime,
         history: history(app, &view.topic_name),
+        maintenance,
+        remarks,
+        known,
+        zone,
+        ack,
+        form,
     };
     page.render()
 }

@@ -5,13 +5,17 @@
 //! it works below any path of a proxy.
 
 mod bar;
+mod change;
 mod detail;
 #[expect(unreachable_pub, reason = "the macro makes types that are as public as they can be")]
 mod filters;
+mod maintenance;
 mod overview;
 mod sign;
 mod tiles;
+mod typed;
 mod who;
+mod windows;
 mod words;
 
 use axum::Router;
@@ -22,6 +26,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
+use self::typed::{AckForm, WindowForm};
 use self::who::Who;
 use crate::http::auth::Visitor;
 use crate::http::etag::{self, Tag};
@@ -36,11 +41,11 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new().route("/", get(show)).route("/signin", get(sign::moved))
 }
 
-/// How people sign in and out, where there is a secret for it. A page below a path without a slash at its end has no
+/// How people sign in and out and change something, where there is a secret for it. A page below a path without a slash at its end has no
 /// address but queries, so most come to the first.
 pub(crate) fn signing() -> Router<AppState> {
     Router::new()
-        .route("/", post(sign::post))
+        .route("/", post(change::post))
         .route("/signin", post(sign::post))
         .route("/signout", post(sign::post))
 }
@@ -57,7 +62,7 @@ async fn file(headers: HeaderMap, content_type: &'static str, text: &'static str
     etag::by_content(&headers, content_type, text.into())
 }
 
-/// What is asked for: all, filtered, or one experiment.
+/// What is asked for: all, filtered, or one experiment, or the windows of maintenance.
 #[derive(Debug, Default, Deserialize)]
 struct Asked {
     /// A part of an experiment's name.
@@ -67,6 +72,8 @@ struct Asked {
     show: String,
     #[serde(default)]
     experiment: String,
+    /// Whether that is the windows of maintenance.
+    maintenance: Option<String>,
     /// Whether that is to sign in.
     signin: Option<String>,
     /// Where to go after that.
@@ -92,11 +99,13 @@ async fn show(
     let (status, html) = if asked.signin.is_some() {
         let who = Who::of(who.into_visitor(), "");
         (StatusCode::OK, sign::render(&app, &who, None, &asked.next))
+    } else if asked.maintenance.is_some() {
+        (StatusCode::OK, maintenance::render(&app, &who, &WindowForm::default(), None))
     } else if asked.experiment.is_empty() {
         (StatusCode::OK, overview::render(&app, &who, &asked.q, &asked.show))
     } else {
         match http::api::detail::view(&app, &asked.experiment).await {
-            Some(view) => (StatusCode::OK, detail::render(&app, &who, &view)),
+            Some(view) => (StatusCode::OK, detail::render(&app, &who, &view, &AckForm::default())),
             None => (StatusCode::NOT_FOUND, detail::render_unknown(&app, &who, &asked.experiment)),
         }
     };

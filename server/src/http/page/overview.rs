@@ -7,6 +7,7 @@ use super::bar::Bar;
 use super::filters;
 use super::tiles::{self, Tile};
 use super::who::Who;
+use super::windows;
 use super::words::Ago;
 use crate::http::{self, AppState};
 use crate::view::experiment::since;
@@ -25,6 +26,8 @@ const FILTERS: [(&str, &str); 5] = [
 
 /// How long a mail may be that is shown, in bytes.
 const LONGEST_MAIL: usize = 10_000;
+/// How many windows of maintenance are listed.
+const WINDOWS: usize = 5;
 /// How long a person's reason may be in the table.
 const REASON_CHARACTERS: usize = 60;
 
@@ -37,6 +40,10 @@ struct Overview<'a> {
     q: &'a str,
     filters: Vec<(&'static str, &'static str, bool)>,
     rows: Vec<Row>,
+    /// The windows of maintenance that are on, the first of them.
+    on: Vec<windows::Row>,
+    more_on: usize,
+    planned: usize,
 }
 
 /// One experiment.
@@ -51,6 +58,8 @@ struct Row {
     mark: &'static str,
     since: Option<Ago>,
     streams: String,
+    /// What people are to know beside its health.
+    marks: Vec<String>,
     booking: String,
     bar: Bar,
 }
@@ -58,17 +67,21 @@ struct Row {
 pub(super) fn render(app: &AppState, who: &Who, q: &str, show: &str) -> askama::Result<String> {
     let mut system = http::api::system::view(app);
     let now = app.now();
-    let mut rows = {
+    let (mut rows, maintenance) = {
         let monitor = app.shared().monitor();
         show_mail(&mut system, &monitor);
-        rows(&monitor, now, q, show)
+        (rows(&monitor, now, q, show), windows::rows(&monitor, now.wall, None))
     };
+    let (mut on, planned): (Vec<_>, Vec<_>) = maintenance.into_iter().partition(|window| window.on);
+    let (more_on, planned) = (on.len().saturating_sub(WINDOWS), planned.len());
+    on.truncate(WINDOWS);
     let names: Vec<ExperimentName> = rows.iter().map(|row| row.name.as_str().into()).collect();
     for (row, days) in rows.iter_mut().zip(app.uptime().all_days(names.iter(), now.wall)) {
         row.bar = Bar(days);
     }
     let filters = FILTERS.iter().map(|(value, text)| (*value, *text, *value == show)).collect();
-    Overview { system: &system, who, tiles: tiles::of(&system), q, filters, rows }.render()
+    Overview { system: &system, who, tiles: tiles::of(&system), q, filters, rows, on, more_on, planned }
+        .render()
 }
 
 /// The text of the newest mail that was withheld, if it is not too long for a page.
@@ -119,6 +132,7 @@ impl Row {
             mark,
             since: since(known).map(|event| Ago::new(event.when, now.wall)),
             streams: streams(known),
+            marks: marks(known),
             booking: booking(monitor, name),
             bar: Bar(None),
         }
@@ -156,6 +170,21 @@ fn streams(known: &Experiment) -> String {
         return format!("{} streams ok", known.streams().len());
     }
     words.join(", ")
+}
+
+/// What people are to know of it beside its health.
+fn marks(known: &Experiment) -> Vec<String> {
+    let mut marks = Vec::new();
+    if known.flapping().is_some() {
+        marks.push("flapping".to_owned());
+    }
+    if let Some(acknowledged) = known.acknowledgement() {
+        marks.push(format!("acknowledged by {}", cut(&printable(&acknowledged.by))));
+    }
+    if known.window().is_some() {
+        marks.push("in maintenance".to_owned());
+    }
+    marks
 }
 
 /// Whether it can be booked as book says, who has decided that, and what would be.

@@ -107,7 +107,7 @@ fn onwards(uri: &Uri, next: &str, cookies: impl IntoIterator<Item = HeaderValue>
     (StatusCode::SEE_OTHER, headers, cookies).into_response()
 }
 
-fn refused(app: &AppState, headers: &HeaderMap, denial: Denial, next: &str) -> Response {
+pub(super) fn refused(app: &AppState, headers: &HeaderMap, denial: Denial, next: &str) -> Response {
     let problem = match denial {
         Denial::NoToken => "paste a token, as `status token` prints it".to_owned(),
         Denial::Elsewhere | Denial::Unproven | Denial::BadToken(_) => denial.told(),
@@ -137,7 +137,7 @@ impl Form {
 }
 
 /// Where to go next, if that is a page of this server: all of them are queries, so nothing else is.
-fn local(next: &str) -> &str {
+pub(super) fn local(next: &str) -> &str {
     let is_plain =
         next.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>'));
     if next.starts_with('?') && is_plain && next.len() <= LONGEST_NEXT { next } else { "?" }

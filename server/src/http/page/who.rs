@@ -36,6 +36,11 @@ impl Who {
         self.visitor.name()
     }
 
+    /// Where to sign in to come back to a part of this page.
+    pub(super) fn signin_to(&self, part: &str) -> String {
+        if self.signin == "?signin" { self.signin.clone() } else { format!("{}%23{part}", self.signin) }
+    }
+
     /// Where to sign in.
     pub(super) fn signin(&self) -> &str {
         &self.signin

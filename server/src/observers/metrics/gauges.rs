@@ -53,6 +53,7 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     counts(to, Counts::of(scene.monitor));
     feeds(to, scene);
     outbox(to, scene);
+    attention(to, scene.monitor);
     let alerts: Figures = Family::default();
     for alert in SystemAlert::ALL {
         let stands = scene.monitor.alerts().stands(alert);
@@ -121,6 +122,20 @@ fn outbox(to: &mut Registry, scene: &Scene<'_>) {
     let oldest = undelivered.first().filter(|_| sends);
     let age = oldest.map_or(0.0, |mail| scene.now.wall.since(mail.since).as_secs_f64());
     one(to, "status_outbox_oldest_age_seconds", "Since when the oldest of them waits; 0 if none does", age);
+}
+
+fn attention(to: &mut Registry, monitor: &Monitor) {
+    let windows = monitor.maintenance().on().count();
+    one(to, "status_maintenance_windows", "Windows of maintenance that are on", count(windows));
+    let acknowledged = monitor.experiments().filter(|(_, known)| known.acknowledgement().is_some()).count();
+    one(
+        to,
+        "status_acknowledged",
+        "Experiments whose problem somebody has acknowledged",
+        count(acknowledged),
+    );
+    let flapping = monitor.experiments().filter(|(_, known)| known.flapping().is_some()).count();
+    one(to, "status_flapping", "Experiments of which something comes and goes", count(flapping));
 }
 
 /// What Prometheus's own libraries tell of a process, under their names.

@@ -189,7 +189,7 @@
 
   // Changes as little as it can, so that what is selected, scrolled or read aloud stays so.
   function take(old, fresh) {
-    if (old.isEqualNode(fresh)) return;
+    if (old.isEqualNode(fresh) || isUsed(old)) return;
     if (old.nodeType === Node.TEXT_NODE) {
       old.data = fresh.data;
       return;
@@ -197,12 +197,41 @@
     for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
     for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     const [had, has] = [[...old.childNodes], [...fresh.childNodes]];
-    const isAlike = had.length === has.length && had.every((one, at) => one.nodeName === has[at].nodeName);
+    const isAlike = had.length === has.length && had.every((one, at) => isLike(one, has[at]));
     if (isAlike) had.forEach((one, at) => take(one, has[at]));
-    else {
-      had.forEach((one) => one.remove());
-      has.forEach((one) => old.appendChild(one));
+    else replace(old, had, has);
+  }
+
+  /** What has a name of its own stays where it was, so that nothing is lost that somebody types into it. */
+  function replace(old, had, has) {
+    const stays = (one) => one.id && has.find((other) => isLike(one, other));
+    had.forEach((one) => stays(one) || one.remove());
+    let next = old.firstChild;
+    for (const one of has) {
+      if (next && one.id && isLike(next, one)) {
+        const kept = next;
+        next = next.nextSibling;
+        take(kept, one);
+      } else old.insertBefore(one, next);
     }
+    while (next) {
+      const rest = next;
+      next = next.nextSibling;
+      rest.remove();
+    }
+  }
+
+  function isLike(one, other) {
+    return one.nodeName === other.nodeName && one.id === other.id;
+  }
+
+  /** Whether somebody is at a form, has typed something into it, or is to read what is wrong with that. */
+  function isUsed(one) {
+    if (one.nodeName !== 'FORM' || !one.classList.contains('tall')) return false;
+    const changed = (field) => (field.nodeName === 'SELECT'
+      ? [...field.options].some((option) => option.selected !== option.defaultSelected && field.selectedIndex > 0)
+      : 'defaultValue' in field && field.value !== field.defaultValue);
+    return one.classList.contains('refused') || one.contains(document.activeElement) || [...one.elements].some(changed);
   }
 
   function search() {
