@@ -195,3 +195,67 @@ fn wrong_booking(available: bool, found: Option<bool>) -> &'static str {
         (false, _) => "was expected not to be bookable, and is",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Ending, run};
+
+    /// What is not met of expectations about a camera that falls silent at 2m, in a lab with a window for pend01.
+    fn missed(expected: &str) -> Vec<String> {
+        let text = format!(
+            r#"
+            name = "x"
+            lasts = "5m"
+            lab = {{ experiments = 2 }}
+            steps = [
+                {{ at = "90s", do = "maintain", what = ["pend01", "@jump"], for = "1h" }},
+                {{ at = "2m", do = "silence", what = "all" }},
+                {{ at = "3m", do = "acknowledge", what = "pend00" }},
+            ]
+            expect = [{{ {expected} }}]
+            "#
+        );
+        let outcome = run(&Scenario::read(&text).unwrap(), Ending::AsWritten).unwrap();
+        outcome.unmet.into_iter().map(|unmet| unmet.what).collect()
+    }
+
+    #[test]
+    fn what_people_said_can_be_expected() {
+        let none: [String; 0] = [];
+        assert_eq!(
+            missed(r#"maintained = ["@jump", "pend01"], acknowledged = ["pend00"], flapping = []"#),
+            none
+        );
+        assert_eq!(missed(r#"at = "80s", maintained = [], acknowledged = []"#), none);
+        assert_eq!(
+            missed(r#"maintained = ["pend01"], acknowledged = [], flapping = ["pend00"]"#),
+            [
+                r#"{"pend01"} were expected to be in maintenance, and {"@jump", "pend01"} are"#,
+                r#"{} were expected to be acknowledged, and {"pend00"} are"#,
+                r#"{"pend00"} were expected to be flapping, and {} are"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_counted_may_be_of_a_time_alone() {
+        let none: [String; 0] = [];
+        assert_eq!(missed(r#"mails = 2, most_mails = 2, events = { pend00 = 2 }, mailed = ["2 ok"]"#), none);
+        assert_eq!(
+            missed(r#"within = "3m", mails = 2, not_mailed = ["2 ok"]"#),
+            ["2 mails were expected, and 1 have arrived"]
+        );
+        assert_eq!(
+            missed(r#"within = "1m", most_mails = 0, events = { pend00 = 0 }, not_mailed = ["pend"]"#),
+            none
+        );
+        assert_eq!(
+            missed(r#"most_mails = 1, within = "4m30s", mailed = ["2 ok"], not_mailed = ["1 down"]"#),
+            [
+                "1 mails were expected at most, and 2 have arrived",
+                r#"a mail has the text "1 down", which was not expected"#
+            ]
+        );
+    }
+}
