@@ -73,6 +73,9 @@ impl Decisions {
                 }
                 What::Happened { .. }
                 | What::Stands { .. }
+                | What::Attended { .. }
+                | What::Remarked { .. }
+                | What::Refused { .. }
                 | What::Noted { .. }
                 | What::Booking { .. }
                 | What::Mailed { .. } => {}

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::scenario::{Fault, Sending, Step, TooFast};
+use status_core::{Pattern, WindowBooking};
+
+use crate::scenario::{Fault, NewWindow, Order, Sending, Step, TooFast};
 
 /// What a step does, in words.
 #[must_use]
@@ -56,10 +58,39 @@ pub fn step(step: &Step) -> String {
             let by = Duration::from_millis(millis.unsigned_abs());
             format!("the clock is set {} by {by:?}", if *millis < 0 { "back" } else { "forward" })
         }
+        Step::Tell { by, order } => told(by, order),
         Step::Suspend { lasts } => format!("the server's machine is suspended, for {lasts:?}"),
         Step::Kill => "the server is killed".into(),
         Step::Start => "the server is started".into(),
     }
+}
+
+fn told(by: &str, order: &Order) -> String {
+    match order {
+        Order::Maintain(window) => new_window(by, window),
+        Order::EndMaintenance { names } => format!("{by} ends the maintenance of {}", patterns(names)),
+        Order::Acknowledge { experiments, note, lasts } => {
+            let lasts = lasts.map(|lasts| format!(", for {lasts:?}")).unwrap_or_default();
+            let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+            format!("{by} acknowledges the problem of {}{lasts}{note}", names(experiments))
+        }
+        Order::Withdraw { experiments } => {
+            format!("{by} takes back the acknowledgement of {}", names(experiments))
+        }
+    }
+}
+
+fn new_window(by: &str, window: &NewWindow) -> String {
+    let NewWindow { names, begins, ends, every, reason, booking } = window;
+    let every = every.as_ref().map(|every| format!(", {every}")).unwrap_or_default();
+    let begins = if begins.is_zero() { String::new() } else { format!(", from in {begins:?} on") };
+    let ends = ends.map(|ends| format!(", until in {ends:?}")).unwrap_or_default();
+    let out = if *booking == WindowBooking::Out { ", out of booking" } else { "" };
+    format!("{by} wants maintenance of {}{every}{begins}{ends}{out}: {reason}", patterns(names))
+}
+
+fn patterns(all: &[Pattern]) -> String {
+    names(&all.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>())
 }
 
 fn sending(does: Sending, many: bool) -> String {

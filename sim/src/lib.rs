@@ -7,6 +7,7 @@
 //!
 //! It may know everything of the world, and of the core only what it is told and does: no rule is taken from the core.
 
+mod attention;
 mod decisions;
 pub mod describe;
 pub mod expect;

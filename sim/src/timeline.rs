@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use status_core::{Availability, Experiment, Mail, Note, ResourceName, Wall};
+use status_core::{Availability, Experiment, Mail, Note, Refused, ResourceName, Wall};
+
+pub use crate::attention::{Attention, AttentionLog};
 
 /// Everything that happened, and what was decided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -64,6 +66,23 @@ pub enum What {
         /// What it was.
         alert: String,
     },
+    /// What maintainers said of an experiment and whether it flaps, from now on, as the server has it.
+    Attended {
+        /// Its name; a service is `@relay`, `@jump` or `@book`.
+        name: String,
+        /// What.
+        attention: Attention,
+    },
+    /// The server did what somebody told it, or a window, an acknowledgement or flapping began or ended.
+    Remarked {
+        /// In words.
+        text: String,
+    },
+    /// The server did not do what somebody told it.
+    Refused {
+        /// Why.
+        text: String,
+    },
     /// The server noted something else.
     Noted {
         /// In words.
@@ -121,9 +140,15 @@ impl From<&Note> for What {
             | Note::ForgotStream { .. }
             | Note::UnmatchedRequirement { .. }
             | Note::Withheld(_)
-            | Note::Remark(_)
             | Note::MailGivenUp { .. } => Self::Noted { text: note.to_string() },
+            Note::Remark(remark) => Self::Remarked { text: remark.to_string() },
         }
+    }
+}
+
+impl From<&Refused> for What {
+    fn from(refused: &Refused) -> Self {
+        Self::Refused { text: refused.to_string() }
     }
 }
 
@@ -216,6 +241,9 @@ impl Timeline {
             | What::Event { .. }
             | What::AlertRaised { .. }
             | What::AlertCleared { .. }
+            | What::Attended { .. }
+            | What::Remarked { .. }
+            | What::Refused { .. }
             | What::Noted { .. }
             | What::Asked { .. }
             | What::Booking { .. } => None,

@@ -21,7 +21,10 @@ pub fn of(outcome: &Outcome) -> String {
 }
 
 fn write_trace(outcome: &Outcome, out: &mut String) -> fmt::Result {
-    let lines = lines(&outcome.timeline.entries);
+    let entries = outcome.timeline.entries.iter();
+    // Remarks tell of the others.
+    let told = entries.filter(|entry| !matches!(entry.what, What::Attended { .. })).cloned();
+    let lines = lines(&told.collect::<Vec<_>>());
     let (first, last) = LONGEST;
     for (at, line) in lines.iter().enumerate() {
         let cut = lines.len() > first + last && at >= first && at < lines.len() - last;
@@ -68,7 +71,9 @@ fn kind(what: &What) -> (u8, Option<&str>) {
         What::Event { healthy, .. } => (2, Some(if *healthy { "healthy" } else { "unhealthy" })),
         What::AlertRaised { .. } => (3, None),
         What::AlertCleared { .. } => (4, None),
-        What::Noted { .. } => (5, None),
+        What::Attended { .. } | What::Remarked { .. } | What::Refused { .. } | What::Noted { .. } => {
+            (5, None)
+        }
         What::Asked { .. } => (6, None),
         What::Booking { .. } => (7, None),
         What::Mailed { .. } => (8, None),
@@ -86,7 +91,9 @@ fn line(entry: &Entry) -> String {
         }
         What::AlertRaised { alert, detail } => format!("  alert: {alert}: {detail}"),
         What::AlertCleared { alert } => format!("  alert over: {alert}"),
-        What::Noted { text } => format!("  note: {text}"),
+        What::Noted { text } | What::Remarked { text } => format!("  note: {text}"),
+        What::Refused { text } => format!("  refused: {text}"),
+        What::Attended { name, attention } => format!("  {name}: {attention:?}"),
         What::Asked { resource, available, reason } => {
             format!("  asks book: {resource} {}: {reason}", bookable(Some(*available)))
         }

@@ -94,3 +94,33 @@ async fn a_mail_server_that_refuses_and_a_server_that_is_killed() {
     )
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_say_of_an_outage() {
+    comes_to_the_same(
+        r#"
+        name = "A window of maintenance and an acknowledgement outlive the server"
+        lasts = "7m"
+        lab = { experiments = 3 }
+        settings = { health_startup = "20s", health_last = "30s" }
+        steps = [
+            { at = "60s", do = "maintain", what = ["pend01", "@book"], for = "4m", reason = "new bearings" },
+            { at = "70s", do = "unplug", what = "pend01" },
+            { at = "80s", do = "silence", what = "pend02-st-video" },
+            { at = "160s", do = "acknowledge", what = ["pend00", "pend02"], note = "ordered" },
+            { at = "190s", do = "kill" },
+            { at = "195s", do = "maintain", what = "pend00", for = "1h" },
+            { at = "200s", do = "start" },
+            { at = "370s", do = "withdraw_acknowledgement", what = "pend02" },
+        ]
+        expect = [
+            { at = "50s", maintained = [], acknowledged = [] },
+            { at = "150s", within = "85s", mailed = ["New health events (1 issues, 0 ok):\npend02 ><"], maintained = ["@book", "pend01"] },
+            { at = "280s", acknowledged = ["pend02"], maintained = ["@book", "pend01"] },
+            { at = "360s", within = "80s", mailed = ["New health events (1 issues, 0 ok):\npend01 ><"], maintained = [], acknowledged = ["pend02"] },
+            { acknowledged = [], unavailable = ["r-pend01", "r-pend02"], available = ["r-pend00"] },
+        ]
+        "#,
+    )
+    .await;
+}

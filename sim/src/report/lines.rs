@@ -46,7 +46,7 @@ pub(super) fn lines<'a>(scenario: &Scenario, outcome: &'a Outcome) -> Vec<Line<'
         if noise.entries.contains(&i) {
             continue;
         }
-        let told = told(entry, noise.idle.contains(&i));
+        let Some(told) = told(entry, noise.idle.contains(&i)) else { continue };
         if matches!(told, Told::Lab(_)) {
             since = lines.len();
         }
@@ -81,9 +81,10 @@ impl Told<'_> {
 /// The name that stands for each of several names in what is said of all of them.
 const ANY: &str = "*";
 
-fn told(entry: &Entry, idle: bool) -> Told<'_> {
+/// What an entry says; `None` if others say it.
+fn told(entry: &Entry, idle: bool) -> Option<Told<'_>> {
     let of = |who, name: &String, text: String| Told::Of { who, names: vec![name.clone()], text };
-    match &entry.what {
+    Some(match &entry.what {
         What::Happened { text } => Told::Lab(text.clone()),
         What::Stands { experiment, state } => of("status", experiment, standing(*state).into()),
         What::Event { experiment, healthy, available, issues } => {
@@ -95,7 +96,10 @@ fn told(entry: &Entry, idle: bool) -> Told<'_> {
         }
         What::AlertRaised { alert, detail } => Told::Server(format!("system alert: {alert}: {detail}")),
         What::AlertCleared { alert } => Told::Server(format!("system alert over: {alert}")),
-        What::Noted { text } => Told::Server(text.clone()),
+        What::Noted { text } | What::Remarked { text } => Told::Server(text.clone()),
+        What::Refused { text } => Told::Server(format!("refused: {text}")),
+        // Remarks tell of it.
+        What::Attended { .. } => return None,
         What::Asked { resource, available, reason } => {
             let order = match (*available, idle) {
                 (true, false) => "put back into booking",
@@ -108,7 +112,7 @@ fn told(entry: &Entry, idle: bool) -> Told<'_> {
         }
         What::Booking { resource, available, reason } => of("book", resource, booking(*available, reason)),
         What::Mailed { number, mail, again } => Told::Mail { number: *number, mail, again: *again },
-    }
+    })
 }
 
 fn booking(available: Option<bool>, reason: &str) -> String {
@@ -182,6 +186,9 @@ impl Noise {
                 What::Happened { .. }
                 | What::AlertRaised { .. }
                 | What::AlertCleared { .. }
+                | What::Attended { .. }
+                | What::Remarked { .. }
+                | What::Refused { .. }
                 | What::Noted { .. }
                 | What::Asked { .. }
                 | What::Booking { .. }
@@ -224,6 +231,9 @@ impl Noise {
                 | What::Event { .. }
                 | What::AlertRaised { .. }
                 | What::AlertCleared { .. }
+                | What::Attended { .. }
+                | What::Remarked { .. }
+                | What::Refused { .. }
                 | What::Noted { .. }
                 | What::Mailed { .. } => {}
             }

@@ -243,12 +243,13 @@ mod tests {
             name = "A camera flaps"
             lasts = "1d"
             lab = { experiments = 1 }
+            settings = { flap_after = 0 }
             steps = [{ at = "2m", do = "flap", what = "pend00-st-video", every = "1m" }]
             "#,
         );
         assert!(told.lines().count() < 150, "{told}");
         assert!(told.contains(" more lines until 23:5") && told.contains("2026-01-06"), "{told}");
-        assert!(told.contains("(as mail 1, with another time)"), "{told}");
+        assert!(told.contains("(as mail 3, with another time)"), "{told}");
     }
 
     #[test]

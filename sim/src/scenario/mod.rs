@@ -24,6 +24,7 @@
 
 mod mistakes;
 mod names;
+mod order;
 mod random;
 mod raw;
 mod read;
@@ -37,6 +38,7 @@ use std::time::Duration;
 
 use status_core::Feed;
 
+pub use order::{NewWindow, Order};
 pub use read::BadScenario;
 pub use settings::{Settings, SettingsError, overridden};
 pub use size::TooMuch;
@@ -222,6 +224,13 @@ pub enum Step {
         /// How much later it is then.
         millis: i64,
     },
+    /// People tell the server something; while none runs, nobody hears it.
+    Tell {
+        /// Who.
+        by: String,
+        /// What.
+        order: Order,
+    },
     /// The server's machine is suspended.
     Suspend {
         /// For how long.
@@ -319,8 +328,12 @@ pub struct Expectation {
     pub line: Line,
     /// When, after the start; `None` for the end.
     pub at: Option<Duration>,
+    /// What is counted is what came in so long a time until then; `None` for all of it.
+    pub within: Option<Duration>,
     /// How many mails have been delivered until then.
     pub mails: Option<usize>,
+    /// How many mails at most.
+    pub most_mails: Option<usize>,
     /// How many events each of these experiments has had until then.
     pub events: BTreeMap<String, usize>,
     /// How often each of these resources was made available or unavailable until then.
@@ -333,8 +346,16 @@ pub struct Expectation {
     pub healthy: Vec<String>,
     /// Experiments whose last event says that they aren't.
     pub unhealthy: Vec<String>,
-    /// A text that is in one of the mails until then.
+    /// Texts each of which is in one of the mails until then, or in its subject.
     pub mailed: Vec<String>,
+    /// Texts that are in none of them.
+    pub not_mailed: Vec<String>,
+    /// Experiments that windows of maintenance name which are on, and services as `@relay`: all of them.
+    pub maintained: Option<Vec<String>>,
+    /// Experiments whose problem somebody knows of, all of them.
+    pub acknowledged: Option<Vec<String>>,
+    /// Experiments that flap, all of them.
+    pub flapping: Option<Vec<String>>,
     /// The system alerts that stand, all of them: `relay is silent`.
     pub alerts: Option<Vec<String>>,
 }

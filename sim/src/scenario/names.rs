@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Scenario, Step, mistakes};
+use status_core::Pattern;
+
+use super::{NewWindow, Order, Scenario, Step, mistakes};
 
 impl Scenario {
     /// A line for each name in a step or an expectation that neither the lab nor a step brings.
@@ -22,6 +24,9 @@ impl Scenario {
             known.missing("resource", &known.resources, resources, &mut unknown);
             let experiments = expected.healthy.iter().chain(&expected.unhealthy);
             let experiments = experiments.chain(expected.events.keys());
+            let experiments = experiments.chain(expected.acknowledged.iter().flatten());
+            let experiments =
+                experiments.chain(expected.flapping.iter().flatten().filter(|name| !name.starts_with('@')));
             known.missing("experiment", &known.experiments, experiments, &mut unknown);
         }
         unknown.into_iter().collect()
@@ -72,6 +77,8 @@ impl Known {
         | Step::Person { resources, .. } = step
         {
             self.missing("resource", &self.resources, resources, unknown);
+        } else if let Step::Tell { order, .. } = step {
+            self.missing("experiment", &self.experiments, &told(order), unknown);
         }
     }
 
@@ -89,6 +96,17 @@ impl Known {
                 unknown.insert(format!("no {kind} is called {name:?}: it changes nothing{meant}"));
             }
         }
+    }
+}
+
+/// The experiments that are named without wildcards.
+fn told(order: &Order) -> Vec<String> {
+    match order {
+        Order::Maintain(NewWindow { names, .. }) | Order::EndMaintenance { names } => {
+            let plain = names.iter().map(Pattern::as_str).filter(|name| !name.contains(['*', '?', '@']));
+            plain.map(str::to_owned).collect()
+        }
+        Order::Acknowledge { experiments, .. } | Order::Withdraw { experiments } => experiments.clone(),
     }
 }
 

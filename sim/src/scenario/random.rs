@@ -126,6 +126,8 @@ fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
     set("verify_book_every", choices.of(&["30s", "10s", "2m"]));
     set("book_override", choices.of(&["respect", "respect", "enforce"]));
     set("health_events", choices.of(&["100", "3", "1"]));
+    // What flaps is told less often than the oracle's rules for random outages say.
+    set("flap_after", "0");
     set("reconnect_relay_every", choices.of(&["1d", "2m", "30s"]));
     if choices.is() {
         set("email_to", RECIPIENTS);

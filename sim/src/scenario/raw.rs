@@ -76,6 +76,10 @@ pub(super) struct Step {
     pub(super) streams: Option<Spanned<Vec<String>>>,
     pub(super) count: Option<Spanned<usize>>,
     pub(super) reason: Option<Text>,
+    pub(super) from: Option<Text>,
+    pub(super) until: Option<Text>,
+    pub(super) booking: Option<Text>,
+    pub(super) note: Option<Text>,
     pub(super) text: Option<Text>,
 }
 
@@ -90,7 +94,9 @@ pub(super) enum OneOrMore {
 #[serde(deny_unknown_fields)]
 pub(super) struct Expectation {
     pub(super) at: Option<Text>,
+    pub(super) within: Option<Text>,
     pub(super) mails: Option<usize>,
+    pub(super) most_mails: Option<usize>,
     #[serde(default)]
     pub(super) events: BTreeMap<String, usize>,
     #[serde(default)]
@@ -105,6 +111,11 @@ pub(super) struct Expectation {
     pub(super) unhealthy: Vec<String>,
     #[serde(default)]
     pub(super) mailed: Vec<String>,
+    #[serde(default)]
+    pub(super) not_mailed: Vec<String>,
+    pub(super) maintained: Option<Vec<String>>,
+    pub(super) acknowledged: Option<Vec<String>>,
+    pub(super) flapping: Option<Vec<String>>,
     pub(super) alerts: Option<Vec<Text>>,
 }
 

@@ -5,15 +5,15 @@ use std::fmt;
 use std::time::Duration;
 
 use status_adapters::wire::duration;
-use status_core::SystemAlert;
+use status_core::{Pattern, Repetition, SystemAlert, Window, WindowBooking};
 use toml::Spanned;
 
 use super::raw::{self, Text};
 use super::size::{MOST_EXPERIMENTS, TooMuch};
 use super::words;
 use super::{
-    Expectation, Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Settings, Step, Timed,
-    TooFast,
+    Expectation, Experiment, Fault, Lab, NewWindow, Order, RelayVersion, Scenario, Sending, Service,
+    Settings, Step, Timed, TooFast,
 };
 use super::{Line, mistakes};
 use crate::span::span;
@@ -36,6 +36,8 @@ impl fmt::Display for BadScenario {
 impl std::error::Error for BadScenario {}
 
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+/// Of what lasts at all.
+const SHORTEST: Duration = Duration::from_millis(1);
 /// So that a run of any length comes to an end.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 const SPAN: &str = "a span of time such as 10s, 1h30m or 2d was expected";
@@ -101,7 +103,7 @@ impl Reader<'_> {
         for step in file.steps {
             let at = self.time(&step.get_ref().at, lasts, &file.lasts)?;
             let names: Vec<String> = lab.experiments.keys().cloned().collect();
-            steps.push(Timed { at, step: self.step(step, &names, &lab)? });
+            steps.push(Timed { at, step: self.step(step, at, &names, &lab)? });
         }
         // Steps at the same time are taken in the order in which they are written.
         steps.sort_by_key(|step| step.at);
@@ -221,10 +223,13 @@ impl Reader<'_> {
         let raw = raw.into_inner();
         let at = raw.at.as_ref().map(|at| self.time(at, lasts, end)).transpose()?;
         let alerts = raw.alerts.map(|alerts| alerts.iter().map(|alert| self.alert(alert)).collect());
+        let within = raw.within.map(|within| self.span("within", &within, Duration::from_millis(1)));
         Ok(Expectation {
             line,
             at,
+            within: within.transpose()?,
             mails: raw.mails,
+            most_mails: raw.most_mails,
             events: raw.events,
             changes: raw.changes,
             available: raw.available,
@@ -232,6 +237,10 @@ impl Reader<'_> {
             healthy: raw.healthy,
             unhealthy: raw.unhealthy,
             mailed: raw.mailed,
+            not_mailed: raw.not_mailed,
+            maintained: raw.maintained,
+            acknowledged: raw.acknowledged,
+            flapping: raw.flapping,
             alerts: alerts.transpose()?,
         })
     }
@@ -251,11 +260,11 @@ impl Reader<'_> {
         Err(self.bad(text.span().start, problem))
     }
 
-    fn step(&self, raw: Spanned<raw::Step>, experiments: &[String], lab: &Lab) -> Read<Step> {
+    fn step(&self, raw: Spanned<raw::Step>, time: Duration, experiments: &[String], lab: &Lab) -> Read<Step> {
         let at = raw.span().start;
         let raw = raw.into_inner();
         let verb = raw.verb.get_ref().clone();
-        let mut fields = Fields { reader: self, at, verb: &verb, raw, experiments, lab };
+        let mut fields = Fields { reader: self, at, time, verb: &verb, raw, experiments, lab };
         let step = fields.step()?;
         fields.nothing_left()?;
         Ok(step)
@@ -266,6 +275,8 @@ impl Reader<'_> {
 struct Fields<'a> {
     reader: &'a Reader<'a>,
     at: usize,
+    /// When the step is taken.
+    time: Duration,
     verb: &'a str,
     raw: raw::Step,
     experiments: &'a [String],
@@ -299,6 +310,7 @@ impl Fields<'_> {
             "put_off_recipients" => Step::PutOffRecipients { addresses: self.what("addresses")? },
             "limit_mails" => Step::LimitMails { bytes: self.bytes()? },
             "delete_store" => Step::DeleteStore,
+            "maintain" | "end_maintenance" | "acknowledge" | "withdraw_acknowledgement" => self.tell()?,
             "set_clock" => Step::SetClock { millis: self.by()? },
             "suspend" => Step::Suspend { lasts: self.lasts()?.ok_or_else(|| self.missing("for", SPAN))? },
             "kill" => Step::Kill,
@@ -394,6 +406,86 @@ impl Fields<'_> {
         Ok(Step::Person { resources: self.resources()?, available, reason })
     }
 
+    /// Somebody tells the server something.
+    fn tell(&mut self) -> Read<Step> {
+        let by = self.raw.by.take().map_or_else(|| "maintainer".to_owned(), Spanned::into_inner);
+        let order = match self.verb {
+            "maintain" => Order::Maintain(self.window()?),
+            "end_maintenance" => Order::EndMaintenance { names: self.patterns()? },
+            "acknowledge" => Order::Acknowledge {
+                experiments: self.experiments()?,
+                note: self.raw.note.take().map_or_else(String::new, Spanned::into_inner),
+                lasts: self.ends(Duration::ZERO)?,
+            },
+            _ => Order::Withdraw { experiments: self.experiments()? },
+        };
+        Ok(Step::Tell { by, order })
+    }
+
+    fn window(&mut self) -> Read<NewWindow> {
+        let begins = self.after("from", |raw| &mut raw.from)?.unwrap_or_default();
+        let (ends, every) = (self.ends(begins)?, self.repetition()?);
+        if ends.is_none() && every.is_none() {
+            return Err(self.missing("for", "how long, or else `until` or `every`"));
+        }
+        let reason = self.raw.reason.take().map_or_else(|| "maintenance".to_owned(), Spanned::into_inner);
+        Ok(NewWindow { names: self.patterns()?, begins, ends, every, reason, booking: self.booking()? })
+    }
+
+    /// Names with wildcards, as people give them to the server.
+    fn patterns(&mut self) -> Read<Vec<Pattern>> {
+        let names = self.what("experiments such as \"pend0*\", or a service such as \"@relay\"")?;
+        if names.is_empty() || names.len() > Window::NAMES_AT_MOST {
+            return Err(self.bad("what", format!("from 1 to {} names are possible", Window::NAMES_AT_MOST)));
+        }
+        let pattern = |name: &String| {
+            Pattern::parse(name).map_err(|problem| self.bad("what", format!("{name:?}: {problem}")))
+        };
+        names.iter().map(pattern).collect()
+    }
+
+    fn repetition(&mut self) -> Read<Option<Repetition>> {
+        let Some(text) = self.raw.every.take() else { return Ok(None) };
+        Repetition::parse(text.get_ref())
+            .map(Some)
+            .map_err(|problem| self.bad("every", format!("{:?}: {problem}", text.get_ref())))
+    }
+
+    fn booking(&mut self) -> Read<WindowBooking> {
+        let Some(text) = self.raw.booking.take() else { return Ok(WindowBooking::Keep) };
+        [WindowBooking::Keep, WindowBooking::Out]
+            .into_iter()
+            .find(|booking| words::of_booking(*booking) == text.get_ref())
+            .ok_or_else(|| self.bad("booking", format!("{:?} is neither keep nor out", text.get_ref())))
+    }
+
+    /// How long after the step something ends that begins so long after it: after `for`, or at the time `until`.
+    fn ends(&mut self, begins: Duration) -> Read<Option<Duration>> {
+        let until = self.after("until", |raw| &mut raw.until)?;
+        match (self.lasts()?, until) {
+            (Some(_), Some(_)) => Err(self.bad("until", "`for` says already when it ends")),
+            (None, Some(until)) if until < begins + SHORTEST => {
+                Err(self.bad("until", "is not after the beginning"))
+            }
+            (Some(lasts), None) if self.time + begins + lasts > LONGEST => {
+                Err(self.bad("for", "it ends more than ten years after the start"))
+            }
+            (lasts, until) => Ok(lasts.map(|lasts| begins + lasts).or(until)),
+        }
+    }
+
+    /// A time after the start, as the time after the step.
+    fn after(
+        &mut self,
+        field: &str,
+        of: impl FnOnce(&mut raw::Step) -> &mut Option<Text>,
+    ) -> Read<Option<Duration>> {
+        let Some(text) = of(&mut self.raw).take() else { return Ok(None) };
+        let after = self.reader.span(field, &text, Duration::ZERO)?.checked_sub(self.time);
+        let before = || self.bad(field, format!("{} is before the step", text.get_ref()));
+        after.ok_or_else(before).map(Some)
+    }
+
     fn what(&mut self, expected: &str) -> Read<Vec<String>> {
         let what = self.raw.what.take().ok_or_else(|| self.missing("what", expected))?;
         Ok(what.into_inner().into())
@@ -467,7 +559,7 @@ impl Fields<'_> {
 
     fn lasts(&mut self) -> Read<Option<Duration>> {
         let text = self.raw.lasts.take();
-        text.map(|text| self.reader.span("for", &text, Duration::from_millis(1))).transpose()
+        text.map(|text| self.reader.span("for", &text, SHORTEST)).transpose()
     }
 
     fn by_span(&mut self) -> Read<Duration> {
@@ -496,8 +588,23 @@ impl Fields<'_> {
 
     /// Whatever was not taken has no meaning here.
     fn nothing_left(&self) -> Read<()> {
-        let raw::Step { at: _, verb: _, what, every, lasts, by, stub, streams, count, reason, text } =
-            &self.raw;
+        let raw::Step {
+            at: _,
+            verb: _,
+            what,
+            every,
+            lasts,
+            by,
+            stub,
+            streams,
+            count,
+            reason,
+            from,
+            until,
+            booking,
+            note,
+            text,
+        } = &self.raw;
         let left = [
             ("what", what.is_some()),
             ("every", every.is_some()),
@@ -507,6 +614,10 @@ impl Fields<'_> {
             ("streams", streams.is_some()),
             ("count", count.is_some()),
             ("reason", reason.is_some()),
+            ("from", from.is_some()),
+            ("until", until.is_some()),
+            ("booking", booking.is_some()),
+            ("note", note.is_some()),
             ("text", text.is_some()),
         ];
         match left.into_iter().find(|(_, there)| *there) {

@@ -1,6 +1,8 @@
 //! The words that scenario files are written in.
 
-use super::{Fault, Sending, Service};
+use status_core::WindowBooking;
+
+use super::{Fault, Order, Sending, Service};
 
 /// Every word that `do` can have, for telling somebody who has misspelt one.
 pub(super) const VERBS: &[&str] = &[
@@ -44,6 +46,10 @@ pub(super) const VERBS: &[&str] = &[
     "put_off_recipients",
     "limit_mails",
     "delete_store",
+    "maintain",
+    "end_maintenance",
+    "acknowledge",
+    "withdraw_acknowledgement",
     "set_clock",
     "suspend",
     "kill",
@@ -58,6 +64,24 @@ pub(super) const fn of_sending(sending: Sending) -> &'static str {
         Sending::Never => "never",
         Sending::Gone => "disconnect",
         Sending::Flapping(_) => "flap",
+    }
+}
+
+/// What people tell the server, in a word.
+pub(super) const fn of_order(order: &Order) -> &'static str {
+    match order {
+        Order::Maintain(_) => "maintain",
+        Order::EndMaintenance { .. } => "end_maintenance",
+        Order::Acknowledge { .. } => "acknowledge",
+        Order::Withdraw { .. } => "withdraw_acknowledgement",
+    }
+}
+
+/// What becomes of booking in a window, in a word.
+pub(super) const fn of_booking(booking: WindowBooking) -> &'static str {
+    match booking {
+        WindowBooking::Keep => "keep",
+        WindowBooking::Out => "out",
     }
 }
 

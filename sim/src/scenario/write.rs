@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
-use status_core::Feed;
+use status_core::{Feed, Pattern};
 
 use super::words;
-use super::{Expectation, Fault, Lab, RelayVersion, Scenario, Sending, Step, Timed, TooFast};
+use super::{
+    Expectation, Fault, Lab, NewWindow, Order, RelayVersion, Scenario, Sending, Step, Timed, TooFast,
+};
 
 impl Scenario {
     /// The text of a file that reads as this scenario.
@@ -65,7 +67,7 @@ fn step(timed: &Timed) -> String {
     fields.add("at", span(timed.at));
     let verb = verb(&timed.step);
     fields.add("do", quoted(verb));
-    add_fields(&timed.step, &mut fields);
+    add_fields(timed, &mut fields);
     fields.0
 }
 
@@ -91,6 +93,7 @@ fn verb(step: &Step) -> &'static str {
         Step::PutOffRecipients { .. } => "put_off_recipients",
         Step::LimitMails { .. } => "limit_mails",
         Step::DeleteStore => "delete_store",
+        Step::Tell { order, .. } => words::of_order(order),
         Step::SetClock { .. } => "set_clock",
         Step::Suspend { .. } => "suspend",
         Step::Kill => "kill",
@@ -98,8 +101,8 @@ fn verb(step: &Step) -> &'static str {
     }
 }
 
-fn add_fields(step: &Step, fields: &mut Row) {
-    match step {
+fn add_fields(timed: &Timed, fields: &mut Row) {
+    match &timed.step {
         Step::Stream { topics: what, does } => {
             fields.add("what", texts(what));
             if let Sending::Every(every) | Sending::Flapping(every) = does {
@@ -148,9 +151,40 @@ fn add_fields(step: &Step, fields: &mut Row) {
             let sign = if *millis < 0 { "-" } else { "" };
             fields.add("by", format!("\"{sign}{}ms\"", millis.unsigned_abs()));
         }
+        Step::Tell { by, order } => {
+            add_order(order, timed.at, fields);
+            fields.add("by", quoted(by));
+        }
         Step::Suspend { lasts } => fields.add("for", span(*lasts)),
         Step::LoadManifest | Step::RestartBook | Step::DeleteStore | Step::Kill | Step::Start => {}
     }
+}
+
+fn add_order(order: &Order, at: Duration, fields: &mut Row) {
+    match order {
+        Order::Maintain(window) => add_window(window, at, fields),
+        Order::EndMaintenance { names } => fields.add("what", texts(&written(names))),
+        Order::Acknowledge { experiments, note, lasts } => {
+            fields.add("what", texts(experiments));
+            fields.add("note", quoted(note));
+            lasts.iter().for_each(|lasts| fields.add("for", span(*lasts)));
+        }
+        Order::Withdraw { experiments } => fields.add("what", texts(experiments)),
+    }
+}
+
+fn add_window(window: &NewWindow, at: Duration, fields: &mut Row) {
+    let NewWindow { names, begins, ends, every, reason, booking } = window;
+    fields.add("what", texts(&written(names)));
+    fields.add("from", span(at + *begins));
+    ends.iter().for_each(|ends| fields.add("until", span(at + *ends)));
+    every.iter().for_each(|every| fields.add("every", quoted(&every.to_string())));
+    fields.add("reason", quoted(reason));
+    fields.add("booking", quoted(words::of_booking(*booking)));
+}
+
+fn written(names: &[Pattern]) -> Vec<String> {
+    names.iter().map(|name| name.as_str().to_owned()).collect()
 }
 
 fn add_fault(fault: Fault, fields: &mut Row) {
@@ -183,7 +217,9 @@ fn expectation(expected: &Expectation) -> String {
     let Expectation {
         line: _,
         at,
+        within,
         mails,
+        most_mails,
         events,
         changes,
         available,
@@ -191,10 +227,16 @@ fn expectation(expected: &Expectation) -> String {
         healthy,
         unhealthy,
         mailed,
+        not_mailed,
+        maintained,
+        acknowledged,
+        flapping,
         alerts,
     } = expected;
     at.iter().for_each(|at| fields.add("at", span(*at)));
+    within.iter().for_each(|within| fields.add("within", span(*within)));
     mails.iter().for_each(|mails| fields.add("mails", mails));
+    most_mails.iter().for_each(|mails| fields.add("most_mails", mails));
     for (name, counts) in [("events", events), ("changes", changes)] {
         if !counts.is_empty() {
             fields.add(name, table(counts));
@@ -206,11 +248,20 @@ fn expectation(expected: &Expectation) -> String {
         ("healthy", healthy),
         ("unhealthy", unhealthy),
         ("mailed", mailed),
+        ("not_mailed", not_mailed),
     ];
     for (name, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
         fields.add(name, texts(names));
     }
-    alerts.iter().for_each(|alerts| fields.add("alerts", texts(alerts)));
+    let whole = [
+        ("maintained", maintained),
+        ("acknowledged", acknowledged),
+        ("flapping", flapping),
+        ("alerts", alerts),
+    ];
+    for (name, names) in whole {
+        names.iter().for_each(|names| fields.add(name, texts(names)));
+    }
     fields.0
 }
 

@@ -12,7 +12,7 @@ mod store_device;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use status_core::{Action, CallId, Change, Feed, Input, Mail, Monitor, Now, Time, Wall};
+use status_core::{Action, CallId, Change, CommandId, Feed, Input, Mail, Monitor, Now, Time, Wall};
 
 use crate::Rng;
 use crate::expect;
@@ -21,7 +21,7 @@ use crate::oracle::Oracle;
 use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Service, Settings};
 use crate::service::{Book, FeedServer, MailServer, Request};
-use crate::timeline::{Bookings, Entry, State, Timeline, What};
+use crate::timeline::{AttentionLog, Bookings, Entry, State, Timeline, What};
 use equipment::{Equipment, Flap};
 use store_device::StoreDevice;
 
@@ -55,6 +55,9 @@ pub(crate) struct World<'a> {
     meter: Meter,
     timeline: Timeline,
     states: BTreeMap<String, State>,
+    attention: AttentionLog,
+    /// What people told the server last.
+    commands: CommandId,
     mailed: BTreeSet<String>,
     /// How often book was asked to change something.
     changes: usize,
@@ -129,6 +132,8 @@ impl<'a> World<'a> {
             meter: Meter::default(),
             timeline: Timeline::default(),
             states: BTreeMap::new(),
+            attention: AttentionLog::default(),
+            commands: CommandId(0),
             mailed: BTreeSet::new(),
             changes: 0,
             bookings: Bookings::default(),
@@ -376,6 +381,10 @@ impl<'a> World<'a> {
         for (experiment, state) in changed {
             self.states.insert(experiment.clone(), state);
             self.tell(What::Stands { experiment, state });
+        }
+        let monitor = self.server.as_ref().map(|server| &server.monitor);
+        for (name, attention) in self.attention.changes(monitor) {
+            self.tell(What::Attended { name, attention });
         }
     }
 

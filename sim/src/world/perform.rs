@@ -41,7 +41,8 @@ impl World<'_> {
                 self.plan_in(way, Event::MailServer { life, call, mail });
             }
             Action::Save { call, changes } => self.save(call, changes),
-            Action::LogHealth | Action::Answer { .. } => {}
+            Action::Answer { outcome: Err(refused), .. } => self.tell(What::from(&refused)),
+            Action::LogHealth | Action::Answer { outcome: Ok(_), .. } => {}
             Action::Note(note) => self.tell(What::from(&note)),
         }
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use status_core::{Feed, Input, Wall};
+use status_core::{CommandId, Feed, Input, Wall};
 
 use super::{Event, World};
 use crate::describe;
-use crate::scenario::{Fault, Sending, Service, Step};
+use crate::scenario::{Fault, Order, Sending, Service, Step};
 use crate::timeline::What;
 
 /// A stop of the server that is longer is noticed by its driver.
@@ -100,9 +100,27 @@ impl World<'_> {
             Step::SetClock { millis } => {
                 self.now.wall = Wall::from_millis(self.now.wall.as_millis().saturating_add_signed(*millis));
             }
+            Step::Tell { by, order } => self.tell_server(by, order),
             Step::Suspend { lasts } => self.suspend(*lasts),
             Step::Kill => self.kill(),
             Step::Start => self.start(),
+        }
+    }
+
+    /// Somebody tells the server something: a person without a server is not heard.
+    fn tell_server(&mut self, by: &str, order: &Order) {
+        let Some(server) = &self.server else {
+            self.tell(What::Refused { text: "no server runs".into() });
+            return;
+        };
+        let commands = order.commands(self.now.wall, server.monitor.maintenance());
+        if commands.is_empty() {
+            self.tell(What::Refused { text: "there is nothing of that name".into() });
+        }
+        for what in commands {
+            self.commands = CommandId(self.commands.0 + 1);
+            let input = Input::Commanded { command: self.commands, by: by.to_owned(), what };
+            self.come(self.lives, input);
         }
     }
 

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::serve;
 use crate::driver::{self, Observer, Shared};
+use crate::orders::CommandSender;
 use crate::settings::Settings;
 
 /// The longest that anything in the mocks is waited for.
@@ -73,9 +74,13 @@ struct Harness {
     store: Arc<FakeStore>,
 }
 
+/// So many orders wait for a server that does not get round to them.
+const WAITING_ORDERS: usize = 1_000;
+
 /// A server that runs.
 struct Running {
     shared: Shared,
+    orders: CommandSender,
     driver: JoinHandle<()>,
 }
 
@@ -91,14 +96,9 @@ impl Harness {
         // It is never told to stop: it is killed.
         let stop = CancellationToken::new();
         let observer = TimelineObserver { recorder: self.recorder.clone(), shared: shared.clone() };
-        let driver = tokio::spawn(driver::run(
-            shared.clone(),
-            services,
-            tokio::sync::mpsc::channel(1).1,
-            observer,
-            stop,
-        ));
-        Ok(Running { shared, driver })
+        let (orders, given) = tokio::sync::mpsc::channel(WAITING_ORDERS);
+        let driver = tokio::spawn(driver::run(shared.clone(), services, given, observer, stop));
+        Ok(Running { shared, orders, driver })
     }
 }
 
@@ -122,6 +122,7 @@ impl Observer for TimelineObserver {
                 reason: reason.clone(),
             }),
             Action::Note(note) => self.recorder.tell(What::from(note)),
+            Action::Answer { outcome: Err(refused), .. } => self.recorder.tell(What::from(refused)),
             Action::FetchManifest { .. }
             | Action::ReadAvailability { .. }
             | Action::OpenFeed { .. }
@@ -129,7 +130,7 @@ impl Observer for TimelineObserver {
             | Action::SendMail { .. }
             | Action::Save { .. }
             | Action::LogHealth
-            | Action::Answer { .. } => {}
+            | Action::Answer { outcome: Ok(_), .. } => {}
         }
     }
 }

@@ -9,12 +9,13 @@ use status_adapters::clock::Clock;
 use status_core::{Failure, FailureKind, Feed, Monitor};
 use status_sim::describe;
 use status_sim::mock::{self, BookFault, FeedFault, Lab, Services, SmtpFault};
-use status_sim::scenario::{Fault, Scenario, Sending, Service, Step, TooFast};
-use status_sim::timeline::{Entry, State, Timeline, What};
+use status_sim::scenario::{Fault, Order, Scenario, Sending, Service, Step, TooFast};
+use status_sim::timeline::{AttentionLog, Entry, State, Timeline, What};
 use tokio::task::JoinHandle;
 
 use super::clock::FastClock;
 use super::{Harness, Running};
+use crate::orders;
 
 /// What happened so far.
 #[derive(Clone)]
@@ -23,11 +24,12 @@ pub(super) struct Recorder {
     timeline: Arc<Mutex<Timeline>>,
     /// How each experiment stands, as far as it is written down.
     states: Arc<Mutex<BTreeMap<String, State>>>,
+    attention: Arc<Mutex<AttentionLog>>,
 }
 
 impl Recorder {
     pub(super) fn new(clock: Arc<FastClock>) -> Self {
-        Self { clock, timeline: Arc::default(), states: Arc::default() }
+        Self { clock, timeline: Arc::default(), states: Arc::default(), attention: Arc::default() }
     }
 
     /// Writes down what happens now.
@@ -41,12 +43,19 @@ impl Recorder {
     pub(super) fn note_states(&self, monitor: &Monitor) {
         let now = monitor.experiments().map(|(name, experiment)| (name.as_str(), State::of(experiment)));
         self.note(now);
+        self.note_attention(Some(monitor));
     }
 
     /// Nobody watches any more.
     pub(super) fn note_end(&self) {
         let known: Vec<String> = self.states().keys().cloned().collect();
         self.note(known.iter().map(|name| (name.as_str(), State::Unwatched)));
+        self.note_attention(None);
+    }
+
+    fn note_attention(&self, monitor: Option<&Monitor>) {
+        let changes = self.attention.lock().changes(monitor);
+        changes.into_iter().for_each(|(name, attention)| self.tell(What::Attended { name, attention }));
     }
 
     fn note<'a>(&self, now: impl Iterator<Item = (&'a str, State)>) {
@@ -166,6 +175,7 @@ impl Player {
             Step::LimitMails { bytes } => self.services.smtp.set_longest_mail(*bytes),
             Step::DeleteStore => self.harness.store.delete(),
             Step::SetClock { millis } => self.harness.clock.set_by(*millis),
+            Step::Tell { by, order } => self.tell_server(by, order),
             Step::Suspend { lasts } => self.suspend(*lasts),
             Step::Kill => {
                 self.kill_server().await;
@@ -221,6 +231,25 @@ impl Player {
             set_fault(&services, service, Fault::None, speed);
         });
         self.healing.insert(service, healing);
+    }
+
+    /// Somebody tells the server something: a person without a server is not heard.
+    fn tell_server(&self, by: &str, order: &Order) {
+        let refuse = |text: &str| self.harness.recorder.tell(What::Refused { text: text.into() });
+        let Some(running) = &self.server else { return refuse("no server runs") };
+        let now = self.harness.clock.now().wall;
+        let commands = order.commands(now, running.shared.monitor().maintenance());
+        if commands.is_empty() {
+            refuse("there is nothing of that name");
+        }
+        for command in commands {
+            // What comes of it is seen by the observer.
+            let (answer, _) = tokio::sync::oneshot::channel();
+            let given = running.orders.try_send(orders::Order { by: by.to_owned(), command, answer });
+            if given.is_err() {
+                refuse("the server does not get round to it");
+            }
+        }
     }
 
     /// The driver cannot go on while somebody else holds its core.

@@ -143,6 +143,9 @@ fn service(name: &str, scenario: &Scenario, outcome: &Outcome, scale: Scale) -> 
         | What::Happened { .. }
         | What::Stands { .. }
         | What::Event { .. }
+        | What::Attended { .. }
+        | What::Remarked { .. }
+        | What::Refused { .. }
         | What::Noted { .. }
         | What::Asked { .. }
         | What::Booking { .. }
@@ -203,6 +206,7 @@ fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
         | Step::PutOffRecipients { .. }
         | Step::LimitMails { .. }
         | Step::DeleteStore
+        | Step::Tell { .. }
         | Step::SetClock { .. }
         | Step::Suspend { .. } => None,
     }

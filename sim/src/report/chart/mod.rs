@@ -235,6 +235,9 @@ impl Picture {
                 | What::Event { .. }
                 | What::AlertRaised { .. }
                 | What::AlertCleared { .. }
+                | What::Attended { .. }
+                | What::Remarked { .. }
+                | What::Refused { .. }
                 | What::Noted { .. }
                 | What::Asked { .. }
                 | What::Booking { .. }
