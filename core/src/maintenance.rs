@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::context::Cx;
 use crate::protocol::{
@@ -12,12 +13,16 @@ use crate::protocol::{
 
 /// How many remarks are kept in memory, for people to read.
 const REMARKS_AT_MOST: usize = 200;
+/// How long a window is kept that is over.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The windows of maintenance, and what people and time have done of late.
 #[derive(Debug, Default)]
 pub struct Maintenance {
-    /// Those that are not over.
+    /// Those that are not over, or not for long: whoever sets the clock may set it back.
     windows: BTreeMap<WindowId, Window>,
+    /// What the clock showed when they were last looked at.
+    checked: Wall,
     next: WindowId,
     /// Those that are on, as the last check found.
     on: Vec<WindowId>,
@@ -55,8 +60,8 @@ pub(crate) struct Cover {
 
 impl Maintenance {
     /// The windows that are not over, in the order in which they were made.
-    pub fn windows(&self) -> impl ExactSizeIterator<Item = &Window> {
-        self.windows.values()
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.windows.values().filter(|window| !window.is_over(self.checked))
     }
 
     /// Those that are on, as the last check found.
@@ -79,8 +84,10 @@ impl Maintenance {
             let before = core::mem::replace(&mut self.on, on);
             self.note_changes(&before, cx);
         }
+        self.checked = now;
+        let is_long_over = |window: &&Window| window.is_over(now - KEPT_FOR);
         let over: Vec<WindowId> =
-            self.windows.values().filter(|window| window.is_over(now)).map(|window| window.id).collect();
+            self.windows.values().filter(is_long_over).map(|window| window.id).collect();
         for id in over {
             self.windows.remove(&id);
             self.changed = true;
@@ -120,7 +127,7 @@ impl Maintenance {
             let expected = alloc::format!("names: from 1 to {} are possible", Window::NAMES_AT_MOST);
             return Err(Refused::Invalid(expected));
         }
-        if self.windows.len() >= Window::AT_MOST {
+        if self.windows().count() >= Window::AT_MOST {
             return Err(Refused::TooManyWindows);
         }
         let (from, until) = match &time {
@@ -140,7 +147,10 @@ impl Maintenance {
 
     /// Somebody ends a window.
     pub(crate) fn end(&mut self, by: String, id: WindowId, cx: &mut Cx<'_>) -> Result<Obeyed, Refused> {
-        let Some(window) = self.windows.remove(&id) else { return Err(Refused::NoSuchWindow(id)) };
+        let is_there = self.windows.get(&id).is_some_and(|window| !window.is_over(cx.now.wall));
+        let Some(window) = self.windows.remove(&id).filter(|_| is_there) else {
+            return Err(Refused::NoSuchWindow(id));
+        };
         self.on.retain(|on| *on != id);
         self.revision += 1;
         self.changed = true;
@@ -183,6 +193,7 @@ impl Maintenance {
         // Other windows may be on now: each cover is found anew.
         Self {
             windows,
+            checked: Wall::default(),
             next,
             on,
             revision: 1,

@@ -43,6 +43,8 @@ struct Outage {
     began: Time,
     /// The feeds whose silence is all that has been wrong.
     cause: Vec<Feed>,
+    /// Those whose silence is all that is wrong now.
+    cause_now: Vec<Feed>,
     /// Since when those feeds are back, though it is not well yet.
     feeds_back: Option<Time>,
 }
@@ -147,7 +149,10 @@ impl Attention {
         } else {
             self.go_on(came, cx.now);
         }
-        let worse = came.before.as_ref().is_some_and(|before| came.event.is_worse_than(before));
+        // What only a feed hides got no worse, as far as anybody knows.
+        let is_hidden = came.lost.is_empty() && !came.event.cause().is_empty();
+        let is_worse = |before: &Event| !is_hidden && came.event.is_worse_than(before);
+        let worse = came.before.as_ref().is_some_and(is_worse);
         let end = if came.event.healthy {
             Some(AcknowledgementEnd::Recovered)
         } else {
@@ -176,7 +181,9 @@ impl Attention {
         match &mut self.outage {
             None => {
                 let cause = came.cause.clone();
-                self.outage = Some(Outage { since: now.wall, began: now.time, cause, feeds_back: None });
+                let cause_now = cause.clone();
+                self.outage =
+                    Some(Outage { since: now.wall, began: now.time, cause, cause_now, feeds_back: None });
             }
             // What had trouble of its own in this outage has it still, most likely.
             Some(outage) if outage.cause.is_empty() => {}
@@ -185,6 +192,7 @@ impl Attention {
                 outage.cause.extend(&came.cause);
                 outage.cause.sort();
                 outage.cause.dedup();
+                outage.cause_now.clone_from(&came.cause);
             }
         }
     }
@@ -268,7 +276,11 @@ impl Attention {
         Story {
             since: self.unhealthy_since(),
             after: self.recovery.as_ref().filter(|_| self.outage.is_none()).map(|recovery| recovery.after),
-            cause: self.cause().to_vec(),
+            cause: match &self.outage {
+                Some(outage) if outage.cause.is_empty() => Vec::new(),
+                Some(outage) => outage.cause_now.clone(),
+                None => self.cause().to_vec(),
+            },
             flapping: None,
         }
     }
@@ -311,6 +323,7 @@ impl Attention {
         let outage = record.since.map(|since| Outage {
             since,
             began: ages.restored(since, stamp),
+            cause_now: cause.clone(),
             cause,
             feeds_back: None,
         });

@@ -70,6 +70,8 @@ pub(crate) struct CurrentState {
     pub(crate) problems: Vec<Problem>,
     /// The windows of maintenance that are on.
     pub(crate) windows: Vec<OpenWindow>,
+    /// How each experiment stands that flaps: what it did since that was told is no news.
+    pub(crate) flapping: Vec<MailLine>,
 }
 
 impl CurrentState {
@@ -376,20 +378,20 @@ impl Outbox {
         config: &MailConfig,
         zone: &Zone,
     ) -> MailContent<'_> {
-        let CurrentState { when, alerts, problems, windows } = &self.current_state;
-        let (mut events, mut cleared, mut more_cleared, mut is_reminder) = (Vec::new(), Vec::new(), 0, true);
+        let CurrentState { when, alerts, problems, windows, flapping: _ } = &self.current_state;
+        let events = self.lines(covers);
+        let (mut cleared, mut more_cleared, mut is_reminder) = (Vec::new(), 0, true);
         let (mut oldest, mut newest) = (None, 0);
         for news in self.log.within(covers) {
             oldest = oldest.or(Some((news.at, news.awake)));
             newest = news.awake;
             match &news.item {
-                NewsItem::Event(line) => events.push(line),
                 NewsItem::Cleared { alert, since } => {
                     cleared.push((*alert, *since));
                     more_cleared += news.count - 1;
                 }
                 NewsItem::Raised => is_reminder = false,
-                NewsItem::Reminder => {}
+                NewsItem::Event(_) | NewsItem::Reminder => {}
             }
         }
         let is_quiet = events.is_empty() && cleared.is_empty() && missed == 0;
@@ -409,6 +411,29 @@ impl Outbox {
             windows,
         };
         MailContent { digest, begun, newest }
+    }
+
+    /// What this news tells of experiments, in the order in which it happened.
+    fn lines(&self, covers: &[NewsRange]) -> Vec<&MailLine> {
+        let (mut lines, mut seen, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for news in self.log.within(covers) {
+            let NewsItem::Event(line) = &news.item else { continue };
+            if seen.insert(&line.experiment) && began_earlier(line, news.at) {
+                known.insert(&line.experiment);
+            }
+            lines.push(line);
+            // What it did since it flaps is no news, and yet it is how it stands.
+            let is_it = |now: &&MailLine| now.experiment == line.experiment;
+            let flaps = line.flapping.as_ref().is_some_and(|flapping| !flapping.is_over);
+            lines.extend(self.current_state.flapping.iter().filter(|_| flaps).find(is_it));
+        }
+        let well: BTreeSet<_> =
+            lines.iter().filter(|line| line.healthy).map(|line| &line.experiment).collect();
+        // The end of an outage that began before this mail is told without what was wrong.
+        lines.retain(|line| {
+            line.healthy || !known.contains(&line.experiment) || !well.contains(&line.experiment)
+        });
+        lines
     }
 
     /// Sends what is ready, if it is written down or does not have to be.
@@ -516,6 +541,11 @@ impl Outbox {
     pub(super) fn subject_of(&self, config: Option<&MailConfig>, events: usize) -> String {
         config.map(|config| subject(config, events)).unwrap_or_default()
     }
+}
+
+/// Whether the outage that a line tells of began before what it tells happened.
+fn began_earlier(line: &MailLine, at: Wall) -> bool {
+    line.since.is_some_and(|since| since < at)
 }
 
 fn undelivered(queued: &QueuedMail) -> Undelivered {

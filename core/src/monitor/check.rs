@@ -174,6 +174,7 @@ impl Parts {
                 .collect(),
             problems: unhealthy.map(|(name, experiment)| problem(name, experiment, &round)).collect(),
             windows: self.maintenance.on().map(|window| open_window(window, open)).collect(),
+            flapping: self.lab.experiments.iter().filter_map(flapping_line).collect(),
         }
     }
 
@@ -217,6 +218,11 @@ fn problem(name: &ExperimentName, experiment: &Experiment, round: &Round) -> Pro
             .map(|known| Acknowledged { by: known.by.clone(), note: known.note.clone() }),
         muted: is_maintained.or_else(|| attention.muted(&round.muted_feeds)),
     }
+}
+
+/// How an experiment stands, if it flaps.
+fn flapping_line((name, experiment): (&ExperimentName, &Experiment)) -> Option<MailLine> {
+    experiment.flapping().map(|_| MailLine::new(name, experiment, experiment.attention.story()))
 }
 
 fn open_window(window: &Window, open: OpenWindows<'_>) -> OpenWindow {

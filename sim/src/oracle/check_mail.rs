@@ -41,6 +41,8 @@ pub(crate) struct MailCheck {
     soon: Duration,
     /// Whether what comes and goes is no news.
     flaps: bool,
+    /// Whether problems are mailed again that nobody sees to.
+    reminds: bool,
     /// How often each alert was raised.
     raised: BTreeMap<SystemAlert, u32>,
     /// Experiments whose events are no news at the moment.
@@ -122,10 +124,12 @@ impl MailCheck {
         let address = address.clone();
         let collected = config.mail.as_ref().map(|mail| mail.wait + mail.every).unwrap_or_default();
         let (soon, flaps) = (SOON + collected, config.flap.after > 0);
+        let reminds = config.mail.as_ref().is_some_and(|mail| mail.remind_every.is_some());
         Self {
             address,
             soon,
             flaps,
+            reminds,
             well: true,
             server_is_well: true,
             store_is_well: true,
@@ -455,7 +459,9 @@ impl MailCheck {
                 wrong.push(format!("a mail lists the problems {told:?}, and there were {expected:?}"));
             }
         }
-        if Told::events(mail).experiments() == 0 && self.untold.is_empty() && self.perhaps_untold.is_empty() {
+        let may_remind = self.reminds && Told::problems(mail).experiments() > 0;
+        let alerts = !self.untold.is_empty() || !self.perhaps_untold.is_empty();
+        if Told::events(mail).experiments() == 0 && !alerts && !may_remind {
             wrong.push(format!("a mail has no news: {:?}", mail.body));
         }
         wrong
@@ -520,9 +526,8 @@ impl MailCheck {
         let told = Told::events(mail);
         for line in &told.ones {
             let is_it = |unsent: &Unsent| unsent.at <= sent && is_told_by(&unsent.line, line);
-            if let Some(newest) = self.unsent.iter().rfind(|unsent| is_it(unsent)) {
-                let (name, at) = (newest.name.clone(), newest.at);
-                self.take_off_experiment(&name, at, taken);
+            if let Some(newest) = self.unsent.iter().rposition(is_it) {
+                self.take_off_up_to(newest, taken);
             } else if let Some(at) = self.perhaps.iter().position(|perhaps| is_told_by(perhaps, line)) {
                 taken.push(self.perhaps.remove(at));
             } else if !self.was_in_doubt(line) {
@@ -541,29 +546,33 @@ impl MailCheck {
         None
     }
 
-    /// A line tells of the newest that an experiment did, and so of all before it.
-    fn take_off_experiment(&mut self, name: &ExperimentName, up_to: Time, taken: &mut Vec<String>) {
-        let gone = self.unsent.extract_if(.., |unsent| unsent.name == *name && unsent.at <= up_to);
+    /// A line tells of this event of an experiment, and so of all before it.
+    fn take_off_up_to(&mut self, newest: usize, taken: &mut Vec<String>) {
+        let name = self.unsent[newest].name.clone();
+        let gone = self.unsent.extract_if(..=newest, |unsent| unsent.name == name);
         taken.extend(gone.map(|unsent| unsent.line));
     }
 
-    /// The experiments whose newest event by then no line of its own has told.
-    fn untold_by(&self, sent: Time, healthy: bool) -> Vec<ExperimentName> {
-        let mut newest: BTreeMap<&ExperimentName, &Unsent> = BTreeMap::new();
-        newest.extend(
-            self.unsent.iter().filter(|unsent| unsent.at <= sent).map(|unsent| (&unsent.name, unsent)),
-        );
+    /// The newest events by then that no line of its own has told, and that a common line may, of each experiment one.
+    fn untold_by(&self, sent: Time, healthy: bool) -> BTreeMap<ExperimentName, usize> {
         // What is silent itself has trouble of its own, and a line of its own.
-        let is_common = |unsent: &Unsent| unsent.healthy == healthy && !unsent.line.contains("unhealthy ");
-        newest.into_iter().filter(|(_, unsent)| is_common(unsent)).map(|(name, _)| name.clone()).collect()
+        let is_common = |unsent: &Unsent| {
+            unsent.at <= sent && unsent.healthy == healthy && !unsent.line.contains("unhealthy ")
+        };
+        let all = self.unsent.iter().enumerate().filter(|(_, unsent)| is_common(unsent));
+        all.map(|(at, unsent)| (unsent.name.clone(), at)).collect()
     }
 
     /// A common line tells of so many experiments.
     fn take_off_many(&mut self, many: &Many, sent: Time, taken: &mut Vec<String>) -> Option<String> {
-        let names = self.untold_by(sent, many.healthy);
-        let is_known = names.len() >= many.count || !self.perhaps.is_empty() || !self.in_doubt.is_empty();
-        names.iter().take(many.count).for_each(|name| self.take_off_experiment(name, sent, taken));
-        (!is_known).then(|| format!("{many:?}, and of {names:?} there is such news"))
+        let untold = self.untold_by(sent, many.healthy);
+        let is_known = untold.len() >= many.count || !self.perhaps.is_empty() || !self.in_doubt.is_empty();
+        for name in untold.keys().take(many.count) {
+            if let Some(newest) = self.untold_by(sent, many.healthy).get(name) {
+                self.take_off_up_to(*newest, taken);
+            }
+        }
+        (!is_known).then(|| format!("{many:?}, and of {:?} there is such news", untold.keys()))
     }
 
     /// A mail only counts one of its events: not one that another mail tells, which was sent and has not arrived.
@@ -574,10 +583,16 @@ impl MailCheck {
         let others = self.sent.iter().filter(|(id, _)| waits(id));
         let told: Vec<String> = others.flat_map(|(_, (_, other))| Told::events(other).ones).collect();
         let is_other = |unsent: &Unsent| told.iter().any(|line| is_told_by(&unsent.line, line));
-        let mut of_then = self.unsent.iter().filter(|unsent| unsent.at <= sent);
-        let first = of_then.clone().find(|unsent| !is_other(unsent)).or_else(|| of_then.next());
-        if let Some(name) = first.map(|unsent| unsent.name.clone()) {
-            self.take_off_experiment(&name, sent, taken);
+        let of_then = |unsent: &Unsent| unsent.at <= sent;
+        let first = self.unsent.iter().find(|unsent| of_then(unsent) && !is_other(unsent));
+        let Some(name) =
+            first.or_else(|| self.unsent.iter().find(|unsent| of_then(unsent))).map(|one| one.name.clone())
+        else {
+            return;
+        };
+        let is_its = |unsent: &Unsent| of_then(unsent) && unsent.name == name;
+        if let Some(newest) = self.unsent.iter().rposition(is_its) {
+            self.take_off_up_to(newest, taken);
         }
     }
 

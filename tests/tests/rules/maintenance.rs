@@ -239,7 +239,7 @@ fn what_makes_no_sense_is_refused_and_changes_nothing() {
     assert_eq!(acknowledge(&mut world, "spin99", None), Err(Refused::NoSuchExperiment("spin99".into())));
     let withdraw = Command::Withdraw { experiment: "pend00".into() };
     assert_eq!(tell(&mut world, withdraw), Err(Refused::NotAcknowledged("pend00".into())));
-    assert_eq!(world.monitor.maintenance().windows().len(), 0);
+    assert_eq!(world.monitor.maintenance().windows().count(), 0);
 }
 
 #[test]
