@@ -249,3 +249,20 @@ fn problems_that_nobody_sees_to_are_mailed_again() {
     world.until(7_500.0);
     assert_eq!(world.mails.len(), 3);
 }
+
+#[test]
+fn a_mail_tells_of_each_experiment_how_it_stands_whatever_came_before() {
+    let mut world = well(2, with_mail(|mail| mail.wait = Duration::from_secs(60)));
+    world.hosts.clear();
+    world.until(190.0);
+    world.mails.clear();
+    // The outage that was told ends, and another begins: that is in the same mail, and is what counts.
+    world.hosts = vec!["pend00".into(), "pend01".into()];
+    world.until(200.0);
+    world.unplug(VIDEO);
+    world.until(300.0);
+    assert_eq!(subjects(&world), ["lab 2 new health events: 1 down (pend00), 1 ok"]);
+    let body = &world.mails[0].body;
+    assert!(body.contains("\npend00 ><   U [missing required pend00-st-video]\n"), "{body}");
+    assert!(body.contains("\npend01 ok A   after ") && !body.contains("[missing jump]"), "{body}");
+}
