@@ -416,10 +416,14 @@ impl Outbox {
     /// What this news tells of experiments, in the order in which it happened.
     fn lines(&self, covers: &[NewsRange]) -> Vec<&MailLine> {
         let (mut lines, mut seen, mut known) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut recovered, mut ended) = (BTreeSet::new(), BTreeSet::new());
         for news in self.log.within(covers) {
             let NewsItem::Event(line) = &news.item else { continue };
             if seen.insert(&line.experiment) && began_earlier(line, news.at) {
                 known.insert(&line.experiment);
+            }
+            if line.healthy {
+                recovered.insert(&line.experiment);
             }
             lines.push(line);
             // What it did since it flaps is no news, and yet it is how it stands.
@@ -427,11 +431,13 @@ impl Outbox {
             let flaps = line.flapping.as_ref().is_some_and(|flapping| !flapping.is_over);
             lines.extend(self.current_state.flapping.iter().filter(|_| flaps).find(is_it));
         }
-        let well: BTreeSet<_> =
-            lines.iter().filter(|line| line.healthy).map(|line| &line.experiment).collect();
         // The end of an outage that began before this mail is told without what was wrong.
-        lines.retain(|line| {
-            line.healthy || !known.contains(&line.experiment) || !well.contains(&line.experiment)
+        lines.retain(|line: &&MailLine| {
+            if line.healthy {
+                ended.insert(&line.experiment);
+            }
+            let is_of_then = known.contains(&line.experiment) && !ended.contains(&line.experiment);
+            line.healthy || !is_of_then || !recovered.contains(&line.experiment)
         });
         lines
     }

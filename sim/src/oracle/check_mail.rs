@@ -342,7 +342,7 @@ impl MailCheck {
             self.newest.insert(found.name.clone(), found.line.clone());
             let is_new_to_flapping = began.contains(&found.name);
             let is_muted = self.muted.holds(&found.name) && !is_new_to_flapping;
-            if is_muted || self.service_flaps() || (found.has_cause && self.muted.has_service()) {
+            if is_muted || self.service_flaps() || self.muted.has_service() {
                 // What was to be told of it is told as it is now.
                 let gone = self.unsent.extract_if(.., |unsent| unsent.name == found.name);
                 self.perhaps.extend(gone.map(|unsent| unsent.line));

@@ -59,8 +59,6 @@ pub(crate) struct Found {
     /// Whose event it is.
     pub(crate) name: ExperimentName,
     pub(crate) healthy: bool,
-    /// Whether a feed is silent whose silence may be why.
-    pub(crate) has_cause: bool,
 }
 
 /// How an experiment stands in a mail, with single spaces, and with everything escaped that cannot be seen.
@@ -432,7 +430,6 @@ impl Reference {
             rest: rest(streams, resources, &cause),
             name: name.clone(),
             healthy: verdict.healthy,
-            has_cause: !cause.is_empty(),
         }
     }
 
