@@ -39,17 +39,7 @@ impl Model {
     /// Takes in a change.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::ReplaceAll => {
-                let Self { experiments, manifest, alerts, clock, .. } = self;
-                experiments.clear();
-                *manifest = None;
-                alerts.clear();
-                *clock = None;
-                self.news.clear();
-                self.maintenance = MaintenanceRecord::default();
-                self.outbox = None;
-                self.queued.clear();
-            }
+            Change::ReplaceAll => self.forget_what_is_not_over(),
             Change::Event { key, experiment, event } => {
                 let entry = Entry { key: key.clone(), experiment, event, forgotten: false };
                 // An event that is written again moves to the end: a save writes older events of its experiment first.
@@ -101,6 +91,18 @@ impl Model {
             Change::Clock(stamp) => self.clock = Some(stamp),
             Change::Prune { before, keep } => self.prune(before, keep),
         }
+    }
+
+    fn forget_what_is_not_over(&mut self) {
+        let Self { experiments, manifest, alerts, clock, .. } = self;
+        experiments.clear();
+        *manifest = None;
+        alerts.clear();
+        *clock = None;
+        self.news.clear();
+        self.maintenance = MaintenanceRecord::default();
+        self.outbox = None;
+        self.queued.clear();
     }
 
     /// What the next life of the server gets, with the newest `keep` events of each experiment.

@@ -89,9 +89,10 @@ pub async fn run(
         actions.iter().for_each(|action| observer.action(now, action));
         observer.handled(took);
         for action in actions {
-            match action {
-                Action::Answer { command, outcome } => inputs.answer(command, outcome),
-                action => effects.perform(action),
+            if let Action::Answer { command, outcome } = action {
+                inputs.answer(command, outcome);
+            } else {
+                effects.perform(action);
             }
         }
         next = inputs.next(deadline).await;

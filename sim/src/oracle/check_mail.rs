@@ -385,12 +385,18 @@ impl MailCheck {
             all.push(reference.problems(now));
             self.problems = Some((wall, all));
         }
+        let is_mail = |change: &Change| matches!(change, Change::QueuedMail(_));
         let composes = |action: &Action| match action {
             Action::SendMail { .. } => true,
-            Action::Save { changes, .. } => {
-                changes.iter().any(|change| matches!(change, Change::QueuedMail(_)))
-            }
-            _ => false,
+            Action::Save { changes, .. } => changes.iter().any(is_mail),
+            Action::FetchManifest { .. }
+            | Action::ReadAvailability { .. }
+            | Action::SetAvailability { .. }
+            | Action::OpenFeed { .. }
+            | Action::CloseFeed { .. }
+            | Action::Answer { .. }
+            | Action::LogHealth
+            | Action::Note(_) => false,
         };
         if let Some((_, all)) = self.problems.as_mut().filter(|_| judges && actions.iter().any(composes)) {
             // A mail tells how all stands when it is composed.

@@ -73,8 +73,7 @@ pub(super) fn is_told_by(line: &str, told: &str) -> bool {
     let Some(tail) = told.strip_prefix(head) else { return false };
     let Some(issues) = issues else {
         let begins = |words: &&str| tail.starts_with(*words);
-        return tail.is_empty()
-            || [" after ", " [", " flapping", " no longer flapping"].iter().any(|words| begins(&words));
+        return tail.is_empty() || [" after ", " [", " flapping", " no longer flapping"].iter().any(begins);
     };
     let brackets = [format!(" [{issues}]"), format!(" [{} issues]", issues.split(", ").count())];
     let rest = brackets.iter().find_map(|brackets| tail.strip_prefix(brackets.as_str()));

@@ -39,7 +39,7 @@ impl Store {
             for before in events.iter() {
                 missing -= usize::from(missing > 0 && held.contains(&before));
             }
-            events.extend(held[held.len() - missing..].iter().map(|event| Event::clone(event)));
+            events.extend(held[held.len() - missing..].iter().copied().cloned());
         }
     }
 

@@ -45,10 +45,12 @@ fn order(names: &[&str], time: WindowTime, booking: WindowBooking) -> Command {
 fn window(world: &mut World, names: &[&str], seconds: u64, booking: WindowBooking) -> WindowId {
     let from = world.now().wall;
     let until = Wall::from_millis(from.as_millis() + seconds * 1_000);
-    match tell(world, order(names, WindowTime::Once { from, until }, booking)) {
-        Ok(Obeyed::WindowAdded(window)) => window.id,
-        other => panic!("{other:?}"),
-    }
+    let made = tell(world, order(names, WindowTime::Once { from, until }, booking));
+    let id = made.as_ref().ok().and_then(|obeyed| match obeyed {
+        Obeyed::WindowAdded(window) => Some(window.id),
+        _ => None,
+    });
+    id.expect("the window is kept")
 }
 
 fn acknowledge(world: &mut World, experiment: &str, until: Option<Wall>) -> Result<Obeyed, Refused> {

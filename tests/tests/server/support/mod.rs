@@ -231,7 +231,7 @@ pub(crate) fn section<'a>(mail: &'a Mail, headline: &str) -> Vec<&'a str> {
 /// How an experiment stands, without since when or for how long it did not.
 fn how_it_stands(line: &str) -> &str {
     let begins = |words: &&str| line.contains(*words);
-    if ["><   U [", "-- A   ["].iter().any(|mark| begins(&mark)) {
+    if ["><   U [", "-- A   ["].iter().any(begins) {
         return line.split_inclusive(']').next().unwrap_or(line);
     }
     match line.split_once(" ok A   after ") {
