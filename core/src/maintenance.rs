@@ -127,7 +127,8 @@ impl Maintenance {
             let expected = alloc::format!("names: from 1 to {} are possible", Window::NAMES_AT_MOST);
             return Err(Refused::Invalid(expected));
         }
-        if self.windows().count() >= Window::AT_MOST {
+        // Those that are over count, too, as long as they are kept.
+        if self.windows.len() >= Window::AT_MOST {
             return Err(Refused::TooManyWindows);
         }
         let (from, until) = match &time {
@@ -147,12 +148,13 @@ impl Maintenance {
 
     /// Somebody ends a window.
     pub(crate) fn end(&mut self, by: String, id: WindowId, cx: &mut Cx<'_>) -> Result<Obeyed, Refused> {
-        let is_there = self.windows.get(&id).is_some_and(|window| !window.is_over(cx.now.wall));
-        let Some(window) = self.windows.remove(&id).filter(|_| is_there) else {
+        if self.windows.get(&id).is_none_or(|window| window.is_over(cx.now.wall)) {
             return Err(Refused::NoSuchWindow(id));
-        };
+        }
+        let Some(window) = self.windows.remove(&id) else { return Err(Refused::NoSuchWindow(id)) };
+        let was_on = self.on.len();
         self.on.retain(|on| *on != id);
-        self.revision += 1;
+        self.revision += u64::from(self.on.len() < was_on);
         self.changed = true;
         let what = RemarkKind::WindowEnded { window: window.clone(), by: Some(by) };
         self.remark(what, cx);

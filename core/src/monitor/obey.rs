@@ -38,6 +38,7 @@ impl Parts {
         }
         known.attention.acknowledge(acknowledgement.clone());
         known.written.at = None;
+        self.mark_changed(&experiment, cx);
         let obeyed = Obeyed::Acknowledged(acknowledgement.clone());
         self.maintenance.remark(RemarkKind::Acknowledged { experiment, acknowledgement }, cx);
         Ok(obeyed)
@@ -55,10 +56,18 @@ impl Parts {
         };
         let ended = known.attention.end_acknowledgement(AcknowledgementEnd::Withdrawn { by });
         known.written.at = None;
+        self.mark_changed(&experiment, cx);
         if let Some(ended) = ended {
             self.maintenance.remark(ended.of(&experiment), cx);
         }
         Ok(Obeyed::Withdrawn(before))
+    }
+
+    /// What people were told is done is written down, also while nothing is judged.
+    fn mark_changed(&mut self, name: &ExperimentName, cx: &Cx<'_>) {
+        if let Some(known) = self.lab.experiments.get(name) {
+            self.store.mark_if_unsaved(name, known, cx.now.time);
+        }
     }
 
     fn experiment(&mut self, name: &ExperimentName) -> Result<&mut Experiment, Refused> {

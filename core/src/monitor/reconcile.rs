@@ -2,6 +2,7 @@
 
 use super::Parts;
 use crate::context::Cx;
+use crate::lab::Experiment;
 use crate::protocol::Mode;
 
 impl Parts {
@@ -18,7 +19,8 @@ impl Parts {
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
         let acts = cx.config.mode == Mode::Act;
         if let Some(config) = cx.config.mail.as_ref().filter(|_| acts) {
-            if self.outbox.reminder_due(config).is_some_and(|at| at <= cx.now.time) {
+            let is_due = self.outbox.reminder_due(config).is_some_and(|at| at <= cx.now.time);
+            if is_due && self.has_unattended_problems() {
                 self.outbox.remind(self.current_state(cx.now.wall, cx), cx.now);
             }
             if self.outbox.is_due(cx.now.time, config) {
@@ -42,6 +44,12 @@ impl Parts {
         if acts {
             self.outbox.reconcile(self.store.lets_mails_through(cx.now.time), cx);
         }
+    }
+
+    /// Whether there is a problem that nobody has acknowledged: a look that costs little.
+    fn has_unattended_problems(&self) -> bool {
+        let is_open = |known: &Experiment| known.is_known_unhealthy() && known.acknowledgement().is_none();
+        self.lab.experiments.values().any(|known| is_open(known) && known.window().is_none())
     }
 
     /// Schedules the next call of the monitor for when something is due.

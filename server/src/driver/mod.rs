@@ -102,7 +102,7 @@ pub async fn run(
         }
     }
     effects.abort_feeds();
-    let drain = drain(&shared, &mut inputs.received, &mut effects, &mut observer);
+    let drain = drain(&shared, &mut inputs, &mut effects, &mut observer);
     // Whatever is not said by then, the next life of the server finds out.
     let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain).await;
 }
@@ -201,14 +201,9 @@ impl Inputs {
 
 /// A mail that the mail server is just taking, and what is just being written down, comes to its end:
 /// so an ordinary restart sends no mail twice. No other mail begins: one that is due is for the next life.
-async fn drain(
-    shared: &Shared,
-    inputs: &mut mpsc::Receiver<Input>,
-    effects: &mut Effects,
-    observer: &mut impl Observer,
-) {
+async fn drain(shared: &Shared, inputs: &mut Inputs, effects: &mut Effects, observer: &mut impl Observer) {
     while !effects.under_way.is_empty() {
-        let Some(input) = inputs.recv().await else { return };
+        let Some(input) = inputs.received.recv().await else { return };
         if !effects.finish_call(&input) {
             continue;
         }
@@ -216,8 +211,17 @@ async fn drain(
         observer.input(now, &input);
         let actions = shared.monitor().handle(now, input);
         for action in actions {
-            if let Action::Save { call, changes } = action {
-                effects.save(call, changes);
+            match action {
+                Action::Save { call, changes } => effects.save(call, changes),
+                Action::Answer { command, outcome } => inputs.answer(command, outcome),
+                Action::FetchManifest { .. }
+                | Action::ReadAvailability { .. }
+                | Action::SetAvailability { .. }
+                | Action::OpenFeed { .. }
+                | Action::CloseFeed { .. }
+                | Action::SendMail { .. }
+                | Action::LogHealth
+                | Action::Note(_) => {}
             }
         }
     }

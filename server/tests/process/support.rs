@@ -22,7 +22,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 const LONG_AGO: Duration = Duration::from_secs(3600);
 
 const STATS_EVERY: Duration = Duration::from_millis(100);
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("STATUS_STORE", ":memory:"),
     ("STATUS_HEALTH_LAST", "2s"),
     ("STATUS_HEALTH_STARTUP", "1500ms"),
@@ -32,6 +32,8 @@ const SETTINGS: [(&str, &str); 9] = [
     ("STATUS_LOG_FILE", "stdout"),
     ("STATUS_LOG_LEVEL", "info"),
     ("RUST_LOG", "trace"),
+    // Each check's news is a mail of its own.
+    ("STATUS_EMAIL_WAIT", "0s"),
 ];
 
 /// Mock services around a lab, that report often.

@@ -560,6 +560,8 @@ impl MailCheck {
         let name = self.unsent[newest].name.clone();
         let gone = self.unsent.extract_if(..=newest, |unsent| unsent.name == name);
         taken.extend(gone.map(|unsent| unsent.line));
+        // What came before may be in a mail that was sent and has not arrived yet.
+        self.perhaps.extend(taken.iter().rev().skip(1).filter(|line| begins_with(line, &name)).cloned());
     }
 
     /// The newest events by then that no line of its own has told, and that a common line may, of each experiment one.
@@ -684,6 +686,10 @@ impl Untold {
         };
         names(if self.raised { "System alerts" } else { "No longer a system alert" })
     }
+}
+
+fn begins_with(line: &str, name: &ExperimentName) -> bool {
+    line.split(' ').next() == Some(name.as_str())
 }
 
 /// Whether a mail lists these problems and no others.
