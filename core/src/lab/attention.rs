@@ -80,6 +80,13 @@ pub(crate) struct Came {
     pub(crate) cause: Vec<Feed>,
 }
 
+impl Came {
+    /// Whether something is well again that was not at the event before.
+    pub(crate) fn has_gained(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| !before.lost_since(&self.event).is_empty())
+    }
+}
+
 /// What a line of a mail says beside the verdict.
 #[derive(Debug, Default)]
 pub(crate) struct Story {
@@ -194,6 +201,18 @@ impl Attention {
                 outage.cause.dedup();
                 outage.cause_now.clone_from(&came.cause);
             }
+        }
+    }
+
+    /// Whether a feed's silence is all that its outage is put down to.
+    pub(crate) fn blames_a_feed(&self) -> bool {
+        self.outage.as_ref().is_some_and(|outage| !outage.cause.is_empty())
+    }
+
+    /// Something is wrong with it that no silence explains.
+    pub(crate) fn blame_itself(&mut self) {
+        if let Some(outage) = &mut self.outage {
+            outage.cause.clear();
         }
     }
 

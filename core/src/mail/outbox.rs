@@ -221,6 +221,7 @@ impl Outbox {
                 self.mails[at].written = false;
                 Vec::new()
             }
+            Some((Next::News(at), _)) if self.is_reminder_of_nothing(at) => self.drop_reminder(at),
             Some((Next::News(at), _)) => {
                 let gone = self.tell_doubtful_again(at);
                 self.compose(at, now, config, zone);
@@ -267,8 +268,10 @@ impl Outbox {
     /// that is to be told first.
     pub(crate) fn reminder_due(&self, config: &MailConfig) -> Option<Time> {
         let every = config.remind_every?;
-        let last = self.recipients.iter().filter_map(|one| one.known.mailed_at).max()?;
-        self.is_empty().then(|| self.awake.time_at(last) + every)
+        let newest = self.log.newest();
+        // Who is put off is told later, and holds up nobody.
+        let told = self.recipients.iter().filter(|one| !one.is_owed(newest));
+        told.filter_map(|one| one.known.mailed_at).min().map(|last| self.awake.time_at(last) + every)
     }
 
     /// Has problems mailed again, if there are any that nobody sees to.
@@ -279,6 +282,21 @@ impl Outbox {
             self.log.add(state.when, awake, NewsItem::Reminder, 1);
             self.current_state = state;
         }
+    }
+
+    /// Whether a recipient is owed nothing but a reminder, and somebody sees to all problems by now.
+    fn is_reminder_of_nothing(&self, at: usize) -> bool {
+        let owed = self.recipients[at].owed(self.log.newest());
+        let mut news = self.log.within(&owed);
+        news.all(|news| news.item == NewsItem::Reminder) && !self.current_state.has_open_problems()
+    }
+
+    /// Lets a reminder go that reminds of nothing any more. Returns what the store is to forget.
+    fn drop_reminder(&mut self, at: usize) -> Vec<Change> {
+        let owed = self.recipients[at].owed(self.log.newest());
+        self.recipients[at].no_longer_owed(&owed);
+        self.recipients_changed = true;
+        self.forget_told().into_iter().collect()
     }
 
     /// Who was owed nothing is owed something from now on.

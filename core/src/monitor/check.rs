@@ -246,6 +246,11 @@ fn attend(
     cx: &mut Cx<'_>,
 ) -> Option<MailLine> {
     open.cover(name.as_str(), &mut experiment.cover);
+    let is_silent = round.silence.feeds().next().is_some();
+    if is_silent && experiment.attention.blames_a_feed() && experiment.only_silence(round.silence).is_empty()
+    {
+        experiment.attention.blame_itself();
+    }
     let attention = &mut experiment.attention;
     if !experiment.verdict.decided || (came.is_none() && attention.is_quiet()) {
         return None;
@@ -259,8 +264,8 @@ fn attend(
     let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
     // What only a feed hides whose silence is no news is none either, unless something else was lost with it.
     let is_hidden = || {
-        let lost_nothing = came.is_none_or(|came| came.lost.is_empty());
-        (lost_nothing && hides(experiment, round)).then_some(Muted::SilentFeed)
+        let is_same_else = came.is_none_or(|came| came.lost.is_empty() && !came.has_gained());
+        (is_same_else && hides(experiment, round)).then_some(Muted::SilentFeed)
     };
     let attention = &experiment.attention;
     let muted = is_maintained.or_else(|| attention.muted(&round.muted_feeds)).or_else(is_hidden);

@@ -116,7 +116,7 @@ pub struct TokenArgs {
 /// Which server is told, and by whom.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerArgs {
-    /// The server's address, such as https://lab.example.org/status [default: as STATUS_PORT_SERVE and STATUS_ADDRESS_SERVE say]
+    /// The server's address, such as `https://lab.example.org/status` [default: as STATUS_PORT_SERVE and STATUS_ADDRESS_SERVE say]
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// Who says so [default: the user who runs this]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use status_core::{
-    Action, Command, CommandId, Config, Feed, Input, MailConfig, Obeyed, Pattern, Refused, RemarkKind,
-    Repetition, Wall, WindowBooking, WindowId, WindowOrder, WindowTime,
+    Action, Command, CommandId, Config, Feed, Input, MailConfig, MailFailureKind, Obeyed, Pattern, Refused,
+    RemarkKind, Repetition, Wall, WindowBooking, WindowId, WindowOrder, WindowTime,
 };
 use status_tests::{World, config};
 
@@ -286,4 +286,34 @@ fn what_is_acknowledged_is_reminded_of_no_more_until_that_ends() {
     assert_eq!(world.mails.len(), 1);
     world.until(3_900.0);
     assert_eq!(world.mails.len(), 2, "its time has passed");
+}
+
+#[test]
+fn a_recipient_that_is_put_off_keeps_nobody_from_being_reminded() {
+    let mail = config().mail.map(|mail| MailConfig {
+        remind_every: Some(Duration::from_secs(600)),
+        recipients: vec!["alpha@a.org".into(), "beta@a.org".into()],
+        ..mail
+    });
+    let mut world = well_with(1, Config { mail, ..config() });
+    world.recipients_fail.insert("beta@a.org".into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(2_000.0);
+    let to_alpha = world.delivered.iter().filter(|mail| mail.recipients.contains(&"alpha@a.org".into()));
+    let reminders = to_alpha.filter(|mail| mail.subject.contains(" 0 new health events: still")).count();
+    assert_eq!(reminders, 3);
+}
+
+#[test]
+fn the_return_of_what_a_silent_feed_does_not_hide_is_news() {
+    let mut world = well(2);
+    window(&mut world, &["@jump"], 3_600, WindowBooking::Keep);
+    world.every.insert(Feed::Jump, None);
+    world.until(150.0);
+    world.unplug(VIDEO);
+    world.until(200.0);
+    assert!(subjects(&world)[0].ends_with(": 1 down (pend00)"), "{:?}", subjects(&world));
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.until(230.0);
+    assert_eq!(world.mails.len(), 2, "{:?}", subjects(&world));
 }
