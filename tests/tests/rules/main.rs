@@ -20,7 +20,7 @@ mod verdicts;
 
 use std::time::Duration;
 
-use status_core::{SystemAlert, Transmitted};
+use status_core::{Config, SystemAlert, Transmitted};
 use status_tests::{World, config};
 
 const VIDEO: &str = "pend00-st-video";
@@ -39,6 +39,30 @@ fn well(n: usize) -> World {
     world.changes.clear();
     world.trace.clear();
     world
+}
+
+/// A lab that is well, with a store and these settings, after its first mail.
+fn well_with(experiments: usize, config: Config) -> World {
+    let mut world = World::lab(experiments, config);
+    world.restart();
+    world.until(100.0);
+    world.mails.clear();
+    world.changes.clear();
+    world
+}
+
+/// The video of pend00 comes or goes, often, until then.
+fn flap(world: &mut World, every: f64, until: f64) {
+    let mut on = false;
+    while world.seconds() < until {
+        *world.stream(VIDEO) = if on { ago(40) } else { Transmitted::Never };
+        on = !on;
+        world.until((world.seconds() + every).min(until));
+    }
+}
+
+fn subjects(world: &World) -> Vec<&str> {
+    world.mails.iter().map(|mail| mail.subject.as_str()).collect()
 }
 
 fn available(world: &World, experiment: &str) -> bool {

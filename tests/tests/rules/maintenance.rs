@@ -8,22 +8,13 @@ use status_core::{
 };
 use status_tests::{World, config};
 
-use super::{DATA, VIDEO, ago};
+use super::{DATA, VIDEO, ago, subjects, well_with};
 
 const HOUR: f64 = 3_600.0;
 
 /// A lab that is well, with a store, after its first mail.
 fn well(experiments: usize) -> World {
     well_with(experiments, config())
-}
-
-fn well_with(experiments: usize, config: Config) -> World {
-    let mut world = World::lab(experiments, config);
-    world.restart();
-    world.until(100.0);
-    world.mails.clear();
-    world.changes.clear();
-    world
 }
 
 fn tell(world: &mut World, what: Command) -> Result<Obeyed, Refused> {
@@ -56,10 +47,6 @@ fn window(world: &mut World, names: &[&str], seconds: u64, booking: WindowBookin
 fn acknowledge(world: &mut World, experiment: &str, until: Option<Wall>) -> Result<Obeyed, Refused> {
     let (experiment, note) = (experiment.into(), "camera ordered".into());
     tell(world, Command::Acknowledge { experiment, note, until })
-}
-
-fn subjects(world: &World) -> Vec<&str> {
-    world.mails.iter().map(|mail| mail.subject.as_str()).collect()
 }
 
 #[test]

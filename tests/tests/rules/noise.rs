@@ -5,7 +5,7 @@ use std::time::Duration;
 use status_core::{Config, Feed, FlapBooking, FlapConfig, MailConfig, MailFailureKind, Transmitted};
 use status_tests::{World, config};
 
-use super::{VIDEO, ago};
+use super::{VIDEO, ago, subjects, well_with as well};
 
 const NIGHT: f64 = 8.0 * 3_600.0;
 
@@ -19,29 +19,10 @@ fn flapping() -> Config {
     Config { flap: FlapConfig::default(), ..config() }
 }
 
-/// A lab that is well, after its first mail.
-fn well(experiments: usize, config: Config) -> World {
-    let mut world = World::lab(experiments, config);
-    world.restart();
-    world.until(100.0);
-    world.mails.clear();
-    world.changes.clear();
-    world
-}
-
-/// The camera of pend00 goes off and on again, until then.
+/// The camera of pend00 goes off and on again, until then, and works.
 fn flap(world: &mut World, every: f64, until: f64) {
-    let mut on = false;
-    while world.seconds() < until {
-        *world.stream(VIDEO) = if on { ago(40) } else { Transmitted::Never };
-        on = !on;
-        world.until((world.seconds() + every).min(until));
-    }
+    super::flap(world, every, until);
     *world.stream(VIDEO) = ago(40);
-}
-
-fn subjects(world: &World) -> Vec<&str> {
-    world.mails.iter().map(|mail| mail.subject.as_str()).collect()
 }
 
 #[test]

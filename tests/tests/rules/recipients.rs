@@ -9,7 +9,7 @@ use status_core::{
 };
 use status_tests::{World, config};
 
-use crate::{VIDEO, ago};
+use crate::{VIDEO, ago, flap};
 
 const ALPHA: &str = "alpha@a.org";
 const BETA: &str = "beta@a.org";
@@ -31,16 +31,6 @@ fn kept(recipients: &[&str]) -> World {
     world.delivered.clear();
     world.trace.clear();
     world
-}
-
-/// The video of pend00 comes or goes, often, until then.
-fn flap(world: &mut World, every: f64, until: f64) {
-    let mut on = false;
-    while world.seconds() < until {
-        *world.stream(VIDEO) = if on { ago(40) } else { Transmitted::Never };
-        on = !on;
-        world.until((world.seconds() + every).min(until));
-    }
 }
 
 fn delivered<'a>(world: &'a World, to: &str) -> Vec<&'a Mail> {
