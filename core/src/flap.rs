@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 
 use crate::ages::Ages;
-use crate::protocol::{FlapConfig, FlapRecord, LossRecord, Now, Time, Wall};
+use crate::protocol::{FlapConfig, FlapRecord, FlappingRecord, LossRecord, Now, Time, Wall};
 
 /// How often things of one kind were lost lately, and whether one of them flaps.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl<T: Ord + Clone> FlapDetector<T> {
         let loss = |(what, times)| LossRecord { what: T::clone(what), times: walls(times) };
         FlapRecord {
             losses: self.losses.iter().map(loss).collect(),
-            flapping: self.flapping.as_ref().map(|flapping| status_flapping(flapping, now)),
+            flapping: self.flapping.as_ref().map(|flapping| flapping_record(flapping, now)),
         }
     }
 
@@ -107,8 +107,8 @@ impl<T: Ord + Clone> FlapDetector<T> {
     }
 }
 
-fn status_flapping<T: Clone>(flapping: &Flapping<T>, now: Now) -> crate::protocol::FlappingRecord<T> {
-    crate::protocol::FlappingRecord {
+fn flapping_record<T: Clone>(flapping: &Flapping<T>, now: Now) -> FlappingRecord<T> {
+    FlappingRecord {
         what: flapping.what.clone(),
         times: flapping.times,
         since: flapping.since,

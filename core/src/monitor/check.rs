@@ -210,13 +210,12 @@ impl Parts {
 fn problem(name: &ExperimentName, experiment: &Experiment, round: &Round) -> Problem {
     let attention = &experiment.attention;
     let story = Story { cause: experiment.only_silence(round.silence), after: None, ..attention.story() };
-    let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
     Problem {
         line: MailLine::new(name, experiment, story),
         acknowledged: attention
             .acknowledgement()
             .map(|known| Acknowledged { by: known.by.clone(), note: known.note.clone() }),
-        muted: is_maintained.or_else(|| attention.muted(&round.muted_feeds)),
+        muted: muted(experiment, round),
     }
 }
 
@@ -261,18 +260,21 @@ fn attend(
         experiment.written.at = None;
     }
     remarks.extend(found.into_iter().map(|remark| remark.of(name)));
-    let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
     // What only a feed hides whose silence is no news is none either, unless something else was lost with it.
     let is_hidden = || {
         let is_same_else = came.is_none_or(|came| came.lost.is_empty() && !came.has_gained());
         (is_same_else && hides(experiment, round)).then_some(Muted::SilentFeed)
     };
-    let attention = &experiment.attention;
-    let muted = is_maintained.or_else(|| attention.muted(&round.muted_feeds)).or_else(is_hidden);
-    let attention = &mut experiment.attention;
-    let story = attention.news(experiment.events.back(), came, muted)?;
+    let muted = muted(experiment, round).or_else(is_hidden);
+    let story = experiment.attention.news(experiment.events.back(), came, muted)?;
     experiment.written.at = None;
     Some(MailLine::new(name, experiment, story))
+}
+
+/// Why an experiment's events are no news, whatever they are.
+fn muted(experiment: &Experiment, round: &Round) -> Option<Muted> {
+    let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
+    is_maintained.or_else(|| experiment.attention.muted(&round.muted_feeds))
 }
 
 /// Whether a feed whose silence is no news hides something of an experiment.
