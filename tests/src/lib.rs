@@ -73,8 +73,8 @@ pub struct World {
     pub failing: BTreeMap<String, FailureKind>,
     /// If set, one of so many calls about resources gets no answer in time.
     pub book_fails_each: Option<usize>,
-    /// Whether book keeps only the beginning of a reason.
-    pub book_shortens: bool,
+    /// What book makes of a reason, if that is something else.
+    pub book_alters: Option<fn(&str) -> String>,
     asked: usize,
     /// Whether answers of the store are kept back, for a test to give.
     pub store_waits: bool,
@@ -124,7 +124,7 @@ impl World {
             store_fails: false,
             failing: BTreeMap::new(),
             book_fails_each: None,
-            book_shortens: false,
+            book_alters: None,
             asked: 0,
             store_waits: false,
             lives: 0,
@@ -373,7 +373,7 @@ impl World {
                 Some(self.ask(&Request::Read(resource)).input(call))
             }
             Action::SetAvailability { call, resource, available, reason } => {
-                let reason = if self.book_shortens { reason.chars().take(30).collect() } else { reason };
+                let reason = self.book_alters.map_or(reason.clone(), |alters| alters(&reason));
                 self.changes.push((
                     self.now.time.since(BEGINNING).as_secs(),
                     resource.to_string(),

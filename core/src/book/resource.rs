@@ -79,12 +79,21 @@ struct Given {
     before: String,
     /// What book made of it, as the read after that showed.
     kept: Option<String>,
+    /// What book had made of the same reason when it was given that before.
+    kept_before: Option<String>,
 }
 
 impl Given {
-    /// Whether book made this of it, and did not only go on saying what it had said before.
+    /// Whether book made this of it: it is the beginning of what it was given, or the same came of it
+    /// twice. Once is not enough, since a person may have written just then.
     fn became(&self, said: &str) -> bool {
-        self.kept.as_deref() == Some(said) && (said != self.before || self.reason.starts_with(said))
+        let is_twice = || self.kept_before.as_deref() == Some(said);
+        self.kept.as_deref() == Some(said) && (self.reason.starts_with(said) || is_twice())
+    }
+
+    /// What book made of it, and did not only go on saying.
+    fn made(self) -> Option<String> {
+        self.kept.filter(|kept| *kept != self.before)
     }
 }
 
@@ -426,7 +435,9 @@ impl Resource {
                 self.backoff.release();
                 self.last_set = Some(available);
                 let before = self.observed().map(|said| said.reason.clone()).unwrap_or_default();
-                self.given = Some(Given { at: now, reason: reason.clone(), before, kept: None });
+                let same = self.given.take().filter(|given| given.reason == reason);
+                let kept_before = same.and_then(Given::made);
+                self.given = Some(Given { at: now, reason: reason.clone(), before, kept: None, kept_before });
                 Request::Set(Change { available, reason })
             }
             None => {

@@ -301,10 +301,29 @@ fn a_reason_of_which_book_makes_something_else_is_not_given_again_and_again() {
     world.person_sets("r-pend00", false, "status server: cut off");
     world.until(130.0);
     assert_eq!(world.changes.len(), changes + 1, "somebody else has used our mark");
-    world.book_shortens = true;
+    world.book_alters = Some(|reason| reason[..30].into());
     world.person_sets("r-pend00", true, "back");
     world.until(1_000.0);
     assert_eq!(world.changes.len(), changes + 2);
+}
+
+#[test]
+fn a_reason_of_which_book_makes_another_text_is_given_twice_since_a_person_may_have_written_it() {
+    let mut world = well(1);
+    world.book_alters = Some(|reason| reason.replace('(', "&#40;"));
+    world.unplug(DATA);
+    world.until(1_000.0);
+    assert_eq!(world.changes.len(), 2, "{:?}", world.changes);
+    // A person writes with our mark, after book took the reason and before it is read.
+    let mut world = well(1);
+    world.book_alters = Some(|_| "status server: not really".into());
+    world.unplug(DATA);
+    world.until(45.0);
+    world.book_alters = None;
+    world.until(120.0);
+    assert!(world.available["r-pend00"].reason.contains("(no data)"), "{:?}", world.available);
+    world.until(1_000.0);
+    assert_eq!(world.changes.len(), 2, "{:?}", world.changes);
 }
 
 #[test]
