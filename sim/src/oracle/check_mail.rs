@@ -539,7 +539,10 @@ impl MailCheck {
                 self.take_off_up_to(newest, taken);
             } else if let Some(at) = self.perhaps.iter().position(|perhaps| is_told_by(perhaps, line)) {
                 taken.push(self.perhaps.remove(at));
-            } else if !self.was_in_doubt(line) {
+            } else if self.was_in_doubt(line) {
+                // It is so still, now that this mail tells it.
+                taken.push(line.clone());
+            } else {
                 return Some(line.clone());
             }
         }
@@ -578,9 +581,13 @@ impl MailCheck {
     fn take_off_many(&mut self, many: &Many, sent: Time, taken: &mut Vec<String>) -> Option<String> {
         let untold = self.untold_by(sent, many.healthy);
         let is_known = untold.len() >= many.count || !self.perhaps.is_empty() || !self.in_doubt.is_empty();
-        for name in untold.keys().take(many.count) {
+        // Where there are more, nobody can say which of them it counts.
+        let may_be_another = untold.len() > many.count;
+        for name in untold.keys() {
             if let Some(newest) = self.untold_by(sent, many.healthy).get(name) {
+                let before = taken.len();
                 self.take_off_up_to(*newest, taken);
+                self.perhaps.extend(taken[before..].iter().filter(|_| may_be_another).cloned());
             }
         }
         (!is_known).then(|| format!("{many:?}, and of {:?} there is such news", untold.keys()))
