@@ -12,12 +12,12 @@ const RARELY: (&str, &str) = ("STATUS_QUERY_BOOK_EVERY", "15m");
 #[tokio::test]
 async fn a_process_that_was_stopped_mails_no_outage_that_was_none() {
     let services = lab_services(2).await;
-    let mut status = Status::serve(&services, &[RARELY]);
+    let mut status = Status::serve(&services, &[RARELY, ("STATUS_HEALTH_LAST", "4s")]);
     let port = status.port().await;
     mail(&services, 1).await;
     status.signal(Signal::STOP);
     // It is not waited for anything but for time to pass: more than twice the limit.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
     status.signal(Signal::CONT);
     status.out.line(&["warn", " late (suspended or stopped?)"]).await;
     status.out.line(&["judging again after the pause"]).await;

@@ -24,7 +24,8 @@ const LONG_AGO: Duration = Duration::from_secs(3600);
 const STATS_EVERY: Duration = Duration::from_millis(100);
 const SETTINGS: [(&str, &str); 10] = [
     ("STATUS_STORE", ":memory:"),
-    ("STATUS_HEALTH_LAST", "2s"),
+    // Far longer than a busy machine keeps a snapshot back.
+    ("STATUS_HEALTH_LAST", "5s"),
     ("STATUS_HEALTH_STARTUP", "1500ms"),
     ("STATUS_QUERY_BOOK_EVERY", "1s"),
     ("STATUS_TIMEOUT_BOOK", "5s"),
