@@ -297,7 +297,8 @@ impl Oracle {
     pub(crate) fn judge_end(&mut self, now: Now, monitor: &Monitor, every: [(Feed, Duration); 2]) {
         for (feed, every) in every {
             let quiet = self.reference.quiet_for(feed, now.time);
-            if quiet > every + reference::seconds(1) {
+            // A new connection, for a new token, may miss one report.
+            if quiet > 2 * every + reference::seconds(1) {
                 self.complain(
                     now.time,
                     Invariant::Health,
@@ -318,6 +319,11 @@ impl Oracle {
         if self.alerts.contains(&SystemAlert::BookUnreachable) {
             self.complain(now.time, Invariant::Health, "the alert about book still stands".into());
         }
+    }
+
+    /// Whether a feed that reports `every` so long has reported more often than the server has heard.
+    pub(crate) fn has_missed(&self, feed: Feed, every: Duration, now: Time) -> bool {
+        self.reference.quiet_for(feed, now) > every + reference::seconds(1)
     }
 
     /// In the end the verdict on an experiment must be the truth.

@@ -225,8 +225,12 @@ impl<'a> World<'a> {
         let Some(server) = &self.server else { return };
         let every = [(Feed::Relay, self.relay.every), (Feed::Jump, self.jump.every)];
         self.oracle.judge_end(self.now, &server.monitor, every);
-        // A feed that reports too rarely for the limit shows nothing well for long.
-        if every.iter().all(|(_, every)| *every < self.settings.core.last_checked) {
+        // A feed that reports too rarely for the limit shows nothing well for long, and neither does
+        // one of which a new connection has just missed a report.
+        let is_heard = |(feed, every): &(Feed, Duration)| {
+            *every < self.settings.core.last_checked && !self.oracle.has_missed(*feed, *every, self.now.time)
+        };
+        if every.iter().all(is_heard) {
             for (name, experiment) in server.monitor.experiments() {
                 let truth = self.equipment.is_well(name, experiment);
                 self.oracle.judge_truth(self.now.time, name, experiment.verdict(), truth);
