@@ -37,6 +37,11 @@ impl Memory {
         self.marking = Some((call, done));
     }
 
+    /// The server hears that its store is another file, which nothing was written down for that is under way.
+    pub(super) fn store_replaced(&mut self) {
+        self.saving = None;
+    }
+
     /// It is written down: mails that are done wait no more.
     pub(super) fn marked(&mut self, call: CallId, model: &Model) -> Vec<String> {
         let Some((_, done)) = self.marking.take_if(|(marking, _)| *marking == call) else {

@@ -237,6 +237,9 @@ impl Oracle {
         }
         self.mail.told(input);
         self.store.told(input);
+        if let Input::StoreReplaced { .. } = input {
+            self.memory.store_replaced();
+        }
         self.booking.told(now, input);
     }
 
