@@ -6,6 +6,7 @@
 pub mod attention;
 pub mod event;
 pub mod experiment;
+pub mod group;
 pub mod maintenance;
 pub mod remark;
 pub mod standing;
