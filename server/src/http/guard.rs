@@ -18,9 +18,10 @@ const OF_ALL_ELSE: &str = "default-src 'none'; style-src 'unsafe-inline'; form-a
 /// browser has.
 pub(super) async fn guarded(request: Request, next: Next) -> Response {
     // Without a referrer of its own site, a form of the page would come as if from nowhere.
-    let (policy, referrer) = match request.uri().path() {
-        "/" | "/signin" | "/signout" => (OF_THE_PAGE, "same-origin"),
-        _ => (OF_ALL_ELSE, "no-referrer"),
+    let (policy, referrer) = if is_page(request.uri().path()) {
+        (OF_THE_PAGE, "same-origin")
+    } else {
+        (OF_ALL_ELSE, "no-referrer")
     };
     let mut answer = next.run(request).await;
     let guards: [(HeaderName, &'static str); 3] = [
@@ -32,4 +33,11 @@ pub(super) async fn guarded(request: Request, next: Next) -> Response {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     answer
+}
+
+/// Whether a page is at this path, or what one has below it.
+fn is_page(path: &str) -> bool {
+    const PAGES: [&str; 7] = ["", "signin", "signout", "students", "timeline", "incidents", "report"];
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    PAGES.contains(&first)
 }

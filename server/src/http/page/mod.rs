@@ -10,6 +10,7 @@ mod detail;
 #[expect(unreachable_pub, reason = "the macro makes types that are as public as they can be")]
 mod filters;
 mod maintenance;
+mod nav;
 mod overview;
 mod sign;
 mod tiles;

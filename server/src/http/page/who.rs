@@ -2,6 +2,7 @@
 
 use url::form_urlencoded;
 
+use super::nav::{self, Link};
 use crate::http::auth::Visitor;
 
 /// Who looks at a page.
@@ -10,6 +11,10 @@ pub(super) struct Who {
     visitor: Visitor,
     /// The query of the page to sign in at, which leads back to this page.
     signin: String,
+    /// The query of this page.
+    query: String,
+    /// What leads from this page to the first one: nothing where a query does, or a path that goes up.
+    root: &'static str,
 }
 
 impl Who {
@@ -19,7 +24,25 @@ impl Who {
         Self {
             visitor,
             signin: if query.is_empty() { "?signin".to_owned() } else { format!("?signin&next={next}") },
+            query: query.to_owned(),
+            root: "",
         }
+    }
+
+    #[allow(dead_code, reason = "the pages with paths are on their way")]
+    /// The same on a page with a path of its own: every link begins with `root`, such as `./` or `../`.
+    pub(super) fn below(self, root: &'static str) -> Self {
+        Self { root, ..self }
+    }
+
+    /// What every link to a page or a file begins with.
+    pub(super) fn root(&self) -> &'static str {
+        self.root
+    }
+
+    /// The links at the top of each page.
+    pub(super) fn links(&self) -> impl Iterator<Item = Link> {
+        nav::links(&self.query)
     }
 
     pub(super) fn into_visitor(self) -> Visitor {

@@ -7,7 +7,9 @@
 'use strict';
 (() => {
   // Below a path without a slash at its end, what is asked for would be looked for beside the page.
-  if (!location.pathname.endsWith('/')) {
+  // A page with a path of its own says where the first one is.
+  const root = document.body.dataset.root || '';
+  if (!root && !location.pathname.endsWith('/')) {
     history.replaceState(history.state, '', `${location.origin}${location.pathname}/${location.search}${location.hash}`);
   }
   const EVERY = 2000; // how often a page asks that somebody looks at
@@ -112,7 +114,7 @@
   /** Makes sure that what is shown is what the server knows now, or fails. */
   async function confirm(options, checkTurn) {
     if (!wanted && !isDetail()) {
-      const news = JSON.parse(await read('api/v1/system', 'application/json', options));
+      const news = JSON.parse(await read(`${root}api/v1/system`, 'application/json', options));
       checkTurn();
       if (typeof news.revision !== 'string') throw new Foreign();
       heard('system', news.time);
