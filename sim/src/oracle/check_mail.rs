@@ -173,14 +173,15 @@ impl MailCheck {
             .filter(|news| news.count > 1)
             .filter_map(|news| match &news.item {
                 NewsItem::Event(line) => Some(&line.experiment),
-                NewsItem::Cleared { .. } | NewsItem::Raised | NewsItem::Reminder => None,
+                NewsItem::Cleared(_) | NewsItem::Raised | NewsItem::Reminder => None,
             })
             .collect();
         // Those are told by a mail that waits with its text.
         let mut counted: usize = queued.iter().map(|told| told.left_out).sum();
         let mut wrong = Vec::new();
-        for unsent in std::mem::take(&mut self.unsent) {
-            if let Some(at) = told.iter().position(|line| *line == unsent.line) {
+        // The newest first: of events that are alike, it is the newest that is owed.
+        for unsent in std::mem::take(&mut self.unsent).into_iter().rev() {
+            if let Some(at) = told.iter().rposition(|line| *line == unsent.line) {
                 told.remove(at);
                 self.unsent.push(unsent);
                 continue;
@@ -205,6 +206,7 @@ impl MailCheck {
             }
             self.perhaps.push(unsent.line);
         }
+        self.unsent.reverse();
         self.alerts_of_a_killed_server(&mails, &owed);
         self.dropped.retain(|id| !mails.iter().any(|mail| mail.id == id.as_str()));
         // Where the mark was lost, the mail may come again.
@@ -217,7 +219,7 @@ impl MailCheck {
     fn alerts_of_a_killed_server(&mut self, mails: &[&Mail], owed: &[&News]) {
         let is_told = |untold: &Untold| {
             let over =
-                |news: &&News| matches!(news.item, NewsItem::Cleared { alert, .. } if alert == untold.alert);
+                |news: &&News| matches!(news.item, NewsItem::Cleared(over) if over.alert == untold.alert);
             mails.iter().any(|mail| mail.body.contains(&untold.alert.to_string()))
                 || owed.iter().any(over)
                 || (untold.raised && !owed.is_empty())
