@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::ages::Ages;
 use crate::context::Cx;
 use crate::flap::FlapDetector;
-use crate::protocol::{Note, Now, PastAlert, SavedAlert, SystemAlert, Time, Timer, Wall};
+use crate::protocol::{EndedAlert, Note, Now, PastAlert, SavedAlert, SystemAlert, Time, Timer, Wall};
 
 /// What a part of the server says of an alert that is its to raise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ struct Known {
     /// Whether it was ever found not to be so: before that, nothing was lost.
     was_clear: bool,
     flap: FlapDetector<()>,
+    /// How often it had come when it became calm, if that is still to be told.
+    calmed: Option<u64>,
 }
 
 /// What is news of the system alerts.
@@ -60,8 +62,8 @@ struct Known {
 pub(crate) struct AlertNews {
     /// Whether one stands that maintainers do not know of, or comes and goes, or is calm again.
     pub(crate) raised: bool,
-    /// Those that are over, with since when they had stood.
-    pub(crate) cleared: Vec<(SystemAlert, Wall)>,
+    /// Those that are over.
+    pub(crate) cleared: Vec<EndedAlert>,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,12 @@ impl Alerts {
         self.known.get(&alert)?.flap.flapping().map(|flapping| flapping.times)
     }
 
+    /// How often this one came while it came and went, if it stands steadily since.
+    #[must_use]
+    pub fn calmed(&self, alert: SystemAlert) -> Option<u64> {
+        self.known.get(&alert)?.calmed
+    }
+
     /// The alerts that stood before the server was restarted, and those that were over by then, as a record with this stamp
     /// has them.
     pub(crate) fn restored(
@@ -102,9 +110,10 @@ impl Alerts {
         ages: &Ages,
     ) -> Self {
         let mut alerts = Self { past: past.into(), ..Self::default() };
-        for SavedAlert { alert, detail, since, stands, told, told_of_flapping, flap } in saved {
+        for SavedAlert { alert, detail, since, stands, told, told_of_flapping, flap, calmed } in saved {
             let flap = FlapDetector::restored(flap, stamp, ages);
-            let known = Known { told: told.then_some(since), told_of_flapping, was_clear: true, flap };
+            let told = told.then_some(since);
+            let known = Known { told, told_of_flapping, was_clear: true, flap, calmed };
             alerts.known.insert(alert, known);
             if stands {
                 alerts.active.insert(alert, ActiveAlert { detail, since });
@@ -117,7 +126,7 @@ impl Alerts {
     pub(crate) fn record(&self, now: Now) -> Vec<SavedAlert> {
         let saved = |(alert, known): (&SystemAlert, &Known)| {
             let active = self.active.get(alert);
-            if active.is_none() && known.told.is_none() && known.flap.is_idle() {
+            if active.is_none() && known.told.is_none() && known.flap.is_idle() && known.calmed.is_none() {
                 return None;
             }
             Some(SavedAlert {
@@ -128,6 +137,7 @@ impl Alerts {
                 told: known.told.is_some(),
                 told_of_flapping: known.told_of_flapping,
                 flap: known.flap.record(now),
+                calmed: known.calmed,
             })
         };
         self.known.iter().filter_map(saved).collect()
@@ -181,13 +191,23 @@ impl Alerts {
         self.unwritten = (self.unwritten + 1).min(self.past.len());
     }
 
+    /// Finds which are calm again: that comes before the check looks at what they do to experiments.
+    pub(crate) fn let_time_pass(&mut self, cx: &mut Cx<'_>) {
+        for known in self.known.values_mut() {
+            if let Some(over) = known.flap.end_if_calm(cx.now.time, &cx.config.flap) {
+                known.calmed = Some(over.times).filter(|_| known.told_of_flapping);
+                self.changed = true;
+            } else if let Some(at) = known.flap.calm_at(&cx.config.flap) {
+                cx.wake_by(at, Timer::Calm);
+            }
+        }
+    }
+
     /// Returns what is news since this was last asked. Of what `mutes` says is none, it is what differs from what was told once it
     /// is news again.
     pub(crate) fn take_news(&mut self, mutes: impl Fn(SystemAlert) -> bool, cx: &mut Cx<'_>) -> AlertNews {
         let mut news = AlertNews::default();
         for (alert, known) in &mut self.known {
-            let is_calm_now = known.flap.end_if_calm(cx.now.time, &cx.config.flap).is_some();
-            self.changed |= is_calm_now;
             if let Some(at) = known.flap.calm_at(&cx.config.flap) {
                 cx.wake_by(at, Timer::Calm);
             }
@@ -196,14 +216,20 @@ impl Alerts {
                 continue;
             }
             let since = self.active.get(alert).map(|active| active.since);
+            let before = (known.told.is_some(), known.told_of_flapping);
             match (since, known.told) {
-                (None, Some(told)) => news.cleared.push((*alert, told)),
+                (None, Some(told)) => {
+                    let flapped = known.calmed.take();
+                    news.cleared.push(EndedAlert { alert: *alert, since: told, flapped });
+                }
                 (Some(_), None) => news.raised = true,
                 (Some(_), Some(_)) => news.raised |= flaps != known.told_of_flapping,
-                (None, None) => {}
+                (None, None) => known.calmed = None,
             }
-            self.changed |= since.is_some() != known.told.is_some() || flaps != known.told_of_flapping;
-            (known.told, known.told_of_flapping) = (since, flaps);
+            // That it flaps is told of what stands, or stood when that was last told.
+            known.told_of_flapping = flaps && (since.is_some() || known.told.is_some());
+            known.told = since;
+            self.changed |= before != (known.told.is_some(), known.told_of_flapping);
         }
         news
     }

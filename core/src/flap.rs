@@ -86,7 +86,7 @@ impl<T: Ord + Clone> FlapDetector<T> {
         let loss = |(what, times)| LossRecord { what: T::clone(what), times: walls(times) };
         FlapRecord {
             losses: self.losses.iter().map(loss).collect(),
-            flapping: self.flapping.as_ref().map(|flapping| flapping_record(flapping, now)),
+            flapping: self.flapping.as_ref().map(|flapping| flapping.record(now)),
         }
     }
 
@@ -94,12 +94,7 @@ impl<T: Ord + Clone> FlapDetector<T> {
     pub(crate) fn restored(record: FlapRecord<T>, stamp: Option<Now>, ages: &Ages) -> Self {
         let time_at = |then| ages.restored(then, stamp);
         let losses = record.losses.into_iter();
-        let flapping = record.flapping.map(|flapping| Flapping {
-            what: flapping.what,
-            times: flapping.times,
-            since: flapping.since,
-            last_loss: time_at(flapping.last_loss),
-        });
+        let flapping = record.flapping.map(|flapping| Flapping::restored(flapping, stamp, ages));
         Self {
             losses: losses.map(|loss| (loss.what, loss.times.into_iter().map(time_at).collect())).collect(),
             flapping,
@@ -107,12 +102,18 @@ impl<T: Ord + Clone> FlapDetector<T> {
     }
 }
 
-fn flapping_record<T: Clone>(flapping: &Flapping<T>, now: Now) -> FlappingRecord<T> {
-    FlappingRecord {
-        what: flapping.what.clone(),
-        times: flapping.times,
-        since: flapping.since,
-        last_loss: now.wall_at(flapping.last_loss),
+impl<T: Clone> Flapping<T> {
+    /// As it is written down.
+    pub(crate) fn record(&self, now: Now) -> FlappingRecord<T> {
+        let Self { what, times, since, last_loss } = self;
+        let last_loss = now.wall_at(*last_loss);
+        FlappingRecord { what: what.clone(), times: *times, since: *since, last_loss }
+    }
+
+    /// What was written down, with the stamp of its record.
+    pub(crate) fn restored(record: FlappingRecord<T>, stamp: Option<Now>, ages: &Ages) -> Self {
+        let FlappingRecord { what, times, since, last_loss } = record;
+        Self { what, times, since, last_loss: ages.restored(last_loss, stamp) }
     }
 }
 

@@ -73,14 +73,14 @@ pub use maintenance::Maintenance;
 pub use monitor::Monitor;
 pub use protocol::{
     Acknowledgement, AcknowledgementEnd, Action, AttentionRecord, Availability, BookOverride, CallId, Change,
-    Command, CommandId, Config, Connection, Deadline, Delivery, Event, EventKey, ExperimentName,
+    Command, CommandId, Config, Connection, Deadline, Delivery, EndedAlert, Event, EventKey, ExperimentName,
     ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig, FlapLine, FlapRecord,
     FlappingRecord, Forgotten, GivenUp, Input, Issue, LetterRecord, LossRecord, Mail, MailConfig,
     MailFailure, MailFailureKind, MailLine, Mailed, MaintenanceRecord, Manifest, Mode, News, NewsItem,
     NewsRange, Note, Now, Obeyed, OutboxRecord, Owing, PastAlert, Pattern, QueuedMailRecord, RecipientRecord,
-    Refused, Remark, RemarkKind, Repetition, Report, Requirements, ResourceName, Saved, SavedAlert,
-    SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy, StreamRecord, StreamStatus, Summary,
-    SystemAlert, Time, Timer, Told, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall, Window,
+    RecoveryRecord, Refused, Remark, RemarkKind, Repetition, Report, Requirements, ResourceName, Saved,
+    SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy, StreamRecord, StreamStatus,
+    Summary, SystemAlert, Time, Timer, Told, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall, Window,
     WindowBooking, WindowId, WindowOrder, WindowTime, Withheld, Zone, in_words, printable,
 };
 pub use store::Persistence;

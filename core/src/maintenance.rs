@@ -30,10 +30,10 @@ pub struct Maintenance {
     revision: u64,
     /// The newest remarks, the oldest first.
     remarks: VecDeque<Remark>,
-    /// What the store is to have.
+    /// The remarks that the store is to have.
     unwritten: Vec<Change>,
     /// Whether the store has other windows.
-    changed: bool,
+    pub(crate) changed: bool,
     /// Commands that were obeyed, and of which nobody was told yet: each waits for the save that writes it down, once that is
     /// under way.
     obeyed: Vec<(CommandId, Obeyed, Option<CallId>)>,
@@ -128,7 +128,8 @@ impl Maintenance {
             return Err(Refused::Invalid(expected));
         }
         // Those that are over count, too, as long as they are kept.
-        if self.windows.len() >= Window::AT_MOST {
+        let all_names: usize = self.windows.values().map(|window| window.names.len()).sum();
+        if self.windows.len() >= Window::AT_MOST || all_names + names.len() > Window::ALL_NAMES_AT_MOST {
             return Err(Refused::TooManyWindows);
         }
         let (from, until) = match &time {
@@ -166,21 +167,25 @@ impl Maintenance {
         self.obeyed.push((command, obeyed, None));
     }
 
-    /// All that was obeyed is being written down in this save.
+    /// All windows, and all that was obeyed, are being written down in this save.
     pub(crate) fn being_written(&mut self, call: CallId) {
+        self.changed = false;
         self.obeyed.iter_mut().for_each(|(_, _, save)| *save = save.or(Some(call)));
     }
 
     /// Tells people of the commands that this save wrote down, or tried to: nobody waits for a broken store.
     pub(crate) fn save_answered(&mut self, call: CallId, cx: &mut Cx<'_>) {
-        let written = self.obeyed.extract_if(.., |(_, _, save)| *save == Some(call));
-        written.for_each(|(command, obeyed, _)| cx.act(Action::Answer { command, outcome: Ok(obeyed) }));
+        self.answer(|save| save == Some(call), cx);
     }
 
     /// Tells people of all commands that were obeyed, since nothing can be written down.
     pub(crate) fn answer_all(&mut self, cx: &mut Cx<'_>) {
-        let all = self.obeyed.drain(..);
-        all.for_each(|(command, obeyed, _)| cx.act(Action::Answer { command, outcome: Ok(obeyed) }));
+        self.answer(|_| true, cx);
+    }
+
+    fn answer(&mut self, is_done: impl Fn(Option<CallId>) -> bool, cx: &mut Cx<'_>) {
+        let done = self.obeyed.extract_if(.., |(_, _, save)| is_done(*save));
+        done.for_each(|(command, obeyed, _)| cx.act(Action::Answer { command, outcome: Ok(obeyed) }));
     }
 
     /// The windows that are on in this check.
@@ -215,13 +220,9 @@ impl Maintenance {
         }
     }
 
-    /// What the store is to have and does not, or all.
-    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
-        let mut changes = core::mem::take(&mut self.unwritten);
-        if core::mem::take(&mut self.changed) {
-            changes.push(Change::Maintenance(self.record()));
-        }
-        changes
+    /// The remarks that the store is to have and does not.
+    pub(crate) fn take_remarks(&mut self) -> Vec<Change> {
+        core::mem::take(&mut self.unwritten)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::feed::Silence;
 use crate::flap::{FlapDetector, Flapping};
 use crate::protocol::{
     Acknowledgement, AcknowledgementEnd, AttentionRecord, Event, ExperimentName, Feed, FlapLine, Issue,
-    Mailed, Now, RemarkKind, Time, Timer, Told, Wall,
+    Mailed, Now, RecoveryRecord, RemarkKind, Time, Timer, Told, Wall,
 };
 
 /// An outage is no more put down to a feed's silence once the feed has been back for so long.
@@ -55,6 +55,17 @@ struct Recovery {
     after: Duration,
     /// The feeds whose silence was all that had been wrong.
     cause: Vec<Feed>,
+}
+
+impl Recovery {
+    fn record(&self) -> RecoveryRecord {
+        let after_millis = u64::try_from(self.after.as_millis()).unwrap_or(u64::MAX);
+        RecoveryRecord { after_millis, cause: self.cause.clone() }
+    }
+
+    fn restored(record: RecoveryRecord) -> Self {
+        Self { after: Duration::from_millis(record.after_millis), cause: record.cause }
+    }
 }
 
 /// Why what happens to an experiment is no news.
@@ -331,6 +342,8 @@ impl Attention {
             told: self.told.clone(),
             told_of_flapping: self.told_of_flapping,
             flap: self.flap.record(now),
+            calmed: self.calmed.as_ref().map(|calmed| calmed.record(now)),
+            recovery: self.recovery.as_ref().filter(|_| self.told != Told::Newest).map(Recovery::record),
             acknowledgement: self.acknowledgement.clone(),
         };
         Some(record).filter(|record| *record != AttentionRecord::default())
@@ -348,11 +361,11 @@ impl Attention {
         });
         Self {
             outage,
-            recovery: None,
+            recovery: record.recovery.map(Recovery::restored),
             told: record.told,
             told_of_flapping: record.told_of_flapping,
             flap: FlapDetector::restored(record.flap, stamp, ages),
-            calmed: None,
+            calmed: record.calmed.map(|calmed| Flapping::restored(calmed, stamp, ages)),
             acknowledgement: record.acknowledgement,
             muted: None,
             mailed: None,

@@ -37,7 +37,7 @@ impl News {
     fn kind(&self) -> Kind<'_> {
         match &self.item {
             NewsItem::Event(line) => Kind::Event(&line.experiment),
-            NewsItem::Cleared { alert, .. } => Kind::Cleared(*alert),
+            NewsItem::Cleared(over) => Kind::Cleared(over.alert),
             NewsItem::Raised => Kind::Raised,
             NewsItem::Reminder => Kind::Reminder,
         }

@@ -15,8 +15,8 @@ use super::recipient::{FIRST_RETRY, LONGEST_RETRY, Position, Recipient};
 use crate::backoff::backoff;
 use crate::context::Cx;
 use crate::protocol::{
-    Action, CallId, Change, GivenUp, Mail, MailConfig, MailLine, NewsItem, NewsRange, Now, QueuedMailRecord,
-    SystemAlert, Time, Timer, Undelivered, Wall, Zone,
+    Action, CallId, Change, EndedAlert, GivenUp, Mail, MailConfig, MailLine, NewsItem, NewsRange, Now,
+    QueuedMailRecord, Time, Timer, Undelivered, Wall, Zone,
 };
 
 /// How long news is owed. A stall does not count, nor time in which no server ran.
@@ -180,7 +180,7 @@ impl Outbox {
     pub(crate) fn add(
         &mut self,
         events: Vec<MailLine>,
-        cleared: Vec<(SystemAlert, Wall)>,
+        cleared: Vec<EndedAlert>,
         current_state: CurrentState,
         now: Now,
     ) -> Vec<Change> {
@@ -190,8 +190,7 @@ impl Outbox {
         self.begin_owing(now.time);
         let awake = self.awake.at(now.time);
         let items = events.into_iter().map(NewsItem::Event);
-        let over = cleared.into_iter().map(|(alert, since)| NewsItem::Cleared { alert, since });
-        let mut items: Vec<NewsItem> = items.chain(over).collect();
+        let mut items: Vec<NewsItem> = items.chain(cleared.into_iter().map(NewsItem::Cleared)).collect();
         if items.is_empty() {
             items.push(NewsItem::Raised);
         }
@@ -404,8 +403,8 @@ impl Outbox {
             oldest = oldest.or(Some((news.at, news.awake)));
             newest = news.awake;
             match &news.item {
-                NewsItem::Cleared { alert, since } => {
-                    cleared.push((*alert, *since));
+                NewsItem::Cleared(over) => {
+                    cleared.push(*over);
                     more_cleared += news.count - 1;
                 }
                 NewsItem::Raised => is_reminder = false,

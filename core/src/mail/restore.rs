@@ -10,7 +10,8 @@ use super::outbox::{CurrentState, Outbox};
 use super::queued::QueuedMail;
 use super::recipient::Recipient;
 use crate::protocol::{
-    Change, LetterRecord, Mail, NewsItem, Now, OutboxRecord, QueuedMailRecord, SavedMail, SealedMail,
+    Change, EndedAlert, LetterRecord, Mail, NewsItem, Now, OutboxRecord, QueuedMailRecord, SavedMail,
+    SealedMail,
 };
 
 impl Outbox {
@@ -91,7 +92,8 @@ impl Outbox {
         }
         let mut counted = 1 + summary.more_cleared;
         for (alert, since) in summary.cleared {
-            items.push((NewsItem::Cleared { alert, since }, core::mem::replace(&mut counted, 1)));
+            let over = EndedAlert { alert, since, flapped: None };
+            items.push((NewsItem::Cleared(over), core::mem::replace(&mut counted, 1)));
         }
         if items.is_empty() {
             items.push((NewsItem::Raised, 1));

@@ -14,8 +14,8 @@ use crate::mail::{
 };
 use crate::maintenance::OpenWindows;
 use crate::protocol::{
-    Action, Config, ExperimentName, Feed, FlapBooking, Forgotten, MailLine, Mode, Note, Pattern, RemarkKind,
-    SystemAlert, Time, Timer, Topic, Verdict, Wall, Window, Withheld,
+    Action, Config, EndedAlert, ExperimentName, Feed, FlapBooking, Forgotten, MailLine, Mode, Note, Pattern,
+    RemarkKind, SystemAlert, Time, Timer, Topic, Verdict, Wall, Window, Withheld,
 };
 
 /// What all experiments of one check have in common.
@@ -38,6 +38,7 @@ impl Parts {
         cx.begin_check();
         self.end_stall(cx);
         self.maintenance.check(cx);
+        self.alerts.let_time_pass(cx);
         self.book.relay_is_silent = self.knows_nothing_of_streams(cx);
         let events = if self.is_judging() { self.judge(cx) } else { Vec::new() };
         self.judge_services(cx);
@@ -133,7 +134,7 @@ impl Parts {
     }
 
     /// Adds the news of this check to the outbox. A server that only observes notes the mail that would have been sent.
-    fn record_news(&mut self, events: Vec<MailLine>, cleared: Vec<(SystemAlert, Wall)>, cx: &mut Cx<'_>) {
+    fn record_news(&mut self, events: Vec<MailLine>, cleared: Vec<EndedAlert>, cx: &mut Cx<'_>) {
         let Some(config) = &cx.config.mail else { return };
         let current_state = self.current_state(cx.now.wall, cx);
         match cx.config.mode {
@@ -190,6 +191,8 @@ impl Parts {
         let mut detail = String::from(detail);
         if let Some(times) = self.alerts.flapping(alert) {
             detail.push_str(&alloc::format!("; flapping: it began {times} times"));
+        } else if let Some(times) = self.alerts.calmed(alert) {
+            detail.push_str(&alloc::format!("; no longer flapping: it began {times} times"));
         }
         if is_muted {
             detail.push_str("; in maintenance");

@@ -29,7 +29,7 @@ impl Parts {
             let gone = self.outbox.prepare(cx.now, config, &cx.config.zone);
             self.store.enqueue(gone);
         }
-        self.store.enqueue(self.maintenance.take_changes());
+        self.store.enqueue(self.maintenance.take_remarks());
         self.store.save(
             &mut self.lab,
             &self.book,

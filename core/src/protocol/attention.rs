@@ -31,9 +31,24 @@ pub struct AttentionRecord {
     /// What of it comes and goes.
     #[serde(default, skip_serializing_if = "FlapRecord::is_idle")]
     pub flap: FlapRecord<Issue>,
+    /// What came and went until just now, if it is still to be told that it is calm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calmed: Option<FlappingRecord<Issue>>,
+    /// How its last outage ended, if that is still to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryRecord>,
     /// That somebody knows of its problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// How an outage ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryRecord {
+    /// How long it had lasted, in milliseconds.
+    pub after_millis: u64,
+    /// The feeds whose silence was all that had been wrong.
+    pub cause: Vec<Feed>,
 }
 
 /// What maintainers were last told of an experiment.

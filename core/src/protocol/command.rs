@@ -77,7 +77,7 @@ pub enum Refused {
     NoSuchWindow(WindowId),
     /// The window or the acknowledgement would end before it begins, or has ended already.
     AlreadyOver,
-    /// There are as many windows as there may be.
+    /// There would be more windows, or more names in all of them, than there may be.
     TooManyWindows,
     /// Something in it makes no sense: what, for people.
     Invalid(String),
@@ -92,7 +92,11 @@ impl fmt::Display for Refused {
             Self::NoSuchWindow(WindowId(id)) => write!(f, "there is no window {id}, or it is over"),
             Self::AlreadyOver => f.write_str("the end lies in the past, or before the beginning"),
             Self::TooManyWindows => {
-                write!(f, "there are {} windows already: end some that are not needed", Window::AT_MOST)
+                let (windows, names) = (Window::AT_MOST, Window::ALL_NAMES_AT_MOST);
+                write!(
+                    f,
+                    "there can be {windows} windows with {names} names in all: end some that are not needed"
+                )
             }
             Self::Invalid(what) => f.write_str(what),
         }

@@ -163,16 +163,23 @@ pub enum NewsItem {
     /// An experiment's health changed: how it stood then.
     Event(MailLine),
     /// A system alert is over.
-    Cleared {
-        /// Which one.
-        alert: SystemAlert,
-        /// Since when it stood.
-        since: Wall,
-    },
+    Cleared(EndedAlert),
     /// A system alert was raised. Every mail lists those that stand.
     Raised,
     /// Nothing new: problems that nobody sees to are mailed again.
     Reminder,
+}
+
+/// A system alert that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedAlert {
+    /// Which one.
+    pub alert: SystemAlert,
+    /// Since when it stood.
+    pub since: Wall,
+    /// How often it had begun, if it came and went until it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapped: Option<u64>,
 }
 
 /// A range of numbers: from after `after` up to and including `to`.

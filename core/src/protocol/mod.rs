@@ -29,8 +29,8 @@ pub use acknowledgement::Acknowledgement;
 pub use action::Action;
 pub use alert::SystemAlert;
 pub use attention::{
-    AcknowledgementEnd, AttentionRecord, FlapRecord, FlappingRecord, LossRecord, MaintenanceRecord, Remark,
-    RemarkKind, Told,
+    AcknowledgementEnd, AttentionRecord, FlapRecord, FlappingRecord, LossRecord, MaintenanceRecord,
+    RecoveryRecord, Remark, RemarkKind, Told,
 };
 pub use command::{Command, CommandId, Obeyed, Refused, WindowOrder};
 pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailConfig, Mode};
@@ -39,8 +39,8 @@ pub use event::{Event, Issue};
 pub(crate) use event::{Health, StreamHealth};
 pub use input::{CallId, Failure, FailureKind, Input};
 pub use mail::{
-    Delivery, FlapLine, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News, NewsItem,
-    NewsRange, OutboxRecord, QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Summary,
+    Delivery, EndedAlert, FlapLine, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News,
+    NewsItem, NewsRange, OutboxRecord, QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Summary,
 };
 pub use manifest::{Availability, Manifest, Requirements, SetBy};
 pub use name::{ExperimentName, Feed, ResourceName, Topic};

@@ -183,6 +183,9 @@ pub struct SavedAlert {
     /// How often it began lately.
     #[serde(default, skip_serializing_if = "FlapRecord::is_idle")]
     pub flap: FlapRecord<()>,
+    /// How often it had begun when it became calm, if that is still to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calmed: Option<u64>,
 }
 
 const fn yes() -> bool {

@@ -76,6 +76,8 @@ impl Window {
     pub const AT_MOST: usize = 1_000;
     /// So many names may one have.
     pub const NAMES_AT_MOST: usize = 100;
+    /// How many names all windows have at most together: each experiment is compared with each of them.
+    pub const ALL_NAMES_AT_MOST: usize = 2_000;
     /// The longest reason, in characters.
     pub const REASON_AT_MOST: usize = 500;
 

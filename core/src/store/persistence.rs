@@ -419,7 +419,7 @@ impl Persistence {
         if alerts.changed || self.rewrite_all {
             changes.push(Change::Alerts(alerts.record(now)));
         }
-        if self.rewrite_all {
+        if maintenance.changed || self.rewrite_all {
             changes.push(Change::Maintenance(maintenance.record()));
         }
         if self.lost.is_some() {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use status_core::{
-    Action, Command, CommandId, Config, Feed, Input, MailConfig, MailFailureKind, Obeyed, Pattern, Refused,
-    RemarkKind, Repetition, Wall, WindowBooking, WindowId, WindowOrder, WindowTime,
+    Action, Change, Command, CommandId, Config, Feed, FlapConfig, Input, MailConfig, MailFailureKind, Obeyed,
+    Pattern, Refused, RemarkKind, Repetition, Wall, WindowBooking, WindowId, WindowOrder, WindowTime,
 };
 use status_tests::{World, config};
 
@@ -87,6 +87,68 @@ fn what_is_well_again_at_the_end_of_a_window_is_news() {
     assert_eq!(world.mails.len(), 1);
     world.until(450.0);
     assert!(subjects(&world)[1].ends_with(": 1 ok"), "{:?}", subjects(&world));
+}
+
+#[test]
+fn how_long_it_was_not_well_is_told_at_the_end_of_a_window_also_after_a_restart() {
+    let mut world = well(1);
+    world.unplug(VIDEO);
+    world.until(140.0);
+    window(&mut world, &["pend00"], 300, WindowBooking::Keep);
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.until(200.0);
+    world.restart();
+    world.until(450.0);
+    let last = &world.mails.last().expect("there is one").body;
+    assert!(last.contains("\npend00 ok A   after "), "{last}");
+}
+
+#[test]
+fn the_end_of_flapping_in_a_window_is_told_at_its_end_also_after_a_restart() {
+    let mut world = well_with(1, Config { flap: FlapConfig::default(), ..config() });
+    super::flap(&mut world, 30.0, 600.0);
+    *world.stream(VIDEO) = ago(40);
+    window(&mut world, &["pend00"], 4_000, WindowBooking::Keep);
+    world.until(3_000.0);
+    assert!(world.monitor.experiment("pend00").is_some_and(|known| known.flapping().is_none()));
+    world.restart();
+    world.until(4_700.0);
+    let last = &world.mails.last().expect("there is one").body;
+    assert!(last.contains("no longer flapping: "), "{last}");
+}
+
+#[test]
+fn all_windows_together_name_a_bounded_number_of_experiments() {
+    let mut world = well(1);
+    let names: Vec<String> = (0..100).map(|n| format!("pend{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    (0..20).for_each(|_| drop(window(&mut world, &names, 600, WindowBooking::Keep)));
+    let (from, until) = (world.now().wall, Wall::from_millis(u64::MAX));
+    let one_more = order(&["spin00"], WindowTime::Once { from, until }, WindowBooking::Keep);
+    assert_eq!(tell(&mut world, one_more), Err(Refused::TooManyWindows));
+}
+
+#[test]
+fn a_broken_store_gets_the_windows_once_when_it_can_be_written_again() {
+    let mut world = well(1);
+    world.store_fails = true;
+    for _ in 0..50 {
+        let id = window(&mut world, &["pend00"], 600, WindowBooking::Keep);
+        tell(&mut world, Command::EndWindow(id)).expect("it is on");
+    }
+    let last = window(&mut world, &["pend00"], 9_000, WindowBooking::Keep);
+    let asked = world.trace.len();
+    world.store_fails = false;
+    world.until(600.0);
+    let saves = world.trace[asked..].iter().filter_map(|(_, action)| match action {
+        Action::Save { changes, .. } => Some(changes),
+        _ => None,
+    });
+    let windows = saves.flatten().filter_map(|change| match change {
+        Change::Maintenance(record) => Some(record.windows.iter().map(|window| window.id).collect()),
+        _ => None,
+    });
+    assert_eq!(windows.collect::<Vec<Vec<WindowId>>>(), [[last]]);
 }
 
 #[test]

@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::entry::{self, Entry, on_one_line};
+use super::entry::{self, Entry, on_one_line, with_commas};
 use super::room::Lists;
 use super::{Digest, OpenWindow};
-use crate::protocol::{SystemAlert, Wall, Zone, printable, shortened};
+use crate::protocol::{EndedAlert, Wall, Zone, printable, shortened};
 
 /// At most so many system alerts that are over are listed, the last ones, and at most so many windows.
 const CLEARED_LISTED: usize = 100;
@@ -75,8 +75,11 @@ impl<'a> Contents<'a> {
         let cleared = &self.digest.cleared;
         let listed = CLEARED_LISTED.min(longest / CLEARED_PART).min(cleared.len());
         let (counted, listed) = cleared.split_at(cleared.len() - listed);
-        let line =
-            |(alert, since): &(SystemAlert, Wall)| format!("{alert} (since {})", self.zone.in_full(*since));
+        let line = |EndedAlert { alert, since, flapped }: &EndedAlert| {
+            let flapped =
+                flapped.map(|times| format!(", no longer flapping: it began {} times", with_commas(times)));
+            format!("{alert} (since {}{})", self.zone.in_full(*since), flapped.unwrap_or_default())
+        };
         let more = self.digest.more_cleared + counted.len();
         let rest = (more > 0).then(|| format!("and {more} that ended earlier"));
         Listed { lines: listed.iter().map(line).collect(), rest }

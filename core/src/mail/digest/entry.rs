@@ -301,7 +301,7 @@ pub(super) fn on_one_line(text: &str, most: usize) -> String {
 }
 
 /// A number as people read it: `1,204`.
-fn with_commas(number: u64) -> String {
+pub(super) fn with_commas(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

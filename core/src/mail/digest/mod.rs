@@ -19,7 +19,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::lab::{Experiment, Muted, Story};
-use crate::protocol::{ExperimentName, MailConfig, MailLine, SystemAlert, Verdict, Wall, Zone};
+use crate::protocol::{EndedAlert, ExperimentName, MailConfig, MailLine, SystemAlert, Verdict, Wall, Zone};
 
 use contents::Contents;
 
@@ -46,7 +46,7 @@ pub(crate) struct Digest<'a> {
     /// System alerts that stand.
     pub(crate) alerts: &'a [StandingAlert],
     /// System alerts that are over, in the order in which they ended.
-    pub(crate) cleared: Vec<(SystemAlert, Wall)>,
+    pub(crate) cleared: Vec<EndedAlert>,
     /// System alerts that were over earlier and are only counted.
     pub(crate) more_cleared: usize,
     /// New events, in the order in which they happened. Those of one experiment are one line in the mail.

@@ -71,7 +71,7 @@ impl Contents<'_> {
 
     /// System alerts that are over, each once, and do not stand again.
     fn over(&self, standing: &[SystemAlert]) -> Vec<String> {
-        let mut over: Vec<SystemAlert> = self.digest.cleared.iter().map(|(alert, _)| *alert).collect();
+        let mut over: Vec<SystemAlert> = self.digest.cleared.iter().map(|over| over.alert).collect();
         over.sort();
         over.dedup();
         over.retain(|alert| !standing.contains(alert));

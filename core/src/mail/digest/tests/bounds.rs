@@ -24,7 +24,7 @@ fn a_mail_is_no_longer_than_allowed_and_says_what_it_leaves_out() {
         (0..500).map(|n| line(&alloc::format!("pend{n}"), false, true, &issues)).collect();
     let problems: Vec<Problem> = lines.iter().cloned().map(problem).collect();
     let alerts = [standing(SystemAlert::TooManyNames, "x".repeat(300_000), Wall::from_millis(0))];
-    let cleared = alloc::vec![(SystemAlert::BookUnreachable, Wall::from_millis(0)); 2_000];
+    let cleared = alloc::vec![ended(SystemAlert::BookUnreachable, Wall::from_millis(0)); 2_000];
     for longest in [LONGEST, 100_000, 50_000, 25_000, 24_999, 12_000, SHORTEST] {
         let digest =
             Digest { alerts: &alerts, cleared: cleared.clone(), more_events: 7, ..digest(&lines, &problems) };
@@ -69,7 +69,7 @@ fn the_shortest_mail_has_room_for_everything_that_is_always_in_it() {
         let digest = Digest {
             notice: "x".repeat(300),
             alerts: &alerts,
-            cleared: alloc::vec![(SystemAlert::StoreReplaced, WHEN); 500],
+            cleared: alloc::vec![ended(SystemAlert::StoreReplaced, WHEN); 500],
             more_cleared: 70_000,
             more_events: 123_456,
             windows: &windows,

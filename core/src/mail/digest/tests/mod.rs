@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Acknowledged, Composed, Digest, LONGEST, Muted, OpenWindow, Problem, StandingAlert};
-use crate::protocol::{Feed, FlapLine, Issue, MailConfig, MailLine, SystemAlert, Wall, Zone};
+use crate::protocol::{EndedAlert, Feed, FlapLine, Issue, MailConfig, MailLine, SystemAlert, Wall, Zone};
 
 /// 2026-11-24T00:28:13.792Z.
 const WHEN: Wall = Wall::from_millis(1_795_480_093_792);
@@ -44,6 +44,10 @@ fn flapping(name: &str, times: u64, is_over: bool) -> MailLine {
 
 fn standing(alert: SystemAlert, detail: impl Into<String>, since: Wall) -> StandingAlert {
     StandingAlert { alert, detail: detail.into(), since, is_muted: false }
+}
+
+fn ended(alert: SystemAlert, since: Wall) -> EndedAlert {
+    EndedAlert { alert, since, flapped: None }
 }
 
 fn problem(line: MailLine) -> Problem {

@@ -36,13 +36,14 @@ fn alerts_come_first_then_down_then_ok_then_flapping() {
 #[test]
 fn an_alert_that_is_over_is_said_to_be() {
     let [relay, jump] = Feed::BOTH.map(SystemAlert::Silent);
-    let cleared = alloc::vec![(relay, WHEN), (relay, WHEN), (SystemAlert::BookUnreachable, WHEN)];
+    let cleared =
+        alloc::vec![ended(relay, WHEN), ended(relay, WHEN), ended(SystemAlert::BookUnreachable, WHEN)];
     let over = Digest { cleared, ..digest(&[], &[]) };
     assert_eq!(subject(&over), "lab 0 new health events: relay is back, book answers again");
     let alerts = [standing(relay, String::new(), WHEN), standing(jump, String::new(), WHEN)];
     let again = Digest { alerts: &alerts, ..over };
     assert_eq!(subject(&again), "lab 0 new health events: relay and jump are silent, book answers again");
-    let cleared = alloc::vec![(jump, WHEN), (relay, WHEN)];
+    let cleared = alloc::vec![ended(jump, WHEN), ended(relay, WHEN)];
     let over = Digest { cleared, ..digest(&[], &[]) };
     assert_eq!(subject(&over), "lab 0 new health events: relay and jump are back");
 }

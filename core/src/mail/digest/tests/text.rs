@@ -24,7 +24,7 @@ fn marks_line_up_and_issues_come_first() {
     let problems = [problem(bookable), Problem::from(down("pend00"))];
     let digest = Digest {
         alerts: &alerts,
-        cleared: alloc::vec![(SystemAlert::Silent(Feed::Jump), Wall::from_millis(0))],
+        cleared: alloc::vec![ended(SystemAlert::Silent(Feed::Jump), Wall::from_millis(0))],
         ..digest(&events, &problems)
     };
     assert_eq!(
