@@ -37,7 +37,7 @@ use status_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::store::{Trimmed, UptimeRecords};
+use crate::store::{PastRecords, Trimmed, UptimeRecords};
 
 /// Book: which resources there are, and whether they can be booked.
 #[async_trait]
@@ -136,6 +136,12 @@ pub trait Store: Send + Sync {
         experiment: Option<&ExperimentName>,
         since: Wall,
     ) -> Result<UptimeRecords, Failure>;
+
+    /// Reads everything that happened from a time on, to one experiment or all. Of too much, the newest.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Failure>;
 
     /// Looks whether what was saved is still there.
     ///

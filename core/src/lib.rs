@@ -73,9 +73,9 @@ pub use maintenance::Maintenance;
 pub use monitor::Monitor;
 pub use protocol::{
     Acknowledgement, AcknowledgementEnd, Action, AttentionRecord, Availability, BookOverride, CallId, Change,
-    Command, CommandId, Config, Connection, Deadline, Delivery, EndedAlert, Event, EventKey, ExperimentName,
-    ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig, FlapLine, FlapRecord,
-    FlappingRecord, Forgotten, GivenUp, Input, Issue, LetterRecord, LossRecord, Mail, MailConfig,
+    Command, CommandId, Condition, Config, Connection, Deadline, Delivery, EndedAlert, Event, EventKey,
+    ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig, FlapLine,
+    FlapRecord, FlappingRecord, Forgotten, GivenUp, Input, Issue, LetterRecord, LossRecord, Mail, MailConfig,
     MailFailure, MailFailureKind, MailLine, Mailed, MaintenanceRecord, Manifest, Mode, News, NewsItem,
     NewsRange, Note, Now, Obeyed, OutboxRecord, Owing, PastAlert, Pattern, QueuedMailRecord, RecipientRecord,
     RecoveryRecord, Refused, Remark, RemarkKind, Repetition, Report, Requirements, ResourceName, Saved,

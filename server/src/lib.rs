@@ -11,5 +11,6 @@ pub mod http;
 pub mod log;
 pub mod observers;
 pub mod orders;
+pub mod past;
 pub mod settings;
 pub mod view;

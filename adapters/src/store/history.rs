@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use status_core::{Event, ExperimentName, Failure, FailureKind, Remark, Saved, Wall};
 
+use super::past::{self, PastRecords};
 use super::place;
 use super::schema::{self, Kind};
 use super::uptime::{self, UptimeRecords};
@@ -77,6 +78,14 @@ impl History {
     pub fn remarks(&self, since: Wall) -> Result<Vec<Remark>, Failure> {
         rows::remarks(&self.connection, since, usize::MAX)
             .map_err(|error| failure(&self.path, "read", &error))
+    }
+
+    /// Everything that happened from a time on, to one experiment or all. Of too much, the newest.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Failure> {
+        past::read(&self.connection, experiment, since).map_err(|error| failure(&self.path, "read", &error))
     }
 
     /// Since when one experiment or each was how, and when anybody was watching, from a time on.

@@ -5,6 +5,7 @@
 
 mod history;
 mod model;
+mod past;
 mod place;
 mod preview;
 mod rows;
@@ -16,6 +17,7 @@ mod writer;
 
 pub use history::History;
 pub use model::Model;
+pub use past::{PastMail, PastRecords};
 pub use preview::{Preview, preview};
 pub use size::Trimmed;
 pub use sqlite::{InUse, Refusal, SqliteStore};

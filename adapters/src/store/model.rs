@@ -177,6 +177,16 @@ impl Model {
         self.events.values().filter(wanted).map(|entry| (&entry.experiment, &entry.event))
     }
 
+    /// What people did, and what began and ended beside the changes in health, from a time on, in its order.
+    pub fn remarks(&self, since: Wall) -> impl Iterator<Item = &Remark> {
+        self.remarks.iter().filter(move |remark| remark.at >= since)
+    }
+
+    /// The system alerts that ended at a time or later, in the order in which they ended.
+    pub fn past_alerts(&self, since: Wall) -> impl Iterator<Item = &PastAlert> {
+        self.past_alerts.iter().filter(move |past| past.until >= since)
+    }
+
     fn prune(&mut self, before: Wall, keep: usize) {
         let mut newer: BTreeMap<ExperimentName, usize> = BTreeMap::new();
         let mut old = Vec::new();

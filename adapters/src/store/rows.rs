@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use status_core::{
-    Change, Event, EventKey, ExperimentName, PastAlert, Remark, Saved, SavedExperiment, SavedMail,
-    SavedManifest, Wall,
+    Change, Event, EventKey, ExperimentName, MaintenanceRecord, PastAlert, Remark, Saved, SavedAlert,
+    SavedExperiment, SavedMail, SavedManifest, Wall, Window,
 };
 
 const MANIFEST: &str = "manifest";
@@ -160,6 +160,20 @@ pub(super) fn load(from: &Connection, keep: usize) -> rusqlite::Result<Saved> {
     Ok(Saved { experiments, manifest, alerts, mail, past_alerts, maintenance, remarks, clock })
 }
 
+/// The system alerts that stand.
+pub(super) fn alerts(from: &Connection) -> rusqlite::Result<Vec<SavedAlert>> {
+    let mut alerts: Vec<SavedAlert> = read_record(from, ALERTS)?.unwrap_or_default();
+    alerts.retain(|alert| alert.stands);
+    Ok(alerts)
+}
+
+/// The windows of maintenance that are on.
+pub(super) fn windows_on(from: &Connection) -> rusqlite::Result<Vec<Window>> {
+    let MaintenanceRecord { mut windows, on, .. } = read_record(from, MAINTENANCE)?.unwrap_or_default();
+    windows.retain(|window| on.contains(&window.id));
+    Ok(windows)
+}
+
 /// The newest remarks from a time on, in the order in which they were made.
 pub(super) fn remarks(from: &Connection, since: Wall, newest: usize) -> rusqlite::Result<Vec<Remark>> {
     let sql = "SELECT record FROM remarks WHERE at >= ?1 ORDER BY id DESC LIMIT ?2";
@@ -252,7 +266,7 @@ fn text(record: &impl Serialize) -> String {
 }
 
 /// What a row holds. One that makes no sense is left out, since the others still do.
-fn value<T: DeserializeOwned>(text: &str, what: &str) -> Option<T> {
+pub(super) fn value<T: DeserializeOwned>(text: &str, what: &str) -> Option<T> {
     serde_json::from_str(text)
         .inspect_err(|error| tracing::warn!("the store holds {what} that makes no sense, left out: {error}"))
         .ok()

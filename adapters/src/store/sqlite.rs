@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::place::Found;
 use super::size::{Limit, Trimmed};
 use super::writer::{Trouble, Writer};
-use super::{History, UptimeRecords, schema};
+use super::{History, PastRecords, UptimeRecords, schema};
 use crate::Store;
 use crate::clock::Clock;
 
@@ -179,6 +179,11 @@ impl Store for SqliteStore {
     ) -> Result<UptimeRecords, Failure> {
         let experiment = experiment.cloned();
         self.reading(move |history| history.uptime_records(experiment.as_ref(), since)).await
+    }
+
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Failure> {
+        let experiment = experiment.cloned();
+        self.reading(move |history| history.past(experiment.as_ref(), since)).await
     }
 
     async fn look(&self) -> Result<(), Failure> {

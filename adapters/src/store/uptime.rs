@@ -3,26 +3,33 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
-use status_core::{ExperimentName, Wall};
+use status_core::{Condition, Event, ExperimentName, Remark, Wall};
 
-use super::rows::millis;
+use super::rows::{self, millis};
+
+/// How many remarks are read, the newest.
+pub(super) const REMARKS: usize = 20_000;
 
 /// What is known of the past.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UptimeRecords {
     /// When the server was watching: from when to when, in order.
     pub watched: Vec<(Wall, Wall)>,
-    /// Each experiment's changes, in order: since when it was healthy, or not. The first may be from
-    /// before the time that was asked for.
-    pub changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>>,
+    /// Each experiment's changes, in order: since when it was how. The first may be from before the time that was asked
+    /// for.
+    pub changes: BTreeMap<ExperimentName, Vec<(Wall, Condition)>>,
+    /// What people did, and what began and ended beside the changes in health, in its order.
+    pub remarks: Vec<Remark>,
 }
 
-/// Both begin with the last event before, which says how things were then.
-const OF_ALL: &str = "SELECT experiment, at, json_extract(event, '$.healthy') FROM events
+/// Both begin with the last event before, which says how things were then. What was healthy needs no reading.
+const OF_ALL: &str =
+    "SELECT experiment, at, CASE WHEN json_extract(event, '$.healthy') THEN NULL ELSE event END FROM events
     WHERE NOT forgotten AND (at >= ?1 OR id IN
         (SELECT max(id) FROM events WHERE at < ?1 AND NOT forgotten GROUP BY experiment))
     ORDER BY id";
-const OF_ONE: &str = "SELECT experiment, at, json_extract(event, '$.healthy') FROM events
+const OF_ONE: &str =
+    "SELECT experiment, at, CASE WHEN json_extract(event, '$.healthy') THEN NULL ELSE event END FROM events
     WHERE experiment = ?2 AND NOT forgotten AND id >= coalesce(
         (SELECT max(id) FROM events WHERE experiment = ?2 AND at < ?1 AND NOT forgotten), 0)
     ORDER BY id";
@@ -41,12 +48,8 @@ pub(super) fn read(
     experiment: Option<&ExperimentName>,
     since: Wall,
 ) -> rusqlite::Result<UptimeRecords> {
-    let mut past = UptimeRecords::default();
-    let mut rows = from.prepare("SELECT since, until FROM watched WHERE until >= ?1 ORDER BY since")?;
-    let mut rows = rows.query([millis(since)])?;
-    while let Some(row) = rows.next()? {
-        past.watched.push((wall(row.get(0)?), wall(row.get(1)?)));
-    }
+    let remarks = rows::remarks(from, since, REMARKS)?;
+    let mut past = UptimeRecords { watched: spans(from, since)?, changes: BTreeMap::new(), remarks };
     let mut rows = from.prepare(match experiment {
         Some(_) => OF_ONE,
         None => OF_ALL,
@@ -57,7 +60,8 @@ pub(super) fn read(
     };
     while let Some(row) = rows.next()? {
         let name = row.get_ref(0)?.as_str()?;
-        let change = (wall(row.get(1)?), row.get::<_, Option<bool>>(2)?.unwrap_or(false));
+        let condition = row.get_ref(2)?.as_str_or_null()?.map_or(Condition::Healthy, condition);
+        let change = (wall(row.get(1)?), condition);
         match past.changes.get_mut(name) {
             Some(changes) => changes.push(change),
             None => {
@@ -66,6 +70,17 @@ pub(super) fn read(
         }
     }
     Ok(past)
+}
+
+/// When the server was watching, as far as it was later than `since`.
+pub(super) fn spans(from: &Connection, since: Wall) -> rusqlite::Result<Vec<(Wall, Wall)>> {
+    let mut rows = from.prepare("SELECT since, until FROM watched WHERE until >= ?1 ORDER BY since")?;
+    rows.query_map([millis(since)], |row| Ok((wall(row.get(0)?), wall(row.get(1)?))))?.collect()
+}
+
+/// What an event says that is written down so. Of one that makes no sense nothing is known.
+fn condition(event: &str) -> Condition {
+    serde_json::from_str::<Event>(event).map_or(Condition::Unknown, |event| event.condition())
 }
 
 /// The time of day that a row has.

@@ -5,6 +5,7 @@ mod action;
 mod alert;
 mod attention;
 mod command;
+mod condition;
 mod config;
 mod deadline;
 mod event;
@@ -33,6 +34,7 @@ pub use attention::{
     RecoveryRecord, Remark, RemarkKind, Told,
 };
 pub use command::{Command, CommandId, Obeyed, Refused, WindowOrder};
+pub use condition::Condition;
 pub use config::{BookOverride, Config, FlapBooking, FlapConfig, MailConfig, Mode};
 pub use deadline::{Deadline, Timer};
 pub use event::{Event, Issue};

@@ -12,7 +12,7 @@ use status_adapters::feed::WsFeed;
 use status_adapters::mail::SmtpMailer;
 use status_adapters::store::{SqliteStore, UptimeRecords, new_life};
 use status_adapters::{FeedSource, Mailer};
-use status_core::{Feed, Monitor, Saved};
+use status_core::{Feed, MaintenanceRecord, Monitor, Saved};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -199,7 +199,7 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     let core = settings.core.clone();
     let afresh = |core| {
         let now = services.clock.now();
-        let uptime = Uptime::resumed(UptimeRecords::default(), settings.core.startup, now);
+        let uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), settings.core.startup, now);
         (Monitor::new(core, now), uptime)
     };
     let path = match &settings.store {
@@ -243,7 +243,9 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     // be heard.
     let now = services.clock.now();
     services.store = Some(Arc::new(store));
-    let uptime = Uptime::resumed(past, settings.core.startup, now);
+    let MaintenanceRecord { windows, on, .. } = &saved.maintenance;
+    let on = windows.iter().filter(|window| on.contains(&window.id)).cloned().collect();
+    let uptime = Uptime::resumed(past, on, settings.core.startup, now);
     Ok((Monitor::resume(core, &new_life(), saved, now), uptime))
 }
 

@@ -2,10 +2,12 @@
 
 mod address;
 pub(crate) mod api;
+pub(crate) mod asked;
 pub(crate) mod auth;
 mod badge;
 mod body;
 pub(crate) mod etag;
+pub(crate) mod gather;
 mod guard;
 mod limit;
 pub mod listener;
@@ -26,7 +28,7 @@ use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{delete, get, post, put};
 use tower_http::cors::{Any, CorsLayer};
 
-use self::api::{changes, detail, events, experiments, metrics, openapi, ready, system};
+use self::api::{changes, detail, events, experiments, incidents, metrics, openapi, ready, system};
 use self::limit::{Concurrency, limit_concurrency};
 pub(crate) use self::problem::Problem;
 pub(crate) use self::problem::{no_such_method, no_such_path};
@@ -56,6 +58,8 @@ fn public(others: OtherSites) -> Router<AppState> {
         .route("/api/v1/experiments/{topic_name}", get(detail::show))
         .route("/api/v1/experiments/events/{topic_name}", get(experiments::events))
         .route("/api/v1/events", get(events::all))
+        .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents.csv", get(incidents::csv))
         .route("/api/v1/maintenance", get(changes::list))
         .route("/api/v1/withheld", get(system::withheld))
         .merge(page::routes())

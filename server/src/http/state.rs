@@ -12,6 +12,7 @@ use status_adapters::clock::Clock;
 use status_core::{Command, Monitor, Now, Obeyed, Wall, Window};
 
 use super::auth::Auth;
+use super::gather::PastCache;
 use super::stream::Live;
 use crate::driver::Shared;
 use crate::observers::metrics::Metrics;
@@ -31,6 +32,7 @@ struct Inner {
     auth: Option<Auth>,
     /// The last one that was found out, and of which version.
     revision: Mutex<Option<(u64, String)>>,
+    past: PastCache,
 }
 
 impl Deref for Inner {
@@ -72,7 +74,7 @@ impl AppState {
     #[must_use]
     pub fn new(parts: AppParts) -> Self {
         let auth = parts.secret_admin.clone().map(Auth::new);
-        Self(Arc::new(Inner { parts, auth, revision: Mutex::new(None) }))
+        Self(Arc::new(Inner { parts, auth, revision: Mutex::new(None), past: PastCache::default() }))
     }
 
     /// Changes whenever anything that is known has changed, and every few seconds, since ages do.
@@ -131,6 +133,10 @@ impl AppState {
 
     pub(crate) fn started(&self) -> Wall {
         self.0.started
+    }
+
+    pub(super) fn past_cache(&self) -> &PastCache {
+        &self.0.past
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -86,7 +86,7 @@ impl Site {
             started: now.wall,
             clock,
             metrics: Metrics::new(relay, jump),
-            uptime: Uptime::resumed(UptimeRecords::default(), Duration::ZERO, now),
+            uptime: Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, now),
             live: Live::new(1, CancellationToken::new()),
             store: None,
             store_path: None,

@@ -7,7 +7,7 @@ use status_core::Wall;
 use utoipa::ToSchema;
 
 use super::seconds;
-use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Span, known, tally};
+use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Outage, Span, Stretch, Tally, outages};
 
 /// How many outages are told: one that flaps has thousands.
 const OUTAGES: usize = 100;
@@ -39,7 +39,9 @@ pub struct WindowView {
     pub healthy_seconds: f64,
     /// For how long it was not.
     pub unhealthy_seconds: f64,
-    /// For how long nobody knows: the server did not run, or did not know the experiment.
+    /// For how long it was in maintenance.
+    pub maintenance_seconds: f64,
+    /// For how long nobody knows: the server did not run, a feed was silent, or the server did not know the experiment.
     pub unknown_seconds: f64,
 }
 
@@ -53,29 +55,31 @@ pub struct DayView {
     pub healthy_seconds: f64,
     /// For how long it was not.
     pub unhealthy_seconds: f64,
+    /// For how long it was in maintenance.
+    pub maintenance_seconds: f64,
     /// For how long nobody knows; what is yet to come of today is not among it.
     pub unknown_seconds: f64,
 }
 
-/// A time in which it was not healthy, as far as somebody was watching.
+/// A time in which it was not healthy. What nobody knows in between ends none.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OutageView {
     /// Since when it was known.
     #[schema(format = DateTime)]
     pub from: String,
-    /// Until when; null while it lasts.
+    /// Until when it was known to last; null while it lasts.
     #[schema(format = DateTime)]
     pub to: Option<String>,
-    /// How long.
+    /// How long, as far as it is known.
     pub seconds: f64,
 }
 
 impl UptimeView {
-    /// What follows from an experiment's changes, in order.
+    /// What follows from how an experiment was, at least for the last 30 days, up to now.
     #[must_use]
-    pub fn of(changes: &[(Wall, bool)], watched: &[Span], days: [Day; DAYS], now: Wall) -> Self {
-        let outages = outages(changes, watched, now);
-        let window = |length| WindowView::of(changes, watched, Span { from: now - length, to: now });
+    pub fn of(stretches: &[Stretch], days: [Day; DAYS], now: Wall) -> Self {
+        let outages = outages_of(stretches, now);
+        let window = |length| WindowView::of(stretches, Span { from: now - length, to: now });
         Self {
             last_24h: window(24 * HOUR),
             last_7d: window(7 * 24 * HOUR),
@@ -88,13 +92,18 @@ impl UptimeView {
 }
 
 impl WindowView {
-    fn of(changes: &[(Wall, bool)], watched: &[Span], window: Span) -> Self {
-        let tally = tally(changes, watched, window, window.to);
+    fn of(stretches: &[Stretch], window: Span) -> Self {
+        let clipped = |one: &Stretch| one.span.within(window).map(|span| Stretch { span, ..*one });
+        let clipped: Vec<Stretch> = stretches.iter().filter_map(clipped).collect();
+        let tally = Tally::of(&clipped);
         Self {
             healthy_share: tally.share(),
             healthy_seconds: seconds(tally.healthy),
             unhealthy_seconds: seconds(tally.unhealthy),
-            unknown_seconds: seconds(window.length().saturating_sub(tally.known())),
+            maintenance_seconds: seconds(tally.maintenance),
+            unknown_seconds: seconds(
+                window.length().saturating_sub(tally.known()).saturating_sub(tally.maintenance),
+            ),
         }
     }
 }
@@ -103,13 +112,15 @@ impl DayView {
     fn of(day: Day, back: usize, now: Wall) -> Self {
         let span = |millis: u32| Duration::from_millis(u64::from(millis));
         let (healthy, unhealthy) = (span(day.healthy), span(day.unhealthy));
+        let maintenance = span(day.maintenance);
         let today = Duration::from_millis(now.as_millis() % DAY_MILLIS);
         let whole = if back == 0 { today } else { 24 * HOUR };
         Self {
             date: date(back, now),
             healthy_seconds: seconds(healthy),
             unhealthy_seconds: seconds(unhealthy),
-            unknown_seconds: seconds(whole.saturating_sub(healthy + unhealthy)),
+            maintenance_seconds: seconds(maintenance),
+            unknown_seconds: seconds(whole.saturating_sub(healthy + unhealthy + maintenance)),
         }
     }
 }
@@ -123,23 +134,13 @@ pub fn date(days_ago: usize, now: Wall) -> String {
     text
 }
 
-/// Stretches in which it was not healthy. Where nobody watched for a while, one may go on or another
-/// begin: it is told as two.
-fn outages(changes: &[(Wall, bool)], watched: &[Span], now: Wall) -> Vec<OutageView> {
+/// The outages of the last 30 days, the newest first. What nobody knows in between ends none.
+fn outages_of(stretches: &[Stretch], now: Wall) -> Vec<OutageView> {
     let begin = now - 30 * 24 * HOUR;
-    let mut outages: Vec<Span> = Vec::new();
-    let is_outage = |(span, healthy): &(Span, bool)| !healthy && span.to > begin;
-    for (span, _) in known(changes, watched, now).into_iter().filter(is_outage) {
-        match outages.last_mut() {
-            // Another issue, such as jump's, is no other outage.
-            Some(last) if last.to == span.from => last.to = span.to,
-            Some(_) | None => outages.push(span),
-        }
-    }
-    let view = |span: &Span| OutageView {
-        from: span.from.to_string(),
-        to: (span.to < now).then(|| span.to.to_string()),
-        seconds: seconds(span.length()),
+    let view = |outage: &Outage| OutageView {
+        from: outage.from.to_string(),
+        to: (!outage.is_open).then(|| outage.to.to_string()),
+        seconds: seconds(outage.down),
     };
-    outages.iter().rev().map(view).collect()
+    outages(stretches).iter().rev().filter(|outage| outage.to > begin).map(view).collect()
 }

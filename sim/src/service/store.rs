@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use status_adapters::Store;
-use status_adapters::store::{Model, UptimeRecords};
-use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Saved, Wall};
+use status_adapters::store::{Model, PastMail, PastRecords, UptimeRecords};
+use status_core::{
+    Change, Condition, Event, ExperimentName, Failure, FailureKind, MaintenanceRecord, Saved, Wall,
+};
 
 use super::failure;
 
@@ -75,6 +77,8 @@ pub struct FakeStore(Mutex<State>);
 struct State {
     disk: Disk,
     watched: BTreeMap<Wall, Wall>,
+    /// What was mailed, in its order.
+    mails: Vec<PastMail>,
     trouble: Option<Failure>,
 }
 
@@ -113,7 +117,32 @@ impl Store for FakeStore {
     async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
         let mut state = self.0.lock();
         state.works().inspect_err(|_| state.disk.miss())?;
-        state.disk.save(changes)
+        let mailed = |change: &Change| match change {
+            Change::MailDone { when, subject, trouble, .. } => {
+                Some(PastMail { at: *when, subject: subject.clone(), trouble: trouble.clone() })
+            }
+            Change::ReplaceAll
+            | Change::Event { .. }
+            | Change::Experiment { .. }
+            | Change::Forgotten { .. }
+            | Change::Manifest(_)
+            | Change::Alerts(_)
+            | Change::AlertEnded(_)
+            | Change::Maintenance(_)
+            | Change::Remark(_)
+            | Change::News(_)
+            | Change::NewsTold { .. }
+            | Change::NewsMerged { .. }
+            | Change::Outbox(_)
+            | Change::QueuedMail(_)
+            | Change::MailMerged { .. }
+            | Change::Clock(_)
+            | Change::Prune { .. } => None,
+        };
+        let mails: Vec<PastMail> = changes.iter().filter_map(mailed).collect();
+        state.disk.save(changes)?;
+        state.mails.extend(mails);
+        Ok(())
     }
 
     async fn history(
@@ -147,14 +176,44 @@ impl Store for FakeStore {
     ) -> Result<UptimeRecords, Failure> {
         let state = self.0.lock();
         let watched = state.watched.iter().filter(|(_, until)| **until >= since);
-        let mut changes: BTreeMap<ExperimentName, Vec<(Wall, bool)>> = BTreeMap::new();
+        let mut changes: BTreeMap<ExperimentName, Vec<(Wall, Condition)>> = BTreeMap::new();
         for (name, event) in state.disk.model().remembered(experiment) {
             let changes = changes.entry(name.clone()).or_default();
             if event.when < since {
                 changes.clear();
             }
-            changes.push((event.when, event.healthy));
+            changes.push((event.when, event.condition()));
         }
-        Ok(UptimeRecords { watched: watched.map(|(from, until)| (*from, *until)).collect(), changes })
+        let remarks = state.disk.model().remarks(since).cloned().collect();
+        Ok(UptimeRecords {
+            watched: watched.map(|(from, until)| (*from, *until)).collect(),
+            changes,
+            remarks,
+        })
+    }
+
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Failure> {
+        let state = self.0.lock();
+        let model = state.disk.model();
+        let mut events: BTreeMap<ExperimentName, Vec<Event>> = BTreeMap::new();
+        for (name, event) in model.remembered(experiment) {
+            let own = events.entry(name.clone()).or_default();
+            if event.when < since {
+                own.clear();
+            }
+            own.push(event.clone());
+        }
+        let Saved { alerts, maintenance, .. } = model.saved(0);
+        let MaintenanceRecord { windows, on, .. } = maintenance;
+        let watched = state.watched.iter().filter(|(_, until)| **until >= since);
+        Ok(PastRecords {
+            watched: watched.map(|(from, until)| (*from, *until)).collect(),
+            events,
+            alerts: alerts.into_iter().filter(|alert| alert.stands).collect(),
+            past_alerts: model.past_alerts(since).cloned().collect(),
+            remarks: model.remarks(since).cloned().collect(),
+            on: windows.into_iter().filter(|window| on.contains(&window.id)).collect(),
+            mails: state.mails.iter().filter(|mail| mail.at >= since).cloned().collect(),
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use status_adapters::Store;
 use status_adapters::clock::{Clock, SystemClock};
-use status_adapters::store::UptimeRecords;
+use status_adapters::store::{PastRecords, UptimeRecords};
 use status_core::{Action, Change, Event, ExperimentName, Failure, Input, Monitor, Now, Saved, Wall};
 use status_server::command::serve;
 use status_server::driver::{self, Observer, Services, Shared};
@@ -57,6 +57,10 @@ impl Store for SlowStore {
         since: Wall,
     ) -> Result<UptimeRecords, Failure> {
         self.store.uptime_records(experiment, since).await
+    }
+
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Failure> {
+        self.store.past(experiment, since).await
     }
 }
 

@@ -5,10 +5,11 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use status_core::{ExperimentName, Wall};
+use status_core::ExperimentName;
 
 use crate::http::etag::Tag;
-use crate::http::{AppState, PATIENCE_WITH_STORE, Problem, no_such_path};
+use crate::http::gather::{self, Asked};
+use crate::http::{AppState, Problem, no_such_path};
 use crate::observers::uptime::{DAYS, Day, REMEMBERED};
 use crate::view::experiment::DetailView;
 use crate::view::uptime::UptimeView;
@@ -55,34 +56,12 @@ pub(crate) fn no_such_experiment(name: &str) -> Response {
 /// An experiment as it is now; `None` if it is not known.
 pub(crate) async fn view(app: &AppState, name: &str) -> Option<DetailView> {
     let name = ExperimentName::from(name);
+    let past = gather::past_of(app, &name, Asked::Last(REMEMBERED)).await;
     let now = app.now();
-    let changes = changes(app, &name, now.wall - REMEMBERED).await;
     let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
-    let uptime = UptimeView::of(&changes, &app.uptime().watched(now.wall), days, now.wall);
+    let stretches = past.experiments.get(&name).map(|track| track.stretches.as_slice()).unwrap_or_default();
+    let uptime = UptimeView::of(stretches, days, past.now);
     let monitor = app.shared().monitor();
     let known = monitor.experiment(name.as_str())?;
     Some(DetailView::of(&monitor, &name, known, now, app.started(), uptime))
-}
-
-/// An experiment's changes from a time on, and how it was then: what the store has, and what is known
-/// beyond that.
-async fn changes(app: &AppState, name: &ExperimentName, since: Wall) -> Vec<(Wall, bool)> {
-    let stored = match app.store() {
-        None => None,
-        Some(store) => {
-            tokio::time::timeout(PATIENCE_WITH_STORE, store.uptime_records(Some(name), since)).await.ok()
-        }
-    };
-    let stored = stored.and_then(Result::ok).and_then(|mut past| past.changes.remove(name.as_str()));
-    let mut changes = stored.unwrap_or_default();
-    let monitor = app.shared().monitor();
-    let known: Vec<(Wall, bool)> = monitor
-        .experiment(name.as_str())
-        .into_iter()
-        .flat_map(status_core::Experiment::events)
-        .map(|event| (event.when, event.healthy))
-        .collect();
-    let newest = changes.last().and_then(|last| known.iter().rposition(|change| change == last));
-    changes.extend(&known[newest.map_or(0, |at| at + 1)..]);
-    changes
 }

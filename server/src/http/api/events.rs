@@ -1,16 +1,15 @@
 //! Changes in health, of all experiments.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
-use status_adapters::wire::duration;
 use status_core::{Event, ExperimentName, Wall};
 
+use crate::http::asked;
 use crate::http::{AppState, PATIENCE_WITH_STORE, Problem, etag};
 use crate::view::event::NamedEventView;
 
@@ -62,7 +61,7 @@ pub(crate) async fn all(
 
 impl Wanted {
     fn read(self, now: Wall) -> Result<(Wall, usize), String> {
-        let since = self.since.map_or(Ok(Wall::default()), |text| since(&text, now))?;
+        let since = self.since.map_or(Ok(Wall::default()), |text| asked::since(&text, now))?;
         let limit = match self.limit {
             None => USUAL,
             Some(text) => {
@@ -73,17 +72,6 @@ impl Wanted {
         };
         Ok((since, limit))
     }
-}
-
-/// A time, or how long ago it was.
-fn since(text: &str, now: Wall) -> Result<Wall, String> {
-    // A plus that was not encoded is a blank.
-    let stamp: Option<jiff::Timestamp> = text.replace(' ', "+").parse().ok();
-    let time = stamp.map(|stamp| Wall::from_millis(u64::try_from(stamp.as_millisecond()).unwrap_or(0)));
-    let ago = || duration::parse_setting(text).ok().map(|ago: Duration| now - ago);
-    time.or_else(ago).ok_or_else(|| {
-        format!("since is {text:?}: a time such as 2026-11-24T00:28:13.792Z was expected, or a span such as 12h or 7d")
-    })
 }
 
 /// The newest `limit` events from a time on, oldest first: what the store has, and what is known beyond

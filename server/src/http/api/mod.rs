@@ -5,6 +5,7 @@ pub(crate) mod detail;
 pub(super) mod events;
 pub(super) mod experiments;
 pub(crate) mod fields;
+pub(crate) mod incidents;
 mod list_body;
 pub(super) mod metrics;
 pub(super) mod openapi;

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{changes, detail, events, experiments, metrics, ready, system};
+use super::{changes, detail, events, experiments, incidents, metrics, ready, system};
 use crate::http::{Problem, badge, stream};
 
 #[derive(OpenApi)]
@@ -19,6 +19,8 @@ use crate::http::{Problem, badge, stream};
         experiments::events,
         detail::show,
         events::all,
+        incidents::list,
+        incidents::csv,
         stream::listen,
         system::show,
         system::withheld,

@@ -94,10 +94,10 @@ mod tests {
     #[test]
     fn days_that_look_alike_are_one_piece() {
         const HOUR: u32 = 3_600_000;
-        let mut days = [Day { healthy: 24 * HOUR, unhealthy: 0 }; DAYS];
+        let mut days = [Day { healthy: 24 * HOUR, unhealthy: 0, maintenance: 0 }; DAYS];
         days[..20].fill(Day::default());
-        days[28] = Day { healthy: 20 * HOUR, unhealthy: 4 * HOUR };
-        days[29] = Day { healthy: 0, unhealthy: HOUR };
+        days[28] = Day { healthy: 20 * HOUR, unhealthy: 4 * HOUR, maintenance: 0 };
+        days[29] = Day { healthy: 0, unhealthy: HOUR, maintenance: 0 };
         let bar = Bar(Some(days)).to_string();
         assert_eq!(
             bar,
@@ -106,7 +106,8 @@ mod tests {
         assert_eq!(Bar(None).to_string(), "");
         // With an outage every other day, 500 bars are still less than what a page may have.
         for (at, day) in days.iter_mut().enumerate() {
-            *day = Day { healthy: 20 * HOUR, unhealthy: u32::try_from(at % 2).unwrap() * HOUR };
+            *day =
+                Day { healthy: 20 * HOUR, unhealthy: u32::try_from(at % 2).unwrap() * HOUR, maintenance: 0 };
         }
         assert!(Bar(Some(days)).to_string().len() < 260, "{}", Bar(Some(days)));
     }

@@ -3,19 +3,22 @@
 use status_core::Wall;
 
 use super::known::Span;
+use super::state::State;
 
 /// How many days are remembered, today included.
 pub const DAYS: usize = 30;
 /// A day of UTC, in milliseconds.
 pub const DAY_MILLIS: u64 = 24 * 3600 * 1000;
 
-/// How a day went, in milliseconds. What is neither is unknown, or yet to come.
+/// How a day went, in milliseconds. What is none of these is unknown, or yet to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Day {
     /// For how long it was healthy.
     pub healthy: u32,
     /// For how long it was not.
     pub unhealthy: u32,
+    /// For how long it was in maintenance.
+    pub maintenance: u32,
 }
 
 /// The last days, the oldest first.
@@ -28,7 +31,7 @@ pub(super) struct Days {
 
 impl Days {
     /// Adds a stretch, which may go over midnight. What is too old is left out.
-    pub(super) fn add(&mut self, span: Span, healthy: bool) {
+    pub(super) fn add(&mut self, span: Span, state: State) {
         let (mut from, to) = (span.from.as_millis(), span.to.as_millis());
         from = from.max((to / DAY_MILLIS).saturating_sub(DAYS as u64) * DAY_MILLIS);
         while from < to {
@@ -36,7 +39,12 @@ impl Days {
             let end = to.min((day + 1) * DAY_MILLIS);
             self.go_on_to(day);
             if let Some(cell) = self.cell(day) {
-                let part = if healthy { &mut cell.healthy } else { &mut cell.unhealthy };
+                let part = match state {
+                    State::Healthy => &mut cell.healthy,
+                    State::Unhealthy | State::Out => &mut cell.unhealthy,
+                    State::Maintenance => &mut cell.maintenance,
+                    State::Startup | State::Unknown => return,
+                };
                 *part = part.saturating_add(u32::try_from(end - from).unwrap_or(u32::MAX));
             }
             from = end;
@@ -84,14 +92,18 @@ mod tests {
     }
 
     fn day(healthy: u64, unhealthy: u64) -> Day {
-        Day { healthy: u32::try_from(healthy).unwrap(), unhealthy: u32::try_from(unhealthy).unwrap() }
+        Day {
+            healthy: u32::try_from(healthy).unwrap(),
+            unhealthy: u32::try_from(unhealthy).unwrap(),
+            maintenance: 0,
+        }
     }
 
     #[test]
     fn a_stretch_is_shared_out_at_midnight() {
         let mut days = Days::default();
-        days.add(span(100 * DAY_MILLIS + 22 * HOUR, 102 * DAY_MILLIS + HOUR), true);
-        days.add(span(102 * DAY_MILLIS + HOUR, 102 * DAY_MILLIS + 3 * HOUR), false);
+        days.add(span(100 * DAY_MILLIS + 22 * HOUR, 102 * DAY_MILLIS + HOUR), State::Healthy);
+        days.add(span(102 * DAY_MILLIS + HOUR, 102 * DAY_MILLIS + 3 * HOUR), State::Out);
         let seen = days.clone().until(Wall::from_millis(102 * DAY_MILLIS + 3 * HOUR));
         assert_eq!(seen[DAYS - 3..], [day(2 * HOUR, 0), day(DAY_MILLIS, 0), day(HOUR, 2 * HOUR)]);
         assert_eq!(seen[..DAYS - 3], [Day::default(); DAYS - 3]);
@@ -103,18 +115,18 @@ mod tests {
     #[test]
     fn a_day_that_is_yet_to_come_does_not_count() {
         let mut days = Days::default();
-        days.add(span(100 * DAY_MILLIS, 101 * DAY_MILLIS), true);
-        days.add(span(900 * DAY_MILLIS, 900 * DAY_MILLIS + HOUR), true);
+        days.add(span(100 * DAY_MILLIS, 101 * DAY_MILLIS), State::Healthy);
+        days.add(span(900 * DAY_MILLIS, 900 * DAY_MILLIS + HOUR), State::Healthy);
         days.come_back_to(Wall::from_millis(102 * DAY_MILLIS));
-        days.add(span(102 * DAY_MILLIS, 102 * DAY_MILLIS + HOUR), false);
+        days.add(span(102 * DAY_MILLIS, 102 * DAY_MILLIS + HOUR), State::Out);
         assert_eq!(days.until(Wall::from_millis(102 * DAY_MILLIS + HOUR))[DAYS - 1], day(0, HOUR));
     }
 
     #[test]
     fn what_is_too_old_is_left_out() {
         let mut days = Days::default();
-        days.add(span(10 * DAY_MILLIS, 200 * DAY_MILLIS), true);
-        days.add(span(50 * DAY_MILLIS, 51 * DAY_MILLIS), false);
+        days.add(span(10 * DAY_MILLIS, 200 * DAY_MILLIS), State::Healthy);
+        days.add(span(50 * DAY_MILLIS, 51 * DAY_MILLIS), State::Out);
         let seen = days.clone().until(Wall::from_millis(200 * DAY_MILLIS - 1));
         assert_eq!(seen, [day(DAY_MILLIS, 0); DAYS]);
         assert_eq!(days.until(Wall::from_millis(1_000 * DAY_MILLIS)), [Day::default(); DAYS]);

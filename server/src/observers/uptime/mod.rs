@@ -2,10 +2,13 @@
 //! was watching.
 //!
 //! While the server did not run, or stalled, nothing is known; such time is shown and not
-//! counted. So the store keeps when the server was watching, at most a minute out of date.
+//! counted. So the store keeps when the server was watching, at most a minute out of date. Nor is anything known
+//! of what a silent feed tells of. Time in maintenance counts by itself.
 
 mod days;
 mod known;
+mod state;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +18,17 @@ use parking_lot::{Mutex, MutexGuard};
 use status_adapters::Store;
 use status_adapters::clock::Clock;
 use status_adapters::store::UptimeRecords;
-use status_core::{Action, ExperimentName, Input, Note, Now, Time, Wall};
+use status_core::{
+    Action, Condition, ExperimentName, Input, Note, Now, RemarkKind, Time, Wall, Window, WindowId,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::Observer;
 
 pub use days::{DAY_MILLIS, DAYS, Day};
-pub use known::{Span, Tally, known, tally};
+pub use known::Span;
+pub use state::{Outage, State, Stretch, Tally, outages, stretches};
+pub use windows::WindowTimes;
 
 /// How often it is written down that the server is watching.
 const BEAT: Duration = Duration::from_secs(60);
@@ -47,6 +54,8 @@ struct UptimeState {
     /// The instant of the last input.
     now: Now,
     tracks: BTreeMap<ExperimentName, Track>,
+    /// The windows of maintenance that are on.
+    on: BTreeMap<WindowId, Window>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,27 +67,36 @@ struct Interval {
 
 /// How one experiment did.
 struct Track {
-    healthy: bool,
+    condition: Condition,
+    /// Whether a window that is on names it.
+    in_window: bool,
     /// Up to here, its days are counted.
     counted: Wall,
     days: days::Days,
 }
 
 impl Uptime {
-    /// Begins to watch once startup is over, with what a store knows of the past.
+    /// Begins to watch once startup is over, with what a store knows of the past. `on` are the windows of maintenance that
+    /// were on when it was last written.
     #[must_use]
-    pub fn resumed(past: UptimeRecords, startup: Duration, now: Now) -> Self {
+    pub fn resumed(past: UptimeRecords, on: Vec<Window>, startup: Duration, now: Now) -> Self {
         let watched = in_order(past.watched, now.wall);
         let spans: Vec<Span> = watched.iter().map(|stretch| stretch.span).collect();
-        let track = |(name, changes): (ExperimentName, Vec<(Wall, bool)>)| {
-            let (_, healthy) = *changes.last()?;
+        let whole = Span { from: now.wall - REMEMBERED, to: now.wall };
+        let windows = WindowTimes::of(past.remarks.iter(), on.iter(), whole.from, now.wall);
+        let track = |(name, changes): (ExperimentName, Vec<(Wall, Condition)>)| {
+            let (_, condition) = *changes.last()?;
+            let in_window = on.iter().any(|window| window.names(name.as_str()));
             let mut days = days::Days::default();
-            known(&changes, &spans, now.wall).into_iter().for_each(|(span, healthy)| days.add(span, healthy));
-            Some((name, Track { healthy, counted: now.wall, days }))
+            for known in stretches(&changes, &spans, &windows.naming(name.as_str()), whole, now.wall) {
+                days.add(known.span, known.state);
+            }
+            Some((name, Track { condition, in_window, counted: now.wall, days }))
         };
         let tracks = past.changes.into_iter().filter_map(track).collect();
         let begins = now.time + startup;
-        let ledger = UptimeState { watched, watching: false, stalled: false, begins, now, tracks };
+        let on = on.into_iter().map(|window| (window.id, window)).collect();
+        let ledger = UptimeState { watched, watching: false, stalled: false, begins, now, tracks, on };
         Self(Arc::new(Mutex::new(ledger)))
     }
 
@@ -229,17 +247,32 @@ impl UptimeState {
         spans
     }
 
-    fn changed(&mut self, name: &ExperimentName, when: Wall, healthy: bool) {
+    fn changed(&mut self, name: &ExperimentName, when: Wall, condition: Condition) {
         let watched = self.spans(when);
         match self.tracks.get_mut(name) {
             Some(track) => {
                 track.count(&watched, when);
-                track.healthy = healthy;
+                track.condition = condition;
             }
             None => {
-                let track = Track { healthy, counted: when, days: days::Days::default() };
+                let in_window = self.on.values().any(|window| window.names(name.as_str()));
+                let track = Track { condition, in_window, counted: when, days: days::Days::default() };
                 self.tracks.insert(name.clone(), track);
             }
+        }
+    }
+
+    /// A window of maintenance begins or ends.
+    fn window_turns(&mut self, window: &Window, is_on: bool, now: Wall) {
+        if is_on {
+            self.on.insert(window.id, window.clone());
+        } else if self.on.remove(&window.id).is_none() {
+            return;
+        }
+        let watched = self.spans(now);
+        for (name, track) in self.tracks.iter_mut().filter(|(name, _)| window.names(name.as_str())) {
+            track.count(&watched, now);
+            track.in_window = self.on.values().any(|window| window.names(name.as_str()));
         }
     }
 
@@ -258,9 +291,13 @@ impl Track {
         let rest = Span { from: self.counted, to: now };
         let seen = watched.iter().rev().take_while(|span| span.to > rest.from);
         for span in seen.filter_map(|span| span.within(rest)) {
-            self.days.add(span, self.healthy);
+            self.days.add(span, self.state());
         }
         self.counted = self.counted.max(now);
+    }
+
+    fn state(&self) -> State {
+        if self.in_window { State::Maintenance } else { self.condition.into() }
     }
 }
 
@@ -273,7 +310,13 @@ impl Observer for Uptime {
         let Action::Note(note) = action else { return };
         match note {
             Note::Event { experiment, event, .. } => {
-                self.ledger().changed(experiment, event.when, event.healthy);
+                self.ledger().changed(experiment, event.when, event.condition());
+            }
+            Note::Remark(RemarkKind::WindowBegan(window)) => {
+                self.ledger().window_turns(window, true, now.wall);
+            }
+            Note::Remark(RemarkKind::WindowEnded { window, .. }) => {
+                self.ledger().window_turns(window, false, now.wall);
             }
             Note::ForgotExperiment { experiment, why: _ } => {
                 self.ledger().tracks.remove(experiment);
@@ -335,7 +378,7 @@ mod tests {
 
     #[test]
     fn events_become_days_and_neither_startup_nor_sleep_counts() {
-        let mut uptime = Uptime::resumed(UptimeRecords::default(), STARTUP, at(0));
+        let mut uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), STARTUP, at(0));
         for (minutes, healthy) in [(10, true), (30, false)] {
             until(&mut uptime, minutes);
             uptime.action(at(minutes), &event("a", minutes, healthy));
@@ -367,7 +410,7 @@ mod tests {
     #[tokio::test]
     async fn the_next_life_goes_on_with_what_was_written_down() {
         let store = FakeStore::default();
-        let mut uptime = Uptime::resumed(UptimeRecords::default(), STARTUP, at(0));
+        let mut uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), STARTUP, at(0));
         until(&mut uptime, 10);
         uptime.action(at(10), &event("a", 10, true));
         until(&mut uptime, 20);
@@ -377,8 +420,8 @@ mod tests {
         let mut past = store.uptime_records(None, Wall::default()).await.unwrap();
         assert_eq!(past.watched, [(at(5).wall, at(25).wall)]);
         // It was down for 25 minutes, and does not judge in its first five.
-        past.changes.insert("a".into(), vec![(at(10).wall, true)]);
-        let mut next = Uptime::resumed(past, STARTUP, at(50));
+        past.changes.insert("a".into(), vec![(at(10).wall, Condition::Healthy)]);
+        let mut next = Uptime::resumed(past, Vec::new(), STARTUP, at(50));
         until(&mut next, 60);
         assert_eq!(today(&next, "a", 60), (15 + 5, 0));
         next.write(&store).await;
@@ -387,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_counts_nothing_that_has_not_passed_and_nothing_twice() {
-        let mut uptime = Uptime::resumed(UptimeRecords::default(), Duration::ZERO, at(1_000));
+        let mut uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, at(1_000));
         until(&mut uptime, 1_001);
         uptime.action(at(1_001), &event("a", 1_001, true));
         until(&mut uptime, 1_020);

@@ -1,0 +1,290 @@
+//! Outages of experiments, and system alerts, each told once.
+
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Serialize;
+use status_core::{ExperimentName, Wall};
+use utoipa::ToSchema;
+
+use crate::http::asked::{self, Named, Pairs, Wrong};
+use crate::http::gather::{self, Asked};
+use crate::http::{AppState, Problem, etag};
+use crate::past::incident::{Incident, Subject, incidents};
+
+/// How far back is looked if nobody says how far.
+pub(crate) const USUAL: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many are told if nobody says how many.
+const USUAL_COUNT: usize = 1_000;
+/// How many are told at most.
+const MOST: usize = 10_000;
+
+/// An outage of an experiment, or a system alert.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct IncidentView {
+    /// Tells it from all others, as long as it is told.
+    id: String,
+    /// `experiment` or `system`.
+    kind: &'static str,
+    /// Which experiment; null for a system alert.
+    topic_name: Option<String>,
+    /// Which system alert; null for an experiment.
+    alert: Option<&'static str>,
+    /// When it was found; of a system alert, the last good sign before it.
+    #[schema(format = DateTime)]
+    from: String,
+    /// When it was over; null while it lasts.
+    #[schema(format = DateTime)]
+    to: Option<String>,
+    /// For how long it is known to have been so.
+    seconds: f64,
+    /// Whether the experiment could not be booked for it, at least for a time.
+    out: bool,
+    /// What was wrong, at most 20.
+    issues: Vec<String>,
+    /// The feed whose silence it is; null if it is none.
+    cause: Option<&'static str>,
+    /// The experiments of which nothing was known for it, at most 20.
+    experiments: Vec<String>,
+    /// How many those are.
+    experiments_count: usize,
+    /// The mail that told of it: the first since then that names it, or that came soon; null if there was none.
+    mail: Option<MailView>,
+    /// Who acknowledged it last; null if nobody did.
+    acknowledged: Option<AcknowledgedView>,
+    /// Whether the experiment was flapping when it began.
+    flapping: bool,
+}
+
+/// A mail that told of something.
+#[derive(Serialize, ToSchema)]
+struct MailView {
+    /// When the mail server took it.
+    #[schema(format = DateTime)]
+    at: String,
+    /// Its subject.
+    subject: String,
+    /// Whether every recipient has it.
+    complete: bool,
+}
+
+/// Who acknowledged something.
+#[derive(Serialize, ToSchema)]
+struct AcknowledgedView {
+    /// Who.
+    by: String,
+    /// When.
+    #[schema(format = DateTime)]
+    at: String,
+    /// What they said.
+    note: String,
+}
+
+impl IncidentView {
+    fn of(incident: &Incident) -> Self {
+        let (kind, topic_name, alert) = match &incident.subject {
+            Subject::Experiment(name) => ("experiment", Some(name.to_string()), None),
+            Subject::System(alert) => ("system", None, Some(alert.as_str())),
+        };
+        let mail = incident.mail.as_ref().map(|mail| MailView {
+            at: mail.at.to_string(),
+            subject: mail.subject.clone(),
+            complete: mail.trouble.is_none(),
+        });
+        let acknowledged = incident.acknowledged.as_ref().map(|one| AcknowledgedView {
+            by: one.by.clone(),
+            at: one.at.to_string(),
+            note: one.note.clone(),
+        });
+        Self {
+            id: incident.id(),
+            kind,
+            topic_name,
+            alert,
+            from: incident.from.to_string(),
+            to: incident.to.map(|to| to.to_string()),
+            seconds: incident.down.as_secs_f64(),
+            out: incident.out,
+            issues: incident.issues.clone(),
+            cause: incident.cause.map(status_core::Feed::as_str),
+            experiments: incident.hidden.iter().map(ToString::to_string).collect(),
+            experiments_count: incident.hidden_count,
+            mail,
+            acknowledged,
+            flapping: incident.flapping,
+        }
+    }
+}
+
+/// What an incident may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An experiment.
+    Experiment,
+    /// The services themselves.
+    System,
+}
+
+/// Which incidents are wanted.
+pub(crate) struct Wanted {
+    pub(crate) since: Duration,
+    pub(crate) name: Option<Named>,
+    pub(crate) open: Option<bool>,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) limit: usize,
+}
+
+impl Wanted {
+    /// What a query asks for.
+    pub(crate) fn read(pairs: &Pairs, now: Wall) -> Result<Self, Wrong> {
+        let kinds = [("experiment", Kind::Experiment), ("system", Kind::System)];
+        Ok(Self {
+            since: asked::length(pairs.get("since"), USUAL, now)?,
+            name: Named::read(pairs.get("name"))?,
+            open: asked::one_of("open", pairs.get("open"), &[("true", true), ("false", false)])?,
+            kind: asked::one_of("kind", pairs.get("kind"), &kinds)?,
+            limit: asked::number("limit", pairs.get("limit"), USUAL_COUNT, MOST)?,
+        })
+    }
+
+    fn takes(&self, incident: &Incident) -> bool {
+        let kind = match incident.subject {
+            Subject::Experiment(_) => Kind::Experiment,
+            Subject::System(_) => Kind::System,
+        };
+        // Who asks for an experiment is told what hid it, too.
+        let hides =
+            |name: &Named| incident.hidden.iter().any(|one: &ExperimentName| name.matches(one.as_str()));
+        self.name.as_ref().is_none_or(|name| name.matches(incident.name()) || hides(name))
+            && self.open.is_none_or(|open| open == incident.to.is_none())
+            && self.kind.is_none_or(|wanted| wanted == kind)
+    }
+}
+
+/// The incidents that are wanted, the newest first.
+pub(crate) async fn of(app: &AppState, wanted: &Wanted) -> Vec<Incident> {
+    let past = gather::past(app, Asked::Last(wanted.since)).await;
+    let made = tokio::task::spawn_blocking(move || incidents(&past));
+    let all = made.await.unwrap_or_default();
+    all.into_iter().filter(|one| wanted.takes(one)).take(wanted.limit).collect()
+}
+
+/// Outages of experiments and system alerts, the newest first: one for each, however many experiments a silent feed hides.
+#[utoipa::path(
+    get,
+    path = "/api/v1/incidents",
+    operation_id = "incidents",
+    params(
+        ("since" = Option<String>, Query, description = "Only what was not over by then: a time, or how long ago, such as 12h or 7d; 30d by default"),
+        ("name" = Option<String>, Query, description = "Only those of this experiment or system alert; * stands for any characters, ? for any one"),
+        ("open" = Option<bool>, Query, description = "Only those that last, or only those that are over"),
+        ("kind" = Option<String>, Query, description = "`experiment` or `system`"),
+        ("limit" = Option<u32>, Query, description = "At most so many, the newest: from 1 to 10000, 1000 by default")
+    ),
+    responses(
+        (status = 200, description = "The incidents, the newest first", body = [IncidentView]),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 400, description = "A parameter makes no sense", body = Problem),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
+    )
+)]
+pub(crate) async fn list(State(app): State<AppState>, query: RawQuery, headers: HeaderMap) -> Response {
+    match asked_for(&app, query).await {
+        Ok(found) => {
+            let views: Vec<IncidentView> = found.iter().map(IncidentView::of).collect();
+            etag::json(&headers, serde_json::to_vec(&views))
+        }
+        Err(wrong) => Problem::answer(StatusCode::BAD_REQUEST, wrong),
+    }
+}
+
+/// The same as a table for spreadsheets.
+#[utoipa::path(
+    get,
+    path = "/api/v1/incidents.csv",
+    operation_id = "incidents_csv",
+    params(
+        ("since" = Option<String>, Query, description = "As in /api/v1/incidents"),
+        ("name" = Option<String>, Query, description = "As in /api/v1/incidents"),
+        ("open" = Option<bool>, Query, description = "As in /api/v1/incidents"),
+        ("kind" = Option<String>, Query, description = "As in /api/v1/incidents"),
+        ("limit" = Option<u32>, Query, description = "As in /api/v1/incidents")
+    ),
+    responses(
+        (status = 200, description = "The incidents, one a line, below a line with the names of the columns", body = String, content_type = "text/csv"),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 400, description = "A parameter makes no sense", body = Problem),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
+        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
+    )
+)]
+pub(crate) async fn csv(State(app): State<AppState>, query: RawQuery, headers: HeaderMap) -> Response {
+    match asked_for(&app, query).await {
+        Ok(found) => {
+            let mut answer =
+                etag::by_content(&headers, "text/csv; charset=utf-8", table(&found).into_bytes());
+            let name = HeaderValue::from_static("attachment; filename=\"incidents.csv\"");
+            answer.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+            answer
+        }
+        Err(wrong) => Problem::answer(StatusCode::BAD_REQUEST, wrong),
+    }
+}
+
+async fn asked_for(app: &AppState, RawQuery(query): RawQuery) -> Result<Vec<Incident>, Wrong> {
+    let wanted = Wanted::read(&Pairs::of(query.as_deref().unwrap_or_default()), app.now().wall)?;
+    Ok(of(app, &wanted).await)
+}
+
+const COLUMNS: &str = "id,kind,name,from,to,seconds,out,issues,cause,experiments,mailed,subject,acknowledged_by,acknowledged,note,flapping";
+
+fn table(incidents: &[Incident]) -> String {
+    let mut text = format!("{COLUMNS}\r\n");
+    for incident in incidents {
+        let view = IncidentView::of(incident);
+        let mail = view.mail.as_ref();
+        let known = view.acknowledged.as_ref();
+        let cells: [&str; 16] = [
+            &view.id,
+            view.kind,
+            incident.name(),
+            &view.from,
+            view.to.as_deref().unwrap_or_default(),
+            &view.seconds.to_string(),
+            if view.out { "true" } else { "false" },
+            &view.issues.join("; "),
+            view.cause.unwrap_or_default(),
+            &view.experiments_count.to_string(),
+            mail.map(|mail| mail.at.as_str()).unwrap_or_default(),
+            mail.map(|mail| mail.subject.as_str()).unwrap_or_default(),
+            known.map(|known| known.by.as_str()).unwrap_or_default(),
+            known.map(|known| known.at.as_str()).unwrap_or_default(),
+            known.map(|known| known.note.as_str()).unwrap_or_default(),
+            if view.flapping { "true" } else { "false" },
+        ];
+        text.push_str(&cells.map(cell).join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// A cell as RFC 4180 has it. What a spreadsheet would take for a formula begins with an apostrophe.
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_neither_a_formula_nor_two_cells() {
+        let cells = ["plain", "a,b", "say \"no\"", "=1+1", "two\nlines", ""].map(cell);
+        assert_eq!(cells, ["plain", "\"a,b\"", "\"say \"\"no\"\"\"", "'=1+1", "\"two\nlines\"", ""]);
+    }
+}

@@ -1,0 +1,142 @@
+//! What a query asks of the past, with words for what makes no sense.
+
+use std::fmt;
+use std::time::Duration;
+
+use status_adapters::wire::duration;
+use status_core::{Pattern, Wall};
+
+/// How far back one may ask.
+const FURTHEST: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Why a query is refused, with the parameter that makes no sense.
+pub(crate) type Wrong = String;
+
+/// The pairs of a query, decoded. Of a name that stands twice, the last counts.
+pub(crate) struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    pub(crate) fn of(query: &str) -> Self {
+        Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// What stands for a name; `None` if nothing or an empty text does.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.trim());
+        found.filter(|value| !value.is_empty())
+    }
+
+    /// Whether a name stands there at all.
+    #[cfg(test)]
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+}
+
+/// A time, or how long ago it was.
+pub(crate) fn since(text: &str, now: Wall) -> Result<Wall, Wrong> {
+    // A plus that was not encoded is a blank.
+    let stamp: Option<jiff::Timestamp> = text.replace(' ', "+").parse().ok();
+    let time = stamp.map(|stamp| Wall::from_millis(u64::try_from(stamp.as_millisecond()).unwrap_or(0)));
+    let ago = || duration::parse_setting(text).ok().map(|ago: Duration| now - ago);
+    time.or_else(ago).ok_or_else(|| {
+        format!("since is {text:?}: a time such as 2026-11-24T00:28:13.792Z was expected, or a span such as 12h or 7d")
+    })
+}
+
+/// A span such as 12h or 7d, or a time, as how long ago that was: not further back than is reasonable.
+pub(crate) fn length(text: Option<&str>, usual: Duration, now: Wall) -> Result<Duration, Wrong> {
+    let Some(text) = text else { return Ok(usual) };
+    let ago = match duration::parse_setting(text) {
+        Ok(ago) => ago,
+        Err(_) => now.since(since(text, now)?),
+    };
+    if ago.is_zero() {
+        return Err(format!(
+            "since is {text:?}: a time before now was expected, or a span such as 12h or 7d"
+        ));
+    }
+    Ok(ago.min(FURTHEST))
+}
+
+/// A number in a range.
+pub(crate) fn number(name: &str, text: Option<&str>, usual: usize, most: usize) -> Result<usize, Wrong> {
+    let Some(text) = text else { return Ok(usual) };
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("{name} is {text:?}: a whole number from 1 to {most} was expected"))
+}
+
+/// One of a few words.
+pub(crate) fn one_of<T: Copy>(
+    name: &str,
+    text: Option<&str>,
+    words: &[(&'static str, T)],
+) -> Result<Option<T>, Wrong> {
+    let Some(text) = text else { return Ok(None) };
+    let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    let expected = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(" or ");
+    found.map(Some).ok_or_else(|| format!("{name} is {text:?}: {} was expected", expected()))
+}
+
+/// Names, in which `*` stands for any characters and `?` for any one.
+pub(crate) struct Named(Pattern);
+
+impl Named {
+    pub(crate) fn read(text: Option<&str>) -> Result<Option<Self>, Wrong> {
+        let Some(text) = text else { return Ok(None) };
+        let pattern = Pattern::parse(text).ok().filter(|pattern| pattern.service().is_none());
+        let expected = "a name was expected, in which * stands for any characters, of at most 250 characters";
+        pattern.map(|pattern| Some(Self(pattern))).ok_or_else(|| format!("name is {text:?}: {expected}"))
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        self.0.matches(name)
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Wall = Wall::from_millis(1_795_480_093_792);
+
+    #[test]
+    fn a_length_is_a_span_or_a_time_and_has_an_end() {
+        let usual = Duration::from_secs(60);
+        let of = |text| length(Some(text), usual, NOW);
+        assert_eq!(length(None, usual, NOW), Ok(usual));
+        assert_eq!(of("12h"), Ok(Duration::from_secs(12 * 3600)));
+        assert_eq!(of("2026-11-24T00:28:03.792Z"), Ok(Duration::from_secs(10)));
+        assert_eq!(of("1970-01-01T00:00:00Z"), Ok(FURTHEST));
+        for wrong in ["soon", "-1h", "0s", "2099-01-01T00:00:00Z"] {
+            assert!(of(wrong).unwrap_err().starts_with(&format!("since is {wrong:?}: ")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        assert_eq!(
+            number("limit", Some("0"), 1, 9).unwrap_err(),
+            "limit is \"0\": a whole number from 1 to 9 was expected"
+        );
+        let words = [("true", true), ("false", false)];
+        assert_eq!(
+            one_of("open", Some("perhaps"), &words).unwrap_err(),
+            "open is \"perhaps\": true or false was expected"
+        );
+        assert!(
+            Named::read(Some("@relay")).err().is_some_and(|wrong| wrong.starts_with("name is \"@relay\": "))
+        );
+        let pairs = Pairs::of("a=1&b&a=%FF&c=+x+&a=");
+        assert_eq!(
+            (pairs.get("a"), pairs.get("b"), pairs.get("c"), pairs.has("b")),
+            (None, None, Some("x"), true)
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! What happened, from the store and from what is known beyond it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use status_adapters::store::PastRecords;
+use status_core::{Event, Experiment, ExperimentName, Monitor, Now, PastAlert, Remark, SavedAlert, Wall};
+
+use super::{AppState, PATIENCE_WITH_STORE};
+use crate::observers::uptime::Span;
+use crate::past::{Past, Startups};
+
+/// How long an account is good for that is otherwise the same.
+const GOOD_FOR: Duration = Duration::from_secs(5);
+
+/// The accounts that were made last: several people look at the same time.
+#[derive(Default)]
+pub(crate) struct PastCache(Mutex<Vec<Kept>>);
+
+struct Kept {
+    /// What was known then.
+    revision: String,
+    /// For how long back, or since when.
+    asked: Asked,
+    at: Wall,
+    past: Arc<Past>,
+}
+
+/// Of which time an account is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// So long, up to now.
+    Last(Duration),
+    /// From then up to then, or to now.
+    #[expect(dead_code, reason = "the report is to ask so")]
+    Between(Span),
+}
+
+impl Asked {
+    /// The time, as seen from now.
+    pub(crate) fn span(self, now: Wall) -> Span {
+        match self {
+            Self::Last(length) => Span { from: now - length, to: now },
+            Self::Between(span) => span,
+        }
+    }
+}
+
+/// How many accounts are kept: of a day, a week, and a month.
+const KEPT: usize = 4;
+
+/// What happened to all experiments in a time.
+pub(crate) async fn past(app: &AppState, asked: Asked) -> Arc<Past> {
+    let now = app.now();
+    let revision = app.revision(&app.shared().monitor());
+    let is_good = |kept: &&Kept| {
+        kept.asked == asked
+            && kept.revision == revision
+            && now.wall.since(kept.at) < GOOD_FOR
+            && kept.at <= now.wall
+    };
+    let known = app.past_cache().0.lock().iter().find(is_good).map(|kept| Arc::clone(&kept.past));
+    if let Some(past) = known {
+        return past;
+    }
+    let past = Arc::new(make(app, None, asked.span(now.wall), now).await);
+    let mut all = app.past_cache().0.lock();
+    all.retain(|kept| kept.asked != asked);
+    all.truncate(KEPT - 1);
+    all.insert(0, Kept { revision, asked, at: now.wall, past: Arc::clone(&past) });
+    past
+}
+
+/// What happened to one experiment.
+pub(crate) async fn past_of(app: &AppState, name: &ExperimentName, asked: Asked) -> Past {
+    let now = app.now();
+    make(app, Some(name), asked.span(now.wall), now).await
+}
+
+async fn make(app: &AppState, name: Option<&ExperimentName>, window: Span, now: Now) -> Past {
+    let stored = match app.store() {
+        None => None,
+        Some(store) => tokio::time::timeout(PATIENCE_WITH_STORE, store.past(name, window.from)).await.ok(),
+    };
+    let mut records = stored.and_then(Result::ok).unwrap_or_default();
+    let watched = app.uptime().watched(now.wall);
+    records.watched = with_newer(records.watched, &watched);
+    let startups = {
+        let monitor = app.shared().monitor();
+        add_known(&mut records, &monitor, name);
+        startups(app, &monitor, &records, &watched, now)
+    };
+    // It takes its time where there are hundreds of experiments with thousands of events.
+    let made = tokio::task::spawn_blocking(move || Past::of(records, &startups, window, now.wall));
+    made.await.unwrap_or_else(|_| Past::of(PastRecords::default(), &Startups::default(), window, now.wall))
+}
+
+/// When the server was watching: as it is in memory, and before that as the store has it.
+fn with_newer(mut stored: Vec<(Wall, Wall)>, known: &[Span]) -> Vec<(Wall, Wall)> {
+    if let Some(first) = known.first() {
+        stored.retain(|(from, _)| *from < first.from);
+        stored.iter_mut().for_each(|(_, to)| *to = (*to).min(first.from));
+    }
+    stored.extend(known.iter().map(|span| (span.from, span.to)));
+    stored
+}
+
+/// Adds what the store does not have, or not yet.
+fn add_known(records: &mut PastRecords, monitor: &Monitor, name: Option<&ExperimentName>) {
+    for (own, known) in monitor.experiments().filter(|(own, _)| name.is_none_or(|name| name == *own)) {
+        add_events(records.events.entry(own.clone()).or_default(), known);
+    }
+    let standing = |(alert, _, since): (_, &str, Wall)| SavedAlert {
+        alert,
+        detail: String::new(),
+        since,
+        stands: true,
+        told: true,
+        told_of_flapping: false,
+        flap: status_core::FlapRecord::default(),
+    };
+    records.alerts = monitor.alerts().iter().map(standing).collect();
+    let same = |one: &PastAlert, other: &PastAlert| (one.alert, one.since) == (other.alert, other.since);
+    for past in monitor.alerts().past() {
+        if !records.past_alerts.iter().any(|known| same(known, past)) {
+            records.past_alerts.push(past.clone());
+        }
+    }
+    let remarks: Vec<&Remark> = monitor.maintenance().remarks().collect();
+    let written = records.remarks.last().and_then(|last| remarks.iter().rposition(|one| *one == last));
+    let unwritten = &remarks[written.map_or(0, |at| at + 1)..];
+    records.remarks.extend(unwritten.iter().map(|remark| (*remark).clone()));
+    records.on = monitor.maintenance().on().cloned().collect();
+}
+
+/// Adds the events of an experiment that the store does not have.
+fn add_events(stored: &mut Vec<Event>, known: &Experiment) {
+    let newest = stored.last().and_then(|last| known.events().rposition(|event| event == last));
+    stored.extend(known.events().skip(newest.map_or(0, |at| at + 1)).cloned());
+}
+
+/// When nothing was decided yet: in this life of the server, and of what it did not know before.
+fn startups(
+    app: &AppState,
+    monitor: &Monitor,
+    records: &PastRecords,
+    watched: &[Span],
+    now: Now,
+) -> Startups {
+    let started = app.started();
+    let begun = watched.iter().map(|span| span.from).find(|from| *from >= started).unwrap_or(now.wall);
+    let startup = monitor.config().startup;
+    let own = |(name, known): (&ExperimentName, &Experiment)| {
+        let named = now.wall_at(known.first_named());
+        let first = records.events.get(name).and_then(|events| events.first()).map(|event| event.when);
+        let to = first.unwrap_or(now.wall);
+        // What was decided on long after it was named was named in another life.
+        let from = named.max(to - 2 * startup);
+        (from < to).then(|| (name.clone(), Span { from, to }))
+    };
+    Startups {
+        server: (started < begun).then_some(Span { from: started, to: begun }),
+        experiments: monitor.experiments().filter_map(own).collect(),
+    }
+}
