@@ -17,6 +17,7 @@ mod measure;
 pub mod mock;
 mod oracle;
 mod outcome;
+pub mod picture;
 pub mod report;
 mod rng;
 pub mod run;

@@ -1,8 +1,6 @@
-//! Where the axis has its ticks, and which marks share a label.
+//! Where the axis has its ticks.
 
 use std::time::Duration;
-
-use super::lanes::Scale;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -64,38 +62,6 @@ pub(super) fn unit(end: u64) -> &'static str {
     }
 }
 
-/// Marks that are too close to each other for a label of their own.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cluster {
-    /// The column of the first.
-    pub(super) column: u64,
-    /// Such as `4` or `4–7`.
-    pub(super) label: String,
-    /// Of each, its number, counted from 0.
-    pub(super) members: std::ops::Range<usize>,
-}
-
-/// How wide a label is, with the space around it.
-pub(super) fn label_width(label: &str) -> u64 {
-    label.chars().count() as u64 * 7 + 8
-}
-
-/// Groups marks so that no two labels overlap.
-pub(super) fn clusters(times: &[u64], scale: Scale, name: impl Fn(usize) -> String) -> Vec<Cluster> {
-    let mut clusters: Vec<Cluster> = Vec::new();
-    for (i, millis) in times.iter().enumerate() {
-        let column = scale.column(*millis);
-        match clusters.last_mut() {
-            Some(last) if column < last.column + label_width(&last.label) + 2 => {
-                last.members.end = i + 1;
-                last.label = format!("{}–{}", name(last.members.start), name(i));
-            }
-            Some(_) | None => clusters.push(Cluster { column, label: name(i), members: i..i + 1 }),
-        }
-    }
-    clusters
-}
-
 /// The name of a step: a to z, then aa, ab and so on.
 pub(super) fn check_mail(number: usize) -> String {
     let letter = char::from(b'a' + u8::try_from(number % 26).unwrap_or_default());
@@ -132,18 +98,6 @@ mod tests {
             labels(3 * DAY),
             "0:00 6:00 12:00 18:00 24:00 30:00 36:00 42:00 48:00 54:00 60:00 66:00 72:00"
         );
-    }
-
-    #[test]
-    fn labels_do_not_overlap() {
-        let scale = Scale { end: 1_000, columns: 1_000 };
-        let found = clusters(&[0, 5, 10, 500, 995, 999], scale, |i| (i + 1).to_string());
-        let labels: Vec<&str> = found.iter().map(|cluster| cluster.label.as_str()).collect();
-        assert_eq!(labels, ["1–3", "4", "5–6"]);
-        let every: Vec<u64> = (0..1_000).collect();
-        let found = clusters(&every, scale, |i| (i + 1).to_string());
-        let apart = |pair: &[Cluster]| pair[1].column >= pair[0].column + label_width(&pair[0].label);
-        assert!(found.windows(2).all(apart), "{found:?}");
     }
 
     #[test]

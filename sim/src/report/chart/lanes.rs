@@ -1,102 +1,20 @@
 //! What each row of the chart shows, column by column.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
+use crate::picture::{Lane, Paint, Scale};
 use crate::run::Outcome;
 use crate::scenario::{Scenario, Step};
 use crate::timeline::{State, What};
 
-/// How a stretch of a row is painted; where several meet in a column, the last of these wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Paint {
-    /// A service about which the server has found nothing.
-    Fine,
-    /// An experiment, as the server sees it.
-    Is(State),
-    /// A system alert stands.
-    Alert,
-}
-
-impl Paint {
-    fn weight(self) -> u8 {
-        match self {
-            Self::Fine | Self::Is(State::Healthy) => 1,
-            Self::Is(State::Startup) => 2,
-            Self::Is(State::Unwatched) => 3,
-            Self::Is(State::Unhealthy) => 4,
-            Self::Is(State::Unavailable) | Self::Alert => 5,
-        }
-    }
-}
-
-/// Time, from left to right in columns one pixel wide.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scale {
-    /// When the run ends; at least 1.
-    pub(super) end: u64,
-    pub(super) columns: u64,
-}
-
-impl Scale {
-    /// The column in which an instant is.
-    pub(super) fn column(self, millis: u64) -> u64 {
-        let column = u128::from(millis) * u128::from(self.columns) / u128::from(self.end);
-        u64::try_from(column).unwrap_or(self.columns).min(self.columns)
-    }
-
-    /// The columns that a stretch of time touches: one at least, so that nothing is too short to be seen.
-    fn touched(self, from: u64, to: u64) -> Range<u64> {
-        let first = self.column(from).min(self.columns - 1);
-        first..self.column(to.saturating_sub(1)).max(first) + 1
-    }
-}
-
-/// One row.
-#[derive(Debug)]
-pub(super) struct Lane {
-    pub(super) name: String,
-    columns: Vec<Option<Paint>>,
-    now: Option<(u64, Paint)>,
-}
-
-impl Lane {
-    fn new(name: &str, scale: Scale) -> Self {
-        let columns = usize::try_from(scale.columns).unwrap_or_default();
-        Self { name: name.to_owned(), columns: vec![None; columns], now: None }
-    }
-
-    /// From now on it is like this.
-    fn turns(&mut self, millis: u64, paint: Paint, scale: Scale) {
-        if let Some((since, before)) = self.now.replace((millis, paint)) {
-            self.fill(scale.touched(since, millis), before);
-        }
-    }
-
-    fn ends(&mut self, scale: Scale) {
-        if let Some((since, paint)) = self.now.take() {
-            self.fill(scale.touched(since, scale.end), paint);
-        }
-    }
-
-    fn fill(&mut self, touched: Range<u64>, paint: Paint) {
-        let last = usize::try_from(touched.end).unwrap_or(usize::MAX).min(self.columns.len());
-        let first = usize::try_from(touched.start).unwrap_or(usize::MAX).min(last);
-        for column in &mut self.columns[first..last] {
-            if column.is_none_or(|known| known.weight() < paint.weight()) {
-                *column = Some(paint);
-            }
-        }
-    }
-
-    /// Its stretches of one paint: where each begins, and how wide it is.
-    pub(super) fn stretches(&self) -> impl Iterator<Item = (usize, usize, Paint)> {
-        let mut at = 0;
-        self.columns.chunk_by(|one, next| one == next).filter_map(move |same| {
-            let from = at;
-            at += same.len();
-            same[0].map(|paint| (from, same.len(), paint))
-        })
+/// How an experiment is painted.
+pub(super) const fn paint(state: State) -> Paint {
+    match state {
+        State::Startup => Paint::Startup,
+        State::Healthy => Paint::Healthy,
+        State::Unhealthy => Paint::Unhealthy,
+        State::Unavailable => Paint::Unavailable,
+        State::Unwatched => Paint::Unwatched,
     }
 }
 
@@ -107,7 +25,7 @@ pub(super) fn experiments(scenario: &Scenario, outcome: &Outcome, scale: Scale) 
     for entry in &outcome.timeline.entries {
         if let What::Stands { experiment, state } = &entry.what {
             let lane = lanes.entry(experiment.clone()).or_insert_with(|| Lane::new(experiment, scale));
-            lane.turns(entry.millis, Paint::Is(*state), scale);
+            lane.turns(entry.millis, paint(*state), scale);
         }
     }
     lanes.values_mut().for_each(|lane| lane.ends(scale));
@@ -164,7 +82,7 @@ fn service(name: &str, scenario: &Scenario, outcome: &Outcome, scale: Scale) -> 
             Turn::Started => watched = true,
         }
         let paint = match (watched, standing) {
-            (false, _) => Paint::Is(State::Unwatched),
+            (false, _) => Paint::Unwatched,
             (true, 0) => Paint::Fine,
             (true, _) => Paint::Alert,
         };
@@ -209,32 +127,5 @@ fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
         | Step::Tell { .. }
         | Step::SetClock { .. }
         | Step::Suspend { .. } => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_short_and_bad_is_seen() {
-        let scale = Scale { end: 100_000, columns: 10 };
-        let mut lane = Lane::new("pend00", scale);
-        lane.turns(15_000, Paint::Is(State::Healthy), scale);
-        lane.turns(40_100, Paint::Is(State::Unavailable), scale);
-        lane.turns(40_200, Paint::Is(State::Healthy), scale);
-        lane.ends(scale);
-        let healthy = Paint::Is(State::Healthy);
-        let expected = [(1, 3, healthy), (4, 1, Paint::Is(State::Unavailable)), (5, 5, healthy)];
-        assert_eq!(lane.stretches().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn the_last_instant_is_in_the_last_column() {
-        let scale = Scale { end: 1, columns: 10 };
-        let mut lane = Lane::new("pend00", scale);
-        lane.turns(1, Paint::Alert, scale);
-        lane.ends(scale);
-        assert_eq!(lane.stretches().collect::<Vec<_>>(), [(9, 1, Paint::Alert)]);
     }
 }

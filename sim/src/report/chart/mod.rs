@@ -2,13 +2,9 @@
 
 mod axis;
 mod lanes;
-mod svg;
-
-use axis::Cluster;
-use lanes::{Lane, Paint, Scale};
-use svg::{class, escape, meaning, short};
 
 use super::words::{self, count};
+use crate::picture::{Canvas, DEFS, Lane, Paint, STYLE, Scale, clusters, escape, short};
 use crate::run::Outcome;
 use crate::scenario::Scenario;
 use crate::span::span;
@@ -36,21 +32,13 @@ const NAME_MOST: usize = 22;
 const ROWS_HEIGHT: usize = 800;
 /// Names of rows are at least so far apart.
 const NAMES_APART: u64 = 12;
-/// Rows lower than this don't show all of a pattern.
-const LOW: u64 = 6;
-const MARKS_HEIGHT: u64 = 22;
 const SERVICE_HEIGHT: u64 = 14;
 /// How many steps are listed below the picture.
 const STEPS_LISTED: usize = 24;
 
 /// The picture that grows, from top to bottom.
 struct Picture {
-    body: String,
-    scale: Scale,
-    /// Where the columns begin.
-    left: u64,
-    /// Where the next thing goes.
-    y: u64,
+    canvas: Canvas,
     /// Where the marks of the steps begin, whose lines go down through all rows.
     steps: Vec<u64>,
 }
@@ -62,29 +50,28 @@ impl Picture {
         let left = MARGIN + longest * NAME_CHARACTER + 10;
         let end = u64::try_from(words::end(scenario, outcome).as_millis()).unwrap_or(u64::MAX).max(1);
         let scale = Scale { end, columns: WIDTH - MARGIN - left };
-        Self { body: String::new(), scale, left, y: MARGIN, steps: Vec::new() }
+        let canvas = Canvas { body: String::new(), scale, pixels: 1, left, y: MARGIN };
+        Self { canvas, steps: Vec::new() }
     }
 
     fn add(&mut self, text: &str) {
-        self.body.push_str(text);
-        self.body.push('\n');
+        self.canvas.add(text);
     }
 
-    /// A text at a place.
     fn text(&mut self, class: &str, x: u64, y: u64, text: &str) {
-        self.add(&format!(r#"<text class="{class}" x="{x}" y="{y}">{}</text>"#, escape(text)));
+        self.canvas.text(class, x, y, text);
     }
 
     fn head(&mut self, scenario: &Scenario, outcome: &Outcome) {
-        self.text("st-title", MARGIN, self.y + 14, &short(&scenario.name, 110));
+        self.text("st-title", MARGIN, self.canvas.y + 14, &short(&scenario.name, 110));
         let begin = words::begin(outcome).map_or_else(String::new, |wall| {
             let wall = wall.to_string();
             let minute = wall.get(..16).unwrap_or(&wall).replace('T', " ");
             format!("; begins {minute} UTC")
         });
-        self.text("st-small", MARGIN, self.y + 34, &short(&(words::setup(scenario) + &begin), 180));
-        self.text("st-small", MARGIN, self.y + 50, &result(outcome));
-        self.y += 68;
+        self.text("st-small", MARGIN, self.canvas.y + 34, &short(&(words::setup(scenario) + &begin), 180));
+        self.text("st-small", MARGIN, self.canvas.y + 50, &result(outcome));
+        self.canvas.y += 68;
     }
 
     /// The steps and the mails, along the top.
@@ -94,49 +81,38 @@ impl Picture {
         let steps: Vec<u64> =
             entries.iter().filter(|entry| happened(&entry.what)).map(|entry| entry.millis).collect();
         let mails: Vec<u64> = outcome.timeline.mails().map(|(at, _)| millis(at)).collect();
-        self.steps = columns(&steps, self.scale);
-        let clusters = axis::clusters(&steps, self.scale, axis::check_mail);
-        self.pills("step", "steps", &clusters, &steps);
-        let clusters = axis::clusters(&mails, self.scale, |i| (i + 1).to_string());
-        let y = self.y + MARKS_HEIGHT - 6;
-        self.pills("mail", "mails", &clusters, &mails);
-        let ticks = columns(&mails, self.scale);
-        let left = self.left;
+        self.steps = columns(&steps, self.canvas.scale);
+        self.pills("step", "steps", &steps, axis::check_mail);
+        let y = self.canvas.y + 16;
+        self.pills("mail", "mails", &mails, |i| (i + 1).to_string());
+        let ticks = columns(&mails, self.canvas.scale);
+        let left = self.canvas.left;
         let ticks: String = ticks.iter().map(|column| format!("M{}.5 {y}v6", left + column)).collect();
         if !ticks.is_empty() {
             self.add(&format!(r#"<path class="st-tick" d="{ticks}"/>"#));
         }
-        self.y += 4;
+        self.canvas.y += 4;
     }
 
-    fn pills(&mut self, kind: &str, name: &str, clusters: &[Cluster], times: &[u64]) {
-        let y = self.y;
-        self.text("st-name", self.left - 6, y + 12, name);
-        for cluster in clusters {
-            let width = axis::label_width(&cluster.label);
-            // At the right edge it moves to the left, so that it stays in the picture.
-            let x = (self.left + cluster.column).min(WIDTH - 4 - width);
-            let middle = x + width / 2;
+    fn pills(&mut self, kind: &str, name: &str, times: &[u64], label: impl Fn(usize) -> String) {
+        let (x, y) = (self.canvas.left - 6, self.canvas.y + 12);
+        self.text("st-name", x, y, name);
+        let clusters = clusters(times, self.canvas.scale, label);
+        self.canvas.pills(kind, &clusters, WIDTH - 4, |cluster| {
             let from = axis::whole_seconds(times[cluster.members.start]);
-            let label = &cluster.label;
-            let text = if kind == "mail" { "st-label-mail" } else { "st-label" };
-            self.add(&format!(
-                r#"<g><title>{kind} {label}, {from}</title><rect class="st-pill-{kind}" x="{x}" y="{y}" width="{width}" height="16" rx="3"/><text class="{text}" x="{middle}" y="{}">{label}</text></g>"#,
-                y + 12,
-            ));
-        }
-        self.y += MARKS_HEIGHT;
+            format!("{kind} {}, {from}", cluster.label)
+        });
     }
 
     /// The services, the experiments, and the axis below them.
     fn rows(&mut self, scenario: &Scenario, outcome: &Outcome) {
-        let top = self.y;
-        let begin = self.body.len();
-        for lane in lanes::services(scenario, outcome, self.scale) {
+        let top = self.canvas.y;
+        let begin = self.canvas.body.len();
+        for lane in lanes::services(scenario, outcome, self.canvas.scale) {
             self.lane(&lane, SERVICE_HEIGHT, 3, true);
         }
-        self.y += 6;
-        let lanes = lanes::experiments(scenario, outcome, self.scale);
+        self.canvas.y += 6;
+        let lanes = lanes::experiments(scenario, outcome, self.canvas.scale);
         let height = (ROWS_HEIGHT / lanes.len().max(1)).clamp(2, 20) as u64;
         let gap = match height {
             ..4 => 0,
@@ -153,74 +129,40 @@ impl Picture {
     /// The grid and the lines of the steps from `top` down to the axis. The grid is behind the rows, which the text
     /// has from `begin` on.
     fn axis(&mut self, top: u64, begin: usize) {
-        let bottom = self.y;
-        let ticks: Vec<(u64, String)> = axis::ticks(self.scale.end)
+        let bottom = self.canvas.y;
+        let ticks: Vec<(u64, String)> = axis::ticks(self.canvas.scale.end)
             .into_iter()
-            .map(|(at, label)| (self.left + self.scale.column(at), label))
+            .map(|(at, label)| (self.canvas.scale.column(at), label))
             .collect();
-        let grid: String = ticks.iter().map(|(x, _)| format!("M{x}.5 {top}V{}", bottom + 4)).collect();
-        self.body.insert_str(begin, &format!("<path class=\"st-grid\" d=\"{grid}\"/>\n"));
-        let line = |column: &u64| format!("M{}.5 {}V{bottom}", self.left + column, top - 30);
+        self.canvas.grid(ticks.iter().map(|(column, _)| *column), top, bottom + 4, begin);
+        let line = |column: &u64| format!("M{}.5 {}V{bottom}", self.canvas.left + column, top - 30);
         let steps: String = self.steps.iter().map(line).collect();
         if !steps.is_empty() {
             self.add(&format!(r#"<path class="st-step" d="{steps}"/>"#));
         }
         for (x, label) in ticks {
-            self.text("st-label", x, bottom + 17, &label);
+            self.text("st-label", self.canvas.x(x), bottom + 17, &label);
         }
-        let pixel = std::time::Duration::from_millis(self.scale.end / self.scale.columns);
-        let mut note = axis::unit(self.scale.end).to_owned();
+        let pixel = std::time::Duration::from_millis(self.canvas.scale.end / self.canvas.scale.columns);
+        let mut note = axis::unit(self.canvas.scale.end).to_owned();
         if pixel >= std::time::Duration::from_secs(1) {
             note.push_str(&format!("; each pixel is {} and shows the worst that was in it", span(pixel)));
         }
-        self.text("st-small", self.left, bottom + 34, &note);
-        self.y = bottom + 48;
+        self.text("st-small", self.canvas.left, bottom + 34, &note);
+        self.canvas.y = bottom + 48;
     }
 
     fn lane(&mut self, lane: &Lane, height: u64, gap: u64, named: bool) {
-        let (y, bar) = (self.y, height - gap);
         if named {
-            // Names that stand for several low rows are at the height of the first.
-            let base = y + if bar >= 9 { bar / 2 + 4 } else { bar.min(4) + 4 };
-            let name = short(&lane.name, NAME_MOST);
-            self.text("st-name", self.left - 6, base, &name);
+            self.canvas.name(&lane.name, height - gap);
         }
-        let (left, columns) = (self.left, self.scale.columns);
-        let mut paths: Vec<(Paint, String)> = Vec::new();
-        for (from, width, paint) in lane.stretches() {
-            let piece = format!("M{} {y}h{width}v{bar}h-{width}z", left + from as u64);
-            match paths.iter_mut().find(|(known, _)| *known == paint) {
-                Some((_, path)) => path.push_str(&piece),
-                None => paths.push((paint, piece)),
-            }
-        }
-        let whole: u64 = lane.stretches().map(|(_, width, _)| width as u64).sum();
-        let low = if bar < LOW { " class=\"st-low\"" } else { "" };
-        self.add(&format!("<g{low}><title>{}</title>", escape(&lane.name)));
-        if whole < columns {
-            self.add(&format!(r#"<path class="st-empty" d="M{left} {y}h{columns}v{bar}h-{columns}z"/>"#));
-        }
-        for (paint, path) in paths {
-            self.add(&format!(r#"<path class="{}" d="{path}"/>"#, class(paint)));
-        }
-        self.add("</g>");
-        self.y += height;
+        self.canvas.lane(lane, &lane.name, height, gap, |_| None);
     }
 
     fn legend(&mut self) {
-        let mut x = self.left;
-        let y = self.y;
-        for paint in State::ALL.map(Paint::Is).into_iter().chain([Paint::Fine, Paint::Alert]) {
-            let name = meaning(paint);
-            self.add(&format!(
-                r#"<rect class="{}" x="{x}" y="{y}" width="24" height="12" stroke="{}" stroke-width="0.5"/>"#,
-                class(paint),
-                "#8795a1",
-            ));
-            self.text("st-small", x + 30, y + 10, name);
-            x += 30 + name.chars().count() as u64 * 6 + 22;
-        }
-        self.y += 30;
+        let states = State::ALL.map(lanes::paint).into_iter();
+        let paints: Vec<Paint> = states.chain([Paint::Fine, Paint::Alert]).collect();
+        self.canvas.legend(&paints);
     }
 
     /// What happened at each step, in two columns.
@@ -246,7 +188,7 @@ impl Picture {
             .collect();
         let listed = steps.len().min(STEPS_LISTED);
         let rows = listed.div_ceil(2);
-        let top = self.y;
+        let top = self.canvas.y;
         for (i, (at, text)) in steps.iter().take(listed).enumerate() {
             let x = if i < rows { MARGIN } else { WIDTH / 2 };
             let y = top + (i % rows.max(1)) as u64 * 17 + 10;
@@ -254,23 +196,22 @@ impl Picture {
             self.text("st-small", x + 22, y, &axis::whole_seconds(*at));
             self.text("st-small", x + 82, y, &short(text, 76));
         }
-        self.y += rows as u64 * 17;
+        self.canvas.y += rows as u64 * 17;
         if steps.len() > listed {
             let more = format!("and {} more", count(steps.len() - listed, "step", "steps"));
-            self.text("st-small", MARGIN, self.y + 10, &more);
-            self.y += 17;
+            self.text("st-small", MARGIN, self.canvas.y + 10, &more);
+            self.canvas.y += 17;
         }
     }
 
     fn finish(self, scenario: &Scenario) -> String {
-        let height = self.y + MARGIN - 8;
+        let height = self.canvas.y + MARGIN - 8;
         let name = escape(&scenario.name);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"st-picture\" width=\"{WIDTH}\" height=\"{height}\" \
-             viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n<title>{name}</title>\n{}\
+             viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n<title>{name}</title>\n{STYLE}{DEFS}\
              <rect width=\"{WIDTH}\" height=\"{height}\" rx=\"8\" fill=\"#fbfcfd\"/>\n{}</svg>\n",
-            svg::STYLE,
-            self.body,
+            self.canvas.body,
         )
     }
 }
@@ -318,7 +259,7 @@ mod tests {
         let picture = drawn(camera);
         assert_eq!(picture, drawn(camera));
         // Colours and patterns are for the eye: what they are painted on is the same whatever they are.
-        insta::assert_snapshot!("camera", picture.replace(svg::STYLE, ""));
+        insta::assert_snapshot!("camera", picture.replace(STYLE, "").replace(DEFS, ""));
     }
 
     #[test]
