@@ -44,32 +44,35 @@ impl Event {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::{Health, StreamHealth};
     use super::*;
+    use crate::protocol::{ResourceName, StreamStatus, Topic, Wall};
+    use alloc::vec;
 
-    fn condition(text: &str) -> Condition {
-        serde_json::from_str::<Event>(text).unwrap().condition()
+    /// What follows where jump and the one stream, which is required, are so, and these feeds are silent.
+    fn condition(jump_ok: bool, status: StreamStatus, silent: &[Feed]) -> Condition {
+        let (topic, resource) = (Topic::from("a-st-v"), ResourceName::from("r-a"));
+        let streams = vec![StreamHealth { topic: &topic, required: true, status }];
+        let health = Health { jump_ok, streams, resources: vec![(&resource, status == StreamStatus::Ok)] };
+        Event::new(Wall::default(), &health, silent.to_vec(), None).condition()
     }
 
     #[test]
     fn what_a_silent_feed_makes_unknown_is_nobodys_fault() {
-        let event = |jump_ok: bool, issues: &str, cause: &str, available: bool| {
-            condition(&alloc::format!(
-                r#"{{"when":1,"healthy":false,"jump_ok":{jump_ok},"streams":{{}},"resources":{{"r-a":{available}}},"issues":[{issues}],"cause":[{cause}]}}"#
-            ))
-        };
-        let (required, silent) = (r#"{"MissingRequired":"a-st-v"}"#, r#"{"Unhealthy":"a-st-w"}"#);
-        let (relay, jump) = (r#""relay""#, r#""jump""#);
-        let both = r#""relay","jump""#;
-        assert_eq!(event(true, required, "", false), Condition::Out);
-        assert_eq!(event(true, silent, "", true), Condition::Unhealthy);
-        assert_eq!(event(false, r#""MissingJump""#, "", true), Condition::Unhealthy);
-        assert_eq!(event(true, required, relay, false), Condition::Unknown);
-        assert_eq!(event(false, r#""MissingJump""#, jump, true), Condition::Unknown);
-        let all = alloc::format!(r#""MissingJump",{required}"#);
-        assert_eq!(event(false, &all, relay, false), Condition::Unhealthy, "jump is missed of its own");
-        assert_eq!(event(false, &all, jump, false), Condition::Out, "and here the stream is");
-        assert_eq!(event(false, &all, both, false), Condition::Unknown);
-        let text = r#"{"when":1,"healthy":true,"jump_ok":true,"streams":{},"issues":[]}"#;
-        assert_eq!(condition(text), Condition::Healthy);
+        use StreamStatus::{Missing, Ok, Silent};
+        assert_eq!(condition(true, Ok, &[]), Condition::Healthy);
+        assert_eq!(condition(true, Missing, &[]), Condition::Out);
+        assert_eq!(condition(true, Silent, &[]), Condition::Out);
+        assert_eq!(condition(false, Ok, &[]), Condition::Unhealthy);
+        assert_eq!(condition(true, Missing, &[Feed::Relay]), Condition::Unknown);
+        assert_eq!(condition(false, Ok, &[Feed::Jump]), Condition::Unknown);
+        assert_eq!(
+            condition(false, Missing, &[Feed::Relay]),
+            Condition::Unhealthy,
+            "jump is missed of its own"
+        );
+        assert_eq!(condition(false, Missing, &[Feed::Jump]), Condition::Out, "and here the stream is");
+        assert_eq!(condition(false, Missing, &[Feed::Relay, Feed::Jump]), Condition::Unknown);
+        assert_eq!(condition(true, Silent, &[Feed::Relay]), Condition::Out, "it was heard of");
     }
 }
