@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
-use status_core::{Event, ExperimentName, PastAlert, Remark, SavedAlert, Wall, Window};
+use status_core::{Event, ExperimentName, PastAlert, Remark, SystemAlert, Wall, Window};
 
 use super::rows::{self, millis};
 use super::uptime::{self, wall};
@@ -20,8 +20,8 @@ pub struct PastRecords {
     pub watched: Vec<(Wall, Wall)>,
     /// Each experiment's changes in health, in order. The first may be from before the time that was asked for.
     pub events: BTreeMap<ExperimentName, Vec<Event>>,
-    /// The system alerts that stand.
-    pub alerts: Vec<SavedAlert>,
+    /// The system alerts that stand, and since when.
+    pub alerts: Vec<(SystemAlert, Wall)>,
     /// Those that are over, in the order in which they ended.
     pub past_alerts: Vec<PastAlert>,
     /// What people did, and what began and ended beside the changes in health, in its order.
@@ -61,7 +61,7 @@ pub(super) fn read(
     Ok(PastRecords {
         watched: uptime::spans(from, since)?,
         events: events(from, experiment, since)?,
-        alerts: rows::alerts(from)?,
+        alerts: rows::alerts(from)?.iter().map(|one| (one.alert, one.since)).collect(),
         past_alerts: rows::past_alerts(from, since, OTHERS)?,
         remarks: rows::remarks(from, since, OTHERS)?,
         on: rows::windows_on(from)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use status_adapters::store::PastRecords;
-use status_core::{Event, Experiment, ExperimentName, Monitor, Now, PastAlert, Remark, SavedAlert, Wall};
+use status_core::{Event, Experiment, ExperimentName, Monitor, Now, PastAlert, Remark, Wall};
 
 use super::{AppState, PATIENCE_WITH_STORE};
 use crate::observers::uptime::Span;
@@ -111,16 +111,7 @@ fn add_known(records: &mut PastRecords, monitor: &Monitor, name: Option<&Experim
     for (own, known) in monitor.experiments().filter(|(own, _)| name.is_none_or(|name| name == *own)) {
         add_events(records.events.entry(own.clone()).or_default(), known);
     }
-    let standing = |(alert, _, since): (_, &str, Wall)| SavedAlert {
-        alert,
-        detail: String::new(),
-        since,
-        stands: true,
-        told: true,
-        told_of_flapping: false,
-        flap: status_core::FlapRecord::default(),
-    };
-    records.alerts = monitor.alerts().iter().map(standing).collect();
+    records.alerts = monitor.alerts().iter().map(|(alert, _, since)| (alert, since)).collect();
     let same = |one: &PastAlert, other: &PastAlert| (one.alert, one.since) == (other.alert, other.since);
     for past in monitor.alerts().past() {
         if !records.past_alerts.iter().any(|known| same(known, past)) {

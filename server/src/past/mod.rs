@@ -81,8 +81,7 @@ impl Past {
             let stretches = own.into_iter().chain(startups.server).fold(stretches, with_startup);
             (name, Track { events, stretches })
         };
-        let standing =
-            alerts.into_iter().map(|one| AlertTime { alert: one.alert, since: one.since, until: None });
+        let standing = alerts.into_iter().map(|(alert, since)| AlertTime { alert, since, until: None });
         let over = past_alerts.into_iter().map(|one| AlertTime {
             alert: one.alert,
             since: one.since,

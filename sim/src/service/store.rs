@@ -209,7 +209,7 @@ impl Store for FakeStore {
         Ok(PastRecords {
             watched: watched.map(|(from, until)| (*from, *until)).collect(),
             events,
-            alerts: alerts.into_iter().filter(|alert| alert.stands).collect(),
+            alerts: alerts.iter().filter(|one| one.stands).map(|one| (one.alert, one.since)).collect(),
             past_alerts: model.past_alerts(since).cloned().collect(),
             remarks: model.remarks(since).cloned().collect(),
             on: windows.into_iter().filter(|window| on.contains(&window.id)).collect(),
