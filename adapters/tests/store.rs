@@ -11,11 +11,11 @@ use status_adapters::Store;
 use status_adapters::clock::SystemClock;
 use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
-    Acknowledgement, AttentionRecord, Change, Event, EventKey, ExperimentName, ExperimentRecord, Failure,
-    FailureKind, Feed, FlapRecord, Issue, LossRecord, Mail, MailLine, MaintenanceRecord, Manifest, News,
-    NewsItem, NewsRange, Now, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord, Remark,
-    RemarkKind, Repetition, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord, StreamStatus,
-    SystemAlert, Time, Told, Verdict, Wall, Window, WindowBooking, WindowId, WindowTime,
+    Acknowledgement, AttentionRecord, Change, Condition, Event, EventKey, ExperimentName, ExperimentRecord,
+    Failure, FailureKind, Feed, FlapRecord, Issue, LossRecord, Mail, MailLine, MaintenanceRecord, Manifest,
+    News, NewsItem, NewsRange, Now, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord,
+    Remark, RemarkKind, Repetition, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord,
+    StreamStatus, SystemAlert, Time, Told, Verdict, Wall, Window, WindowBooking, WindowId, WindowTime,
 };
 use status_sim::service::FakeStore;
 use tempfile::TempDir;
@@ -177,6 +177,7 @@ fn story() -> Vec<Vec<Change>> {
         told: true,
         told_of_flapping: true,
         flap: FlapRecord::default(),
+        calmed: None,
     };
     vec![
         vec![experiment("pend00", true), experiment("pend01", true)],
@@ -501,14 +502,18 @@ async fn the_past_is_the_same_in_a_file_and_in_memory() {
     }
     let past = file.uptime_records(None, wall(10)).await.unwrap();
     assert_eq!(past.watched, [(wall(18), wall(30))], "the later one counts, and the first is over");
-    let of = |name: &str| past.changes[&ExperimentName::from(name)].clone();
+    let is_healthy = |changes: &Vec<(Wall, Condition)>| -> Vec<(Wall, bool)> {
+        changes.iter().map(|(at, condition)| (*at, *condition == Condition::Healthy)).collect()
+    };
+    let of = |name: &str| is_healthy(&past.changes[&ExperimentName::from(name)]);
     assert_eq!(of("a"), [(wall(3), false), (wall(20), true), (wall(30), false)]);
     assert_eq!((of("b"), of("c")), (vec![(wall(2), true)], vec![(wall(21), false)]));
     for store in stores {
         store.save(vec![Change::Forgotten { name: "b".into() }, event(40, "b", false)]).await.unwrap();
     }
     let past = file.uptime_records(None, wall(10)).await.unwrap();
-    assert_eq!(past.changes[&ExperimentName::from("b")], [(wall(40), false)], "what was before is forgotten");
+    let of_b = is_healthy(&past.changes[&ExperimentName::from("b")]);
+    assert_eq!(of_b, [(wall(40), false)], "what was before is forgotten");
     for since in [0, 3, 4, 20, 25, 99] {
         for name in [None, Some(ExperimentName::from("a"))] {
             let past = memory.uptime_records(name.as_ref(), wall(since)).await.unwrap();
@@ -517,6 +522,8 @@ async fn the_past_is_the_same_in_a_file_and_in_memory() {
                 past,
                 "{name:?} {since}"
             );
+            let past = memory.past(name.as_ref(), wall(since)).await.unwrap();
+            assert_eq!(file.past(name.as_ref(), wall(since)).await.unwrap(), past, "{name:?} {since}");
         }
     }
 }
