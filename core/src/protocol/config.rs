@@ -46,6 +46,9 @@ pub struct Config {
     /// `STATUS_TIMEZONE`: which clock people read.
     #[serde(default)]
     pub zone: Zone,
+    /// `STATUS_NAME`: what people call the lab; empty if nothing was chosen.
+    #[serde(default)]
+    pub name: String,
     /// When equipment that comes and goes is no news any more.
     #[serde(default)]
     pub flap: FlapConfig,
@@ -113,6 +116,9 @@ pub struct MailConfig {
     pub subject: String,
     /// `STATUS_EMAIL_LINK`: where the state can be seen.
     pub link: String,
+    /// `STATUS_NAME`: what people call the lab, which stands above all else; empty if nothing was chosen.
+    #[serde(default)]
+    pub lab: String,
     /// Every address of `STATUS_EMAIL_TO` and `STATUS_EMAIL_CC`, each once.
     #[serde(default)]
     pub recipients: Vec<SmolStr>,
@@ -162,6 +168,7 @@ impl Default for Config {
             book_override: BookOverride::Respect,
             mode: Mode::Act,
             zone: Zone::utc(),
+            name: String::new(),
             flap: FlapConfig::default(),
             mail: None,
         }

@@ -28,7 +28,7 @@ use crate::observers::metrics::Metrics;
 use crate::observers::state_dump::StateDump;
 use crate::observers::uptime::{self, Uptime};
 use crate::orders::CommandSender;
-use crate::settings::{OtherSites, Settings, StoreSettings};
+use crate::settings::{Groups, OtherSites, Settings, StoreSettings};
 
 /// How long the driver may take to stop.
 const PATIENCE: Duration = Duration::from_millis(4200);
@@ -52,6 +52,7 @@ pub struct Server {
     uptime: Uptime,
     store_path: Option<PathBuf>,
     profile: Option<u16>,
+    groups: Groups,
     secret_admin: Option<SecretString>,
 }
 
@@ -89,6 +90,7 @@ impl Server {
                 StoreSettings::Memory | StoreSettings::Nowhere => None,
             },
             profile: settings.profile,
+            groups: settings.groups.clone(),
             secret_admin: settings.secret_admin.clone(),
         })
     }
@@ -162,6 +164,7 @@ impl Server {
             store,
             store_path: self.store_path.clone(),
             life: new_life(),
+            groups: self.groups.clone(),
             secret_admin: self.secret_admin.clone(),
             commands: Some(commands),
         })

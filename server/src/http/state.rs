@@ -18,6 +18,7 @@ use crate::driver::Shared;
 use crate::observers::metrics::Metrics;
 use crate::observers::uptime::Uptime;
 use crate::orders::{self, CommandFailure, CommandSender};
+use crate::settings::Groups;
 use crate::view::system;
 
 /// How long an age in an answer is good for, in milliseconds.
@@ -49,6 +50,8 @@ pub struct AppParts {
     pub shared: Shared,
     /// Tells ages.
     pub clock: Arc<dyn Clock>,
+    /// How the page groups experiments.
+    pub groups: Groups,
     /// What was counted.
     pub metrics: Metrics,
     /// How the last days went.
@@ -137,6 +140,10 @@ impl AppState {
 
     pub(super) fn past_cache(&self) -> &PastCache {
         &self.0.past
+    }
+
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.0.groups
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -85,6 +85,7 @@ impl Site {
             shared: Shared::new(Monitor::resume(Config::default(), "life", saved, now)),
             started: now.wall,
             clock,
+            groups: settings.groups,
             metrics: Metrics::new(relay, jump),
             uptime: Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, now),
             live: Live::new(1, CancellationToken::new()),

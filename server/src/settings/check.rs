@@ -10,7 +10,7 @@ use status_core::{Config, FlapConfig, MailConfig};
 use super::parse::{self, Expected};
 use super::problem::{Fault, Problem, Problems, Warning};
 use super::variables::{Found, Variable, Variables};
-use super::{OtherSites, Settings, StoreSettings, mail};
+use super::{Groups, OtherSites, Settings, StoreSettings, mail};
 use crate::log::LogSettings;
 use crate::log::MOST_KEPT;
 
@@ -43,8 +43,8 @@ pub(super) fn settings(
     let relay = found.service("relay", &v.scheme_relay, &v.host_relay, &v.basepath_relay, &v.secret_relay);
     let jump = found.service("jump", &v.scheme_jump, &v.host_jump, &v.basepath_jump, &v.secret_jump);
     let timeout_book = found.span(&v.timeout_book, Duration::from_secs(5), TICK);
-    let text = mail_text(v, core.last_checked, &mut found);
-    let mail = mail::settings(v, &mut found, &text.subject);
+    let text = mail_text(v, core.last_checked, &core.name, &mut found);
+    let mail = mail::settings(v, &mut found, &text);
     core.mail = mail.as_ref().map(|mail| MailConfig { recipients: mail.recipients(), ..text });
     let store = found.read(&v.store, place, parse::store);
     let store_max_size = found.read(&v.store_max_size, STORE_MAX_SIZE, parse::store_size);
@@ -53,6 +53,7 @@ pub(super) fn settings(
     let serve_addresses = found.read(&v.address_serve, Vec::new(), parse::addresses);
     let secret_admin = found.secret(&v.secret_admin).map(SecretString::from);
     let other_sites = found.read(&v.cors, OtherSites::MayRead, parse::other_sites);
+    let groups = found.read(&v.groups, Groups::default(), Groups::parse);
     match (book, relay, jump, found.problems.is_empty()) {
         (Some(book), Some(relay), Some(jump), true) => Ok((
             Settings {
@@ -68,6 +69,7 @@ pub(super) fn settings(
                 serve_port,
                 serve_addresses,
                 other_sites,
+                groups,
                 secret_admin,
                 profile,
             },
@@ -141,6 +143,7 @@ fn core(v: &Variables, found: &mut Found) -> Config {
         book_override: found.read(&v.book_override, default.book_override, parse::book_override),
         mode: found.read(&v.mode, default.mode, parse::mode),
         zone: found.read(&v.timezone, default.zone, parse::zone),
+        name: found.read(&v.name, default.name, parse::words),
         flap: flap(v, last_active, found),
         mail: None,
     };
@@ -165,8 +168,9 @@ fn flap(v: &Variables, last_active: Duration, found: &mut Found) -> FlapConfig {
     }
 }
 
-fn mail_text(v: &Variables, last_checked: Duration, found: &mut Found) -> MailConfig {
+fn mail_text(v: &Variables, last_checked: Duration, lab: &str, found: &mut Found) -> MailConfig {
     MailConfig {
+        lab: lab.to_owned(),
         subject: found.read(&v.email_subject, "status".to_owned(), parse::words),
         link: found.read(&v.email_link, String::new(), parse::words),
         wait: found.span(&v.email_wait, last_checked.min(LONGEST_USUAL_WAIT), Duration::ZERO),

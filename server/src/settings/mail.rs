@@ -5,6 +5,8 @@ use status_adapters::mail::{
     HeloName, MailAuth, MailSettings, MailTls, Mailbox, parse_mailbox, parse_mailboxes,
 };
 
+use status_core::MailConfig;
+
 use super::parse::{self, Expected};
 use super::problem::Warning;
 use super::variables::{Found, Variables};
@@ -22,7 +24,7 @@ enum AuthType {
 
 /// How to send mail; `None` if it isn't wanted, or not possible for a problem that was found.
 /// It is wanted once there is a mail server or somebody to send to.
-pub(super) fn settings(v: &Variables, found: &mut Found, subject: &str) -> Option<MailSettings> {
+pub(super) fn settings(v: &Variables, found: &mut Found, text: &MailConfig) -> Option<MailSettings> {
     let wanted = [&v.email_host, &v.email_to, &v.email_cc].iter().any(|v| v.text().is_some());
     let port = found.read(&v.email_port, PORT, |text| parse::port(text, 1));
     let cc = found.read(&v.email_cc, Vec::new(), addresses);
@@ -43,12 +45,14 @@ pub(super) fn settings(v: &Variables, found: &mut Found, subject: &str) -> Optio
     };
     let password = password(v, found, auth_type);
     login_makes_sense(v, found, tls, password.is_some());
-    let (host, from, to) = (host?, from?, to?);
+    let (host, mut from, to) = (host?, from?, to?);
     let auth = match password {
         Some(password) => MailAuth::Plain { user: user.unwrap_or_else(|| from.email.to_string()), password },
         None => MailAuth::None,
     };
-    let list = subject.to_owned();
+    // A reader's list of mails shows the sender's name: the lab's, unless another was chosen.
+    from.name = from.name.or_else(|| Some(text.lab.clone()).filter(|lab| !lab.is_empty()));
+    let list = text.subject.clone();
     Some(MailSettings { host, port, tls, helo, auth, from, to, cc, list })
 }
 

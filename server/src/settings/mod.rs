@@ -4,6 +4,7 @@
 //! them is told at once, so that nobody has to start the server ten times to correct ten values.
 
 mod check;
+mod groups;
 mod mail;
 mod parse;
 mod problem;
@@ -24,6 +25,7 @@ use status_adapters::service::Service;
 use status_core::Config;
 
 use crate::log::LogSettings;
+pub use groups::Groups;
 pub use problem::{Fault, Problem, Problems, Warning};
 
 /// Everything that can be set. Printing it with `{:?}` shows no secret.
@@ -53,6 +55,8 @@ pub struct Settings {
     pub serve_addresses: Vec<IpAddr>,
     /// `STATUS_CORS`: whether web pages of other sites may read what is public.
     pub other_sites: OtherSites,
+    /// `STATUS_GROUPS`: how the page groups experiments, beside by their kind.
+    pub groups: Groups,
     /// `STATUS_SECRET_ADMIN`: what signs the tokens with which people change something; `None` if nobody may.
     pub secret_admin: Option<SecretString>,
     /// `STATUS_PORT_PROFILE`, if `STATUS_PROFILE` is true.

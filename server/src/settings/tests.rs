@@ -138,6 +138,8 @@ fn a_good_value_takes_effect() {
         ("STATUS_MODE", "Act", |s| s.core.mode == Mode::Act),
         ("STATUS_BOOK_OVERRIDE", "enforce", |s| s.core.book_override == BookOverride::Enforce),
         ("STATUS_BOOK_OVERRIDE", "Respect", |s| s.core.book_override == BookOverride::Respect),
+        ("STATUS_NAME", "Remote Lab", |s| s.core.name == "Remote Lab"),
+        ("STATUS_GROUPS", "Pendulums=pend*", |s| s.groups.of("pend00") == "Pendulums"),
         ("STATUS_TIMEZONE", "europe/berlin", |s| s.core.zone.name() == "Europe/Berlin"),
         ("STATUS_TIMEZONE", "utc", |s| s.core.zone == Zone::utc()),
         ("STATUS_FLAP_AFTER", "0", |s| s.core.flap.after == 0),
@@ -239,6 +241,7 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_expected() {
         ("STATUS_RECONNECT_JUMP_EVERY", &["0h", "never"]),
         ("STATUS_TIMEOUT_BOOK", &["0s", "5"]),
         ("STATUS_BOOK_OVERRIDE", &["yes"]),
+        ("STATUS_GROUPS", &["pend*", "=pend*", "A=", "A=@relay", "A=a;A=b"]),
         ("STATUS_TIMEZONE", &["Europe/Berln", "CET-1CEST,M3.5.0,M10.5.0/3", "+01:00", "Etc/Unknown"]),
         ("STATUS_FLAP_AFTER", &["-1", "1001", "often"]),
         ("STATUS_FLAP_WITHIN", &["0s", "999ms", "20"]),
@@ -505,6 +508,17 @@ fn several_addresses_are_separated_by_commas() {
     assert_eq!(emails, ["a@a.org", "b@b.org", "c@c.org"]);
     assert_eq!(to[2].name.as_deref(), Some("Doe, J."));
     assert_eq!(mail(&[("STATUS_EMAIL_HOST", "[::1]"), ("STATUS_EMAIL_PORT", "25")]).host, "::1");
+}
+
+#[test]
+fn the_labs_name_is_in_mails_and_is_the_senders_where_that_has_none() {
+    let (settings, _) = with_mail(&[("STATUS_NAME", "Remote Lab")]).unwrap();
+    assert_eq!(settings.core.mail.unwrap().lab, "Remote Lab");
+    let from = |more: &[(&str, &str)]| mail(more).from.to_string();
+    assert_eq!(from(&[]), "other@b.org");
+    assert_eq!(from(&[("STATUS_NAME", "Remote Lab")]), "Remote Lab <other@b.org>");
+    let named = [("STATUS_NAME", "Remote Lab"), ("STATUS_EMAIL_FROM", "Alpha <a@b.org>")];
+    assert_eq!(from(&named), "Alpha <a@b.org>");
 }
 
 #[test]

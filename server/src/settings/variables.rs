@@ -62,12 +62,14 @@ variables! {
     email_password_file email_port email_remind_every email_subject email_tls email_to email_user email_wait
     flap_after flap_booking flap_calm flap_within
     forget_after
+    groups
     health_events health_last health_last_active health_last_checked health_log_every health_startup
     history_keep
     host_book host_jump host_relay
     log_file log_format log_keep log_level log_max_size
     max_experiments
     mode
+    name
     port_profile port_serve
     profile
     query_book_every

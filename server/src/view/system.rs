@@ -19,6 +19,8 @@ const WITHHELD: usize = 20;
 /// The lab as a whole, and the services.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SystemView {
+    /// What people call the lab; null if `STATUS_NAME` says nothing.
+    pub name: Option<String>,
     /// The version of this program.
     pub version: &'static str,
     /// Changes whenever something is other than it was, but for times and ages.
@@ -172,6 +174,7 @@ impl SystemView {
             since: since.to_string(),
         });
         let mut view = Self {
+            name: Some(monitor.config().name.clone()).filter(|name| !name.is_empty()),
             version: env!("CARGO_PKG_VERSION"),
             revision,
             time: now.wall.to_string(),
@@ -199,7 +202,11 @@ impl SystemView {
     /// Returns the title of a page that shows all: how everything stands, with a tick only if all is known and well.
     #[must_use]
     pub fn title(&self) -> String {
-        let words = if self.summary.is_empty() { "status" } else { &self.summary };
+        let words = match (self.summary.as_str(), &self.name) {
+            ("", Some(_)) => "all is well",
+            ("", None) => "status",
+            (summary, _) => summary,
+        };
         format!("{} {words}", self.state.mark())
     }
 

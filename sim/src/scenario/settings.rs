@@ -106,6 +106,7 @@ impl Settings {
             )?,
             mode: either(words, "mode", [("act", Mode::Act), ("observe", Mode::Observe)])?,
             zone: zone(words)?,
+            name: String::new(),
             flap: flap(words, last_active)?,
             mail: Some(mail(words)?),
         };
@@ -139,6 +140,7 @@ fn mail(words: &BTreeMap<String, String>) -> Result<MailConfig, SettingsError> {
     Ok(MailConfig {
         subject: text(words, "email_subject", "lab"),
         link: text(words, "email_link", ""),
+        lab: String::new(),
         recipients: recipients(words),
         wait: span(words, "email_wait", Duration::ZERO, Duration::ZERO)?,
         every: span(words, "email_every", Duration::ZERO, Duration::ZERO)?,

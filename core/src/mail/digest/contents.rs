@@ -1,5 +1,6 @@
 //! What text and HTML have in common: the two lists and the words of everything around them.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,6 +23,8 @@ const WINDOW_AT_MOST: usize = 600;
 /// A digest with its events and problems as they are listed.
 pub(super) struct Contents<'a> {
     pub(super) digest: &'a Digest<'a>,
+    /// What people call the lab, with what can't be seen escaped; perhaps empty.
+    pub(super) lab: Cow<'a, str>,
     pub(super) zone: &'a Zone,
     /// Those with issues first.
     pub(super) events: Vec<Entry<'a>>,
@@ -39,14 +42,15 @@ pub(super) struct Listed {
 }
 
 impl<'a> Contents<'a> {
-    pub(super) fn of(digest: &'a Digest<'a>, zone: &'a Zone) -> Self {
+    pub(super) fn of(digest: &'a Digest<'a>, lab: &'a str, zone: &'a Zone) -> Self {
         let mut events = entry::of_events(&digest.events);
         events.sort_by_key(Entry::is_healthy);
         let count = |healthy| {
             events.iter().filter(|entry| entry.is_healthy() == healthy).map(Entry::experiments).sum()
         };
         let (bad, good) = (count(false), count(true));
-        Self { digest, zone, events, problems: entry::of_problems(digest.problems), bad, good }
+        let (lab, problems) = (printable(lab), entry::of_problems(digest.problems));
+        Self { digest, lab, zone, events, problems, bad, good }
     }
 
     pub(super) fn lists(&self) -> Lists<'a, '_> {

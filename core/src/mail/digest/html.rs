@@ -41,6 +41,9 @@ impl Contents<'_> {
         for notice in self.digest.notice.lines().filter(|line| !line.is_empty()) {
             out.push_str(&wide(&escaped(notice)));
         }
+        if !self.lab.is_empty() {
+            out.push_str(&wide(&format!("<b>{}</b>", escaped(&self.lab))));
+        }
         out.push_str(&wide(&self.zone.in_full(self.digest.when)));
         if !self.digest.alerts.is_empty() {
             out.push_str(&heading("System alerts:"));

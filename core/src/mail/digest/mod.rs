@@ -117,7 +117,7 @@ pub(crate) struct Composed {
 impl Digest<'_> {
     /// The mail, whose text and HTML are together at most `longest` bytes.
     pub(crate) fn compose(&self, text: &MailConfig, zone: &Zone, longest: usize) -> Composed {
-        let contents = Contents::of(self, zone);
+        let contents = Contents::of(self, &text.lab, zone);
         let subject = contents.subject(text);
         let for_html = if text.html && longest / 2 >= SHORTEST_HTML { longest / 2 } else { 0 };
         let body = contents.text(&text.link, longest - for_html);

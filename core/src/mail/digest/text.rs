@@ -32,7 +32,9 @@ impl Contents<'_> {
 
     /// What comes before the events.
     fn head(&self, longest: usize) -> String {
-        let mut out = format!("{}{}\n", self.digest.notice, self.zone.in_full(self.digest.when));
+        let mut out = self.digest.notice.clone();
+        line(&mut out, Some(self.lab.clone().into_owned()).filter(|name| !name.is_empty()));
+        line(&mut out, Some(self.zone.in_full(self.digest.when)));
         if !self.digest.alerts.is_empty() {
             out.push_str("\nSystem alerts:\n");
         }

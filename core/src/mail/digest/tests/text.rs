@@ -261,3 +261,13 @@ fn events_that_are_only_counted_are_in_no_heading() {
     assert!(body.contains("New health events (1 issues, 0 ok):\na ><"), "{body}");
     assert!(body.contains("\nand 7 earlier events\n\nAll current problems (0):\n"), "{body}");
 }
+
+#[test]
+fn the_labs_name_stands_above_all_else_and_not_in_the_subject() {
+    let events = [down("a")];
+    let text = MailConfig { lab: "Remote <Lab>\u{202E}".into(), ..settings("") };
+    let Composed { subject, body, html } = digest(&events, &[]).compose(&text, &Zone::utc(), LONGEST);
+    assert_eq!(subject, composed(&digest(&events, &[])).subject);
+    assert!(body.starts_with("Remote <Lab>\\u{202E}\n2026-"), "{body}");
+    assert!(html.unwrap().contains("<b>Remote &lt;Lab&gt;\\u{202E}</b>"));
+}
