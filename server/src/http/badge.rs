@@ -5,13 +5,18 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use status_core::printable;
+use status_core::{ExperimentName, printable};
 
 use super::{AppState, Problem, etag, no_such_path};
 use crate::view::standing::Health;
+use crate::view::students::{StudentView, Use};
 
 /// How wide a character is, more or less, in a font of 11 pixels.
 const CHARACTER: usize = 7;
+
+const GOOD: &str = "#1a7f37";
+const BAD: &str = "#b3261e";
+const QUIET: &str = "#5f6368";
 
 /// One experiment's health as a picture.
 #[utoipa::path(
@@ -42,12 +47,75 @@ pub(super) async fn show(
     }
 }
 
+/// Whether one experiment can be booked, for students, as a picture.
+#[utoipa::path(
+    get,
+    path = "/badge/{name}/booking.svg",
+    operation_id = "booking_badge",
+    params(("name" = String, Path, description = "The experiment's topic stub, such as pend00")),
+    responses(
+        (status = 200, description = "A picture that says bookable, not bookable, in maintenance or not known", body = str, content_type = "image/svg+xml"),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 404, description = "No experiment of that name can be booked; the answer is a picture, too", body = str, content_type = "image/svg+xml"),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
+)]
+pub(super) async fn booking(
+    State(app): State<AppState>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(Path(name)) = name else { return no_such_path(uri).await };
+    let view = {
+        let (monitor, name) = (app.shared().monitor(), ExperimentName::from(name.as_str()));
+        let known = monitor.experiment(name.as_str());
+        known.and_then(|known| StudentView::of(&monitor, &name, known, app.now()))
+    };
+    let is = view.as_ref().map_or(Use::Unknown, |view| view.is);
+    let picture = draw(&name, is.as_str()).into_bytes();
+    match view {
+        Some(_) => etag::by_content(&headers, "image/svg+xml", picture),
+        None => (StatusCode::NOT_FOUND, [("content-type", "image/svg+xml")], picture).into_response(),
+    }
+}
+
+/// How many of all experiments that can be booked work, as a picture.
+#[utoipa::path(
+    get,
+    path = "/badges/lab.svg",
+    operation_id = "lab_badge",
+    responses(
+        (status = 200, description = "A picture that says how many work", body = str, content_type = "image/svg+xml"),
+        (status = 304, description = "Nothing has changed since the answer with this ETag"),
+        (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
+    )
+)]
+pub(super) async fn lab(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    let (views, name) = {
+        let monitor = app.shared().monitor();
+        (StudentView::all(&monitor, app.now()), monitor.config().name.clone())
+    };
+    let name = if name.is_empty() { "lab" } else { &name };
+    let works = views.iter().filter(|view| view.is == Use::Works).count();
+    let (state, colour) = match (works, views.len()) {
+        (_, 0) => ("not known".to_owned(), QUIET),
+        (works, all) if works == all => (format!("all {all} bookable"), GOOD),
+        (works, all) => (format!("{works} of {all} bookable"), if works == 0 { BAD } else { QUIET }),
+    };
+    etag::by_content(&headers, "image/svg+xml", coloured(name, &state, colour).into_bytes())
+}
+
 fn draw(name: &str, state: &str) -> String {
     let colour = match state {
-        "healthy" => "#1a7f37",
-        "unhealthy" => "#b3261e",
-        _ => "#5f6368",
+        "healthy" | "bookable" => GOOD,
+        "unhealthy" | "not bookable" => BAD,
+        _ => QUIET,
     };
+    coloured(name, state, colour)
+}
+
+fn coloured(name: &str, state: &str, colour: &str) -> String {
     let shown: String = printable(name).chars().take(40).collect();
     let (left, right) = (shown.chars().count() * CHARACTER + 12, state.len() * CHARACTER + 12);
     let (width, middle, second) = (left + right, left / 2, left + right / 2);

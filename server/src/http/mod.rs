@@ -72,6 +72,8 @@ fn public(others: OtherSites) -> Router<AppState> {
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/healthz", get(ready::alive))
         .route("/badge/{file}", get(badge::show))
+        .route("/badge/{name}/booking.svg", get(badge::booking))
+        .route("/badges/lab.svg", get(badge::lab))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method);
     match others {

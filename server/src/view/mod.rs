@@ -10,6 +10,7 @@ pub mod group;
 pub mod maintenance;
 pub mod remark;
 pub mod standing;
+pub mod students;
 pub mod summary;
 pub mod system;
 pub mod told;

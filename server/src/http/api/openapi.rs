@@ -30,6 +30,8 @@ use crate::http::{Problem, badge, stream};
         changes::acknowledge,
         changes::withdraw,
         badge::show,
+        badge::booking,
+        badge::lab,
         document,
         metrics::show,
         ready::alive,

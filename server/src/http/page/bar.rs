@@ -3,7 +3,16 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use status_core::Wall;
+
 use crate::observers::uptime::{DAYS, Day};
+use crate::view::standing::Health;
+use crate::view::uptime::date;
+
+/// On a page with no more bars than this, all their days say what they are; else those that were not healthy.
+const ALL_TITLED: usize = 60;
+/// How many of those say so: what has more of them is a small part of a page all the same.
+const MOST_TITLED: usize = 600;
 
 /// How a day is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +40,27 @@ impl DayStatus {
         }
     }
 
+    /// Today, as it is now.
+    pub(super) fn now(health: Health) -> Self {
+        match health {
+            Health::Healthy => Self::Healthy,
+            Health::Unhealthy => Self::Mostly,
+            Health::Undecided => Self::Unknown,
+        }
+    }
+
+    fn of_day(day: Day) -> Self {
+        let millis = |part: u32| Duration::from_millis(u64::from(part));
+        Self::of(millis(day.healthy), millis(day.unhealthy))
+    }
+
+    fn is_bad(self) -> bool {
+        match self {
+            Self::Partly | Self::Mostly => true,
+            Self::Unknown | Self::Healthy => false,
+        }
+    }
+
     /// What it is in a bar of the table. There may be 15,000 of them on one page, and nothing is shorter.
     fn tag(self) -> &'static str {
         match self {
@@ -52,63 +82,175 @@ impl DayStatus {
     }
 }
 
-/// A bar of days. Days that look alike are one piece.
-pub(super) struct Bar(pub(super) Option<[Day; DAYS]>);
+/// Which days of a bar say what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Titled {
+    All,
+    Bad,
+    None,
+}
 
-impl fmt::Display for Bar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(days) = &self.0 else { return Ok(()) };
-        let millis = |part: u32| Duration::from_millis(u64::from(part));
-        let looks = days.map(|day| DayStatus::of(millis(day.healthy), millis(day.unhealthy)));
-        write!(f, "<b role=img aria-label=\"{}\">", told(days))?;
-        for piece in looks.chunk_by(|one, other| one == other) {
-            let tag = piece[0].tag();
-            match piece.len() {
-                1 => write!(f, "<{tag}></{tag}>")?,
-                many => write!(f, "<{tag} class=w{many}></{tag}>")?,
-            }
+/// A bar of days, and a figure beside it. Days that look alike are one piece.
+#[derive(Default)]
+pub(super) struct Bar(Option<Drawn>);
+
+struct Drawn {
+    days: [Day; DAYS],
+    looks: [DayStatus; DAYS],
+    titled: Titled,
+    now: Wall,
+}
+
+/// Fills bars with their days. The more there are on a page, the fewer of their days have a title.
+pub(super) fn fill<'a>(
+    bars: impl ExactSizeIterator<Item = (Health, &'a mut Bar)>,
+    days: Vec<Option<[Day; DAYS]>>,
+    now: Wall,
+) {
+    let are_few = bars.len() <= ALL_TITLED;
+    let mut rest = MOST_TITLED;
+    for ((health, bar), days) in bars.zip(days) {
+        let Some(days) = days else { continue };
+        let mut looks = days.map(DayStatus::of_day);
+        looks[DAYS - 1] = DayStatus::now(health);
+        let bad = looks.iter().filter(|look| look.is_bad()).count();
+        let titled = match (are_few, bad <= rest) {
+            (true, _) => Titled::All,
+            (false, true) => Titled::Bad,
+            (false, false) => Titled::None,
+        };
+        if titled == Titled::Bad {
+            rest -= bad;
         }
-        f.write_str("</b>")
+        *bar = Bar(Some(Drawn { days, looks, titled, now }));
     }
 }
 
-/// What the bar shows, for who does not see it.
-fn told(days: &[Day; DAYS]) -> String {
-    let sum = |part: fn(&Day) -> u32| days.iter().map(|day| u64::from(part(day))).sum::<u64>();
-    let (healthy, unhealthy) = (sum(|day| day.healthy), sum(|day| day.unhealthy));
-    let known = Duration::from_millis(healthy + unhealthy);
+impl Bar {
+    /// The healthy part of what is known, in parts of a million; `None` if nothing is.
+    pub(super) fn share(&self) -> Option<u64> {
+        let (healthy, unhealthy) = self.0.as_ref().map(Drawn::sums)?;
+        healthy.saturating_mul(1_000_000).checked_div(healthy + unhealthy)
+    }
+}
+
+impl Drawn {
+    /// For how long it was healthy and unhealthy, in milliseconds.
+    fn sums(&self) -> (u64, u64) {
+        let sum = |part: fn(&Day) -> u32| self.days.iter().map(|day| u64::from(part(day))).sum::<u64>();
+        (sum(|day| day.healthy), sum(|day| day.unhealthy))
+    }
+
+    /// What a piece is: the days from one to another, as indices.
+    fn title(&self, from: usize, to: usize) -> String {
+        let day = |at: usize| date(DAYS - 1 - at, self.now);
+        let of =
+            |part: fn(&Day) -> u32| self.days[from..=to].iter().map(|day| u64::from(part(day))).sum::<u64>();
+        let (healthy, unhealthy) = (of(|day| day.healthy), of(|day| day.unhealthy));
+        let which = if from == to { day(from) } else { format!("{} to {}", day(from), day(to)) };
+        format!("{which}: {}", share(healthy, unhealthy).unwrap_or_else(|| "not known".to_owned()))
+    }
+
+    fn is_titled(&self, look: DayStatus) -> bool {
+        match self.titled {
+            Titled::All => true,
+            Titled::Bad => look.is_bad(),
+            Titled::None => false,
+        }
+    }
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(drawn) = &self.0 else { return Ok(()) };
+        f.write_str("<b aria-hidden=true>")?;
+        // Today is a piece by itself.
+        let pieces = drawn.looks[..DAYS - 1]
+            .chunk_by(|one, other| one == other && !(one.is_bad() && drawn.is_titled(*one)));
+        let mut at = 0;
+        for piece in pieces.chain([&drawn.looks[DAYS - 1..]]) {
+            let (tag, to) = (piece[0].tag(), at + piece.len() - 1);
+            write!(f, "<{tag}")?;
+            if piece.len() > 1 {
+                write!(f, " class=w{}", piece.len())?;
+            }
+            if drawn.is_titled(piece[0]) {
+                write!(f, " title=\"{}\"", drawn.title(at, to))?;
+            }
+            write!(f, "></{tag}>")?;
+            at = to + 1;
+        }
+        let (healthy, unhealthy) = drawn.sums();
+        let known = super::words::span(Duration::from_millis(healthy + unhealthy));
+        match share(healthy, unhealthy) {
+            None => f.write_str("</b><small>not known</small>"),
+            Some(share) => write!(f, "</b><small>{share} of {known}</small>"),
+        }
+    }
+}
+
+/// The healthy part as it is read, which is never 100 where something is missing; `None` if nothing is known.
+fn share(healthy: u64, unhealthy: u64) -> Option<String> {
+    let share = healthy.saturating_mul(1000).checked_div(healthy + unhealthy)?;
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = match healthy.saturating_mul(1000).checked_div(healthy + unhealthy) {
-        None => write!(text, "nothing known"),
-        Some(1000) => write!(text, "100% of {}", super::words::span(known)),
-        Some(share) => write!(text, "{}.{}% of {}", share / 10, share % 10, super::words::span(known)),
+    let _ = match share {
+        1000 => write!(text, "100%"),
+        share => write!(text, "{}.{}%", share / 10, share % 10),
     };
-    text
+    Some(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn days_that_look_alike_are_one_piece() {
-        const HOUR: u32 = 3_600_000;
+    const HOUR: u32 = 3_600_000;
+    const NOW: Wall = Wall::from_millis(1_795_480_093_792);
+
+    fn drawn(days: [Day; DAYS], health: Health, bars: usize) -> String {
+        let mut filled: Vec<Bar> = (0..bars).map(|_| Bar::default()).collect();
+        fill(filled.iter_mut().map(|bar| (health, bar)), vec![Some(days); bars], NOW);
+        filled[0].to_string()
+    }
+
+    fn days() -> [Day; DAYS] {
         let mut days = [Day { healthy: 24 * HOUR, unhealthy: 0, maintenance: 0 }; DAYS];
         days[..20].fill(Day::default());
         days[28] = Day { healthy: 20 * HOUR, unhealthy: 4 * HOUR, maintenance: 0 };
         days[29] = Day { healthy: 0, unhealthy: HOUR, maintenance: 0 };
-        let bar = Bar(Some(days)).to_string();
+        days
+    }
+
+    #[test]
+    fn days_that_look_alike_are_one_piece_and_today_is_as_it_is_now() {
         assert_eq!(
-            bar,
-            "<b role=img aria-label=\"97.6% of 9 d 1 h\"><em class=w20></em><i class=w8></i><s></s><u></u></b>"
+            drawn(days(), Health::Healthy, 61),
+            "<b aria-hidden=true><em class=w20></em><i class=w8></i><s title=\"2026-11-23: 83.3%\"></s><i></i></b>\
+             <small>97.6% of 9 d 1 h</small>"
         );
-        assert_eq!(Bar(None).to_string(), "");
-        // With an outage every other day, 500 bars are still less than what a page may have.
+        assert_eq!(
+            drawn(days(), Health::Unhealthy, 1),
+            "<b aria-hidden=true><em class=w20 title=\"2026-10-26 to 2026-11-14: not known\"></em>\
+             <i class=w8 title=\"2026-11-15 to 2026-11-22: 100%\"></i><s title=\"2026-11-23: 83.3%\"></s>\
+             <u title=\"2026-11-24: 0.0%\"></u></b><small>97.6% of 9 d 1 h</small>"
+        );
+        assert_eq!(Bar::default().to_string(), "");
+        assert!(drawn([Day::default(); DAYS], Health::Undecided, 1).ends_with("<small>not known</small>"));
+    }
+
+    #[test]
+    fn five_hundred_bars_with_an_outage_every_other_day_are_less_than_a_page_may_have() {
+        let mut days = days();
         for (at, day) in days.iter_mut().enumerate() {
             *day =
                 Day { healthy: 20 * HOUR, unhealthy: u32::try_from(at % 2).unwrap() * HOUR, maintenance: 0 };
         }
-        assert!(Bar(Some(days)).to_string().len() < 260, "{}", Bar(Some(days)));
+        let mut bars: Vec<Bar> = (0..500).map(|_| Bar::default()).collect();
+        fill(bars.iter_mut().map(|bar| (Health::Healthy, bar)), vec![Some(days); 500], NOW);
+        let length: usize = bars.iter().map(|bar| bar.to_string().len()).sum();
+        assert!(length < 150_000, "{length}");
+        let titles: usize = bars.iter().map(|bar| bar.to_string().matches("title").count()).sum();
+        assert!((500..=MOST_TITLED).contains(&titles), "{titles}");
     }
 }

@@ -1,19 +1,21 @@
 //! The page of one experiment.
 
 use askama::Template;
-use status_core::{Acknowledgement, Zone, printable};
+use status_core::{Acknowledgement, Zone};
 
 use super::bar::DayStatus;
 use super::change::page_of;
 use super::filters;
+use super::story::{self, Entry};
+use super::strips::{self, Strip};
 use super::typed::{AckForm, WindowForm};
 use super::who::Who;
 use super::windows::{self, RemarkRow, Row};
-use super::words::{lasting, percent, seconds, span};
+use super::words::{lasting, percent, seconds};
 use crate::http::{self, AppState};
 use crate::view::experiment::DetailView;
 use crate::view::system::SystemView;
-use crate::view::uptime::{DayView, UptimeView, WindowView};
+use crate::view::uptime::{DayView, WindowView};
 
 #[derive(Template)]
 #[template(path = "detail.html")]
@@ -22,8 +24,11 @@ struct Detail<'a> {
     who: &'a Who,
     view: &'a DetailView,
     windows: [(&'static str, WindowView); 3],
-    uptime: &'a UptimeView,
-    history: Vec<Entry>,
+    days: Vec<DayCell>,
+    strips: Vec<Strip>,
+    /// How many outages are known of the last 30 days.
+    outages: usize,
+    story: Vec<Entry>,
     /// The windows of maintenance that name it.
     maintenance: Vec<Row>,
     remarks: Vec<RemarkRow>,
@@ -52,12 +57,10 @@ impl Known {
     }
 }
 
-/// One entry of the history.
-struct Entry {
-    when: String,
-    healthy: bool,
-    issues: String,
-    lasted: String,
+/// A day of the bar.
+struct DayCell {
+    class: &'static str,
+    title: String,
 }
 
 #[derive(Template)]
@@ -72,13 +75,18 @@ pub(super) fn render(app: &AppState, who: &Who, view: &DetailView, ack: &AckForm
     let system = http::api::system::view(app);
     let uptime = &view.uptime;
     let name = view.topic_name.as_str();
-    let (maintenance, remarks, known, zone) = {
+    let now = app.now().wall;
+    let watched = app.uptime().watched(now);
+    let (maintenance, remarks, known, zone, strips, story) = {
         let monitor = app.shared().monitor();
-        let rows = windows::rows(&monitor, app.now().wall, Some(name));
+        let rows = windows::rows(&monitor, now, Some(name));
         let zone = monitor.config().zone.clone();
-        let known = monitor.experiment(name).and_then(|known| known.acknowledgement());
+        let experiment = monitor.experiment(name);
+        let known = experiment.and_then(|known| known.acknowledgement());
         let known = known.map(|known| Known::of(known, &zone));
-        (rows, windows::remarks(&monitor, Some(name)), known, zone.name().to_owned())
+        let strips = experiment.map(|known| strips::of(known, &watched, now)).unwrap_or_default();
+        let story = experiment.map(|known| story::of(known, &uptime.outages, now)).unwrap_or_default();
+        (rows, windows::remarks(&monitor, Some(name)), known, zone.name().to_owned(), strips, story)
     };
     let form = WindowForm { names: name.to_owned(), back: page_of(name), ..WindowForm::default() };
     let page = Detail {
@@ -86,8 +94,10 @@ pub(super) fn render(app: &AppState, who: &Who, view: &DetailView, ack: &AckForm
         who,
         view,
         windows: [("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)],
-        uptime,
-        history: history(app, &view.topic_name),
+        days: days(view),
+        strips,
+        outages: uptime.outages.len() + uptime.more_outages,
+        story,
         maintenance,
         remarks,
         known,
@@ -102,28 +112,23 @@ pub(super) fn render_unknown(app: &AppState, who: &Who, name: &str) -> askama::R
     Unknown { system: &http::api::system::view(app), who, name }.render()
 }
 
-/// The changes in health that are in memory, the newest first, each with how long it was so.
-fn history(app: &AppState, name: &str) -> Vec<Entry> {
-    let now = app.now().wall;
-    let monitor = app.shared().monitor();
-    let Some(known) = monitor.experiment(name) else { return Vec::new() };
-    let mut until = now;
-    let entry = |event: &status_core::Event| {
-        let entry = Entry {
-            when: event.when.to_string(),
-            healthy: event.healthy,
-            issues: event
-                .issues()
-                .iter()
-                .map(|issue| printable(&issue.to_string()).into_owned())
-                .collect::<Vec<_>>()
-                .join(", "),
-            lasted: span(until.since(event.when)),
+/// The days of the bar; the last cell is as it is now.
+fn days(view: &DetailView) -> Vec<DayCell> {
+    let last = view.uptime.days.len().saturating_sub(1);
+    let cell = |(at, day): (usize, &DayView)| {
+        let now = match view.state {
+            "healthy" => DayStatus::Healthy,
+            "unhealthy" => DayStatus::Mostly,
+            _ => DayStatus::Unknown,
         };
-        until = event.when;
-        entry
+        let (class, now) = if at == last {
+            (now.class(), format!("; now {}", view.state))
+        } else {
+            (day.class(), String::new())
+        };
+        DayCell { class, title: format!("{}{now}", day.told()) }
     };
-    known.events().rev().map(entry).collect()
+    view.uptime.days.iter().enumerate().map(cell).collect()
 }
 
 impl DetailView {
@@ -186,6 +191,7 @@ impl DayView {
             return format!("{}: unknown", self.date);
         }
         let known = self.healthy_seconds + self.unhealthy_seconds;
-        format!("{}: {} healthy", self.date, percent(Some(self.healthy_seconds / known)))
+        let share = percent(Some(self.healthy_seconds / known));
+        format!("{}: {share} healthy of {} that are known", self.date, lasting(known))
     }
 }

@@ -19,9 +19,3 @@ pub(super) fn stamp(at: &str, _: &dyn askama::Values) -> askama::Result<String> 
 pub(super) fn ago(then: &str, _: &dyn askama::Values, now: &str) -> askama::Result<String> {
     Ok(words::ago(then, now))
 }
-
-/// How long something lasts, in seconds.
-#[askama::filter_fn]
-pub(super) fn lasting(seconds: &f64, _: &dyn askama::Values) -> askama::Result<String> {
-    Ok(words::lasting(*seconds))
-}

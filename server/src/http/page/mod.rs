@@ -6,13 +6,20 @@
 
 mod bar;
 mod change;
+mod choices;
 mod detail;
 #[expect(unreachable_pub, reason = "the macro makes types that are as public as they can be")]
 mod filters;
+mod groups;
+mod listing;
 mod maintenance;
 mod nav;
 mod overview;
+mod rows;
 mod sign;
+mod story;
+mod strips;
+pub(super) mod students;
 mod tiles;
 mod typed;
 mod who;
@@ -21,12 +28,13 @@ mod words;
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
+use self::listing::Listing;
 use self::typed::{AckForm, WindowForm};
 use self::who::Who;
 use crate::http::auth::Visitor;
@@ -39,7 +47,11 @@ const ICON: &str = include_str!("assets/icon.svg");
 
 /// The page.
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new().route("/", get(show)).route("/signin", get(sign::moved))
+    Router::new()
+        .route("/", get(show))
+        .route("/signin", get(sign::moved))
+        .route("/students", get(for_students))
+        .route("/students/{name}", get(for_students))
 }
 
 /// How people sign in and out and change something, where there is a secret for it. A page below a path without a slash at its end has no
@@ -63,18 +75,15 @@ async fn file(headers: HeaderMap, content_type: &'static str, text: &'static str
     etag::by_content(&headers, content_type, text.into())
 }
 
-/// What is asked for: all, filtered, or one experiment, or the windows of maintenance.
+/// What is asked for: all, as a [`Listing`] says, or one experiment, or the windows of maintenance.
 #[derive(Debug, Default, Deserialize)]
 struct Asked {
-    /// A part of an experiment's name.
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    show: String,
     #[serde(default)]
     experiment: String,
     /// Whether that is the windows of maintenance.
     maintenance: Option<String>,
+    /// Whether that is the page for students, and of which experiment.
+    students: Option<String>,
     /// Whether that is to sign in.
     signin: Option<String>,
     /// Where to go after that.
@@ -91,8 +100,7 @@ async fn show(
 ) -> Response {
     // What makes no sense asks for nothing in particular.
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
-    // Who has signed in sees another page, and what a browser keeps of one is no answer about the other.
-    let tag = Tag::of(&format!("{}-{}", app.state(), etag::fingerprint(format!("{visitor:?}").as_bytes())));
+    let tag = tag(&app, &visitor);
     if let Some(answer) = tag.unchanged(&headers) {
         return varying(answer);
     }
@@ -100,16 +108,43 @@ async fn show(
     let (status, html) = if asked.signin.is_some() {
         let who = Who::of(who.into_visitor(), "");
         (StatusCode::OK, sign::render(&app, &who, None, &asked.next))
+    } else if let Some(name) = asked.students {
+        students::render(&app, &who, &name)
     } else if asked.maintenance.is_some() {
         (StatusCode::OK, maintenance::render(&app, &who, &WindowForm::default(), None))
     } else if asked.experiment.is_empty() {
-        (StatusCode::OK, overview::render(&app, &who, &asked.q, &asked.show))
+        (StatusCode::OK, overview::render(&app, &who, &Listing::of(uri.query().unwrap_or_default())))
     } else {
         match http::api::detail::view(&app, &asked.experiment).await {
             Some(view) => (StatusCode::OK, detail::render(&app, &who, &view, &AckForm::default())),
             None => (StatusCode::NOT_FOUND, detail::render_unknown(&app, &who, &asked.experiment)),
         }
     };
+    answer(&tag, status, html)
+}
+
+/// The page for students at a path of its own, of all or of one.
+async fn for_students(
+    State(app): State<AppState>,
+    name: Option<Path<String>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Response {
+    let tag = tag(&app, &visitor);
+    if let Some(answer) = tag.unchanged(&headers) {
+        return varying(answer);
+    }
+    let (name, root) = name.map_or_else(|| (String::new(), "./"), |Path(name)| (name, "../"));
+    let (status, html) = students::render(&app, &Who::of(visitor, "students").below(root), &name);
+    answer(&tag, status, html)
+}
+
+/// Whoever has signed in sees another page, and what a browser keeps of one is no answer about the other.
+fn tag(app: &AppState, visitor: &Visitor) -> Tag {
+    Tag::of(&format!("{}-{}", app.state(), etag::fingerprint(format!("{visitor:?}").as_bytes())))
+}
+
+fn answer(tag: &Tag, status: StatusCode, html: askama::Result<String>) -> Response {
     match html {
         Ok(html) => varying(tag.on((status, Html(html)))),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! What the tiles of the page say of experiments, bookings and mails: a tick only for what is known and well.
 
+use super::listing::Show;
 use crate::view::system::SystemView;
 
 /// One tile.
@@ -10,25 +11,39 @@ pub(super) struct Tile {
     pub(super) class: &'static str,
     pub(super) text: String,
     pub(super) detail: String,
+    /// Which experiments it leads to.
+    pub(super) show: Option<Show>,
 }
 
 impl Tile {
     fn good(name: &'static str, text: &str, detail: String) -> Self {
-        Self { name, class: "good", text: format!("✓ {text}"), detail }
+        Self { name, class: "good", text: format!("✓ {text}"), detail, show: None }
     }
 
     fn unknown(name: &'static str, text: &str, detail: String) -> Self {
-        Self { name, class: "dull", text: format!("… {text}"), detail }
+        Self { name, class: "dull", text: format!("… {text}"), detail, show: None }
     }
 
     fn bad(name: &'static str, text: &str, detail: String) -> Self {
-        Self { name, class: "bad", text: format!("✕ {text}"), detail }
+        Self { name, class: "bad", text: format!("✕ {text}"), detail, show: None }
+    }
+
+    fn leading_to(self, show: Show) -> Self {
+        Self { show: Some(show), ..self }
     }
 }
 
 /// Returns the tiles of experiments, bookings and mails.
 pub(super) fn of(system: &SystemView) -> [Tile; 3] {
-    [experiments(system), bookings(system), mail(system)]
+    [
+        experiments(system).leading_to(if system.counts.unhealthy > 0 { Show::Unhealthy } else { Show::All }),
+        bookings(system).leading_to(if system.bookings.bookable < system.counts.resources {
+            Show::Unbookable
+        } else {
+            Show::All
+        }),
+        mail(system),
+    ]
 }
 
 fn experiments(system: &SystemView) -> Tile {
@@ -96,7 +111,7 @@ fn mail(system: &SystemView) -> Tile {
     let detail = detail.join("; ");
     match mail.state {
         "ok" => Tile::good(NAME, "none waits", detail),
-        "off" => Tile { name: NAME, class: "dull", text: "– none is sent".to_owned(), detail },
+        "off" => Tile { name: NAME, class: "dull", text: "– none is sent".to_owned(), detail, show: None },
         _ => Tile::bad(NAME, &format!("{} waiting", mail.undelivered), detail),
     }
 }

@@ -2,6 +2,7 @@
 
 use url::form_urlencoded;
 
+use super::listing::Listing;
 use super::nav::{self, Link};
 use crate::http::auth::Visitor;
 
@@ -13,6 +14,8 @@ pub(super) struct Who {
     signin: String,
     /// The query of this page.
     query: String,
+    /// Where a link back to all experiments leads: to those that were listed before.
+    back: String,
     /// What leads from this page to the first one: nothing where a query does, or a path that goes up.
     root: &'static str,
 }
@@ -25,14 +28,19 @@ impl Who {
             visitor,
             signin: if query.is_empty() { "?signin".to_owned() } else { format!("?signin&next={next}") },
             query: query.to_owned(),
+            back: format!("?{}", Listing::of(query).query()),
             root: "",
         }
     }
 
-    #[allow(dead_code, reason = "the pages with paths are on their way")]
     /// The same on a page with a path of its own: every link begins with `root`, such as `./` or `../`.
     pub(super) fn below(self, root: &'static str) -> Self {
         Self { root, ..self }
+    }
+
+    /// Where a link back to all experiments leads: to those that were listed before.
+    pub(super) fn back(&self) -> &str {
+        &self.back
     }
 
     /// What every link to a page or a file begins with.

@@ -33,6 +33,7 @@
   let cancel = null;
   let underWay = null; // when the question was asked that has no answer yet
   let timer = 0;
+  const folded = new Set(); // what somebody has folded or unfolded
   let wanted = false; // whether the page is to be fetched whatever the revision
 
   /** Two clocks: one is set by people, the other stands still in some browsers while the machine is suspended. */
@@ -175,14 +176,15 @@
   function show(page) {
     titled = page.title;
     document.body.dataset.revision = page.body.dataset.revision;
-    const open = new Set([...document.querySelectorAll('details[open]')].map((one) => one.id));
+    const open = new Map([...document.querySelectorAll('details')].map((one) => [one.id, one.open]));
     const focus = document.activeElement;
     const place = focus && focus.closest('#live, #main') && focus.getAttribute('href');
     for (const id of ['live', 'main']) {
       const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
       if (old && fresh) take(old, fresh);
     }
-    for (const one of document.querySelectorAll('details')) one.open = open.has(one.id);
+    // What somebody has folded or unfolded stays so; else a group unfolds once something of it is wrong.
+    for (const one of document.querySelectorAll('details')) if (folded.has(one.id)) one.open = open.get(one.id);
     if (place && document.activeElement.getAttribute('href') !== place) {
       const again = [...document.querySelectorAll('#live a, #main a')].find((a) => a.getAttribute('href') === place);
       if (again) again.focus({ preventScroll: true });
@@ -235,6 +237,11 @@
       : 'defaultValue' in field && field.value !== field.defaultValue);
     return one.classList.contains('refused') || one.contains(document.activeElement) || [...one.elements].some(changed);
   }
+
+  document.addEventListener('click', (event) => {
+    const summary = event.target.closest('summary');
+    if (summary) folded.add(summary.parentElement.id);
+  });
 
   function search() {
     const query = new URLSearchParams();
