@@ -3,6 +3,7 @@
 use status_core::Pattern;
 
 use super::parse::Expected;
+use crate::view::group::group_of;
 
 /// How many groups can be named.
 const MOST: usize = 50;
@@ -43,7 +44,7 @@ impl Groups {
     #[must_use]
     pub fn of<'a>(&'a self, experiment: &'a str) -> &'a str {
         let named = self.0.iter().find(|group| group.patterns.iter().any(|one| one.matches(experiment)));
-        named.map_or_else(|| kind(experiment), |group| &group.name)
+        named.map_or_else(|| group_of(experiment), |group| &group.name)
     }
 
     /// Whether a group of this name was chosen.
@@ -73,13 +74,6 @@ impl Group {
         }
         Ok(Self { name: name.to_owned(), patterns })
     }
-}
-
-/// `pend` of `pend00`, and `pend` of `pend-00`.
-fn kind(experiment: &str) -> &str {
-    let letters = experiment.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
-    let kind = letters.trim_end_matches(['-', '_', '.', ' ']);
-    if kind.is_empty() { experiment } else { kind }
 }
 
 fn expected(problem: &str) -> Expected {
