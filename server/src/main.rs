@@ -10,7 +10,7 @@ use status_server::command::args::{Cli, Command};
 use status_server::command::demo;
 use status_server::command::serve::{NO_MAIL, Server};
 use status_server::command::stop::{self, Role};
-use status_server::command::{check, history, simulate, tell};
+use status_server::command::{check, history, report, simulate, tell};
 use status_server::log;
 use status_server::settings::Settings;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,13 @@ fn main() -> ExitCode {
             Command::Serve => serve(stop).await,
             Command::Check(args) => check::run(&args, stop).await,
             Command::History(args) => match history::print(&args) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(problem) => {
+                    log::complain(&problem);
+                    ExitCode::FAILURE
+                }
+            },
+            Command::Report(args) => match report::print(&args) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(problem) => {
                     log::complain(&problem);
@@ -77,6 +84,7 @@ fn role(command: &Command) -> Role {
         Command::Serve | Command::Demo { .. } => Role::Service,
         Command::Check(_)
         | Command::History(_)
+        | Command::Report(_)
         | Command::Simulate(_)
         | Command::Token(_)
         | Command::Maintain(_)

@@ -70,6 +70,13 @@ else failed), 2 a file, a setting or the command line is wrong, 130 it was inter
     #[command(after_help = "\
 Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command line is wrong.")]
     History(HistoryArgs),
+    /// Print what a time came to: uptime, outages, repairs
+    ///
+    /// Reads the store that STATUS_STORE names, also while the server runs, and changes nothing in it. The page has the same at
+    /// /report.
+    #[command(after_help = "\
+Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command line is wrong.")]
+    Report(ReportArgs),
     /// Print a token with which a person can change something
     ///
     /// Signs it with STATUS_SECRET_ADMIN, and asks nobody. It goes into the header Authorization of the API as it is, or into
@@ -308,6 +315,33 @@ pub enum HistoryFormat {
     Json,
 }
 
+/// What `status report` is to print.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct ReportArgs {
+    /// Of the time that is younger than this, such as 24h or 30d
+    #[arg(long, value_name = "SPAN", value_parser = past, default_value = "30d")]
+    pub since: Duration,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Tables, for people.
+    Text,
+    /// One JSON object, for programs.
+    Json,
+    /// A document to look at and to print.
+    Html,
+}
+
+fn past(text: &str) -> Result<Duration, String> {
+    span(text)
+        .and_then(|span| if span.is_zero() { Err("there is no time in it".to_owned()) } else { Ok(span) })
+}
+
 /// Nobody needs a token for longer, and whoever finds it can use it as long.
 const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -364,6 +398,9 @@ mod tests {
         let line = "status history --experiment pend00 --since 7d --format json";
         assert_eq!(read(line), Ok(Command::History(args)));
         assert!(read("status history --since yesterday").is_err());
+        let args = ReportArgs { since: Duration::from_secs(30 * 24 * 3600), format: ReportFormat::Text };
+        assert_eq!(read("status report"), Ok(Command::Report(args)));
+        assert!(read("status report --since 0s").is_err());
         for bad in ["status sreve", "status serve --port 1", "status demo --port 65536"] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -5,6 +5,7 @@ pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod history;
+pub mod report;
 pub mod serve;
 pub mod simulate;
 pub mod stop;

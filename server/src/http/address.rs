@@ -5,8 +5,12 @@ use axum::http::Uri;
 
 /// The files of the page, as it asks for them: by a query alone, which is right wherever a proxy has put the page, with
 /// a slash at the end of its path or without.
-const FILES: [(&str, &str); 3] =
-    [("file=page.css", "/page.css"), ("file=page.js", "/page.js"), ("file=icon.svg", "/icon.svg")];
+const FILES: [(&str, &str); 4] = [
+    ("file=page.css", "/page.css"),
+    ("file=past.css", "/past.css"),
+    ("file=page.js", "/page.js"),
+    ("file=icon.svg", "/icon.svg"),
+];
 
 /// What a proxy may have closed by its address: nobody gets there by another.
 const INTERNAL: [&str; 2] = ["readyz", "metrics"];

@@ -6,6 +6,8 @@ use std::time::Duration;
 use status_adapters::wire::duration;
 use status_core::{Pattern, Wall};
 
+use crate::observers::uptime::Span;
+
 /// How far back one may ask.
 const FURTHEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
@@ -26,8 +28,18 @@ impl Pairs {
         found.filter(|value| !value.is_empty())
     }
 
+    /// The query with these names alone.
+    pub(crate) fn only(&self, names: &[&str]) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for name in names {
+            if let Some(value) = self.get(name) {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
+
     /// Whether a name stands there at all.
-    #[cfg(test)]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
@@ -57,6 +69,22 @@ pub(crate) fn length(text: Option<&str>, usual: Duration, now: Wall) -> Result<D
         ));
     }
     Ok(ago.min(FURTHEST))
+}
+
+/// A month, such as 2026-11, of UTC.
+pub(crate) fn month(text: &str) -> Result<Span, Wrong> {
+    let wrong = || format!("month is {text:?}: a month such as 2026-11 was expected");
+    let (year, month) =
+        text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2).ok_or_else(wrong)?;
+    let (year, month): (u16, u8) = (year.parse().map_err(|_| wrong())?, month.parse().map_err(|_| wrong())?);
+    let (next_year, next) =
+        if month == 12 { (year.saturating_add(1), 1) } else { (year, month.saturating_add(1)) };
+    let begin = |year: u16, month: u8| -> Result<Wall, Wrong> {
+        let stamp: jiff::Timestamp =
+            format!("{year:04}-{month:02}-01T00:00:00Z").parse().map_err(|_| wrong())?;
+        Ok(Wall::from_millis(u64::try_from(stamp.as_millisecond()).map_err(|_| wrong())?))
+    };
+    Ok(Span { from: begin(year, month)?, to: begin(next_year, next)? })
 }
 
 /// A number in a range.
@@ -116,6 +144,16 @@ mod tests {
         assert_eq!(of("1970-01-01T00:00:00Z"), Ok(FURTHEST));
         for wrong in ["soon", "-1h", "0s", "2099-01-01T00:00:00Z"] {
             assert!(of(wrong).unwrap_err().starts_with(&format!("since is {wrong:?}: ")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_month_is_one_of_utc() {
+        let days = |text| month(text).map(|span| (span.from.to_string(), span.length().as_secs() / 86_400));
+        assert_eq!(days("2026-02"), Ok(("2026-02-01T00:00:00.000Z".to_owned(), 28)));
+        assert_eq!(days("2026-12"), Ok(("2026-12-01T00:00:00.000Z".to_owned(), 31)));
+        for wrong in ["2026", "2026-13", "2026-00", "26-11", "2026-1", "9999-12", "1960-01", "-026-01"] {
+            assert!(month(wrong).is_err_and(|text| text.starts_with("month is ")), "{wrong}");
         }
     }
 

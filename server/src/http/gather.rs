@@ -33,7 +33,6 @@ pub(crate) enum Asked {
     /// So long, up to now.
     Last(Duration),
     /// From then up to then, or to now.
-    #[expect(dead_code, reason = "the report is to ask so")]
     Between(Span),
 }
 

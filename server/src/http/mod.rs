@@ -30,6 +30,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use self::api::{changes, detail, events, experiments, incidents, metrics, openapi, ready, system};
 use self::limit::{Concurrency, limit_concurrency};
+pub(crate) use self::page::past::document as report_document;
 pub(crate) use self::problem::Problem;
 pub(crate) use self::problem::{no_such_method, no_such_path};
 pub use self::state::{AppParts, AppState};

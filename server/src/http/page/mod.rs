@@ -15,6 +15,7 @@ mod listing;
 mod maintenance;
 mod nav;
 mod overview;
+pub(crate) mod past;
 mod rows;
 mod sign;
 mod story;
@@ -37,11 +38,13 @@ use serde::Deserialize;
 use self::listing::Listing;
 use self::typed::{AckForm, WindowForm};
 use self::who::Who;
+use crate::http::asked::Pairs;
 use crate::http::auth::Visitor;
 use crate::http::etag::{self, Tag};
 use crate::http::{self, AppState};
 
 const CSS: &str = include_str!("assets/page.css");
+const PAST_CSS: &str = include_str!("assets/past.css");
 const JS: &str = include_str!("assets/page.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
@@ -52,6 +55,9 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/signin", get(sign::moved))
         .route("/students", get(for_students))
         .route("/students/{name}", get(for_students))
+        .route("/timeline", get(show))
+        .route("/incidents", get(show))
+        .route("/report", get(show))
 }
 
 /// How people sign in and out and change something, where there is a secret for it. A page below a path without a slash at its end has no
@@ -67,6 +73,7 @@ pub(crate) fn signing() -> Router<AppState> {
 pub(crate) fn files() -> Router<AppState> {
     Router::new()
         .route("/page.css", get(|headers: HeaderMap| file(headers, "text/css", CSS)))
+        .route("/past.css", get(|headers: HeaderMap| file(headers, "text/css", PAST_CSS)))
         .route("/page.js", get(|headers: HeaderMap| file(headers, "text/javascript", JS)))
         .route("/icon.svg", get(|headers: HeaderMap| file(headers, "image/svg+xml", ICON)))
 }
@@ -105,7 +112,16 @@ async fn show(
         return varying(answer);
     }
     let who = Who::of(visitor, uri.query().unwrap_or_default());
-    let (status, html) = if asked.signin.is_some() {
+    let pairs = Pairs::of(uri.query().unwrap_or_default());
+    let (status, html) = if let Some(page) = past::Page::asked(uri.path(), &pairs) {
+        let who = if uri.path() == "/" {
+            who
+        } else {
+            let query = format!("{}&{}", page.word(), uri.query().unwrap_or_default());
+            Who::of(who.into_visitor(), query.trim_end_matches('&')).below("./")
+        };
+        past::render(&app, &who, page, &pairs).await
+    } else if asked.signin.is_some() {
         let who = Who::of(who.into_visitor(), "");
         (StatusCode::OK, sign::render(&app, &who, None, &asked.next))
     } else if let Some(name) = asked.students {

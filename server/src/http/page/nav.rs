@@ -2,8 +2,14 @@
 
 /// The pages that a link leads to: the query, and what people read. A query is right below any path of a proxy, with a slash at its
 /// end or without.
-const PAGES: [(&str, &str); 3] =
-    [("?", "Experiments"), ("?students", "Students"), ("?maintenance", "Maintenance")];
+const PAGES: [(&str, &str); 6] = [
+    ("?", "Experiments"),
+    ("?timeline", "Time line"),
+    ("?incidents", "Incidents"),
+    ("?report", "Report"),
+    ("?students", "Students"),
+    ("?maintenance", "Maintenance"),
+];
 /// What is no page of its own there: it belongs to the experiments.
 const OF_EXPERIMENTS: [&str; 5] = ["", "q", "show", "sort", "experiment"];
 
