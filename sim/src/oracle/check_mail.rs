@@ -8,10 +8,10 @@ use smol_str::SmolStr;
 use status_adapters::store::Model;
 use status_core::{
     Action, Change, Config, Delivery, ExperimentName, Input, Mail, MailFailure, MailFailureKind, News,
-    NewsItem, Note, Now, SystemAlert, Time, Wall,
+    NewsItem, Note, Now, Saved, SystemAlert, Time, Wall,
 };
 
-use super::mail_text::{Many, Told, is_told_by, section};
+use super::mail_text::{Many, Told, is_told_as_it_is, is_told_by, section};
 use super::muted::Muted;
 use super::reference::{Found, Reference, seconds};
 use super::{memory, news_of_alert};
@@ -29,9 +29,6 @@ const STORE_RETRY: Duration = seconds(60 + 300 + 10);
 /// How old the newest news in a mail is when it is given up.
 const A_DAY: Duration = seconds(24 * 3600);
 
-/// How often an alert is raised until it may be known to come and go.
-const FLAPS_AFTER: u32 = 3;
-
 /// What is to be mailed to one recipient, and what was.
 #[derive(Debug, Default)]
 pub(crate) struct MailCheck {
@@ -39,8 +36,8 @@ pub(crate) struct MailCheck {
     address: SmolStr,
     /// How long a mail takes that is sent once its news is collected, one after another.
     soon: Duration,
-    /// Whether what comes and goes is no news.
-    flaps: bool,
+    /// What is raised so often may come and go, so that it is no news; 0 if that is turned off.
+    flaps_after: u32,
     /// Whether problems are mailed again that nobody sees to.
     reminds: bool,
     /// How often each alert was raised.
@@ -123,12 +120,12 @@ impl MailCheck {
     pub(crate) fn new(address: &SmolStr, config: &Config) -> Self {
         let address = address.clone();
         let collected = config.mail.as_ref().map(|mail| mail.wait + mail.every).unwrap_or_default();
-        let (soon, flaps) = (SOON + collected, config.flap.after > 0);
+        let (soon, flaps_after) = (SOON + collected, config.flap.after);
         let reminds = config.mail.as_ref().is_some_and(|mail| mail.remind_every.is_some());
         Self {
             address,
             soon,
-            flaps,
+            flaps_after,
             reminds,
             well: true,
             server_is_well: true,
@@ -239,7 +236,8 @@ impl MailCheck {
     }
 
     /// A server starts: it has a while to send what it knows of.
-    pub(crate) fn server_started(&mut self, now: Time) {
+    pub(crate) fn server_started(&mut self, now: Time, saved: &Saved) {
+        self.muted = Muted::restored(saved);
         self.excused = self.excused.max(now + self.soon);
     }
 
@@ -359,6 +357,9 @@ impl MailCheck {
         for (alert, raised) in actions.iter().filter_map(news_of_alert) {
             *self.raised.entry(alert).or_default() += u32::from(raised);
             if self.service_flaps() || self.muted.has_service() {
+                // What was to be told of it is told as it is now.
+                let gone = self.untold.extract_if(.., |untold| untold.alert == alert);
+                self.perhaps_untold.extend(gone.map(|untold| untold.alert));
                 self.perhaps_untold.push(alert);
             } else {
                 self.untold.push(Untold { at, alert, raised });
@@ -372,7 +373,7 @@ impl MailCheck {
 
     /// Whether an alert may be known to come and go, so that nobody can say what it causes.
     fn service_flaps(&self) -> bool {
-        self.flaps && self.raised.values().any(|times| *times >= FLAPS_AFTER)
+        self.flaps_after > 0 && self.raised.values().any(|times| *times >= self.flaps_after)
     }
 
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
@@ -539,7 +540,7 @@ impl MailCheck {
             let is_it = |unsent: &Unsent| unsent.at <= sent && is_told_by(&unsent.line, line);
             if let Some(newest) = self.unsent.iter().rposition(is_it) {
                 self.take_off_up_to(newest, taken);
-            } else if let Some(at) = self.perhaps.iter().position(|perhaps| is_told_by(perhaps, line)) {
+            } else if let Some(at) = self.perhaps.iter().position(|perhaps| is_told_as_it_is(perhaps, line)) {
                 taken.push(self.perhaps.remove(at));
             } else if self.was_in_doubt(line) {
                 // It is so still, now that this mail tells it.

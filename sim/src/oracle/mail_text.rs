@@ -63,6 +63,17 @@ impl Many {
     }
 }
 
+/// Whether a line tells of an event that was no news when it came: what was missing then may be connected and silent now, or the
+/// other way round, which is no event.
+pub(super) fn is_told_as_it_is(line: &str, told: &str) -> bool {
+    let loosely = |line: &str| {
+        ["missing required ", "missing ", "unhealthy "]
+            .iter()
+            .fold(line.to_owned(), |line, word| line.replace(word, ""))
+    };
+    is_told_by(&loosely(line), &loosely(told))
+}
+
 /// Whether a mail's line tells that an experiment stands so: `line` has its name, its mark and its issues, and the mail's says
 /// more behind them. A mail server that takes short mails only gets lines that have the number of their issues.
 pub(super) fn is_told_by(line: &str, told: &str) -> bool {

@@ -126,7 +126,7 @@ impl Oracle {
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
         self.reference.server_started(now, saved);
         self.booking.server_started();
-        self.mail.server_started(now.time);
+        self.mail.server_started(now.time, saved);
         let events = saved.experiments.values().filter_map(|saved| saved.events.last());
         let told = events.flat_map(|event| event.resources().map(|(name, ok)| (name.clone(), ok)));
         self.announced = told.collect();
@@ -228,11 +228,9 @@ impl Oracle {
             // It was not to be called before, so it would have missed this.
             self.complain(now, Invariant::Health, what);
         }
-        if now.since(due) > reference::seconds(1) {
+        if let Some(stalled) = self.reference.told(now, due, input) {
             self.mail.server_is_late(now);
             self.booking.waits_for_query(now);
-        }
-        if let Some(stalled) = self.reference.told(now, due, input) {
             self.mail.server_stalled(stalled);
         }
         self.mail.told(input);
@@ -394,6 +392,11 @@ impl Oracle {
             };
             Some(subject)
         });
+        // Of what flaps or is in maintenance, not every event is news.
+        let is_remark = |action: &Action| matches!(action, Action::Note(Note::Remark(_)));
+        if self.reference.may_mute() || actions.iter().any(is_remark) {
+            return;
+        }
         let counted = format!(" {} new health events", found.len());
         if !found.is_empty() && !told.is_some_and(|subject| subject.contains(&counted)) {
             let what = format!("it would have mailed{counted}, and tells of {told:?}");

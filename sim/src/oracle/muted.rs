@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use status_core::{Action, ExperimentName, Note, RemarkKind, Window, WindowBooking, WindowId};
+use status_core::{
+    Action, ExperimentName, MaintenanceRecord, Note, RemarkKind, Saved, SavedExperiment, Window,
+    WindowBooking, WindowId,
+};
 
 /// What is no news at the moment, as far as the server says when that begins and ends.
 #[derive(Debug, Default)]
@@ -33,6 +36,20 @@ fn has_service(window: &Window) -> bool {
 }
 
 impl Muted {
+    /// What a server that starts knows from what was written down.
+    pub(super) fn restored(saved: &Saved) -> Self {
+        let MaintenanceRecord { windows, on, .. } = &saved.maintenance;
+        let is_on = |window: &&Window| on.contains(&window.id);
+        let flaps = |known: &SavedExperiment| {
+            known.record.attention.as_ref().is_some_and(|attention| attention.flap.flapping.is_some())
+        };
+        let flapping = saved.experiments.iter().filter(|(_, known)| flaps(known));
+        Self {
+            flapping: flapping.map(|(name, _)| name.clone()).collect(),
+            windows: windows.iter().filter(is_on).map(|window| (window.id, window.clone())).collect(),
+        }
+    }
+
     /// Takes in what the server says. Returns the experiments that begin to flap, which is news, and what is news again.
     pub(super) fn take_in(&mut self, actions: &[Action]) -> (BTreeSet<ExperimentName>, Vec<End>) {
         let (mut began, mut ended) = (BTreeSet::new(), Vec::new());
@@ -58,6 +75,11 @@ impl Muted {
             }
         }
         (began, ended)
+    }
+
+    /// Whether anything's events are no news.
+    pub(super) fn is_something(&self) -> bool {
+        !self.flapping.is_empty() || !self.windows.is_empty()
     }
 
     /// Whether an experiment's events are no news.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 use status_adapters::store::Model;
-use status_core::{Action, Config, Input, Mail, Now, Time};
+use status_core::{Action, Config, Input, Mail, Now, Saved, Time};
 
 use super::check_mail::MailCheck;
 use super::memory::Taken;
@@ -38,8 +38,8 @@ impl Recipients {
         self.0.values().any(MailCheck::are_blurred)
     }
 
-    pub(crate) fn server_started(&mut self, now: Time) {
-        self.0.values_mut().for_each(|one| one.server_started(now));
+    pub(crate) fn server_started(&mut self, now: Time, saved: &Saved) {
+        self.0.values_mut().for_each(|one| one.server_started(now, saved));
     }
 
     pub(crate) fn told(&mut self, input: &Input) {

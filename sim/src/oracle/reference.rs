@@ -96,7 +96,6 @@ impl Reference {
     /// A server starts, and knows again what was written down.
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
         let saves = std::mem::take(&mut self.saves);
-        let muted = std::mem::take(&mut self.muted);
         // A stamp is only looked up: how long servers have run is known from the world's own clock.
         let ran = |stamp: Option<Now>| stamp.and_then(|stamp| saves.get(&(stamp.time, stamp.wall)).copied());
         let ran_before = ran(saved.clock).unwrap_or_default();
@@ -110,7 +109,7 @@ impl Reference {
             let then = |wall| then(wall, record.saved_at);
             self.lab.remember(name, record, events.last().map(known::last), then);
         }
-        (self.saves, self.muted) = (saves, muted);
+        (self.saves, self.muted) = (saves, Muted::restored(saved));
         if let Some(saved) = &saved.manifest {
             self.read_manifest(&saved.manifest, now.time);
             self.empty = saved.empty;
@@ -211,6 +210,11 @@ impl Reference {
     pub(crate) fn keeps_out(&self, resource: &ResourceName) -> bool {
         let mut all = self.lab.experiments.iter();
         all.any(|(name, known)| known.resources.contains_key(resource) && self.is_kept_out(name))
+    }
+
+    /// Whether anything may be no news at the moment.
+    pub(crate) fn may_mute(&self) -> bool {
+        self.config.flap.after > 0 || self.muted.is_something()
     }
 
     /// The streams that a resource requires and that are not ok, each by its own name.

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::Feed;
+use status_core::{Feed, Pattern, WindowBooking};
 
-use super::{Experiment, Fault, Lab, RelayVersion, Scenario, Sending, Service, Step, Timed, TooFast};
+use super::{
+    Experiment, Fault, Lab, NewWindow, Order, RelayVersion, Scenario, Sending, Service, Step, Timed, TooFast,
+};
 use crate::Rng;
 
 const SECOND: u64 = 1_000;
@@ -126,8 +128,8 @@ fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
     set("verify_book_every", choices.of(&["30s", "10s", "2m"]));
     set("book_override", choices.of(&["respect", "respect", "enforce"]));
     set("health_events", choices.of(&["100", "3", "1"]));
-    // What flaps is told less often than the oracle's rules for random outages say.
-    set("flap_after", "0");
+    // What flaps is told less often, so that less of it can be judged.
+    set("flap_after", choices.of(&["0", "0", "0", "3", "2"]));
     set("reconnect_relay_every", choices.of(&["1d", "2m", "30s"]));
     if choices.is() {
         set("email_to", RECIPIENTS);
@@ -147,7 +149,8 @@ fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
         10 | 11 => Step::Jump { experiments: experiments(choices, names), connected: choices.is() },
         12..=16 => service(choices),
         17 => Step::Twins { topics: vec![topic(choices, names)], count: choices.below(3) },
-        18 | 19 => Step::LoadManifest,
+        18 => Step::LoadManifest,
+        19 => Step::Tell { by: "alice".into(), order: order(choices, names) },
         20 if choices.is() => {
             let names = experiments(choices, names);
             Step::Lose { resources: names.iter().map(|name| format!("r-{name}")).collect() }
@@ -278,6 +281,39 @@ fn recipients(choices: &mut Choices<'_>) -> Step {
         3 => Step::PutOffRecipients { addresses: addresses.split_off(addresses.len()) },
         _ => Step::PutOffRecipients { addresses },
     }
+}
+
+/// What somebody tells the server.
+fn order(choices: &mut Choices<'_>, names: &[String]) -> Order {
+    match choices.below(8) {
+        0..=3 => Order::Maintain(window(choices, names)),
+        4 => Order::EndMaintenance { names: patterns(choices, names) },
+        5 => Order::Withdraw { experiments: experiments(choices, names) },
+        _ => Order::Acknowledge {
+            experiments: experiments(choices, names),
+            note: "camera ordered".into(),
+            lasts: choices.lasts(),
+        },
+    }
+}
+
+fn window(choices: &mut Choices<'_>, names: &[String]) -> NewWindow {
+    let minutes = |count: u64| Duration::from_millis(count * MINUTE);
+    let begins = minutes(choices.of(&[0, 0, 1, 10]));
+    NewWindow {
+        names: patterns(choices, names),
+        begins,
+        ends: Some(begins + minutes(choices.span(1, 30))),
+        every: None,
+        reason: "new bearings".into(),
+        booking: choices.of(&[WindowBooking::Keep, WindowBooking::Keep, WindowBooking::Out]),
+    }
+}
+
+fn patterns(choices: &mut Choices<'_>, names: &[String]) -> Vec<Pattern> {
+    let one = one(choices, names);
+    let all = [one.as_str(), one.as_str(), "pend0*", "@relay", "@jump", "*"];
+    Pattern::parse(choices.of(&all)).into_iter().collect()
 }
 
 fn feed(choices: &mut Choices<'_>) -> Feed {
