@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::Change;
+use status_core::{Change, Wall};
 
 pub use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Settings, SettingsError};
@@ -20,6 +20,9 @@ pub enum Ending {
 /// How long it is quiet after everything is healed: a mail may wait for a quarter of an hour, and book's
 /// next query for as long as that is set to.
 const QUIET: Duration = Duration::from_secs(16 * 60);
+
+/// How often what is out of booking is read again where nobody judges.
+const RARELY: Duration = Duration::from_secs(6 * 3600);
 
 /// Plays a scenario.
 ///
@@ -59,6 +62,21 @@ pub fn run_with_crashes(
 /// A setting that makes no sense.
 pub fn saves(scenario: &Scenario) -> Result<Vec<Vec<Change>>, SettingsError> {
     let mut world = World::new(scenario, Settings::read(&scenario.settings)?);
+    world.record_saves();
+    world.play_until(scenario.lasts, &mut |_| {});
+    Ok(world.into_saves())
+}
+
+/// What the server writes to the disk in a run that begins at this time of day, save by save. Nothing is judged, and what is out
+/// of booking is read again rarely, so that a month takes a second.
+///
+/// # Errors
+/// A setting that makes no sense.
+pub fn saves_from(scenario: &Scenario, begin: Wall) -> Result<Vec<Vec<Change>>, SettingsError> {
+    let mut settings = Settings::read(&scenario.settings)?;
+    settings.core.verify_book_every = RARELY;
+    let mut world = World::begin_at(scenario, settings, begin);
+    world.judge_nothing();
     world.record_saves();
     world.play_until(scenario.lasts, &mut |_| {});
     Ok(world.into_saves())

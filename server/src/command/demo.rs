@@ -13,6 +13,7 @@ use status_sim::mock::{BookFault, FeedFault, Lab, Services, ServicesOptions, Smt
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::command::demo_past::DemoPast;
 use crate::command::serve::Server;
 use crate::log;
 use crate::settings::Settings;
@@ -56,8 +57,11 @@ pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
     let settings = settings(&services)?;
     log::start(&settings.log)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let server = Server::on(listener, &settings)?;
-    say(&format!("a lab of six experiments with mock services; look at http://{address}/ (end with Ctrl-C)"));
+    let past = DemoPast::until(SystemClock.now().wall, settings.core.events).await?;
+    let server = Server::going_on(listener, &settings, past.store, past.saved, past.records)?;
+    say(&format!(
+        "a lab of six experiments with mock services and a past of thirty days; look at http://{address}/ (end with Ctrl-C)"
+    ));
     let token = for_person(&SECRET.into(), "demo", TOKEN_FOR, SystemClock.now().wall);
     say(&format!(
         "to acknowledge problems and to set maintenance, sign in with this token; STATUS_SECRET_ADMIN is {SECRET}, \

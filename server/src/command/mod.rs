@@ -4,6 +4,8 @@ pub mod args;
 pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
+#[cfg(feature = "demo")]
+mod demo_past;
 pub mod history;
 pub mod report;
 pub mod serve;

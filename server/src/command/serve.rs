@@ -11,8 +11,8 @@ use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::feed::WsFeed;
 use status_adapters::mail::SmtpMailer;
 use status_adapters::store::{SqliteStore, UptimeRecords, new_life};
-use status_adapters::{FeedSource, Mailer};
-use status_core::{Feed, MaintenanceRecord, Monitor, Saved};
+use status_adapters::{FeedSource, Mailer, Store};
+use status_core::{Feed, MaintenanceRecord, Monitor, Now, Saved};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -76,10 +76,38 @@ impl Server {
         Self::with(vec![listener], settings)
     }
 
+    /// Likewise, with what this store has of the past; that in the settings does not count.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub fn going_on(
+        listener: TcpListener,
+        settings: &Settings,
+        store: Arc<dyn Store>,
+        saved: Saved,
+        past: UptimeRecords,
+    ) -> Result<Self, String> {
+        let mut services = services(settings)?;
+        services.store = Some(store);
+        let now = services.clock.now();
+        let (monitor, uptime) = go_on(settings, saved, past, now);
+        Ok(Self::of(vec![listener], settings, services, monitor, uptime))
+    }
+
     fn with(listeners: Vec<TcpListener>, settings: &Settings) -> Result<Self, String> {
         let mut services = services(settings)?;
         let (monitor, uptime) = resume(settings, &mut services)?;
-        Ok(Self {
+        Ok(Self::of(listeners, settings, services, monitor, uptime))
+    }
+
+    fn of(
+        listeners: Vec<TcpListener>,
+        settings: &Settings,
+        services: Services,
+        monitor: Monitor,
+        uptime: Uptime,
+    ) -> Self {
+        Self {
             listeners,
             other_sites: settings.other_sites,
             uptime,
@@ -92,7 +120,7 @@ impl Server {
             profile: settings.profile,
             groups: settings.groups.clone(),
             secret_admin: settings.secret_admin.clone(),
-        })
+        }
     }
 
     /// Where the API is: one address for each listener.
@@ -246,10 +274,15 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
     // be heard.
     let now = services.clock.now();
     services.store = Some(Arc::new(store));
+    Ok(go_on(settings, saved, past, now))
+}
+
+/// The core and the uptime, with what an earlier life of the server has left.
+fn go_on(settings: &Settings, saved: Saved, past: UptimeRecords, now: Now) -> (Monitor, Uptime) {
     let MaintenanceRecord { windows, on, .. } = &saved.maintenance;
     let on = windows.iter().filter(|window| on.contains(&window.id)).cloned().collect();
     let uptime = Uptime::resumed(past, on, settings.core.startup, now);
-    Ok((Monitor::resume(core, &new_life(), saved, now), uptime))
+    (Monitor::resume(settings.core.clone(), &new_life(), saved, now), uptime)
 }
 
 #[cfg(test)]

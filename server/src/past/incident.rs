@@ -11,10 +11,8 @@ use crate::observers::uptime::{Outage, Span, State, Stretch, outages};
 
 /// How many issues, and how many experiments that a silent feed hides, are named.
 const NAMED: usize = 20;
-/// A mail that tells of something comes at most so long after its beginning, if it names it.
+/// A mail that tells of something comes at most so long after its beginning.
 const OWED: Duration = Duration::from_secs(24 * 3600);
-/// One that does not name it comes at most so long after its end.
-const SOON: Duration = Duration::from_secs(5 * 60);
 
 /// What an incident is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,12 +193,12 @@ fn of_alert(past: &Past, alert: &AlertTime) -> Option<Incident> {
     })
 }
 
-/// The first mail since then that names it; or the first one, if one that does not may tell of it and it came soon.
+/// The first mail since then that names it; or the first one, if one that does not may tell of it.
 fn mail(mails: &[PastMail], name: &str, span: Span, may_be_unnamed: bool) -> Option<PastMail> {
     let later = &mails[mails.partition_point(|mail| mail.at < span.from)..];
     let owed = later.iter().take_while(|mail| mail.at.since(span.from) <= OWED);
     let named = owed.clone().find(|mail| names(&mail.subject, name));
-    let first = || owed.clone().next().filter(|mail| may_be_unnamed && mail.at.since(span.to) <= SOON);
+    let first = || owed.clone().next().filter(|_| may_be_unnamed);
     named.or_else(first).cloned()
 }
 

@@ -36,7 +36,9 @@ impl World<'_> {
                 self.feed_server(feed).disconnect(connection);
             }
             Action::SendMail { call, mail } => {
-                self.oracle.sending(self.now.time, &mail, self.store_device.model());
+                if self.judged {
+                    self.oracle.sending(self.now.time, &mail, self.store_device.model());
+                }
                 let way = self.way();
                 self.plan_in(way, Event::MailServer { life, call, mail });
             }
@@ -91,7 +93,9 @@ impl World<'_> {
         if self.mail_server.delivered().len() > before {
             let again = !self.mailed.insert(mail.id.to_string());
             let mail = self.mail_server.delivered()[before].1.clone();
-            self.oracle.mailed(self.now, &mail);
+            if self.judged {
+                self.oracle.mailed(self.now, &mail);
+            }
             self.tell(What::Mailed { number: self.mailed.len(), mail, again });
         }
         let late = if let Fault::Slow(late) = self.mail_server.fault { late } else { Duration::ZERO };

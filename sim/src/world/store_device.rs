@@ -77,7 +77,9 @@ impl StoreDevice {
 impl World<'_> {
     /// The server has something written down.
     pub(super) fn save(&mut self, call: CallId, changes: Vec<Change>) {
-        self.oracle.saving(self.now.time, call, &changes);
+        if self.judged {
+            self.oracle.saving(self.now.time, call, &changes);
+        }
         let takes = self.store_device.rng.millis(1, 30);
         let late = if let Fault::Slow(late) = self.store_device.fault { late } else { Duration::ZERO };
         self.plan_in(takes + late, Event::Write { life: self.lives, call, changes });
@@ -90,7 +92,7 @@ impl World<'_> {
         }
         let after = if self.store_device.fault == Fault::Hangs { PATIENCE } else { Duration::ZERO };
         let outcome = self.store_device.take(changes);
-        if outcome.is_ok() {
+        if outcome.is_ok() && self.judged {
             self.oracle.written(self.now.time, call, self.store_device.model());
         }
         self.plan_in(after, Event::Come { life, input: Input::Saved { call, outcome } });

@@ -50,7 +50,7 @@ pub(crate) struct IncidentView {
     experiments: Vec<String>,
     /// How many those are.
     experiments_count: usize,
-    /// The mail that told of it: the first since then that names it, or that came soon; null if there was none.
+    /// The mail that told of it: the first within a day that names it, or else the first one; null if there was none.
     mail: Option<MailView>,
     /// Who acknowledged it last; null if nobody did.
     acknowledged: Option<AcknowledgedView>,

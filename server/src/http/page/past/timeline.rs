@@ -185,7 +185,7 @@ impl Drawing<'_> {
             let href = format!("{root}?incidents&kind=system#{id}");
             Some(Words { title: format!("{}, {}{more}", one.alert, told::times(*span)), href })
         });
-        self.name(format_args!("<span class=s>{name}</span>"));
+        self.name(format_args!("<span class=service>{name}</span>"));
     }
 
     fn mails(&mut self) {
@@ -214,13 +214,13 @@ impl Drawing<'_> {
                 first.subject
             ),
         });
-        self.name(format_args!("<span class=m>mails</span>"));
+        self.name(format_args!("<span class=mails>mails</span>"));
     }
 
     fn group(&mut self, group: &str, members: &[(&ExperimentName, &Track)]) {
         self.canvas.y += GROUP;
         let count = members.len();
-        self.name(format_args!("<b class=g>{} <small>{count}</small></b>", escape(group)));
+        self.name(format_args!("<b class=group>{} <small>{count}</small></b>", escape(group)));
         for (name, track) in members {
             self.experiment(name, track);
         }
@@ -273,7 +273,7 @@ impl Drawing<'_> {
             self.canvas.body,
         );
         let size = if self.height < 20 { "low" } else { "high" };
-        let names = format!("<div class=\"names {size}\">\n<span class=x></span>\n{}</div>", self.names);
+        let names = format!("<div class=\"names {size}\">\n<span class=axis></span>\n{}</div>", self.names);
         Timeline { names, svg, rows, outages }
     }
 }
