@@ -1,5 +1,7 @@
 //! What a mail says, read back from its text.
 
+use std::collections::BTreeSet;
+
 use status_core::Mail;
 
 /// What a mail tells under one of its headings.
@@ -66,12 +68,12 @@ impl Many {
 /// Whether a line tells of an event that was no news when it came: what was missing then may be connected and silent now, or the
 /// other way round, which is no event.
 pub(super) fn is_told_as_it_is(line: &str, told: &str) -> bool {
-    let loosely = |line: &str| {
-        ["missing required ", "missing ", "unhealthy "]
-            .iter()
-            .fold(line.to_owned(), |line, word| line.replace(word, ""))
+    let topics = |line: &str| -> Option<(String, BTreeSet<String>)> {
+        let (head, issues) = line.split_once(" [")?;
+        let topic = |issue: &str| issue.rsplit(' ').next().unwrap_or_default().to_owned();
+        Some((head.to_owned(), issues.split_once(']')?.0.split(", ").map(topic).collect()))
     };
-    is_told_by(&loosely(line), &loosely(told))
+    is_told_by(line, told) || topics(line).is_some_and(|known| topics(told) == Some(known))
 }
 
 /// Whether a mail's line tells that an experiment stands so: `line` has its name, its mark and its issues, and the mail's says
