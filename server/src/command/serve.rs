@@ -53,6 +53,7 @@ pub struct Server {
     store_path: Option<PathBuf>,
     profile: Option<u16>,
     groups: Groups,
+    metrics_experiments: bool,
     secret_admin: Option<SecretString>,
 }
 
@@ -119,6 +120,7 @@ impl Server {
             },
             profile: settings.profile,
             groups: settings.groups.clone(),
+            metrics_experiments: settings.metrics_experiments,
             secret_admin: settings.secret_admin.clone(),
         }
     }
@@ -193,6 +195,7 @@ impl Server {
             store_path: self.store_path.clone(),
             life: new_life(),
             groups: self.groups.clone(),
+            metrics_experiments: self.metrics_experiments,
             secret_admin: self.secret_admin.clone(),
             commands: Some(commands),
         })

@@ -52,6 +52,8 @@ pub struct AppParts {
     pub clock: Arc<dyn Clock>,
     /// How the page groups experiments.
     pub groups: Groups,
+    /// Whether there are figures for each experiment.
+    pub metrics_experiments: bool,
     /// What was counted.
     pub metrics: Metrics,
     /// How the last days went.
@@ -144,6 +146,10 @@ impl AppState {
 
     pub(crate) fn groups(&self) -> &Groups {
         &self.0.groups
+    }
+
+    pub(super) fn has_metrics_of_experiments(&self) -> bool {
+        self.0.metrics_experiments
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

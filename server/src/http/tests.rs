@@ -86,6 +86,7 @@ impl Site {
             started: now.wall,
             clock,
             groups: settings.groups,
+            metrics_experiments: settings.metrics_experiments,
             metrics: Metrics::new(relay, jump),
             uptime: Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, now),
             live: Live::new(1, CancellationToken::new()),

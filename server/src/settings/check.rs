@@ -53,6 +53,7 @@ pub(super) fn settings(
     let serve_addresses = found.read(&v.address_serve, Vec::new(), parse::addresses);
     let secret_admin = found.secret(&v.secret_admin).map(SecretString::from);
     let other_sites = found.read(&v.cors, OtherSites::MayRead, parse::other_sites);
+    let metrics_experiments = found.read(&v.metrics_experiments, false, parse::boolean);
     let groups = found.read(&v.groups, Groups::default(), Groups::parse);
     match (book, relay, jump, found.problems.is_empty()) {
         (Some(book), Some(relay), Some(jump), true) => Ok((
@@ -70,6 +71,7 @@ pub(super) fn settings(
                 serve_addresses,
                 other_sites,
                 groups,
+                metrics_experiments,
                 secret_admin,
                 profile,
             },

@@ -55,6 +55,8 @@ pub struct Settings {
     pub serve_addresses: Vec<IpAddr>,
     /// `STATUS_CORS`: whether web pages of other sites may read what is public.
     pub other_sites: OtherSites,
+    /// `STATUS_METRICS_EXPERIMENTS`: whether `/metrics` has figures for each experiment.
+    pub metrics_experiments: bool,
     /// `STATUS_GROUPS`: how the page groups experiments, beside by their kind.
     pub groups: Groups,
     /// `STATUS_SECRET_ADMIN`: what signs the tokens with which people change something; `None` if nobody may.

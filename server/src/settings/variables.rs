@@ -67,7 +67,7 @@ variables! {
     history_keep
     host_book host_jump host_relay
     log_file log_format log_keep log_level log_max_size
-    max_experiments
+    max_experiments metrics_experiments
     mode
     name
     port_profile port_serve

@@ -56,7 +56,11 @@ async fn what_happens_is_counted() {
 async fn alert_rules_and_the_dashboard_ask_for_what_there_is() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("status.db");
-    let running = Running::well(1, &[("STATUS_STORE", store.to_str().unwrap())]).await;
+    let running = Running::well(
+        1,
+        &[("STATUS_STORE", store.to_str().unwrap()), ("STATUS_METRICS_EXPERIMENTS", "true")],
+    )
+    .await;
     let text = figures(&running).await;
     let known: BTreeSet<&str> = text
         .lines()
@@ -72,6 +76,32 @@ async fn alert_rules_and_the_dashboard_ask_for_what_there_is() {
     for name in asked {
         assert!(known.contains(name), "{name} is asked for, and there are {known:?}");
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn each_experiment_has_figures_where_that_is_wanted() {
+    let running = Running::well(2, &[("STATUS_METRICS_EXPERIMENTS", "true")]).await;
+    running.silence("pend01-st-video");
+    running.booked(&[("r-pend01", false)]).await;
+    let mut text = figures(&running).await;
+    while !text.contains("status_experiment_bookable{experiment=\"pend01\"} 0") {
+        running.pause().await;
+        text = figures(&running).await;
+    }
+    for (figure, expected) in [
+        ("healthy{experiment=\"pend00\"}", "1.0"),
+        ("healthy{experiment=\"pend01\"}", "0.0"),
+        ("available{experiment=\"pend01\"}", "0.0"),
+        ("bookable{experiment=\"pend00\"}", "1.0"),
+    ] {
+        assert!(text.contains(&format!("status_experiment_{figure} {expected}\n")), "{figure} in {text}");
+    }
+    assert!(value(&text, "status_feed_snapshot_interval_seconds_count{feed=\"relay\"}") >= 5.0, "{text}");
+    assert!(value(&text, "status_feed_age_at_check_seconds_count{feed=\"jump\"}") >= 1.0, "{text}");
+    running.stop().await;
+    let running = Running::well(1, &[]).await;
+    assert!(!figures(&running).await.contains("experiment=\"pend00\""));
     running.stop().await;
 }
 

@@ -39,6 +39,7 @@ pub(crate) async fn show(State(app): State<AppState>, headers: HeaderMap) -> Res
             now: app.now(),
             started: app.started(),
             machine: &machine,
+            each_experiment: app.has_metrics_of_experiments(),
             stream_clients: app.live().clients(),
         };
         app.metrics().figures(&scene)

@@ -25,6 +25,8 @@ pub struct Scene<'a> {
     pub started: Wall,
     /// What the system tells.
     pub machine: &'a Machine,
+    /// Whether there are gauges for each experiment.
+    pub each_experiment: bool,
     /// How many clients follow the stream of changes.
     pub stream_clients: usize,
 }
@@ -54,6 +56,9 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     feeds(to, scene);
     outbox(to, scene);
     attention(to, scene.monitor);
+    if scene.each_experiment {
+        super::experiments::register(to, scene.monitor);
+    }
     let alerts: Figures = Family::default();
     for alert in SystemAlert::ALL {
         let stands = scene.monitor.alerts().stands(alert);

@@ -1,5 +1,6 @@
 //! Figures for Prometheus: what was counted since the start, and how things stand now.
 
+mod experiments;
 mod gauges;
 mod process;
 mod text;
@@ -13,7 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use status_adapters::FeedSource;
-use status_core::{Action, Failure, FailureKind, Feed, Input, Note, Now, Timer};
+use status_core::{Action, Failure, FailureKind, Feed, Input, Note, Now, Time, Timer};
 
 use crate::driver::Observer;
 
@@ -28,6 +29,9 @@ pub struct Figures(Registry);
 type Label = [(&'static str, &'static str); 1];
 type Labels = [(&'static str, &'static str); 2];
 
+/// How far apart snapshots come, and how old the newest becomes, in seconds: feeds send one each 5 s, or each minute.
+const FEED_SECONDS: [f64; 12] = [0.5, 1.0, 2.0, 4.0, 5.5, 7.0, 10.0, 15.0, 30.0, 61.0, 120.0, 300.0];
+
 /// How long a check takes, in seconds: from what a lab of six takes to what makes it late.
 const CHECK_SECONDS: [f64; 10] = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
 
@@ -41,6 +45,10 @@ pub struct Metrics {
     events: Family<Label, Counter>,
     wakes: Family<Label, Counter>,
     checks: Histogram,
+    intervals: Family<Label, Histogram, fn() -> Histogram>,
+    ages: Family<Label, Histogram, fn() -> Histogram>,
+    /// When each feed's newest snapshot came.
+    newest: [(Feed, Option<Time>); 2],
     /// They count what is wrong with what they read.
     feeds: [(Feed, Arc<dyn FeedSource>); 2],
     /// Whether the last mail that was tried was not taken.
@@ -66,11 +74,16 @@ impl Metrics {
             events: Family::default(),
             wakes: Family::default(),
             checks: Histogram::new(CHECK_SECONDS),
+            intervals: Family::new_with_constructor(feed_seconds),
+            ages: Family::new_with_constructor(feed_seconds),
+            newest: Feed::BOTH.map(|feed| (feed, None)),
             feeds: [(Feed::Relay, relay), (Feed::Jump, jump)],
             refused: false,
         };
         for feed in Feed::BOTH {
-            metrics.disconnects.get_or_create(&[("feed", feed.as_str())]).inc_by(0);
+            let label = [("feed", feed.as_str())];
+            metrics.disconnects.get_or_create(&label).inc_by(0);
+            let _ = (metrics.intervals.get_or_create(&label), metrics.ages.get_or_create(&label));
         }
         for request in ["manifest", "read", "set"] {
             for result in ["ok", "unreachable", "timed_out", "refused"] {
@@ -119,6 +132,16 @@ impl Metrics {
             self.disconnects.clone(),
         );
         to.register(
+            "status_feed_snapshot_interval_seconds",
+            "Time between two snapshots of a feed",
+            self.intervals.clone(),
+        );
+        to.register(
+            "status_feed_age_at_check_seconds",
+            "How old the newest snapshot of each feed was when everything was checked",
+            self.ages.clone(),
+        );
+        to.register(
             "status_check_duration_seconds",
             "How long it took to take an input in and to check everything",
             self.checks.clone(),
@@ -138,10 +161,31 @@ impl Metrics {
         to.register("status_events", "Changes in the health of experiments", self.events.clone());
     }
 
+    /// An input has come: what is known of each feed is so old, or is new.
+    fn aged(&mut self, now: Now, input: &Input) {
+        for (feed, newest) in &mut self.newest {
+            let label = [("feed", feed.as_str())];
+            let is_new = matches!(input, Input::Reported { feed: from, .. } if from == feed);
+            let age = newest.map(|at| now.time.since(at).as_secs_f64());
+            if is_new {
+                *newest = Some(now.time);
+            }
+            match age {
+                Some(age) if is_new => self.intervals.get_or_create(&label).observe(age),
+                Some(age) => self.ages.get_or_create(&label).observe(age),
+                None => {}
+            }
+        }
+    }
+
     fn asked(&self, request: &'static str, failure: Option<&Failure>) {
         let result = failure.map_or("ok", |failure| kind(failure.kind));
         self.book_requests.get_or_create(&[("request", request), ("result", result)]).inc();
     }
+}
+
+fn feed_seconds() -> Histogram {
+    Histogram::new(FEED_SECONDS)
 }
 
 fn kind(kind: FailureKind) -> &'static str {
@@ -163,7 +207,8 @@ impl Observer for Metrics {
         self.wakes.get_or_create(&[("why", why.as_str())]).inc();
     }
 
-    fn input(&mut self, _: Now, input: &Input) {
+    fn input(&mut self, now: Now, input: &Input) {
+        self.aged(now, input);
         match input {
             Input::Wake
             | Input::Stalled { .. }
