@@ -8,9 +8,10 @@ use status_core::Mode;
 use status_server::command::args::{Cli, Command};
 #[cfg(feature = "demo")]
 use status_server::command::demo;
+use status_server::command::paint::Paint;
 use status_server::command::serve::{NO_MAIL, Server};
 use status_server::command::stop::{self, Role};
-use status_server::command::{check, history, report, simulate, tell};
+use status_server::command::{check, history, manual, report, simulate, tell};
 use status_server::log;
 use status_server::settings::Settings;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ const BAD_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let paint = Paint::of(cli.color);
     status_adapters::install_crypto();
     allow_many_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -33,8 +35,8 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Serve => serve(stop).await,
-            Command::Check(args) => check::run(&args, stop).await,
-            Command::History(args) => match history::print(&args) {
+            Command::Check(args) => check::run(&args, paint, stop).await,
+            Command::History(args) => match history::print(&args, paint) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(problem) => {
                     log::complain(&problem);
@@ -58,6 +60,13 @@ fn main() -> ExitCode {
             Command::Token(args) => tell::token(&args),
             Command::Maintain(args) => interruptible(tell::maintain(&args), stop).await,
             Command::Ack(args) => interruptible(tell::ack(&args), stop).await,
+            Command::Completions { shell } => {
+                manual::completions(shell);
+                ExitCode::SUCCESS
+            }
+            Command::Man { folder } => {
+                manual::pages(&folder).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+            }
         }
     });
     // What still waits for a service is not waited for.
@@ -88,7 +97,9 @@ fn role(command: &Command) -> Role {
         | Command::Simulate(_)
         | Command::Token(_)
         | Command::Maintain(_)
-        | Command::Ack(_) => Role::Command,
+        | Command::Ack(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => Role::Command,
     }
 }
 

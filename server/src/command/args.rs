@@ -5,16 +5,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use status_adapters::token::{NAME_AT_MOST, is_name};
 use status_adapters::wire::duration;
+use status_core::Wall;
 
 /// Watches a remote lab's equipment, takes what is broken out of booking, and mails what changed.
 #[derive(Debug, Parser)]
-#[command(name = "status", version)]
+#[command(name = "status", version = env!("BUILD_VERSION"))]
 #[command(
     after_help = "Settings come from environment variables that begin with STATUS_; docs/configure.md lists them."
 )]
 pub struct Cli {
+    /// When what is printed has colours; NO_COLOR turns them off where that is auto
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -107,6 +112,34 @@ status ack --withdraw pend01
 
 Exit codes: 0 done, 1 the server does not run or refuses, 2 a setting or the command line is wrong.")]
     Ack(AckArgs),
+    /// Print what a shell needs to complete this command line
+    ///
+    /// For bash, for example: status completions bash > ~/.local/share/bash-completion/completions/status
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    ///
+    /// One for the program and one for each of its commands. A package does that.
+    Man {
+        /// The folder, which is made if there is none
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+}
+
+/// When what is printed has colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Which token `status token` is to print.
@@ -295,15 +328,41 @@ fn read_set(text: &str) -> Result<Set, String> {
 /// What `status history` is to print.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct HistoryArgs {
-    /// Only of this experiment, such as pend00
+    /// Only of this experiment, such as pend00; of all whose names begin so, if none is called so; or of a pattern, such as 'pend0*'
     #[arg(long, value_name = "NAME")]
     pub experiment: Option<String>,
-    /// Only what is younger than this, such as 12h or 7d
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub since: Option<Duration>,
+    /// Only from then on: 12h or 7d ago, or a date or time of UTC, such as 2026-11-27 or 2026-11-27T14:00
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub since: Option<Moment>,
+    /// Only until then, likewise; a date alone is its beginning
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub until: Option<Moment>,
+    /// Only so many of them, the newest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = HistoryFormat::Table)]
     pub format: HistoryFormat,
+}
+
+/// A time, as it is told on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// So long ago.
+    Ago(Duration),
+    /// At this time.
+    At(Wall),
+}
+
+impl Moment {
+    /// The time that is meant.
+    #[must_use]
+    pub fn at(self, now: Wall) -> Wall {
+        match self {
+            Self::Ago(span) => now - span,
+            Self::At(at) => at,
+        }
+    }
 }
 
 /// How events are printed.
@@ -360,6 +419,20 @@ fn name(text: &str) -> Result<String, String> {
     Err(format!("a name has 1 to {NAME_AT_MOST} characters, none of them a control character"))
 }
 
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Ok(span) = span(text) {
+        return Ok(Moment::Ago(span));
+    }
+    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let local = text.parse::<jiff::civil::DateTime>().ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(local).ok()
+    });
+    let millis = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+    millis.map(|millis| Moment::At(Wall::from_millis(millis))).ok_or_else(|| {
+        "a span such as 12h or 7d, a date such as 2026-11-27 or a time such as 2026-11-27T14:00:00Z was expected".to_owned()
+    })
+}
+
 fn span(text: &str) -> Result<Duration, String> {
     duration::parse_setting(text).map_err(|error| error.to_string())
 }
@@ -392,15 +465,33 @@ mod tests {
         assert_eq!(read("status --version"), Err(ErrorKind::DisplayVersion));
         let args = HistoryArgs {
             experiment: Some("pend00".into()),
-            since: Some(Duration::from_secs(7 * 24 * 3600)),
+            since: Some(Moment::Ago(Duration::from_secs(7 * 24 * 3600))),
+            until: None,
+            limit: None,
             format: HistoryFormat::Json,
         };
         let line = "status history --experiment pend00 --since 7d --format json";
         assert_eq!(read(line), Ok(Command::History(args)));
-        assert!(read("status history --since yesterday").is_err());
         let args = ReportArgs { since: Duration::from_secs(30 * 24 * 3600), format: ReportFormat::Text };
         assert_eq!(read("status report"), Ok(Command::Report(args)));
         assert!(read("status report --since 0s").is_err());
+        for (line, since) in [
+            ("status history --since 2026-11-24", 1_795_478_400_000),
+            ("status history --since 2026-11-24T01:00", 1_795_482_000_000),
+            ("status history --since 2026-11-24T01:00:00+01:00 --limit 5", 1_795_478_400_000),
+        ] {
+            let Ok(Command::History(args)) = read(line) else { panic!("{line}") };
+            assert_eq!(args.since, Some(Moment::At(Wall::from_millis(since))), "{line}");
+        }
+        for bad in
+            ["--since yesterday", "--until 2026-13-01", "--limit 0", "--limit -1", "--since 1969-01-01"]
+        {
+            assert!(read(&format!("status history {bad}")).is_err(), "{bad}");
+        }
+        assert!(read("status completions bash").is_ok() && read("status completions cmd").is_err());
+        assert!(
+            read("status check --color never").is_ok() && read("status --color sometimes check").is_err()
+        );
         for bad in ["status sreve", "status serve --port 1", "status demo --port 65536"] {
             assert!(read(bad).is_err(), "{bad}");
         }

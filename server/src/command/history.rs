@@ -1,12 +1,15 @@
 //! `status history`: the changes in health that the store has kept, and between them what people did.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
+use std::time::Duration;
 
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::store::History;
-use status_core::{Event, ExperimentName, Remark, Wall, printable};
+use status_core::{Event, ExperimentName, Failure, Pattern, Remark, Wall, in_words, printable};
 
 use crate::command::args::{HistoryArgs, HistoryFormat};
+use crate::command::paint::{Paint, Tone};
 use crate::settings::{Settings, StoreSettings};
 use crate::view::event::NamedEventView;
 use crate::view::remark::{RemarkView, concerns};
@@ -15,7 +18,7 @@ use crate::view::remark::{RemarkView, concerns};
 ///
 /// # Errors
 /// Why there is nothing to print.
-pub fn print(args: &HistoryArgs) -> Result<(), String> {
+pub fn print(args: &HistoryArgs, paint: Paint) -> Result<(), String> {
     let store = Settings::store_from_vars(std::env::vars_os()).map_err(|problems| problems.to_string())?;
     let path = match store {
         StoreSettings::File(path) => path,
@@ -23,22 +26,34 @@ pub fn print(args: &HistoryArgs) -> Result<(), String> {
         StoreSettings::Nowhere => return Err("there is no store: set STATUS_STORE to its file".to_owned()),
     };
     let history = History::open(&path).map_err(|failure| failure.detail)?;
-    let since = args.since.map_or(Wall::default(), |since| SystemClock.now().wall - since);
-    let name = args.experiment.as_deref().map(ExperimentName::from);
-    let events = history.events(name.as_ref(), since, usize::MAX).map_err(|failure| failure.detail)?;
-    let mut remarks = history.remarks(since).map_err(|failure| failure.detail)?;
-    if let Some(name) = &name {
-        remarks.retain(|remark| concerns(&remark.what, name.as_str()));
-    }
-    if let Some(name) = name.filter(|_| events.is_empty() && remarks.is_empty()) {
+    let now = SystemClock.now().wall;
+    let since = args.since.map_or(Wall::default(), |since| since.at(now));
+    let failed = |failure: Failure| failure.detail;
+    let is_there =
+        |name: &str| history.events(Some(&name.into()), Wall::default(), 1).map(|found| !found.is_empty());
+    let asked = Asked::of(args, is_there, now).map_err(failed)?;
+    let events = history.events(asked.only().as_ref(), since, usize::MAX).map_err(failed)?;
+    let remarks = history.remarks(since).map_err(failed)?;
+    let lasted = lasted(&events, now);
+    let events: Vec<Lasting> = events
+        .into_iter()
+        .zip(lasted)
+        .map(|((name, event), lasted)| Lasting { name, event, lasted })
+        .collect();
+    let events: Vec<Lasting> =
+        events.into_iter().filter(|one| asked.has(&one.name, one.event.when)).collect();
+    let remarks: Vec<Remark> = remarks.into_iter().filter(|remark| asked.has_remark(remark)).collect();
+    if let Some(name) = args.experiment.as_deref().filter(|_| events.is_empty() && remarks.is_empty()) {
         // Not a failure: but who mistyped a name is to see why nothing is printed.
-        let name = printable(name.as_str());
-        let _ = writeln!(io::stderr(), "status: no events of {name} in {}", path.display());
+        let _ = writeln!(io::stderr(), "status: no events of {} in {}", printable(name), path.display());
     }
-    let all = in_order(&events, &remarks);
+    let mut all = in_order(&events, &remarks);
+    if let Some(limit) = args.limit {
+        all.drain(..all.len().saturating_sub(limit as usize));
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let written = match args.format {
-        HistoryFormat::Table => table(&all, &mut out),
+        HistoryFormat::Table => table(&all, paint, &mut out),
         HistoryFormat::Json => json(&all, &mut out),
     };
     match written.and_then(|()| out.flush()) {
@@ -48,24 +63,103 @@ pub fn print(args: &HistoryArgs) -> Result<(), String> {
     }
 }
 
+/// A change in health, and how long it was so.
+struct Lasting {
+    name: ExperimentName,
+    event: Event,
+    /// Until the next change of the same experiment, or until now.
+    lasted: Duration,
+}
+
+/// For how long each event held, in the order of the events.
+fn lasted(events: &[(ExperimentName, Event)], now: Wall) -> Vec<Duration> {
+    let mut next: BTreeMap<&ExperimentName, Wall> = BTreeMap::new();
+    let backwards = events.iter().rev();
+    let until = backwards.map(|(name, event)| {
+        let until = next.insert(name, event.when).unwrap_or(now);
+        until.since(event.when)
+    });
+    let mut lasted: Vec<Duration> = until.collect();
+    lasted.reverse();
+    lasted
+}
+
+/// Which of all is asked for.
+struct Asked {
+    names: Names,
+    until: Option<Wall>,
+}
+
+/// Whose history is asked for.
+enum Names {
+    All,
+    One(String),
+    Pattern(Pattern),
+}
+
+impl Asked {
+    /// `is_there` says whether an experiment of that name is known.
+    fn of<E>(args: &HistoryArgs, is_there: impl Fn(&str) -> Result<bool, E>, now: Wall) -> Result<Self, E> {
+        let pattern = |name: &str| {
+            if name.contains(['*', '?']) { Pattern::parse(name) } else { Pattern::parse(&format!("{name}*")) }
+        };
+        let names = match args.experiment.as_deref() {
+            None => Names::All,
+            Some(name) if is_there(name)? => Names::One(name.to_owned()),
+            Some(name) => pattern(name).map_or_else(|_| Names::One(name.to_owned()), Names::Pattern),
+        };
+        Ok(Self { names, until: args.until.map(|until| until.at(now)) })
+    }
+
+    /// The one experiment that is asked for; `None` if there may be several.
+    fn only(&self) -> Option<ExperimentName> {
+        match &self.names {
+            Names::One(name) => Some(name.as_str().into()),
+            Names::All | Names::Pattern(_) => None,
+        }
+    }
+
+    fn is_before(&self, at: Wall) -> bool {
+        self.until.is_none_or(|until| at < until)
+    }
+
+    fn has(&self, name: &ExperimentName, at: Wall) -> bool {
+        self.is_before(at)
+            && match &self.names {
+                Names::All => true,
+                Names::One(one) => name.as_str() == one,
+                Names::Pattern(pattern) => pattern.matches(name.as_str()),
+            }
+    }
+
+    fn has_remark(&self, remark: &Remark) -> bool {
+        let about = RemarkView::of(remark).topic_name.map(|name| ExperimentName::from(name.as_str()));
+        match &self.names {
+            Names::One(one) => self.is_before(remark.at) && concerns(&remark.what, one),
+            Names::All => self.is_before(remark.at),
+            Names::Pattern(_) => about.is_some_and(|name| self.has(&name, remark.at)),
+        }
+    }
+}
+
 /// What is printed: a change in health, or a remark.
 enum Entry<'a> {
-    Event(&'a ExperimentName, &'a Event),
+    Event(&'a Lasting),
     Remark(&'a Remark),
 }
 
 /// Everything in order of time; at one instant events come first. Events stay in their own order, whatever their times.
-fn in_order<'a>(events: &'a [(ExperimentName, Event)], remarks: &'a [Remark]) -> Vec<Entry<'a>> {
+fn in_order<'a>(events: &'a [Lasting], remarks: &'a [Remark]) -> Vec<Entry<'a>> {
     let (mut events, mut remarks) = (events.iter().peekable(), remarks.iter().peekable());
     let mut all = Vec::new();
     loop {
         let takes_event = match (events.peek(), remarks.peek()) {
             (None, None) => return all,
-            (Some((_, event)), Some(remark)) => event.when <= remark.at,
+            (Some(one), Some(remark)) => one.event.when <= remark.at,
             (is_event, _) => is_event.is_some(),
         };
         if takes_event {
-            all.extend(events.next().map(|(name, event)| Entry::Event(name, event)));
+            all.extend(events.next().map(Entry::Event));
         } else {
             all.extend(remarks.next().map(Entry::Remark));
         }
@@ -73,10 +167,10 @@ fn in_order<'a>(events: &'a [(ExperimentName, Event)], remarks: &'a [Remark]) ->
 }
 
 /// A line for each, in which everything stands below its like.
-fn table(all: &[Entry<'_>], out: &mut impl Write) -> io::Result<()> {
+fn table(all: &[Entry<'_>], paint: Paint, out: &mut impl Write) -> io::Result<()> {
     const WIDEST: usize = 40;
     let name = |entry: &Entry<'_>| match entry {
-        Entry::Event(name, _) => printable(name.as_str()).into_owned(),
+        Entry::Event(one) => printable(one.name.as_str()).into_owned(),
         Entry::Remark(remark) => {
             RemarkView::of(remark).topic_name.map_or_else(String::new, |name| printable(&name).into_owned())
         }
@@ -85,15 +179,21 @@ fn table(all: &[Entry<'_>], out: &mut impl Write) -> io::Result<()> {
     for entry in all {
         let name = name(entry);
         let line = match entry {
-            Entry::Event(_, event) => {
-                let health = if event.healthy { "healthy  " } else { "unhealthy" };
+            Entry::Event(one) => {
+                let event = &one.event;
+                let health = if event.healthy {
+                    paint.text(Tone::Good, "healthy  ")
+                } else {
+                    paint.text(Tone::Bad, "unhealthy")
+                };
                 let issues: Vec<String> =
                     event.issues().iter().map(|issue| printable(&issue.to_string()).into_owned()).collect();
-                format!("{}  {name:width$}  {health}  {}", event.when, issues.join(", "))
+                let lasted = in_words(one.lasted);
+                format!("{}  {lasted:8}  {name:width$}  {health}  {}", event.when, issues.join(", "))
             }
             Entry::Remark(remark) => {
                 let text = printable(&remark.what.to_string()).into_owned();
-                format!("{}  {name:width$}  remark     {text}", remark.at)
+                format!("{}  {:8}  {name:width$}  remark     {text}", remark.at, "")
             }
         };
         writeln!(out, "{}", line.trim_end())?;
@@ -106,7 +206,7 @@ fn json(all: &[Entry<'_>], out: &mut impl Write) -> io::Result<()> {
     write!(out, "[")?;
     for (i, entry) in all.iter().enumerate() {
         let object = match entry {
-            Entry::Event(name, event) => serde_json::to_value(NamedEventView::new(name, event)),
+            Entry::Event(one) => serde_json::to_value(NamedEventView::new(&one.name, &one.event)),
             Entry::Remark(remark) => serde_json::to_value(RemarkView::of(remark)),
         };
         let object = object.map_err(io::Error::other)?;
@@ -132,10 +232,33 @@ mod tests {
         Remark { at: Wall::from_millis(at), what }
     }
 
-    fn event(at: u64) -> (ExperimentName, Event) {
+    fn event(at: u64) -> Lasting {
         let event =
             serde_json::json!({"when": at, "healthy": true, "jump_ok": true, "streams": {}, "issues": []});
-        ("pend00".into(), serde_json::from_value(event).unwrap())
+        let event = serde_json::from_value(event).unwrap();
+        Lasting { name: "pend00".into(), event, lasted: Duration::from_secs(720) }
+    }
+
+    #[test]
+    fn an_event_holds_until_the_next_of_the_same_experiment() {
+        let at = |name: &str, at: u64| (ExperimentName::from(name), event(at).event);
+        let events = [at("a", 1_000), at("b", 2_000), at("a", 5_000)];
+        let seconds: Vec<u64> =
+            lasted(&events, Wall::from_millis(10_000)).iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, [4, 8, 5]);
+        let has = |asked: &str, name: &str| {
+            let args = HistoryArgs {
+                experiment: Some(asked.into()),
+                since: None,
+                until: None,
+                limit: None,
+                format: HistoryFormat::Json,
+            };
+            let is_there = |name: &str| Ok::<bool, ()>(name == "a");
+            Asked::of(&args, is_there, Wall::default()).unwrap().has(&name.into(), Wall::default())
+        };
+        assert!(has("a", "a") && !has("a", "ab"), "a name that is there is that one alone");
+        assert!(has("p", "pend00") && has("p*0", "pend00") && !has("p*1", "pend00"));
     }
 
     #[test]
@@ -143,15 +266,16 @@ mod tests {
         let (events, remarks) = ([event(1_000), event(3_000)], [remark(500), remark(1_000), remark(4_000)]);
         let all = in_order(&events, &remarks);
         let mut out = Vec::new();
-        table(&all, &mut out).unwrap();
-        let remark = "pend00  remark     al\\u{1B}ice knows of the problem of pend00: camera ordered";
+        table(&all, Paint::PLAIN, &mut out).unwrap();
+        let remark =
+            "          pend00  remark     al\\u{1B}ice knows of the problem of pend00: camera ordered";
         assert_eq!(
             String::from_utf8(out).unwrap().lines().collect::<Vec<_>>(),
             [
                 &format!("1970-01-01T00:00:00.500Z  {remark}"),
-                "1970-01-01T00:00:01.000Z  pend00  healthy",
+                "1970-01-01T00:00:01.000Z  12m       pend00  healthy",
                 &format!("1970-01-01T00:00:01.000Z  {remark}"),
-                "1970-01-01T00:00:03.000Z  pend00  healthy",
+                "1970-01-01T00:00:03.000Z  12m       pend00  healthy",
                 &format!("1970-01-01T00:00:04.000Z  {remark}"),
             ]
         );

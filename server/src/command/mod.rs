@@ -7,6 +7,8 @@ pub mod demo;
 #[cfg(feature = "demo")]
 mod demo_past;
 pub mod history;
+pub mod manual;
+pub mod paint;
 pub mod report;
 pub mod serve;
 pub mod simulate;

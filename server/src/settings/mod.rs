@@ -8,6 +8,7 @@ mod groups;
 mod mail;
 mod parse;
 mod problem;
+mod salvage;
 mod secret_files;
 mod store;
 #[cfg(test)]

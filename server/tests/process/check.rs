@@ -178,7 +178,9 @@ async fn wrong_settings_are_told_at_once_and_warnings_are_notes() {
         &[
             "STATUS_HEALTH_LAST is \"soon\": expected ",
             "STATUS_SECRET_BOOK is not set: ",
-            "nothing else was tried",
+            "note   book      was not tried, since its settings are wrong",
+            "ok     relay     ",
+            "ok     store     ",
         ],
     );
     assert_eq!(services.book.state().asked, asked);

@@ -4,6 +4,8 @@ use std::fmt;
 
 use status_core::printable;
 
+use crate::command::paint::{Paint, Tone};
+
 /// What is to be thought of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -40,6 +42,21 @@ impl Finding {
     /// Something must be changed.
     pub fn wrong(subject: &'static str, text: impl Into<String>) -> Self {
         Self { verdict: Verdict::Wrong, subject, text: text.into() }
+    }
+}
+
+impl Finding {
+    /// The line or lines as they are printed, with the verdict in its colour where that is wanted.
+    #[must_use]
+    pub fn painted(&self, paint: Paint) -> String {
+        let (verdict, tone) = match self.verdict {
+            Verdict::Ok => ("ok", Tone::Good),
+            Verdict::Note => ("note", Tone::Note),
+            Verdict::Wrong => ("WRONG", Tone::Bad),
+        };
+        let mut text = self.to_string();
+        text.replace_range(..verdict.len(), &paint.text(tone, verdict));
+        text
     }
 }
 
@@ -88,6 +105,9 @@ mod tests {
         WRONG  relay     refused
                          likely cause: a\u{1B}[31m secret
         ");
+        let painted =
+            Finding::wrong("relay", "refused").painted(Paint::of(crate::command::args::Color::Always));
+        assert_eq!(painted, "\u{1b}[31mWRONG\u{1b}[0m  relay     refused");
         assert_eq!((count(1, "mail"), count(0, "mail")), ("1 mail".to_owned(), "0 mails".to_owned()));
     }
 }

@@ -14,17 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use status_adapters::FeedSource;
-use status_core::{Feed, Mode};
+use status_core::{Feed, Mode, Report};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::args::CheckArgs;
+use crate::command::paint::Paint;
 use crate::command::serve;
 use crate::driver::Services;
 use crate::http::listener::Place;
 use crate::log;
 use crate::log::{LogFormat, LogSettings, LogTarget};
-use crate::settings::Settings;
+use crate::settings::{Problems, Settings};
 
 pub use finding::{Finding, Verdict};
 
@@ -51,7 +52,7 @@ impl How {
 }
 
 /// Checks what the environment sets, and prints a line for everything that was looked at.
-pub async fn run(args: &CheckArgs, stop: CancellationToken) -> ExitCode {
+pub async fn run(args: &CheckArgs, paint: Paint, stop: CancellationToken) -> ExitCode {
     // What the adapters have to complain about is worth knowing, and does not belong between the lines.
     let to_stderr =
         LogSettings { target: LogTarget::Stderr, format: LogFormat::Text, ..LogSettings::default() };
@@ -63,7 +64,7 @@ pub async fn run(args: &CheckArgs, stop: CancellationToken) -> ExitCode {
     let mut show = |finding: Finding| {
         all_well &= finding.verdict != Verdict::Wrong;
         // Who has stopped reading still gets the exit code.
-        let _ = writeln!(io::stdout().lock(), "{finding}");
+        let _ = writeln!(io::stdout().lock(), "{}", finding.painted(paint));
     };
     let complete = match Settings::from_env() {
         Ok((settings, warnings)) => {
@@ -78,14 +79,28 @@ pub async fn run(args: &CheckArgs, stop: CancellationToken) -> ExitCode {
             check(&settings, How::new(args), &stop, &mut show).await
         }
         Err(problems) => {
-            show(Finding::wrong("settings", format!("{problems}\nnothing else was tried")));
-            true
+            show(Finding::wrong("settings", problems.to_string()));
+            go_on(&problems, args, &stop, &mut show).await
         }
     };
     if !complete {
         log::complain("interrupted: not everything was tried");
     }
     if complete && all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Tries what can be tried although some settings are wrong. Returns whether it came to its end before `stop`.
+async fn go_on(
+    problems: &Problems,
+    args: &CheckArgs,
+    stop: &CancellationToken,
+    show: &mut dyn FnMut(Finding),
+) -> bool {
+    let Some((settings, untried)) = Settings::salvaged(std::env::vars_os(), problems) else {
+        show(Finding::note("settings", "nothing else was tried"));
+        return true;
+    };
+    check_but(&settings, How::new(args), &untried, stop, show).await
 }
 
 /// Whether people can change something.
@@ -104,8 +119,19 @@ pub async fn check(
     stop: &CancellationToken,
     show: &mut dyn FnMut(Finding),
 ) -> bool {
+    check_but(settings, how, &[], stop, show).await
+}
+
+/// The same, without what cannot be tried, since its settings are wrong.
+async fn check_but(
+    settings: &Settings,
+    how: How,
+    untried: &[&'static str],
+    stop: &CancellationToken,
+    show: &mut dyn FnMut(Finding),
+) -> bool {
     let checking = async {
-        let tasks = match Tasks::start(settings, how) {
+        let tasks = match Tasks::start(settings, how, untried) {
             Ok(tasks) => tasks,
             Err(problem) => return show(Finding::wrong("settings", problem)),
         };
@@ -123,41 +149,46 @@ struct Tasks {
     store: JoinHandle<Finding>,
     log_file: JoinHandle<Finding>,
     port: JoinHandle<Finding>,
-    book: JoinHandle<services::OfBook>,
-    relay: JoinHandle<services::OfFeed>,
-    jump: JoinHandle<services::OfFeed>,
+    book: Option<JoinHandle<services::OfBook>>,
+    relay: Option<JoinHandle<services::OfFeed>>,
+    jump: Option<JoinHandle<services::OfFeed>>,
     /// Relay and jump themselves, for what they found on the way.
     sources: [Arc<dyn FeedSource>; 2],
-    mail: JoinHandle<Finding>,
+    mail: Option<JoinHandle<Finding>>,
     changes: Finding,
 }
 
 impl Tasks {
-    fn start(settings: &Settings, how: How) -> Result<Self, String> {
+    fn start(settings: &Settings, how: How, untried: &[&str]) -> Result<Self, String> {
         let Services { book, relay, jump, clock, .. } = serve::services(settings)?;
         let (store, max_size) = (settings.store.clone(), settings.store_max_size);
         let target = settings.log.target.clone();
         let config = &settings.core;
         let place = Place::of(settings);
+        let is_tried = |name: &str| !untried.contains(&name);
         Ok(Self {
             sources: [Arc::clone(&relay), Arc::clone(&jump)],
             store: tokio::task::spawn_blocking(move || machine::store(&store, max_size)),
             log_file: tokio::task::spawn_blocking(move || machine::log_file(&target)),
             port: tokio::spawn(async move { machine::port(&place) }),
-            book: tokio::spawn(services::book(book, settings.book.audience(), how.longest)),
-            relay: tokio::spawn(services::feed(
-                (Feed::Relay, relay),
-                settings.relay.audience(),
-                config.reconnect_relay_every,
-                how.longest,
-            )),
-            jump: tokio::spawn(services::feed(
-                (Feed::Jump, jump),
-                settings.jump.audience(),
-                config.reconnect_jump_every,
-                how.longest,
-            )),
-            mail: tokio::spawn(mail::mail(settings.mail.clone().zip(config.mail.clone()), clock, how)),
+            book: is_tried("book")
+                .then(|| tokio::spawn(services::book(book, settings.book.audience(), how.longest))),
+            relay: is_tried("relay").then(|| {
+                let times = (config.reconnect_relay_every, config.last_checked);
+                tokio::spawn(services::feed(
+                    (Feed::Relay, relay),
+                    settings.relay.audience(),
+                    times,
+                    how.longest,
+                ))
+            }),
+            jump: is_tried("jump").then(|| {
+                let times = (config.reconnect_jump_every, config.last_checked);
+                tokio::spawn(services::feed((Feed::Jump, jump), settings.jump.audience(), times, how.longest))
+            }),
+            mail: is_tried("mail").then(|| {
+                tokio::spawn(mail::mail(settings.mail.clone().zip(config.mail.clone()), clock, how))
+            }),
             changes: Finding::ok("changes", changes(settings)),
         })
     }
@@ -166,23 +197,53 @@ impl Tasks {
         show(awaited("the store", self.store).await);
         show(awaited("the log file", self.log_file).await);
         show(awaited("the port", self.port).await);
-        let (finding, manifest) = awaited("book", self.book).await;
-        show(finding);
-        let (finding, at_relay) =
-            awaited("a snapshot of relay, which some send once a minute", self.relay).await;
-        show(finding);
-        tell_oddities(&*self.sources[0], Feed::Relay, show);
-        let (finding, at_jump) =
-            awaited("a snapshot of jump, which some send once a minute", self.jump).await;
-        show(finding);
-        tell_oddities(&*self.sources[1], Feed::Jump, show);
-        show(awaited("the mail server", self.mail).await);
+        let manifest = match self.book {
+            None => {
+                show(untried("book"));
+                None
+            }
+            Some(book) => {
+                let (finding, manifest) = awaited("book", book).await;
+                show(finding);
+                manifest
+            }
+        };
+        let [relay, jump] = &self.sources;
+        let at_relay = tell_feed(Feed::Relay, self.relay, &**relay, show).await;
+        let at_jump = tell_feed(Feed::Jump, self.jump, &**jump, show).await;
+        match self.mail {
+            None => show(untried("mail")),
+            Some(mail) => show(awaited("the mail server", mail).await),
+        }
         show(self.changes);
         if let Some(manifest) = manifest {
             let missing = services::missing(&manifest, at_relay.as_deref(), at_jump.as_deref());
             missing.into_iter().for_each(show);
         }
     }
+}
+
+/// What was found at a feed. Returns what is connected to it, if that is known.
+async fn tell_feed(
+    feed: Feed,
+    task: Option<JoinHandle<services::OfFeed>>,
+    source: &dyn FeedSource,
+    show: &mut dyn FnMut(Finding),
+) -> Option<Vec<Report>> {
+    let name = feed.as_str();
+    let Some(task) = task else {
+        show(untried(name));
+        return None;
+    };
+    let what = format!("snapshots of {name}, which some send once a minute");
+    let (findings, listed) = awaited(&what, task).await;
+    findings.into_iter().for_each(&mut *show);
+    tell_oddities(source, feed, show);
+    listed
+}
+
+fn untried(name: &'static str) -> Finding {
+    Finding::note(name, "was not tried, since its settings are wrong")
 }
 
 /// What is odd about where a feed's access point sent us is worth a note: it may be meant so.

@@ -1,5 +1,9 @@
 //! Scenarios over real sockets: the same plan, and what came of it beside the virtual run.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use status_adapters::clock::{Clock, SystemClock};
 use status_sim::expect::unmet;
 use status_sim::report;
 use status_sim::run::{Ending, Outcome, run};
@@ -8,9 +12,13 @@ use status_sim::{Decisions, Figures};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{self, Run};
+use super::progress::Progress;
 use super::{FAILED, INTERRUPTED, WRONG, complain, say};
 use crate::command::args::{Format, SimulateArgs};
 use crate::command::wire_run::play_over_wire;
+
+/// How often it is told how far a run is.
+const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 /// Plays all that is asked for, one after another, until `stop`. Returns the exit code.
 pub(super) async fn play_all(args: &SimulateArgs, stop: CancellationToken) -> u8 {
@@ -36,13 +44,29 @@ pub(super) async fn play_all(args: &SimulateArgs, stop: CancellationToken) -> u8
     code
 }
 
+/// What something comes to; until then it is told again and again how long it has taken.
+async fn beside<T>(playing: impl Future<Output = T>, mut tell: impl FnMut(Duration)) -> T {
+    let mut playing = pin!(playing);
+    let began = SystemClock.now().time;
+    loop {
+        match tokio::time::timeout(TOLD_EVERY, playing.as_mut()).await {
+            Ok(played) => return played,
+            Err(_) => tell(SystemClock.now().time.since(began)),
+        }
+    }
+}
+
 /// Plays one run. Returns whether it came to the same decisions as the virtual run, and met what is expected.
 async fn play(planned: &Run, args: &SimulateArgs, stop: CancellationToken) -> Result<bool, String> {
     let scenario = &planned.scenario;
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", planned.name());
     let imagined = run(scenario, Ending::AsWritten).map_err(|error| named(&error))?;
     complain(&format!("{}: {:?}, {} times as fast", planned.name(), scenario.lasts, args.speed));
-    let timeline = play_over_wire(scenario, args.speed, stop.clone()).await.map_err(|error| named(&error))?;
+    let mut progress = Progress::new(planned.name().to_string(), scenario.lasts);
+    let playing = play_over_wire(scenario, args.speed, stop.clone());
+    let played = beside(playing, |took| progress.tell((took * args.speed).min(scenario.lasts))).await;
+    progress.end();
+    let timeline = played.map_err(|error| named(&error))?;
     if stop.is_cancelled() {
         return Ok(false);
     }
