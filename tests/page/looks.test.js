@@ -8,7 +8,7 @@ import { names, row, Visit } from './support/browser.js';
 import { browser, lab } from './support/open-lab.js';
 import { until } from './support/processes.js';
 
-const PATHS = ['', '?look=tiles&sort=-name', '?experiment=pend00&show=healthy', '?students', 'students', 'students/pend00'];
+const PATHS = ['', '?q=pend0&show=problems', '?look=tiles&sort=-name', '?experiment=pend00&show=healthy', '?students', 'students', 'students/pend00'];
 const LOOKS = [{ colorScheme: 'light' }, { colorScheme: 'dark' }, { forcedColors: 'active' }];
 
 async function serious(page) {

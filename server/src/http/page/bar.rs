@@ -25,6 +25,8 @@ pub(super) enum DayStatus {
     Partly,
     /// Not healthy for most of what is known.
     Mostly,
+    /// In maintenance for most of what is known.
+    Maintenance,
 }
 
 impl DayStatus {
@@ -40,6 +42,11 @@ impl DayStatus {
         }
     }
 
+    /// The same of a day in which some time was maintenance, which counts by itself.
+    pub(super) fn with_maintenance(healthy: Duration, unhealthy: Duration, maintenance: Duration) -> Self {
+        if maintenance > healthy + unhealthy { Self::Maintenance } else { Self::of(healthy, unhealthy) }
+    }
+
     /// Today, as it is now.
     pub(super) fn now(health: Health) -> Self {
         match health {
@@ -51,13 +58,13 @@ impl DayStatus {
 
     fn of_day(day: Day) -> Self {
         let millis = |part: u32| Duration::from_millis(u64::from(part));
-        Self::of(millis(day.healthy), millis(day.unhealthy))
+        Self::with_maintenance(millis(day.healthy), millis(day.unhealthy), millis(day.maintenance))
     }
 
     fn is_bad(self) -> bool {
         match self {
             Self::Partly | Self::Mostly => true,
-            Self::Unknown | Self::Healthy => false,
+            Self::Unknown | Self::Healthy | Self::Maintenance => false,
         }
     }
 
@@ -68,6 +75,7 @@ impl DayStatus {
             Self::Healthy => "i",
             Self::Partly => "s",
             Self::Mostly => "u",
+            Self::Maintenance => "var",
         }
     }
 
@@ -78,6 +86,7 @@ impl DayStatus {
             Self::Healthy => "h",
             Self::Partly => "p",
             Self::Mostly => "m",
+            Self::Maintenance => "w",
         }
     }
 }
@@ -148,7 +157,13 @@ impl Drawn {
             |part: fn(&Day) -> u32| self.days[from..=to].iter().map(|day| u64::from(part(day))).sum::<u64>();
         let (healthy, unhealthy) = (of(|day| day.healthy), of(|day| day.unhealthy));
         let which = if from == to { day(from) } else { format!("{} to {}", day(from), day(to)) };
-        format!("{which}: {}", share(healthy, unhealthy).unwrap_or_else(|| "not known".to_owned()))
+        let maintenance = of(|day| day.maintenance);
+        let kept = if maintenance < 60_000 {
+            String::new()
+        } else {
+            format!(", {} in maintenance", super::words::span(Duration::from_millis(maintenance)))
+        };
+        format!("{which}: {}{kept}", share(healthy, unhealthy).unwrap_or_else(|| "not known".to_owned()))
     }
 
     fn is_titled(&self, look: DayStatus) -> bool {
@@ -237,6 +252,14 @@ mod tests {
         );
         assert_eq!(Bar::default().to_string(), "");
         assert!(drawn([Day::default(); DAYS], Health::Undecided, 1).ends_with("<small>not known</small>"));
+    }
+
+    #[test]
+    fn a_day_in_maintenance_counts_by_itself() {
+        let mut days = days();
+        days[27] = Day { healthy: 4 * HOUR, unhealthy: 0, maintenance: 20 * HOUR };
+        let bar = drawn(days, Health::Healthy, 1);
+        assert!(bar.contains("<var title=\"2026-11-22: 100%, 20 h in maintenance\"></var>"), "{bar}");
     }
 
     #[test]

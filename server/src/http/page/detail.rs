@@ -183,15 +183,21 @@ impl WindowView {
 
 impl DayView {
     fn class(&self) -> &'static str {
-        DayStatus::of(seconds(self.healthy_seconds), seconds(self.unhealthy_seconds)).class()
+        let spans = [self.healthy_seconds, self.unhealthy_seconds, self.maintenance_seconds].map(seconds);
+        DayStatus::with_maintenance(spans[0], spans[1], spans[2]).class()
     }
 
     fn told(&self) -> String {
-        if self.healthy_seconds + self.unhealthy_seconds < 1.0 {
-            return format!("{}: unknown", self.date);
-        }
+        let kept = if self.maintenance_seconds < 60.0 {
+            String::new()
+        } else {
+            format!(", {} in maintenance", lasting(self.maintenance_seconds))
+        };
         let known = self.healthy_seconds + self.unhealthy_seconds;
+        if known < 1.0 {
+            return format!("{}: unknown{kept}", self.date);
+        }
         let share = percent(Some(self.healthy_seconds / known));
-        format!("{}: {share} healthy of {} that are known", self.date, lasting(known))
+        format!("{}: {share} healthy of {} that are known{kept}", self.date, lasting(known))
     }
 }
