@@ -34,7 +34,8 @@ pub fn print(args: &ReportArgs) -> Result<(), String> {
     let now = SystemClock.now().wall;
     let window = Span { from: now - args.since, to: now };
     let records = history.past(None, window.from).map_err(|failure| failure.detail)?;
-    let report = Report::of(&Past::of(records, &Startups::default(), window, now));
+    let groups = Settings::groups_from_vars(std::env::vars_os());
+    let report = Report::of(&Past::of(records, &Startups::default(), window, now), &groups);
     let mut out = BufWriter::new(io::stdout().lock());
     let written = match args.format {
         ReportFormat::Text => text(&report, &mut out),
@@ -169,6 +170,7 @@ mod tests {
     use status_core::Event;
 
     use super::*;
+    use crate::settings::Groups;
 
     #[test]
     fn a_report_is_a_table_for_people_and_json_for_programs() {
@@ -185,7 +187,8 @@ mod tests {
             ..PastRecords::default()
         };
         let window = Span { from: at(0), to: at(36_000_000) };
-        let report = Report::of(&Past::of(records, &Startups::default(), window, window.to));
+        let past = Past::of(records, &Startups::default(), window, window.to);
+        let report = Report::of(&past, &Groups::default());
         let mut out = Vec::new();
         text(&report, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();

@@ -738,3 +738,48 @@ async fn windows_are_listed_with_buttons_for_who_has_signed_in() {
     );
     assert!(overview.contains("a/&#34;&#60;b&#62;: &#60;i&#62;new"), "{overview}");
 }
+
+#[tokio::test]
+async fn what_happened_is_told_in_pages_and_tables() {
+    let site = Site::new(None);
+    for path in [
+        "/timeline",
+        "/?timeline&since=7d",
+        "/timeline?name=pend*",
+        "/incidents",
+        "/?incidents&open=true",
+        "/report",
+        "/report?month=2026-02",
+    ] {
+        let answer = site.ask("GET", path, &[], "").await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert!(answer.body.contains("<main id=main") && answer.body.contains("id=connection"), "{path}");
+        assert!(answer.body.contains("aria-current=page"), "{path}");
+        assert_eq!(
+            answer.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self'"),
+            true
+        );
+    }
+    assert!(site.ask("GET", "/timeline", &[], "").await.body.contains("href=\"./?file=past.css\""));
+    assert_eq!(site.ask("GET", "/?file=past.css", &[], "").await.status, 200);
+    for (path, wrong) in [
+        ("/timeline?since=soon", "since is &quot;soon&quot;"),
+        ("/timeline?name=@relay", "name is &quot;@relay&quot;"),
+        ("/incidents?open=perhaps", "open is &quot;perhaps&quot;"),
+        ("/incidents?kind=x", "kind is &quot;x&quot;"),
+        ("/report?month=2026-13", "month is &quot;2026-13&quot;"),
+    ] {
+        let answer = site.ask("GET", path, &[], "").await;
+        let body = answer.body.replace("&#34;", "&quot;");
+        assert_eq!(answer.status, 400, "{path}: {body}");
+        assert!(body.contains(wrong), "{path}: {body}");
+    }
+    for path in ["/api/v1/incidents?limit=0", "/api/v1/incidents.csv?limit=0"] {
+        let told = site.ask("GET", path, &[], "").await.told();
+        assert_eq!(told, (400, "limit is \"0\": a whole number from 1 to 10000 was expected".to_owned()));
+    }
+    assert_eq!(site.ask("GET", "/api/v1/incidents", &[], "").await.json(), serde_json::json!([]));
+    let table = site.ask("GET", "/api/v1/incidents.csv", &[], "").await;
+    assert!(table.body.starts_with("id,kind,name,from,to,seconds,"), "{}", table.body);
+    assert_eq!(table.headers["content-type"], "text/csv; charset=utf-8");
+}

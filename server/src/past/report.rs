@@ -7,7 +7,7 @@ use status_core::{ExperimentName, RemarkKind, SystemAlert};
 
 use super::{Past, Track};
 use crate::observers::uptime::{Outage, Span, State, Tally, outages};
-use crate::view::group::group_of;
+use crate::settings::Groups;
 
 /// How many of the worst are listed.
 pub const WORST: usize = 10;
@@ -123,9 +123,9 @@ impl Figures {
 }
 
 impl Report {
-    /// Returns what a time came to.
+    /// Returns what a time came to, with the groups that were chosen.
     #[must_use]
-    pub fn of(past: &Past) -> Self {
+    pub fn of(past: &Past, chosen: &Groups) -> Self {
         let flapped = flapped(past);
         let row = |(name, track): (&ExperimentName, &Track)| Row {
             name: name.clone(),
@@ -135,7 +135,7 @@ impl Report {
         let rows: Vec<Row> = past.experiments.iter().map(row).collect();
         let (mut whole, mut groups) = (Figures::default(), BTreeMap::<&str, Group>::new());
         for row in &rows {
-            let name = group_of(row.name.as_str());
+            let name = chosen.of(row.name.as_str());
             let group = groups.entry(name).or_insert_with(|| Group {
                 name: name.to_owned(),
                 figures: Figures::default(),

@@ -14,6 +14,7 @@ use super::report::Report;
 use super::{Past, Startups};
 use crate::driver::Observer;
 use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Span, State, Tally, Uptime};
+use crate::settings::Groups;
 
 const MINUTE: u64 = 60_000;
 /// When the history begins: in the middle of a day.
@@ -182,7 +183,7 @@ proptest! {
         let today = now.as_millis() / DAY_MILLIS;
         let from = Wall::from_millis((today + 1).saturating_sub(DAYS as u64) * DAY_MILLIS);
         let past = seen.past(Span { from, to: now });
-        let report = Report::of(&past);
+        let report = Report::of(&past, &Groups::default());
         let incidents = incidents(&past);
         for row in report.groups.iter().flat_map(|group| &group.rows) {
             let track = &past.experiments[&row.name];
@@ -241,7 +242,7 @@ fn sixty_rigs_behind_a_silent_relay_are_one_incident() {
     assert_eq!(all.len(), 1, "{all:?}");
     assert_eq!((all[0].hidden_count, all[0].hidden.len(), all[0].cause), (60, 20, Some(Feed::Relay)));
     assert_eq!((all[0].from, all[0].to, all[0].id().as_str()), (since, Some(until), "relay_silent@540000"));
-    let report = Report::of(&past);
+    let report = Report::of(&past, &Groups::default());
     assert_eq!(report.whole.outages, 0);
     assert_eq!(report.whole.tally.share(), Some(1.0));
     assert_eq!(report.alerts, [(alert, 1, Duration::from_secs(11 * 60))]);

@@ -127,6 +127,14 @@ impl Settings {
         check::store(&variables, place, found)
     }
 
+    /// Reads only the groups of experiments; those that make no sense are none, since `status check` says so.
+    #[must_use]
+    pub fn groups_from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Groups {
+        let named = vars.into_iter().find(|(name, _)| name == "STATUS_GROUPS");
+        let text = named.and_then(|(_, value)| value.into_string().ok()).unwrap_or_default();
+        Groups::parse(&text).unwrap_or_default()
+    }
+
     /// Reads only what signs the tokens with which people change something.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ mod ticks;
 mod timeline;
 mod told;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -123,7 +122,8 @@ async fn timeline(
     let (told, window) = (name.as_ref().map(ToString::to_string), past.window);
     let time = told::times(window);
     // It takes its time where there are hundreds of rows.
-    let drawn = tokio::task::spawn_blocking(move || Timeline::draw(&Arc::clone(&past), name.as_ref(), root));
+    let groups = app.groups().clone();
+    let drawn = tokio::task::spawn_blocking(move || Timeline::draw(&past, &groups, name.as_ref(), root));
     let Ok(timeline) = drawn.await else { return Err("this time cannot be drawn".to_owned()) };
     let system = http::api::system::view(app);
     let choices = choices(since);

@@ -57,7 +57,8 @@ pub(super) async fn render(
         }
     };
     let past = gather::past(app, asked).await;
-    let made = tokio::task::spawn_blocking(move || Report::of(&past)).await;
+    let groups = app.groups().clone();
+    let made = tokio::task::spawn_blocking(move || Report::of(&past, &groups)).await;
     let Ok(report) = made else { return Err("there is no report of this time".to_owned()) };
     let system = http::api::system::view(app);
     let choices = super::choices(chosen);

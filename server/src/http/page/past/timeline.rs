@@ -14,14 +14,14 @@ use super::told;
 use crate::http::asked::Named;
 use crate::observers::uptime::{Span, State, Stretch, Tally, outages};
 use crate::past::{AlertTime, Past, Track, incident};
-use crate::view::group::group_of;
+use crate::settings::Groups;
 
 /// How wide the picture is, in pixels.
 const WIDTH: u64 = 1_080;
 /// How many pixels a column may be wide: the fewer, the finer.
-const PIXELS: [u64; 6] = [1, 2, 3, 6, 12, 36];
+const PIXELS: [u64; 7] = [1, 2, 3, 6, 12, 36, 108];
 /// How many runs of columns there may be besides one for each row, so that the page is not too large.
-const RUNS: usize = 3_500;
+const RUNS: usize = 1_800;
 /// How many of them have words of their own.
 const WORDED: usize = 600;
 /// Up to so many rows are high.
@@ -51,13 +51,13 @@ const SERVICES: [(&str, &[SystemAlert]); 4] = [
 ];
 
 impl Timeline {
-    /// Draws what happened; `name` selects rows, and `root` is what each link begins with.
-    pub(super) fn draw(past: &Past, name: Option<&Named>, root: &str) -> Self {
+    /// Draws what happened in these groups; `name` selects rows, and `root` is what each link begins with.
+    pub(super) fn draw(past: &Past, chosen_groups: &Groups, name: Option<&Named>, root: &str) -> Self {
         let chosen =
             |(own, _): &(&ExperimentName, &Track)| name.is_none_or(|name| name.matches(own.as_str()));
         let mut groups: BTreeMap<&str, Vec<(&ExperimentName, &Track)>> = BTreeMap::new();
         for (own, track) in past.experiments.iter().filter(chosen) {
-            groups.entry(group_of(own.as_str())).or_default().push((own, track));
+            groups.entry(chosen_groups.of(own.as_str())).or_default().push((own, track));
         }
         let rows = groups.values().map(Vec::len).sum::<usize>();
         let (pixels, runs) = fineness(past, &groups);
@@ -65,7 +65,11 @@ impl Timeline {
         let canvas =
             Canvas { body: String::new(), scale: scale(past.window, pixels), pixels, left: 0, y: AXIS };
         let worded = WORDED.checked_div(rows).unwrap_or(WORDED).max(1);
-        let worded = if runs <= WORDED { usize::MAX } else { worded };
+        let worded = match runs {
+            ..=WORDED => usize::MAX,
+            ..=RUNS => worded,
+            _ => 0,
+        };
         let mut drawing = Drawing { past, root, canvas, names: String::new(), worded, height };
         drawing.services();
         drawing.mails();
@@ -283,4 +287,69 @@ fn is_in(run: Run, span: Span, window: Span, scale: Scale) -> bool {
     let (from, to) = offsets(span, window);
     let touched = scale.touched(from, to);
     touched.start < run.from + run.width && run.from < touched.end
+}
+
+#[cfg(test)]
+mod tests {
+    use status_adapters::store::PastRecords;
+    use status_core::{Event, Wall};
+
+    use super::*;
+    use crate::past::Startups;
+
+    const HOUR: u64 = 3_600_000;
+    const END: u64 = 30 * 24 * HOUR;
+
+    fn event(name: &str, when: u64, healthy: bool) -> Event {
+        let issues =
+            if healthy { String::new() } else { format!(r#"{{"MissingRequired":"{name}-st-video"}}"#) };
+        serde_json::from_str(&format!(
+            r#"{{"when":{when},"healthy":{healthy},"jump_ok":true,"streams":{{}},"resources":{{"r-{name}":{healthy}}},"issues":[{issues}]}}"#
+        ))
+        .unwrap()
+    }
+
+    /// So many experiments over thirty days, each with an outage so often.
+    fn lab(rigs: u64, outages: u64) -> Past {
+        let mut records = PastRecords {
+            watched: vec![(Wall::default(), Wall::from_millis(END))],
+            ..PastRecords::default()
+        };
+        for rig in 0..rigs {
+            let name = format!("{}{rig:03}", ["pend", "spin", "heat"][usize::try_from(rig % 3).unwrap()]);
+            let mut events = vec![event(&name, 0, true)];
+            for outage in 0..outages {
+                let at = (outage + 1) * END / (outages + 1) + rig % 7 * HOUR;
+                events.extend([event(&name, at, false), event(&name, at + HOUR * (1 + rig % 3), true)]);
+            }
+            records.events.insert(name.as_str().into(), events);
+        }
+        let window = Span { from: Wall::default(), to: Wall::from_millis(END) };
+        Past::of(records, &Startups::default(), window, window.to)
+    }
+
+    #[test]
+    fn five_hundred_rigs_over_a_month_fit_a_page_however_often_they_fail() {
+        for outages in [0, 2, 5, 12, 30, 70] {
+            let past = lab(500, outages);
+            let drawn = Timeline::draw(&past, &Groups::default(), None, "./");
+            let length = drawn.names.len() + drawn.svg.len();
+            assert!(length < 290_000, "{outages} outages each: {length} bytes");
+            assert_eq!((drawn.rows, drawn.outages), (500, 500 * usize::try_from(outages).unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_stretch_says_what_happened_and_leads_there() {
+        let past = lab(3, 1);
+        let drawn = Timeline::draw(&past, &Groups::default(), None, "./");
+        let at = END / 2;
+        let link = format!("<a href=\"./?incidents&amp;name=pend000#pend000@{at}\" tabindex=\"-1\">");
+        assert!(drawn.svg.contains(&link), "{}", drawn.svg);
+        let told = "<title>pend000: could not be booked, 1970-01-16 00:00 to 01:00, 1 h: missing required pend000-st-video</title>";
+        assert!(drawn.svg.contains(told), "{}", drawn.svg);
+        let named = Named::read(Some("spin*")).unwrap();
+        assert_eq!(Timeline::draw(&past, &Groups::default(), named.as_ref(), "").rows, 1);
+        assert_eq!(Timeline::draw(&lab(0, 0), &Groups::default(), None, "").rows, 0);
+    }
 }
