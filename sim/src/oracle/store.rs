@@ -79,16 +79,13 @@ impl Store {
     /// What is wrong with an experiment of which the store held these events.
     fn missing(&self, name: &ExperimentName, events: &[Event], model: &Model) -> Option<String> {
         let there: Vec<&Event> = model.remembered(Some(name)).map(|(_, event)| event).collect();
-        let newer = there.iter().filter(|event| !events.contains(event)).count();
+        // What is written anew comes first, and ends with the last that was lost. Where the clock was set back, some may be alike.
+        let is_back = |count: &usize| there[..*count].iter().copied().eq(&events[events.len() - count..]);
+        let back = (0..=events.len().min(there.len())).rev().find(is_back).unwrap_or_default();
+        let newer = there.len() - back;
         let due = self.keep.saturating_sub(newer).min(events.len());
-        let due: Vec<&Event> = events[events.len() - due..].iter().collect();
-        let back: Vec<&Event> = there.iter().copied().filter(|event| due.contains(event)).collect();
-        (back != due).then(|| {
-            format!(
-                "of {} events of {name} that were in the deleted store {} are written anew",
-                due.len(),
-                back.len()
-            )
+        (back < due).then(|| {
+            format!("of {due} events of {name} that were in the deleted store {back} are written anew")
         })
     }
 
