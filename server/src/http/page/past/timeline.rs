@@ -224,7 +224,7 @@ impl Drawing<'_> {
     fn group(&mut self, group: &str, members: &[(&ExperimentName, &Track)]) {
         self.canvas.y += GROUP;
         let count = members.len();
-        self.name(format_args!("<b class=group>{} <small>{count}</small></b>", escape(group)));
+        self.name(format_args!("<b class=kind>{} <small>{count}</small></b>", escape(group)));
         for (name, track) in members {
             self.experiment(name, track);
         }
