@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use status_adapters::token::{NAME_AT_MOST, is_name};
 use status_adapters::wire::duration;
-use status_core::Wall;
+
+use super::moment::Moment;
 
 /// Watches a remote lab's equipment, takes what is broken out of booking, and mails what changed.
 #[derive(Debug, Parser)]
@@ -332,10 +333,10 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "NAME")]
     pub experiment: Option<String>,
     /// Only from then on: 12h or 7d ago, or a date or time of UTC, such as 2026-11-27 or 2026-11-27T14:00
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     pub since: Option<Moment>,
     /// Only until then, likewise; a date alone is its beginning
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
     pub until: Option<Moment>,
     /// Only so many of them, the newest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -343,26 +344,6 @@ pub struct HistoryArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = HistoryFormat::Table)]
     pub format: HistoryFormat,
-}
-
-/// A time, as it is told on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// So long ago.
-    Ago(Duration),
-    /// At this time.
-    At(Wall),
-}
-
-impl Moment {
-    /// The time that is meant.
-    #[must_use]
-    pub fn at(self, now: Wall) -> Wall {
-        match self {
-            Self::Ago(span) => now - span,
-            Self::At(at) => at,
-        }
-    }
 }
 
 /// How events are printed.
@@ -419,20 +400,6 @@ fn name(text: &str) -> Result<String, String> {
     Err(format!("a name has 1 to {NAME_AT_MOST} characters, none of them a control character"))
 }
 
-fn moment(text: &str) -> Result<Moment, String> {
-    if let Ok(span) = span(text) {
-        return Ok(Moment::Ago(span));
-    }
-    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| {
-        let local = text.parse::<jiff::civil::DateTime>().ok()?;
-        jiff::tz::Offset::UTC.to_timestamp(local).ok()
-    });
-    let millis = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
-    millis.map(|millis| Moment::At(Wall::from_millis(millis))).ok_or_else(|| {
-        "a span such as 12h or 7d, a date such as 2026-11-27 or a time such as 2026-11-27T14:00:00Z was expected".to_owned()
-    })
-}
-
 fn span(text: &str) -> Result<Duration, String> {
     duration::parse_setting(text).map_err(|error| error.to_string())
 }
@@ -441,6 +408,7 @@ fn span(text: &str) -> Result<Duration, String> {
 mod tests {
     use clap::CommandFactory;
     use clap::error::ErrorKind;
+    use status_core::Wall;
 
     use super::*;
 

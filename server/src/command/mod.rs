@@ -8,6 +8,7 @@ pub mod demo;
 mod demo_past;
 pub mod history;
 pub mod manual;
+pub mod moment;
 pub mod paint;
 pub mod report;
 pub mod serve;

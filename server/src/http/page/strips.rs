@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Event, Experiment, Wall, printable};
+use status_core::{Event, Experiment, Feed, Wall, printable};
 
 use super::words::span;
 use crate::observers::uptime::Span;
@@ -64,13 +64,18 @@ pub(super) fn of(known: &Experiment, watched: &[Span], now: Wall) -> Vec<Strip> 
     strips
 }
 
-/// How each part of it was from an event on.
+/// How each part of it was from an event on, without what nobody knows since its feed was silent.
 fn parts(event: &Event) -> impl Iterator<Item = (String, Was)> {
-    let was = |ok: bool| if ok { Was::Ok } else { Was::Bad };
+    let was = |ok: bool, feed: Feed| match ok {
+        true => Some(Was::Ok),
+        false if event.cause().contains(&feed) => None,
+        false => Some(Was::Bad),
+    };
     let name =
         |topic: &status_core::Topic| topic.split().map_or(topic.as_str(), |(_, stream)| stream).to_owned();
-    let streams = event.streams().map(move |(topic, ok)| (name(topic), was(ok)));
-    std::iter::once(("jump".to_owned(), was(event.jump_ok))).chain(streams)
+    let streams = event.streams().map(move |(topic, ok)| Some((name(topic), was(ok, Feed::Relay)?)));
+    let jump = was(event.jump_ok, Feed::Jump).map(|was| ("jump".to_owned(), was));
+    std::iter::once(jump).chain(streams).flatten()
 }
 
 /// Times that touch and are alike are one; the newest comes first, as it came.
@@ -120,5 +125,32 @@ impl Piece {
                 span(when.length())
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_feed_makes_unknown_what_it_tells_of_and_no_more() {
+        let told = |cause: &str| {
+            let event: Event = serde_json::from_value(serde_json::json!({
+                "when": 0, "healthy": false, "jump_ok": false, "cause": [cause],
+                "streams": {"a-st-data": true, "a-st-video": false}, "issues": []
+            }))
+            .unwrap();
+            parts(&event).collect::<Vec<_>>()
+        };
+        let part = |name: &str, was| (name.to_owned(), was);
+        assert_eq!(told("relay"), [part("jump", Was::Bad), part("data", Was::Ok)]);
+        assert_eq!(told("jump"), [part("data", Was::Ok), part("video", Was::Bad)]);
+    }
+
+    #[test]
+    fn what_touches_and_is_alike_is_one_piece() {
+        let span = |from, to| Span { from: Wall::from_millis(from), to: Wall::from_millis(to) };
+        let times = vec![(span(30, 40), Was::Ok), (span(20, 30), Was::Ok), (span(5, 10), Was::Ok)];
+        assert_eq!(joined(times), [(span(20, 40), Was::Ok), (span(5, 10), Was::Ok)]);
     }
 }
