@@ -32,11 +32,17 @@ test('everything can be reached with the keyboard, in the order in which it is r
   const page = await visit.open();
   assert.match((await tab(page)).name, /^Skip to/);
   assert.equal((await tab(page)).name, 'status');
+  const pages = ['Experiments', 'Time line', 'Incidents', 'Report', 'Students', 'Maintenance'];
+  for (const name of pages) assert.equal((await tab(page)).name, name);
+  // The tiles lead to what they count.
+  assert.match((await tab(page)).name, /healthy/);
+  assert.match((await tab(page)).name, /bookable/);
   assert.equal((await tab(page)).name, 'Maintenance');
   assert.equal((await tab(page)).name, 'q');
   assert.equal((await tab(page)).tag, 'select');
   const first = (await names(page))[0];
-  assert.equal((await tab(page)).name, first);
+  // What filters, sorts and folds comes before what is filtered.
+  await until('the first experiment has the focus', async () => (await tab(page)).name === first);
   await page.keyboard.press('Enter');
   await page.waitForURL((url) => url.searchParams.get('experiment') === first);
 

@@ -178,15 +178,15 @@
     document.body.dataset.revision = page.body.dataset.revision;
     const open = new Map([...document.querySelectorAll('details')].map((one) => [one.id, one.open]));
     const focus = document.activeElement;
-    const place = focus && focus.closest('#live, #main') && focus.getAttribute('href');
-    for (const id of ['live', 'main']) {
+    const place = focus && focus.closest('#live, #choices, #main') && focus.getAttribute('href');
+    for (const id of ['live', 'choices', 'main']) {
       const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
       if (old && fresh) take(old, fresh);
     }
     // What somebody has folded or unfolded stays so; else a group unfolds once something of it is wrong.
     for (const one of document.querySelectorAll('details')) if (folded.has(one.id)) one.open = open.get(one.id);
     if (place && document.activeElement.getAttribute('href') !== place) {
-      const again = [...document.querySelectorAll('#live a, #main a')].find((a) => a.getAttribute('href') === place);
+      const again = [...document.querySelectorAll('#live a, #choices a, #main a')].find((a) => a.getAttribute('href') === place);
       if (again) again.focus({ preventScroll: true });
     }
   }
