@@ -28,20 +28,20 @@ impl Tile {
         Self { name, class: "bad", text: format!("✕ {text}"), detail, show: None }
     }
 
-    fn leading_to(self, show: Show) -> Self {
-        Self { show: Some(show), ..self }
+    /// It leads to these, if there are any at all.
+    fn leading_to(self, show: Show, all: usize) -> Self {
+        Self { show: (all > 0).then_some(show), ..self }
     }
 }
 
 /// Returns the tiles of experiments, bookings and mails.
 pub(super) fn of(system: &SystemView) -> [Tile; 3] {
+    let (counts, bookable) = (&system.counts, system.bookings.bookable);
+    let unhealthy = if counts.unhealthy > 0 { Show::Unhealthy } else { Show::All };
+    let unbookable = if bookable < counts.resources { Show::Unbookable } else { Show::All };
     [
-        experiments(system).leading_to(if system.counts.unhealthy > 0 { Show::Unhealthy } else { Show::All }),
-        bookings(system).leading_to(if system.bookings.bookable < system.counts.resources {
-            Show::Unbookable
-        } else {
-            Show::All
-        }),
+        experiments(system).leading_to(unhealthy, counts.experiments),
+        bookings(system).leading_to(unbookable, counts.resources),
         mail(system),
     ]
 }
