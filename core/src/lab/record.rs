@@ -3,6 +3,7 @@
 //!
 //! Of the steady clock only ages survive: [`Ages`] says how.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -36,7 +37,7 @@ impl Experiment {
         experiment.verdict.decided = false;
         experiment.restored = restored;
         if let Some(attention) = record.attention {
-            experiment.attention = Attention::restored(attention, record.saved_at, ages);
+            experiment.attention = Attention::restored(*attention, record.saved_at, ages);
         }
         experiment.written = Written { at: Some(now.time), keys: keys.into(), unwritten: 0 };
         for mut event in events {
@@ -62,7 +63,7 @@ impl Experiment {
             verdict,
             streams: self.streams.iter().map(|stream| stream.record(now)).collect(),
             saved_at: Some(ages.stamp(now)),
-            attention: self.attention.record(now),
+            attention: self.attention.record(now).map(Box::new),
         }
     }
 

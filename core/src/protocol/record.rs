@@ -3,6 +3,7 @@
 //! The steady clock means nothing to the next process, so every time here is a time of day, and each
 //! record has the stamp of when it was written: the next process makes an age of both.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -132,7 +133,7 @@ pub struct ExperimentRecord {
     pub saved_at: Option<Now>,
     /// What maintainers know of it, and what is still to be told; `None` if there is nothing to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attention: Option<AttentionRecord>,
+    pub attention: Option<Box<AttentionRecord>>,
 }
 
 /// What is known of one stream.
