@@ -70,7 +70,7 @@ fn experiment(name: &str, healthy: bool) -> Change {
         verdict,
         streams: vec![stream],
         saved_at: Some(stamp(1)),
-        attention: (!healthy).then(attention),
+        attention: (!healthy).then(|| Box::new(attention())),
     };
     Change::Experiment { name: name.into(), record }
 }

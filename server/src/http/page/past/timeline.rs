@@ -65,10 +65,12 @@ impl Timeline {
         let canvas =
             Canvas { body: String::new(), scale: scale(past.window, pixels), pixels, left: 0, y: AXIS };
         let worded = WORDED.checked_div(rows).unwrap_or(WORDED).max(1);
-        let worded = match runs {
-            ..=WORDED => usize::MAX,
-            ..=RUNS => worded,
-            _ => 0,
+        let worded = if runs <= WORDED {
+            usize::MAX
+        } else if runs <= RUNS {
+            worded
+        } else {
+            0
         };
         let mut drawing = Drawing { past, root, canvas, names: String::new(), worded, height };
         drawing.services();
