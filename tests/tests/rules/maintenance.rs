@@ -122,7 +122,9 @@ fn all_windows_together_name_a_bounded_number_of_experiments() {
     let mut world = well(1);
     let names: Vec<String> = (0..100).map(|n| format!("pend{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    (0..20).for_each(|_| drop(window(&mut world, &names, 600, WindowBooking::Keep)));
+    for _ in 0..20 {
+        window(&mut world, &names, 600, WindowBooking::Keep);
+    }
     let (from, until) = (world.now().wall, Wall::from_millis(u64::MAX));
     let one_more = order(&["spin00"], WindowTime::Once { from, until }, WindowBooking::Keep);
     assert_eq!(tell(&mut world, one_more), Err(Refused::TooManyWindows));
