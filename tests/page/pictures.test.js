@@ -11,14 +11,17 @@ import { until } from './support/processes.js';
 // The pictures in the documents change only when somebody wants that.
 const FOLDER = join(repository, process.env.SCREENSHOTS === '1' ? 'docs/pictures' : 'target/page-pictures');
 const LARGEST = 200_000;
+// Of these, what is seen first is shown.
+const TALL = ['experiment.png', 'phone.png'];
 
 test('pictures of an outage', async (t) => {
   const wide = { viewport: { width: 1100, height: 700 } };
   const views = [
     ['page.png', '', wide],
     ['page-dark.png', '', { ...wide, colorScheme: 'dark' }],
-    ['experiment.png', '?experiment=pend02', wide],
+    ['experiment.png', '?experiment=pend02', { viewport: { width: 1100, height: 1000 } }],
     ['phone.png', '', { viewport: { width: 390, height: 844 }, isMobile: true }],
+    ['timeline.png', '?timeline&since=7d', wide],
   ];
   const open = [];
   for (const [name, path, options] of views) {
@@ -40,7 +43,7 @@ test('pictures of an outage', async (t) => {
   mkdirSync(FOLDER, { recursive: true });
   for (const [name, visit, page] of open) {
     const path = join(FOLDER, name);
-    await page.screenshot({ path, fullPage: name !== 'phone.png', animations: 'disabled' });
+    await page.screenshot({ path, fullPage: !TALL.includes(name), animations: 'disabled' });
     const { size } = statSync(path);
     assert.ok(size > 5_000 && size < LARGEST, `${path} has ${size} bytes`);
     await visit.end();
