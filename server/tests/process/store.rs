@@ -28,6 +28,20 @@ async fn kill(mut status: Status) {
     status.ended(LONG).await;
 }
 
+/// Waits until the store answers a query with yes.
+async fn is_written(path: &Path, query: &str) {
+    let answer = || {
+        let store = rusqlite::Connection::open(path).unwrap();
+        store.query_row(query, [], |row| row.get(0)).unwrap_or(false)
+    };
+    let waiting = async {
+        while !answer() {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.unwrap();
+}
+
 /// The mails that came, by their identities: each once.
 fn identities(services: &Services) -> BTreeSet<String> {
     let ids = services.smtp.mails();
@@ -45,22 +59,7 @@ async fn killed_in_an_outage_it_goes_on_where_it_was() {
     let two = |events: &Value| events.as_array().is_some_and(|events| events.len() == 2);
     let before = api(&status, "/api/v1/experiments/events/pend00", two).await;
     // The mark that a mail was taken is written down a moment after it came.
-    let none_waits = || {
-        let store = rusqlite::Connection::open(&path).unwrap();
-        store
-            .query_row(
-                "SELECT (SELECT count(*) FROM news) + (SELECT count(*) FROM queued_mails) = 0",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap_or(false)
-    };
-    let waiting = async {
-        while !none_waits() {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
-    };
-    tokio::time::timeout(LONG, waiting).await.unwrap();
+    is_written(&path, "SELECT (SELECT count(*) FROM news) + (SELECT count(*) FROM queued_mails) = 0").await;
     kill(status).await;
 
     // While nobody watches, one recovers and another breaks down.
@@ -92,6 +91,9 @@ async fn a_mail_that_waited_through_a_restart_comes_once() {
     assert!(waiting["trouble"].as_str().unwrap().contains("451"), "{ready}");
     let id = waiting["id"].as_str().unwrap().to_owned();
     status.out.line(&["is not delivered yet", &id, "451"]).await;
+    // What the mail server said is written down a moment after it is told.
+    let all = "SELECT record FROM queued_mails UNION ALL SELECT record FROM records";
+    is_written(&path, &format!("SELECT count(*) > 0 FROM ({all}) WHERE instr(record, ' 451')")).await;
     kill(status).await;
 
     services.smtp.set_fault(SmtpFault::None);
