@@ -192,13 +192,11 @@ impl Alerts {
     }
 
     /// Finds which are calm again: that comes before the check looks at what they do to experiments.
-    pub(crate) fn let_time_pass(&mut self, cx: &mut Cx<'_>) {
+    pub(crate) fn let_time_pass(&mut self, cx: &Cx<'_>) {
         for known in self.known.values_mut() {
             if let Some(over) = known.flap.end_if_calm(cx.now.time, &cx.config.flap) {
                 known.calmed = Some(over.times).filter(|_| known.told_of_flapping);
                 self.changed = true;
-            } else if let Some(at) = known.flap.calm_at(&cx.config.flap) {
-                cx.wake_by(at, Timer::Calm);
             }
         }
     }
