@@ -5,12 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
 use status_adapters::clock::{Clock, SystemClock};
-use status_adapters::store::History;
 use status_core::{Event, ExperimentName, Failure, Pattern, Remark, Wall, in_words, printable};
 
 use crate::command::args::{HistoryArgs, HistoryFormat};
 use crate::command::paint::{Paint, Tone};
-use crate::settings::{Settings, StoreSettings};
+use crate::command::store::{open_history, printed};
 use crate::view::event::NamedEventView;
 use crate::view::remark::{RemarkView, concerns};
 
@@ -19,13 +18,7 @@ use crate::view::remark::{RemarkView, concerns};
 /// # Errors
 /// Why there is nothing to print.
 pub fn print(args: &HistoryArgs, paint: Paint) -> Result<(), String> {
-    let store = Settings::store_from_vars(std::env::vars_os()).map_err(|problems| problems.to_string())?;
-    let path = match store {
-        StoreSettings::File(path) => path,
-        StoreSettings::Memory => return Err("STATUS_STORE is :memory:, which keeps no history".to_owned()),
-        StoreSettings::Nowhere => return Err("there is no store: set STATUS_STORE to its file".to_owned()),
-    };
-    let history = History::open(&path).map_err(|failure| failure.detail)?;
+    let (history, path) = open_history()?;
     let now = SystemClock.now().wall;
     let since = args.since.map_or(Wall::default(), |since| since.at(now));
     let failed = |failure: Failure| failure.detail;
@@ -56,11 +49,7 @@ pub fn print(args: &HistoryArgs, paint: Paint) -> Result<(), String> {
         HistoryFormat::Table => table(&all, paint, &mut out),
         HistoryFormat::Json => json(&all, &mut out),
     };
-    match written.and_then(|()| out.flush()) {
-        // Whoever read it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|error| format!("cannot print: {error}")),
-    }
+    printed(written.and_then(|()| out.flush()))
 }
 
 /// A change in health, and how long it was so.

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use status_adapters::clock::{Clock, SystemClock};
-use status_adapters::store::History;
 use status_core::{Wall, printable};
 use status_sim::report::span;
 
 use crate::command::args::{ReportArgs, ReportFormat};
+use crate::command::store::{open_history, printed};
 use crate::http::report_document;
 use crate::observers::uptime::Span;
 use crate::past::report::{Figures, Report, Row};
 use crate::past::{Past, Startups};
-use crate::settings::{Settings, StoreSettings};
+use crate::settings::Settings;
 
 /// How wide the column of names is at most.
 const WIDEST: usize = 40;
@@ -24,13 +24,7 @@ const WIDEST: usize = 40;
 /// # Errors
 /// Why there is nothing to print.
 pub fn print(args: &ReportArgs) -> Result<(), String> {
-    let store = Settings::store_from_vars(std::env::vars_os()).map_err(|problems| problems.to_string())?;
-    let path = match store {
-        StoreSettings::File(path) => path,
-        StoreSettings::Memory => return Err("STATUS_STORE is :memory:, which keeps no history".to_owned()),
-        StoreSettings::Nowhere => return Err("there is no store: set STATUS_STORE to its file".to_owned()),
-    };
-    let history = History::open(&path).map_err(|failure| failure.detail)?;
+    let (history, _) = open_history()?;
     let now = SystemClock.now().wall;
     let window = Span { from: now - args.since, to: now };
     let records = history.past(None, window.from).map_err(|failure| failure.detail)?;
@@ -45,11 +39,7 @@ pub fn print(args: &ReportArgs) -> Result<(), String> {
             out.write_all(html.as_bytes())
         }
     };
-    match written.and_then(|()| out.flush()) {
-        // Whoever read it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|error| format!("cannot print: {error}")),
-    }
+    printed(written.and_then(|()| out.flush()))
 }
 
 /// Two tables, of groups and of experiments, and what else there is to say.

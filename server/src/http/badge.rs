@@ -40,11 +40,7 @@ pub(super) async fn show(
     let Ok(Path(file)) = file else { return no_such_path(uri).await };
     let Some(name) = file.strip_suffix(".svg") else { return no_such_path(uri).await };
     let health = app.shared().monitor().experiment(name).map(Health::of);
-    let picture = draw(name, health.map_or("unknown", Health::as_str)).into_bytes();
-    match health {
-        Some(_) => etag::by_content(&headers, "image/svg+xml", picture),
-        None => (StatusCode::NOT_FOUND, [("content-type", "image/svg+xml")], picture).into_response(),
-    }
+    answer(&headers, draw(name, health.map_or("unknown", Health::as_str)), health.is_some())
 }
 
 /// Whether one experiment can be booked, for students, as a picture.
@@ -73,11 +69,7 @@ pub(super) async fn booking(
         known.and_then(|known| StudentView::of(&monitor, &name, known, app.now()))
     };
     let is = view.as_ref().map_or(Use::Unknown, |view| view.is);
-    let picture = draw(&name, is.as_str()).into_bytes();
-    match view {
-        Some(_) => etag::by_content(&headers, "image/svg+xml", picture),
-        None => (StatusCode::NOT_FOUND, [("content-type", "image/svg+xml")], picture).into_response(),
-    }
+    answer(&headers, draw(&name, is.as_str()), view.is_some())
 }
 
 /// How many of all experiments that can be booked work, as a picture.
@@ -103,7 +95,17 @@ pub(super) async fn lab(State(app): State<AppState>, headers: HeaderMap) -> Resp
         (works, all) if works == all => (format!("all {all} bookable"), GOOD),
         (works, all) => (format!("{works} of {all} bookable"), if works == 0 { BAD } else { QUIET }),
     };
-    etag::by_content(&headers, "image/svg+xml", coloured(name, &state, colour).into_bytes())
+    answer(&headers, coloured(name, &state, colour), true)
+}
+
+/// A picture of something that is known, or one that says that it is not.
+fn answer(headers: &HeaderMap, picture: String, is_known: bool) -> Response {
+    let picture = picture.into_bytes();
+    if is_known {
+        etag::by_content(headers, "image/svg+xml", picture)
+    } else {
+        (StatusCode::NOT_FOUND, [("content-type", "image/svg+xml")], picture).into_response()
+    }
 }
 
 fn draw(name: &str, state: &str) -> String {
