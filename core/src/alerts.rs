@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use crate::ages::Ages;
 use crate::context::Cx;
 use crate::flap::FlapDetector;
-use crate::protocol::{EndedAlert, Note, Now, PastAlert, SavedAlert, SystemAlert, Time, Timer, Wall};
+use crate::protocol::{Change, EndedAlert, Note, Now, PastAlert, SavedAlert, SystemAlert, Time, Timer, Wall};
+use crate::unsaved::Key;
 
 /// What a part of the server says of an alert that is its to raise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +32,8 @@ pub struct Alerts {
     active: BTreeMap<SystemAlert, ActiveAlert>,
     /// The newest that are over, the oldest first.
     past: VecDeque<PastAlert>,
-    /// How many of those, counted from the newest, the store does not have.
-    unwritten: usize,
-    /// How many of the unwritten are in the save that is under way.
-    being_written: usize,
     /// What maintainers know of each that ever stood.
     known: BTreeMap<SystemAlert, Known>,
-    /// Whether the store has something else.
-    pub(crate) changed: bool,
 }
 
 /// How many alerts that are over are remembered.
@@ -143,23 +138,6 @@ impl Alerts {
         self.known.iter().filter_map(saved).collect()
     }
 
-    /// Those that are over and that the store does not have, or all.
-    pub(crate) fn unwritten(&self, all: bool) -> impl Iterator<Item = &PastAlert> {
-        let count = if all { self.past.len() } else { self.unwritten };
-        self.past.iter().skip(self.past.len() - count)
-    }
-
-    /// Marks all as being written down.
-    pub(crate) fn being_written(&mut self) {
-        self.changed = false;
-        self.being_written = self.unwritten;
-    }
-
-    /// Marks those that were being written down as written.
-    pub(crate) fn were_written(&mut self) {
-        self.unwritten -= core::mem::take(&mut self.being_written).min(self.unwritten);
-    }
-
     /// Raises or clears an alert. What is said while it stands is what was said when it was raised.
     pub(crate) fn update(&mut self, alert: SystemAlert, condition: Condition, cx: &mut Cx<'_>) {
         match condition {
@@ -170,14 +148,16 @@ impl Alerts {
                 if known.was_clear {
                     known.flap.lost(&(), cx.now, &cx.config.flap);
                 }
-                self.changed = true;
+                cx.mark_dirty(Key::Alerts);
             }
             Condition::Clear => {
                 self.known.entry(alert).or_default().was_clear = true;
                 let Some(ActiveAlert { detail, since }) = self.active.remove(&alert) else { return };
                 cx.note(Note::AlertCleared { alert });
-                self.keep(PastAlert { alert, detail, since, until: cx.now.wall });
-                self.changed = true;
+                let over = PastAlert { alert, detail, since, until: cx.now.wall };
+                cx.write_down(Change::AlertEnded(over.clone()));
+                self.keep(over);
+                cx.mark_dirty(Key::Alerts);
             }
             Condition::Raised { .. } | Condition::Unknown => {}
         }
@@ -188,15 +168,14 @@ impl Alerts {
             self.past.pop_front();
         }
         self.past.push_back(over);
-        self.unwritten = (self.unwritten + 1).min(self.past.len());
     }
 
     /// Finds which are calm again: that comes before the check looks at what they do to experiments.
-    pub(crate) fn let_time_pass(&mut self, cx: &Cx<'_>) {
+    pub(crate) fn let_time_pass(&mut self, cx: &mut Cx<'_>) {
         for known in self.known.values_mut() {
             if let Some(over) = known.flap.end_if_calm(cx.now.time, &cx.config.flap) {
                 known.calmed = Some(over.times).filter(|_| known.told_of_flapping);
-                self.changed = true;
+                cx.mark_dirty(Key::Alerts);
             }
         }
     }
@@ -227,7 +206,9 @@ impl Alerts {
             // That it flaps is told of what stands, or stood when that was last told.
             known.told_of_flapping = flaps && (since.is_some() || known.told.is_some());
             known.told = since;
-            self.changed |= before != (known.told.is_some(), known.told_of_flapping);
+            if before != (known.told.is_some(), known.told_of_flapping) {
+                cx.mark_dirty(Key::Alerts);
+            }
         }
         news
     }

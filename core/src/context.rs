@@ -1,9 +1,10 @@
-//! What a component may do besides changing itself: ask, note, and say when it is to be called again.
+//! What a component may do besides changing itself: ask, note, have something saved, and say when it is to be called.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::protocol::{Action, CallId, Config, Deadline, Note, Now, Time, Timer, Wall, Withheld};
+use crate::protocol::{Action, CallId, Change, Config, Deadline, Note, Now, Time, Timer, Wall, Withheld};
+use crate::unsaved::{Key, Unsaved};
 use crate::withheld::WithheldLog;
 
 /// How often the time of day is looked at while something waits for it.
@@ -26,6 +27,7 @@ pub(crate) struct Cx<'a> {
     /// its own timers.
     due: Deadline,
     recheck: bool,
+    unsaved: Unsaved,
     out: Vec<Action>,
 }
 
@@ -39,7 +41,17 @@ impl<'a> Cx<'a> {
         withheld: &'a mut WithheldLog,
         due: Deadline,
     ) -> Self {
-        Self { now, started, config, calls, withheld, due, recheck: false, out: Vec::new() }
+        Self {
+            now,
+            started,
+            config,
+            calls,
+            withheld,
+            due,
+            recheck: false,
+            unsaved: Unsaved::default(),
+            out: Vec::new(),
+        }
     }
 
     /// The number of the next call.
@@ -69,6 +81,21 @@ impl<'a> Cx<'a> {
     pub(crate) fn withhold(&mut self, withheld: Withheld) {
         let withheld = self.withheld.put(self.now.wall, withheld);
         self.note(Note::Withheld(withheld));
+    }
+
+    /// Has a part of what is known saved as it is when the next save begins.
+    pub(crate) fn mark_dirty(&mut self, key: Key) {
+        self.unsaved.dirty.insert(key);
+    }
+
+    /// Has something saved that stays what it is.
+    pub(crate) fn write_down(&mut self, change: Change) {
+        self.unsaved.happened.push(change);
+    }
+
+    /// Returns what is to be saved since this was last asked.
+    pub(crate) fn take_unsaved(&mut self) -> Unsaved {
+        core::mem::take(&mut self.unsaved)
     }
 
     /// Has the monitor called at that time, if it is not called before.

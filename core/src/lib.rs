@@ -61,6 +61,7 @@ mod maintenance;
 mod monitor;
 mod protocol;
 mod store;
+mod unsaved;
 mod withheld;
 
 pub use alerts::Alerts;

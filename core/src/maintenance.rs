@@ -10,6 +10,7 @@ use crate::protocol::{
     Action, CallId, Change, CommandId, MaintenanceRecord, Note, Obeyed, Refused, Remark, RemarkKind,
     SystemAlert, Timer, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime, Zone,
 };
+use crate::unsaved::Key;
 
 /// How many remarks are kept in memory, for people to read.
 const REMARKS_AT_MOST: usize = 200;
@@ -30,10 +31,6 @@ pub struct Maintenance {
     revision: u64,
     /// The newest remarks, the oldest first.
     remarks: VecDeque<Remark>,
-    /// The remarks that the store is to have.
-    unwritten: Vec<Change>,
-    /// Whether the store has other windows.
-    pub(crate) changed: bool,
     /// Commands that were obeyed, and of which nobody was told yet: each waits for the save that writes it down, once that is
     /// under way.
     obeyed: Vec<(CommandId, Obeyed, Option<CallId>)>,
@@ -90,7 +87,7 @@ impl Maintenance {
             self.windows.values().filter(is_long_over).map(|window| window.id).collect();
         for id in over {
             self.windows.remove(&id);
-            self.changed = true;
+            cx.mark_dirty(Key::Maintenance);
         }
         for change in self.windows.values().filter_map(|window| window.next_change(now, zone)) {
             cx.wake_at_wall(change, Timer::Maintenance);
@@ -104,7 +101,7 @@ impl Maintenance {
         let began = began.cloned().map(RemarkKind::WindowBegan);
         let all: Vec<RemarkKind> = ended.chain(began).collect();
         all.into_iter().for_each(|what| self.remark(what, cx));
-        self.changed = true;
+        cx.mark_dirty(Key::Maintenance);
     }
 
     /// Keeps a remark, and tells operators.
@@ -116,7 +113,7 @@ impl Maintenance {
             self.remarks.pop_front();
         }
         self.remarks.push_back(remark.clone());
-        self.unwritten.push(Change::Remark(remark));
+        cx.write_down(Change::Remark(remark));
     }
 
     /// Somebody wants a window.
@@ -143,7 +140,7 @@ impl Maintenance {
         let window = Window { id: self.next, names, time, reason, by, made: now, booking };
         self.remark(RemarkKind::WindowMade(window.clone()), cx);
         self.windows.insert(window.id, window.clone());
-        self.changed = true;
+        cx.mark_dirty(Key::Maintenance);
         Ok(Obeyed::WindowAdded(window))
     }
 
@@ -156,7 +153,7 @@ impl Maintenance {
         let was_on = self.on.len();
         self.on.retain(|on| *on != id);
         self.revision += u64::from(self.on.len() < was_on);
-        self.changed = true;
+        cx.mark_dirty(Key::Maintenance);
         let what = RemarkKind::WindowEnded { window: window.clone(), by: Some(by) };
         self.remark(what, cx);
         Ok(Obeyed::WindowEnded(window))
@@ -167,9 +164,8 @@ impl Maintenance {
         self.obeyed.push((command, obeyed, None));
     }
 
-    /// All windows, and all that was obeyed, are being written down in this save.
+    /// All that was obeyed is being written down in this save.
     pub(crate) fn being_written(&mut self, call: CallId) {
-        self.changed = false;
         self.obeyed.iter_mut().for_each(|(_, _, save)| *save = save.or(Some(call)));
     }
 
@@ -205,8 +201,6 @@ impl Maintenance {
             on,
             revision: 1,
             remarks: remarks.into(),
-            unwritten: Vec::new(),
-            changed: false,
             obeyed: Vec::new(),
         }
     }
@@ -218,11 +212,6 @@ impl Maintenance {
             on: self.on.clone(),
             next: self.next,
         }
-    }
-
-    /// The remarks that the store is to have and does not.
-    pub(crate) fn take_remarks(&mut self) -> Vec<Change> {
-        core::mem::take(&mut self.unwritten)
     }
 }
 

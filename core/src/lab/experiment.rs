@@ -52,7 +52,7 @@ pub struct Experiment {
 /// Which part of an experiment the store has.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    /// When it was last written down; `None` if it has changed since.
+    /// When it was last marked for a save; `None` if it has changed since.
     pub(crate) at: Option<Time>,
     /// What tells each event from all others, in the order of the events.
     pub(crate) keys: VecDeque<EventKey>,

@@ -18,6 +18,7 @@ use crate::protocol::{
     Action, CallId, Change, EndedAlert, GivenUp, Mail, MailConfig, MailLine, NewsItem, NewsRange, Now,
     QueuedMailRecord, Time, Timer, Undelivered, Wall, Zone,
 };
+use crate::unsaved::Key;
 
 /// How long news is owed. A stall does not count, nor time in which no server ran.
 pub(super) const OWED_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -48,8 +49,6 @@ pub struct Outbox {
     pub(super) log: NewsLog,
     pub(super) current_state: CurrentState,
     pub(super) recipients: Vec<Recipient>,
-    /// Whether the store knows another state of the recipients.
-    pub(super) recipients_changed: bool,
     /// In the order in which they were composed.
     pub(super) mails: Vec<QueuedMail>,
     pub(super) server: MailServer,
@@ -121,7 +120,6 @@ impl Outbox {
             log: NewsLog::new(VecDeque::new(), 0),
             current_state: CurrentState::default(),
             recipients: recipients.iter().map(to).collect(),
-            recipients_changed: true,
             mails: Vec::new(),
             server: MailServer::default(),
             awake: AwakeClock::new(0, now.time),
@@ -176,19 +174,18 @@ impl Outbox {
     }
 
     /// Adds news: what happened, and how all stands since. If nothing did, a system alert was raised.
-    /// Returns what the store is to forget.
     pub(crate) fn add(
         &mut self,
         events: Vec<MailLine>,
         cleared: Vec<EndedAlert>,
         current_state: CurrentState,
-        now: Now,
-    ) -> Vec<Change> {
+        cx: &mut Cx<'_>,
+    ) {
         if self.recipients.is_empty() {
-            return Vec::new();
+            return;
         }
-        self.begin_owing(now.time);
-        let awake = self.awake.at(now.time);
+        self.begin_owing(cx.now.time);
+        let awake = self.awake.at(cx.now.time);
         let items = events.into_iter().map(NewsItem::Event);
         let mut items: Vec<NewsItem> = items.chain(cleared.into_iter().map(NewsItem::Cleared)).collect();
         if items.is_empty() {
@@ -200,7 +197,9 @@ impl Outbox {
         self.current_state = current_state;
         let borders = self.borders();
         let numbers = self.log.merge(&borders);
-        if numbers.is_empty() { Vec::new() } else { alloc::vec![Change::NewsMerged { numbers }] }
+        if !numbers.is_empty() {
+            cx.write_down(Change::NewsMerged { numbers });
+        }
     }
 
     /// The numbers at which what one recipient is owed begins or ends.
@@ -211,20 +210,18 @@ impl Outbox {
         told_up_to.chain(spans.flat_map(|span| [span.after, span.to])).collect()
     }
 
-    /// Chooses what is due, if nothing is on its way, and composes it. Returns what the store is to forget.
-    pub(crate) fn prepare(&mut self, now: Now, config: &MailConfig, zone: &Zone) -> Vec<Change> {
-        match self.next(config).filter(|(_, at)| *at <= now.time) {
-            None => Vec::new(),
+    /// Chooses what is due, if nothing is on its way, and composes it.
+    pub(crate) fn prepare(&mut self, config: &MailConfig, cx: &mut Cx<'_>) {
+        match self.next(config).filter(|(_, at)| *at <= cx.now.time) {
+            None => {}
             Some((Next::InDoubt(at), _)) => {
                 self.mails[at].state = MailState::Ready(None);
                 self.mails[at].written = false;
-                Vec::new()
             }
-            Some((Next::News(at), _)) if self.is_reminder_of_nothing(at) => self.drop_reminder(at),
+            Some((Next::News(at), _)) if self.is_reminder_of_nothing(at) => self.drop_reminder(at, cx),
             Some((Next::News(at), _)) => {
-                let gone = self.tell_doubtful_again(at);
-                self.compose(at, now, config, zone);
-                gone
+                self.tell_doubtful_again(at, cx);
+                self.compose(at, cx.now, config, &cx.config.zone);
             }
         }
     }
@@ -290,12 +287,12 @@ impl Outbox {
         news.all(|news| news.item == NewsItem::Reminder) && !self.current_state.has_open_problems()
     }
 
-    /// Lets a reminder go that reminds of nothing any more. Returns what the store is to forget.
-    fn drop_reminder(&mut self, at: usize) -> Vec<Change> {
+    /// Lets a reminder go that reminds of nothing any more.
+    fn drop_reminder(&mut self, at: usize, cx: &mut Cx<'_>) {
         let owed = self.recipients[at].owed(self.log.newest());
         self.recipients[at].no_longer_owed(&owed);
-        self.recipients_changed = true;
-        self.forget_told().into_iter().collect()
+        cx.mark_dirty(Key::Recipients);
+        self.forget_told(cx);
     }
 
     /// Who was owed nothing is owed something from now on.
@@ -319,8 +316,8 @@ impl Outbox {
     }
 
     /// Where too many mails are in doubt, what they tell is owed again, in the next mail: they are not sent
-    /// any more. Returns what the store is to forget.
-    fn tell_doubtful_again(&mut self, at: usize) -> Vec<Change> {
+    /// any more.
+    fn tell_doubtful_again(&mut self, at: usize, cx: &mut Cx<'_>) {
         let position = self.recipients[at].position();
         let (recipients, mails) = (&mut self.recipients, &mut self.mails);
         for one in recipients.iter_mut().filter(|one| one.position() == position) {
@@ -336,9 +333,9 @@ impl Outbox {
                 mail.written = false;
                 one.tell_again(&mail.record.covers);
             }
-            self.recipients_changed = true;
+            cx.mark_dirty(Key::Recipients);
         }
-        self.drop_mails_for_nobody()
+        self.drop_mails_for_nobody(cx);
     }
 
     /// Composes the mail of all who are owed the same as this one, and can be tried. From then on it stays
@@ -471,19 +468,16 @@ impl Outbox {
         queued.state = MailState::Sending(call, cx.now.time);
     }
 
-    /// What the store does not have as it is, or all.
-    pub(crate) fn changes(&self, all: bool, now: Now) -> impl Iterator<Item = Change> {
+    /// The news and mails that the store does not have as they are, or all.
+    pub(crate) fn unwritten(&self, all: bool) -> impl Iterator<Item = Change> {
         let news = self.log.unwritten(all).cloned().map(Change::News);
         let mails = self.mails.iter().filter(move |mail| all || !mail.written);
-        let mails = mails.map(|mail| Change::QueuedMail(mail.record.clone()));
-        let state = (all || self.recipients_changed).then(|| Change::Outbox(self.record(now)));
-        news.chain(mails).chain(state)
+        news.chain(mails.map(|mail| Change::QueuedMail(mail.record.clone())))
     }
 
-    /// Marks all of it as being written down.
+    /// Marks all news and mails as being written down.
     pub(crate) fn being_written(&mut self, call: CallId) {
         self.log.being_written();
-        self.recipients_changed = false;
         for mail in &mut self.mails {
             mail.written = true;
             if mail.state == MailState::Ready(None) {
@@ -533,24 +527,21 @@ impl Outbox {
     }
 
     /// Removes mails without recipients: other mails tell what they were to tell.
-    pub(super) fn drop_mails_for_nobody(&mut self) -> Vec<Change> {
-        let mut gone = Vec::new();
-        self.mails.retain(|mail| {
-            let stays = !mail.record.mail.recipients.is_empty();
-            if !stays {
-                gone.push(Change::MailMerged { id: mail.record.mail.id.clone() });
-            }
-            stays
-        });
-        gone
+    pub(super) fn drop_mails_for_nobody(&mut self, cx: &mut Cx<'_>) {
+        let for_nobody = |queued: &mut QueuedMail| queued.record.mail.recipients.is_empty();
+        for QueuedMail { record, .. } in self.mails.extract_if(.., for_nobody) {
+            cx.write_down(Change::MailMerged { id: record.mail.id });
+        }
     }
 
     /// Forgets the news that everybody was told and nobody may have to be told again.
-    pub(super) fn forget_told(&mut self) -> Option<Change> {
+    pub(super) fn forget_told(&mut self, cx: &mut Cx<'_>) {
         let recipients = self.recipients.iter().map(Recipient::floor);
         let mails = self.mails.iter().filter_map(|mail| mail.record.covers.first());
         let up_to = recipients.chain(mails.map(|span| span.after)).min().unwrap_or(self.log.newest());
-        self.log.forget(up_to).then_some(Change::NewsTold { up_to })
+        if self.log.forget(up_to) {
+            cx.write_down(Change::NewsTold { up_to });
+        }
     }
 
     pub(super) fn remember_given_up(&mut self, lost: GivenUp) {

@@ -11,6 +11,7 @@ use crate::context::Cx;
 use crate::protocol::{
     CallId, Change, Delivery, GivenUp, MailFailure, MailFailureKind, NewsItem, NewsRange, Note, Now,
 };
+use crate::unsaved::Key;
 
 const NO_ANSWER: &str = "nothing is known of what became of it";
 
@@ -40,11 +41,11 @@ struct Lost {
 }
 
 impl Outbox {
-    /// Applies what the mail server made of a mail. Returns what the store is to know of it.
-    pub(crate) fn on_sent(&mut self, call: CallId, deliveries: &[Delivery], cx: &mut Cx<'_>) -> Vec<Change> {
+    /// Applies what the mail server made of a mail.
+    pub(crate) fn on_sent(&mut self, call: CallId, deliveries: &[Delivery], cx: &mut Cx<'_>) {
         let now = cx.now;
         let sending = |mail: &QueuedMail| matches!(mail.state, MailState::Sending(sent, _) if sent == call);
-        let Some(at) = self.mails.iter().position(sending) else { return Vec::new() };
+        let Some(at) = self.mails.iter().position(sending) else { return };
         let mut queued = self.mails.remove(at);
         self.settle_experiments(&queued.record.covers, deliveries, now.wall);
         let mut outcome = Outcome::default();
@@ -55,19 +56,18 @@ impl Outbox {
             self.settle(&recipient, answer.unwrap_or_else(unknown), &mut queued, &mut outcome, now);
             self.find_owed_since(&recipient);
         }
-        self.recipients_changed = true;
+        cx.mark_dirty(Key::Recipients);
         match &outcome.unreachable {
             Some(why) => self.all_failed(why, now),
             None => self.server.attempts = 0,
         }
         let Outcome { doubtful, later, shorter: _, unreachable } = &outcome;
-        let mut changes = Vec::new();
         if doubtful.is_empty() {
             self.reserve_id(&queued, &outcome);
-            changes.push(self.end(queued, later, cx));
+            self.end(queued, later, cx);
         } else if self.awake.age(now.time, queued.record.newest) >= OWED_FOR {
             queued.record.refused.extend(doubtful.iter().cloned());
-            changes.push(self.end(queued, later, cx));
+            self.end(queued, later, cx);
         } else {
             queued.record.mail.recipients = doubtful.iter().map(|(address, _)| address.clone()).collect();
             queued.wait(listed(doubtful), now.time, unreachable.is_some());
@@ -78,9 +78,8 @@ impl Outbox {
         } else {
             outcome.later.into_iter().map(|(address, _)| address).collect::<Vec<SmolStr>>()
         };
-        changes.extend(self.expire(&late, cx));
-        changes.extend(self.forget_told());
-        changes
+        self.expire(&late, cx);
+        self.forget_told(cx);
     }
 
     /// Nothing can be sent to anybody: that was a try for all who are owed something.
@@ -167,12 +166,12 @@ impl Outbox {
     }
 
     /// Ends a mail: it is known of every recipient whether it was taken.
-    fn end(&mut self, queued: QueuedMail, later: &Reasons, cx: &mut Cx<'_>) -> Change {
+    fn end(&mut self, queued: QueuedMail, later: &Reasons, cx: &mut Cx<'_>) {
         let now = cx.now;
         let record = queued.record;
         let (id, subject) = (record.mail.id, record.mail.subject);
         if !record.taken && record.refused.is_empty() {
-            return Change::MailMerged { id };
+            return cx.write_down(Change::MailMerged { id });
         }
         if !record.refused.is_empty() {
             let taken = if record.taken { "the mail server took it, but not for " } else { "" };
@@ -183,11 +182,11 @@ impl Outbox {
         }
         let missing: Reasons = record.refused.into_iter().chain(later.iter().cloned()).collect();
         let trouble = (!missing.is_empty()).then(|| listed(&missing));
-        Change::MailDone { id, when: now.wall, subject, trouble }
+        cx.write_down(Change::MailDone { id, when: now.wall, subject, trouble });
     }
 
     /// Drops what is owed to these recipients for more than a day.
-    fn expire(&mut self, recipients: &[SmolStr], cx: &mut Cx<'_>) -> Vec<Change> {
+    fn expire(&mut self, recipients: &[SmolStr], cx: &mut Cx<'_>) {
         let now = cx.now;
         let mut lost: Vec<Lost> = Vec::new();
         let newest = self.log.newest();
@@ -212,7 +211,7 @@ impl Outbox {
                 None => lost.push(Lost { id, events: missed, why, addresses: alloc::vec![address] }),
             }
         }
-        lost.into_iter().map(|lost| self.give_up(lost, cx)).collect()
+        lost.into_iter().for_each(|lost| self.give_up(lost, cx));
     }
 
     /// The newest news among this that is too old, and how many events are.
@@ -226,7 +225,7 @@ impl Outbox {
         up_to.map(|up_to| (up_to, events))
     }
 
-    fn give_up(&mut self, lost: Lost, cx: &mut Cx<'_>) -> Change {
+    fn give_up(&mut self, lost: Lost, cx: &mut Cx<'_>) {
         let now = cx.now;
         let Lost { id, events, why, addresses } = lost;
         // Others may still be owed the mail that was tried under it.
@@ -236,7 +235,7 @@ impl Outbox {
         let why = alloc::format!("{}: not sent for a day: {why}", addresses.join(", "));
         self.remember_given_up(GivenUp { when: now.wall, subject: subject.clone(), why: why.clone() });
         cx.note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() });
-        Change::MailDone { id, when: now.wall, subject, trouble: Some(why) }
+        cx.write_down(Change::MailDone { id, when: now.wall, subject, trouble: Some(why) });
     }
 }
 

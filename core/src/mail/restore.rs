@@ -9,14 +9,14 @@ use super::news::{AwakeClock, NewsLog};
 use super::outbox::{CurrentState, Outbox};
 use super::queued::QueuedMail;
 use super::recipient::Recipient;
+use crate::context::Cx;
 use crate::protocol::{
-    Change, EndedAlert, LetterRecord, Mail, NewsItem, Now, OutboxRecord, QueuedMailRecord, SavedMail,
-    SealedMail,
+    EndedAlert, LetterRecord, Mail, NewsItem, Now, OutboxRecord, QueuedMailRecord, SavedMail, SealedMail,
 };
+use crate::unsaved::Key;
 
 impl Outbox {
-    /// What an earlier life of the server owed, to be tried at once. Returns also what the store is to
-    /// forget.
+    /// What an earlier life of the server owed, to be tried at once.
     ///
     /// A recipient that is configured no more is owed nothing more; one that is new is owed what comes from
     /// now on. Without mail, what is owed waits for a server that sends it. A mail that was written down may
@@ -26,8 +26,9 @@ impl Outbox {
         saved: SavedMail,
         recipients: Option<&[SmolStr]>,
         current_state: CurrentState,
-        now: Now,
-    ) -> (Self, Vec<Change>) {
+        cx: &mut Cx<'_>,
+    ) -> Self {
+        let now = cx.now;
         let SavedMail { news, outbox: record, queued, letters } = saved;
         let shown = record.as_ref().map(|record| record.awake);
         let stamps = news.iter().map(|news| news.awake).chain(queued.iter().map(|mail| mail.newest));
@@ -42,12 +43,13 @@ impl Outbox {
             outbox.restore_letter(letter, now);
         }
         outbox.mails.extend(queued.into_iter().map(|record| QueuedMail::restored(record, now.time)));
-        let mut gone = outbox.restore_mails();
+        outbox.restore_mails(cx);
         for address in outbox.addresses() {
             outbox.find_owed_since(&address);
         }
-        gone.extend(outbox.forget_told());
-        (outbox, gone)
+        outbox.forget_told(cx);
+        cx.mark_dirty(Key::Recipients);
+        outbox
     }
 
     fn restore_recipients(&mut self, record: Option<OutboxRecord>, recipients: Option<&[SmolStr]>, now: Now) {
@@ -104,7 +106,7 @@ impl Outbox {
     }
 
     /// Keeps those recipients of each mail that are still configured. They do not get its news in another one.
-    fn restore_mails(&mut self) -> Vec<Change> {
+    fn restore_mails(&mut self, cx: &mut Cx<'_>) {
         for mail in &mut self.mails {
             let recipients = &mut self.recipients;
             mail.record.mail.recipients.retain(|address| {
@@ -112,11 +114,11 @@ impl Outbox {
                 one.map(|one| one.no_longer_owed(&mail.record.covers)).is_some()
             });
         }
-        self.drop_mails_for_nobody()
+        self.drop_mails_for_nobody(cx);
     }
 
     /// Returns what is owed to whom, as it is written down.
-    pub(super) fn record(&self, now: Now) -> OutboxRecord {
+    pub(crate) fn record(&self, now: Now) -> OutboxRecord {
         OutboxRecord {
             recipients: self.recipients.iter().map(|one| one.known.clone()).collect(),
             newest: self.log.newest(),

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::Parts;
 use crate::context::Cx;
 use crate::protocol::{Action, CallId, Failure, Feed, Input, Manifest, Report};
+use crate::unsaved::Key;
 
 impl Parts {
     /// Applies an input to the component that it concerns.
@@ -22,8 +23,7 @@ impl Parts {
             }
             Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
             Input::MailSent { call, mail: _, outcome } => {
-                let gone = self.outbox.on_sent(call, &outcome, cx);
-                self.store.enqueue(gone);
+                self.outbox.on_sent(call, &outcome, cx);
                 for settled in self.outbox.take_settled() {
                     self.lab.was_mailed(&settled.experiments, &settled.mailed);
                 }
@@ -37,7 +37,8 @@ impl Parts {
             }
             Input::StoreReplaced { detail } => self.store.on_replaced(detail, cx),
             Input::Saved { call, outcome } => {
-                self.store.on_saved(call, outcome, &mut self.lab, &mut self.alerts, &mut self.outbox, cx);
+                self.store.on_saved(call, outcome, &mut self.lab, &self.alerts, cx);
+                self.outbox.save_answered(call);
                 self.maintenance.save_answered(call, cx);
             }
         }
@@ -65,7 +66,7 @@ impl Parts {
             changed |= self.replace_manifest(manifest, cx);
         }
         if changed {
-            self.store.manifest_changed();
+            cx.mark_dirty(Key::Manifest);
         }
         self.book.was_polled(came, changed, cx.now.time);
     }
@@ -77,7 +78,7 @@ impl Parts {
         let admitted = self.lab.admit(manifest, &self.book, cx.config);
         let is_another = self.book.replace_manifest(admitted, cx);
         for forgotten in self.lab.make_room(&self.book, cx) {
-            self.store.forgot(&forgotten);
+            self.store.forgot(&forgotten, cx);
         }
         self.lab.require(&self.book, cx);
         is_another

@@ -59,7 +59,7 @@ impl Parts {
         self.lab.experiments.retain(|name, experiment| {
             note_forgotten(experiment.drop_ceased(round.newest), Forgotten::NotRequired, cx);
             if forget(name, experiment, round.forgets_from, cx) {
-                self.store.forgot(name);
+                self.store.forgot(name, cx);
                 return false;
             }
             experiment.judge(name, round.known_at, &mut self.book, cx);
@@ -138,10 +138,7 @@ impl Parts {
         let Some(config) = &cx.config.mail else { return };
         let current_state = self.current_state(cx.now.wall, cx);
         match cx.config.mode {
-            Mode::Act => {
-                let gone = self.outbox.add(events, cleared, current_state, cx.now);
-                self.store.enqueue(gone);
-            }
+            Mode::Act => self.outbox.add(events, cleared, current_state, cx),
             Mode::Observe => {
                 let digest = Digest {
                     notice: String::new(),

@@ -65,7 +65,7 @@ impl Parts {
 
     /// What people were told is done is written down, also while nothing is judged.
     fn mark_changed(&mut self, name: &ExperimentName, cx: &Cx<'_>) {
-        if let Some(known) = self.lab.experiments.get(name) {
+        if let Some(known) = self.lab.experiments.get_mut(name) {
             self.store.mark_if_unsaved(name, known, cx.now.time);
         }
     }

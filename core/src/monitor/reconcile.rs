@@ -4,6 +4,7 @@ use super::Parts;
 use crate::context::Cx;
 use crate::lab::Experiment;
 use crate::protocol::Mode;
+use crate::store::Known;
 
 impl Parts {
     /// Asks for what differs, and finds when it is to be looked at again.
@@ -26,23 +27,29 @@ impl Parts {
             if self.outbox.is_due(cx.now.time, config) {
                 self.outbox.is_as(self.current_state(cx.now.wall, cx));
             }
-            let gone = self.outbox.prepare(cx.now, config, &cx.config.zone);
-            self.store.enqueue(gone);
+            self.outbox.prepare(config, cx);
         }
-        self.store.enqueue(self.maintenance.take_remarks());
-        self.store.save(
-            &mut self.lab,
-            &self.book,
-            &mut self.alerts,
-            &mut self.maintenance,
-            &mut self.outbox,
-            cx,
-        );
+        self.save(cx);
         if self.store.lets_mails_through(cx.now.time) {
             self.maintenance.answer_all(cx);
         }
         if acts {
             self.outbox.reconcile(self.store.lets_mails_through(cx.now.time), cx);
+        }
+    }
+
+    /// Starts a save of what the store does not have, if one may start now.
+    fn save(&mut self, cx: &mut Cx<'_>) {
+        let known = Known {
+            lab: &self.lab,
+            book: &self.book,
+            alerts: &self.alerts,
+            maintenance: &self.maintenance,
+            outbox: &self.outbox,
+        };
+        if let Some(call) = self.store.save(known, cx) {
+            self.outbox.being_written(call);
+            self.maintenance.being_written(call);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::mail::Outbox;
 use crate::maintenance::Maintenance;
 use crate::protocol::{Config, ExperimentName, Manifest, Now, Saved, SavedManifest, Topic};
 use crate::store::Persistence;
+use crate::unsaved::Key;
 
 impl Monitor {
     /// A monitor that starts now, knows what a store has kept, and has written down what the next
@@ -39,7 +40,7 @@ impl Parts {
         self.alerts = Alerts::restored(alerts, past_alerts, clock, &ages);
         self.maintenance = Maintenance::restored(maintenance, remarks);
         // So the store is written once at the start, and it is found out whether it can be.
-        self.alerts.changed = true;
+        cx.mark_dirty(Key::Alerts);
         for (name, saved) in experiments {
             let experiment = Experiment::restored(&name, saved, cx.now, &ages);
             self.lab.experiments.insert(name, experiment);
@@ -47,14 +48,13 @@ impl Parts {
         if let Some(SavedManifest { manifest, empty }) = manifest {
             self.restore_manifest(manifest, empty, cx);
         }
-        for (name, experiment) in &self.lab.experiments {
+        for (name, experiment) in &mut self.lab.experiments {
             self.store.mark_if_unsaved(name, experiment, cx.now.time);
         }
         let recipients = cx.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
-        let (outbox, gone) =
-            Outbox::restored(incarnation, mail, recipients, self.current_state(cx.now.wall, cx), cx.now);
-        self.outbox = outbox;
-        self.store.enqueue(gone);
+        let current_state = self.current_state(cx.now.wall, cx);
+        self.outbox = Outbox::restored(incarnation, mail, recipients, current_state, cx);
+        self.store.collect(cx);
     }
 
     /// The requirements are those of the last manifest until book gives another.

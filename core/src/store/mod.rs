@@ -2,4 +2,5 @@
 
 mod persistence;
 
+pub(crate) use self::persistence::Known;
 pub use self::persistence::Persistence;

@@ -1,11 +1,10 @@
 //! What the store has, and what is to be written down next.
 //!
-//! It is level-triggered like everything else: each thing knows whether the store has it as it is,
-//! and what the store does not have goes into the next save. One save is under way at a time; what
-//! changes meanwhile waits for the next. After a failure nothing is known of what the store has, so
+//! What changes is marked, and the next save takes all that is marked, as it is by then. One save is under way at a
+//! time; what changes meanwhile waits for the next. After a failure nothing is known of what the store has, so
 //! everything is written anew.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -21,9 +20,10 @@ use crate::lab::{Experiment, Lab};
 use crate::mail::Outbox;
 use crate::maintenance::Maintenance;
 use crate::protocol::{
-    Action, CallId, Change, Config, Event, EventKey, ExperimentName, Failure, FailureKind, Now, SystemAlert,
-    Time, Timer, Wall,
+    Action, CallId, Change, Config, EventKey, ExperimentName, Failure, FailureKind, Now, SystemAlert, Time,
+    Timer, Wall,
 };
+use crate::unsaved::{Key, Unsaved};
 
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
@@ -35,8 +35,6 @@ const SAVE_LAST_NAMED_EVERY: Duration = Duration::from_secs(3600);
 const FORGET_FRACTION: u32 = 10;
 const FIRST_PRUNE: Duration = Duration::from_secs(600);
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
-/// How many forgotten names and mails wait for a store that can't be written.
-const GONE_AT_MOST: usize = 10_000;
 
 /// What the store has, and what it is to have next.
 #[derive(Debug)]
@@ -48,12 +46,7 @@ pub struct Persistence {
     incarnation: SmolStr,
     /// How many events happened in this life.
     events: u64,
-    /// Experiments of which the store does not have everything.
-    changed: BTreeSet<ExperimentName>,
-    /// What the store is to forget: experiments, and mails that are done or merged into another.
-    gone: Vec<Change>,
-    /// Whether the store has another manifest.
-    manifest_changed: bool,
+    unsaved: Unsaved,
     /// Whether the next save replaces everything: the store may lack something, or an older version wrote it.
     rewrite_all: bool,
     /// The text of the alert, from when the file was found replaced until a save has brought everything back.
@@ -76,24 +69,22 @@ pub struct Persistence {
 struct UnderWay {
     call: CallId,
     since: Time,
-    /// The experiments in it.
-    experiments: Vec<ExperimentName>,
     /// The number of the newest event in it.
     events: u64,
-    /// How many of those that are gone are in it.
-    gone: usize,
+    /// How many of the things that happened are in it.
+    happened: usize,
     /// Whether it brings a replaced file everything, old events included.
     whole: bool,
 }
 
 /// What is known, and is to be written down.
 #[derive(Clone, Copy)]
-struct Known<'a> {
-    lab: &'a Lab,
-    book: &'a Book,
-    alerts: &'a Alerts,
-    maintenance: &'a Maintenance,
-    outbox: &'a Outbox,
+pub(crate) struct Known<'a> {
+    pub(crate) lab: &'a Lab,
+    pub(crate) book: &'a Book,
+    pub(crate) alerts: &'a Alerts,
+    pub(crate) maintenance: &'a Maintenance,
+    pub(crate) outbox: &'a Outbox,
 }
 
 impl Persistence {
@@ -109,9 +100,7 @@ impl Persistence {
             ages,
             incarnation,
             events: 0,
-            changed: BTreeSet::new(),
-            gone: Vec::new(),
-            manifest_changed: false,
+            unsaved: Unsaved::default(),
             rewrite_all: false,
             lost: None,
             under_way: None,
@@ -210,40 +199,30 @@ impl Persistence {
     }
 
     /// Marks an experiment for the next save, if the store does not have it as it is.
-    pub(crate) fn mark_if_unsaved(&mut self, name: &ExperimentName, experiment: &Experiment, now: Time) {
-        if self.is_on
-            && experiment.is_to_be_written(now, self.save_last_named_every)
-            && !self.changed.contains(name)
-        {
-            self.changed.insert(name.clone());
+    pub(crate) fn mark_if_unsaved(&mut self, name: &ExperimentName, experiment: &mut Experiment, now: Time) {
+        if self.is_on && experiment.is_to_be_written(now, self.save_last_named_every) {
+            experiment.written.at = Some(now);
+            self.unsaved.dirty.insert(Key::Experiment(name.clone()));
         }
     }
 
-    /// Queues that an experiment is forgotten.
-    pub(crate) fn forgot(&mut self, name: &ExperimentName) {
-        self.changed.remove(name);
-        self.enqueue_one(Change::Forgotten { name: name.clone() });
+    /// An experiment is forgotten, and there is nothing left of it to save.
+    pub(crate) fn forgot(&mut self, name: &ExperimentName, cx: &mut Cx<'_>) {
+        self.unsaved.dirty.remove(&Key::Experiment(name.clone()));
+        cx.write_down(Change::Forgotten { name: name.clone() });
+    }
+
+    /// Collects what the others have marked or had written down.
+    pub(crate) fn collect(&mut self, cx: &mut Cx<'_>) {
+        let unsaved = cx.take_unsaved();
+        if self.is_on {
+            self.unsaved.append(unsaved);
+        }
     }
 
     /// Has the store written as a whole, since an older version has written it.
     pub(crate) fn rewrite(&mut self) {
         self.rewrite_all = true;
-    }
-
-    /// Queues changes for the next save: what was forgotten, told, merged or done.
-    pub(crate) fn enqueue(&mut self, changes: Vec<Change>) {
-        changes.into_iter().for_each(|change| self.enqueue_one(change));
-    }
-
-    fn enqueue_one(&mut self, change: Change) {
-        if self.is_on && self.gone.len() < GONE_AT_MOST {
-            self.gone.push(change);
-        }
-    }
-
-    /// Marks the manifest for the next save.
-    pub(crate) fn manifest_changed(&mut self) {
-        self.manifest_changed = true;
     }
 
     /// Whether a mail need not wait until it is written down, since that may never be.
@@ -271,35 +250,20 @@ impl Persistence {
         }
     }
 
-    /// Starts a save of what the store does not have, if one may start now.
-    pub(crate) fn save(
-        &mut self,
-        lab: &mut Lab,
-        book: &Book,
-        alerts: &mut Alerts,
-        maintenance: &mut Maintenance,
-        outbox: &mut Outbox,
-        cx: &mut Cx<'_>,
-    ) {
+    /// Starts a save of what the store does not have, if one may start now. Returns which.
+    pub(crate) fn save(&mut self, known: Known<'_>, cx: &mut Cx<'_>) -> Option<CallId> {
         let now = cx.now.time;
+        self.collect(cx);
         if !self.is_on || self.under_way.is_some() || self.retry_at.is_some_and(|at| now < at) {
-            return;
+            return None;
         }
-        let changes = self.changes(cx.now, cx.config, Known { lab, book, alerts, maintenance, outbox });
+        let changes = self.take_changes(known, cx.now, cx.config);
         if changes.is_empty() {
-            return;
+            return None;
         }
         let call = cx.ask(|call| Action::Save { call, changes });
-        let under_way = self.begin(call, now, &lab.experiments);
-        for name in &under_way.experiments {
-            if let Some(experiment) = lab.experiments.get_mut(name) {
-                experiment.written.at = Some(now);
-            }
-        }
-        self.under_way = Some(under_way);
-        alerts.being_written();
-        outbox.being_written(call);
-        maintenance.being_written(call);
+        self.begin(call, now);
+        Some(call)
     }
 
     /// Applies whether something is written down.
@@ -308,25 +272,20 @@ impl Persistence {
         call: CallId,
         outcome: Result<(), Failure>,
         lab: &mut Lab,
-        alerts: &mut Alerts,
-        outbox: &mut Outbox,
+        alerts: &Alerts,
         cx: &mut Cx<'_>,
     ) {
         let Some(under_way) = self.under_way.take_if(|under_way| under_way.call == call) else { return };
         let now = cx.now.time;
-        outbox.save_answered(call);
         let stood = alerts.stands(SystemAlert::StoreBroken);
         let lost_before = self.lost.is_some();
         match outcome {
             // It went into a file that is no more.
             Ok(()) if lost_before && !under_way.whole => {}
             Ok(()) => {
-                for name in &under_way.experiments {
-                    if let Some(experiment) = lab.experiments.get_mut(name) {
-                        experiment.events_written(&self.incarnation, under_way.events);
-                    }
+                for experiment in lab.experiments.values_mut() {
+                    experiment.events_written(&self.incarnation, under_way.events);
                 }
-                alerts.were_written();
                 self.succeeded(&under_way, now);
             }
             Err(failure) if failure.kind == FailureKind::Replaced && !lost_before => {
@@ -344,7 +303,7 @@ impl Persistence {
         self.lost = None;
         self.has_written = true;
         self.written_at = now;
-        self.gone.drain(..written.gone);
+        self.unsaved.happened.drain(..written.happened);
         self.rewrite_all = false;
         self.failures = 0;
         self.last_error = None;
@@ -359,74 +318,50 @@ impl Persistence {
     }
 
     /// What the store is to have is on its way to it.
-    fn begin(
-        &mut self,
-        call: CallId,
-        now: Time,
-        experiments: &BTreeMap<ExperimentName, Experiment>,
-    ) -> UnderWay {
-        let changed = core::mem::take(&mut self.changed);
-        let names: Vec<ExperimentName> = if self.rewrite_all {
-            experiments.keys().cloned().collect()
-        } else {
-            changed.into_iter().collect()
-        };
-        self.manifest_changed = false;
+    fn begin(&mut self, call: CallId, now: Time) {
         self.retry_at = None;
         if now >= self.prune_at {
             self.prune_at = now + PRUNE_EVERY;
         }
-        let (gone, whole) = (self.gone.len(), self.lost.is_some());
-        UnderWay { call, since: now, experiments: names, events: self.events, gone, whole }
+        let (happened, whole) = (self.unsaved.happened.len(), self.lost.is_some());
+        self.under_way = Some(UnderWay { call, since: now, events: self.events, happened, whole });
     }
 
     fn is_slow(&self, now: Time) -> bool {
         self.under_way.as_ref().is_some_and(|under_way| now.since(under_way.since) > PATIENCE)
     }
 
-    /// What the store is to have and does not; nothing if it has everything.
-    fn changes(&self, now: Now, config: &Config, known: Known<'_>) -> Vec<Change> {
+    /// Takes what the store is to have and does not; nothing if it has everything.
+    fn take_changes(&mut self, known: Known<'_>, now: Now, config: &Config) -> Vec<Change> {
         let Known { lab, book, alerts, maintenance, outbox } = known;
-        let experiments = &lab.experiments;
+        let mut dirty = core::mem::take(&mut self.unsaved.dirty);
         let mut changes = Vec::new();
         if self.rewrite_all {
             changes.push(Change::ReplaceAll);
         }
-        changes.extend(self.gone.iter().cloned());
-        let all: BTreeSet<ExperimentName>;
-        let names = if self.rewrite_all {
-            all = experiments.keys().cloned().collect();
-            &all
-        } else {
-            &self.changed
-        };
-        if self.lost.is_some() {
-            changes.extend(in_order(experiments, |_| usize::MAX));
-        } else if self.rewrite_all {
-            changes.extend(in_order(experiments, |experiment| experiment.written.unwritten));
-        }
-        for (name, experiment) in names.iter().filter_map(|name| experiments.get_key_value(name)) {
-            if !self.rewrite_all {
-                let unwritten = experiment.newest_events(experiment.written.unwritten);
-                changes.extend(unwritten.map(|(key, event)| happened(name, key, event)));
-            }
-            changes
-                .push(Change::Experiment { name: name.clone(), record: experiment.record(now, &self.ages) });
-        }
-        if self.manifest_changed || self.rewrite_all {
-            changes.push(Change::Manifest(book.record()));
-        }
-        if alerts.changed || self.rewrite_all {
-            changes.push(Change::Alerts(alerts.record(now)));
-        }
-        if maintenance.changed || self.rewrite_all {
-            changes.push(Change::Maintenance(maintenance.record()));
+        changes.extend(self.unsaved.happened.iter().cloned());
+        if self.rewrite_all {
+            dirty.extend(lab.experiments.keys().cloned().map(Key::Experiment));
+            dirty.extend([Key::Manifest, Key::Alerts, Key::Maintenance, Key::Recipients]);
+            changes.extend(alerts.past().cloned().map(Change::AlertEnded));
         }
         if self.lost.is_some() {
             changes.extend(maintenance.remarks().cloned().map(Change::Remark));
         }
-        changes.extend(alerts.unwritten(self.rewrite_all).cloned().map(Change::AlertEnded));
-        changes.extend(outbox.changes(self.rewrite_all, now));
+        changes.extend(self.events_in_order(&dirty, lab));
+        for key in dirty {
+            match key {
+                Key::Experiment(name) => {
+                    let record = lab.experiments.get(&name).map(|known| known.record(now, &self.ages));
+                    changes.extend(record.map(|record| Change::Experiment { name, record }));
+                }
+                Key::Manifest => changes.push(Change::Manifest(book.record())),
+                Key::Alerts => changes.push(Change::Alerts(alerts.record(now))),
+                Key::Maintenance => changes.push(Change::Maintenance(maintenance.record())),
+                Key::Recipients => changes.push(Change::Outbox(outbox.record(now))),
+            }
+        }
+        changes.extend(outbox.unwritten(self.rewrite_all));
         if now.time >= self.prune_at {
             let before = now.wall - config.history_keep;
             changes.push(Change::Prune { before, keep: config.events.max(1) });
@@ -436,40 +371,23 @@ impl Persistence {
         }
         changes
     }
-}
 
-fn happened(name: &ExperimentName, key: &EventKey, event: &Event) -> Change {
-    Change::Event { key: key.clone(), experiment: name.clone(), event: event.clone() }
-}
-
-/// Returns the newest events of all experiments, as many of each as `count` says, in the order in which they happened.
-/// Where the clock was set back, those of one experiment stay in their order.
-fn in_order(
-    experiments: &BTreeMap<ExperimentName, Experiment>,
-    count: impl Fn(&Experiment) -> usize,
-) -> impl Iterator<Item = Change> {
-    let mut all: Vec<(Wall, Change)> = Vec::new();
-    for (name, experiment) in experiments {
-        let mut newest = Wall::default();
-        for (key, event) in experiment.newest_events(count(experiment)) {
-            newest = newest.max(event.when);
-            all.push((newest, happened(name, key, event)));
+    /// The events of these experiments that the store does not have, in the order in which they happened. Where the clock
+    /// was set back, those of one experiment stay in their order.
+    fn events_in_order(&self, dirty: &BTreeSet<Key>, lab: &Lab) -> impl Iterator<Item = Change> + use<> {
+        let mut all: Vec<(Wall, Change)> = Vec::new();
+        for key in dirty {
+            let Key::Experiment(name) = key else { continue };
+            let Some(experiment) = lab.experiments.get(name) else { continue };
+            let count = if self.lost.is_some() { usize::MAX } else { experiment.written.unwritten };
+            let mut newest = Wall::default();
+            for (key, event) in experiment.newest_events(count) {
+                newest = newest.max(event.when);
+                let (key, experiment, event) = (key.clone(), name.clone(), event.clone());
+                all.push((newest, Change::Event { key, experiment, event }));
+            }
         }
-    }
-    all.sort_by_key(|(when, _)| *when);
-    all.into_iter().map(|(_, change)| change)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_more_waits_for_a_store_in_a_bounded_number() {
-        let config = Config::default();
-        let mut store =
-            Persistence::new("a".into(), Ages::new(Now::default(), None), Time::default(), &config);
-        store.enqueue((0..20_000).map(|up_to| Change::NewsTold { up_to }).collect());
-        assert_eq!(store.gone.len(), GONE_AT_MOST);
+        all.sort_by_key(|(when, _)| *when);
+        all.into_iter().map(|(_, change)| change)
     }
 }
