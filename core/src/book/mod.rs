@@ -38,9 +38,6 @@ pub struct Book {
     resources: BTreeMap<ResourceName, Resource>,
     /// Which of them book each experiment, in the order of their names.
     by_experiment: BTreeMap<ExperimentName, Vec<ResourceName>>,
-    /// Required topics that the reports put elsewhere: `a-st-b-st-c` is a stream of `a-st-b`, and
-    /// a resource of `a` may require it all the same. Which experiments' resources do.
-    pub(crate) elsewhere: BTreeMap<Topic, BTreeSet<ExperimentName>>,
     queue: Queue,
     pace: Pace,
     /// Whether what was tried last, while everything was held, was the manifest.
@@ -66,7 +63,6 @@ impl Book {
             empty: false,
             resources: BTreeMap::new(),
             by_experiment: BTreeMap::new(),
-            elsewhere: BTreeMap::new(),
             queue: Queue::default(),
             pace: Pace::default(),
             tried_manifest: false,
@@ -220,17 +216,11 @@ impl Book {
         is_another || !before.is_empty()
     }
 
-    /// Rebuilds the index of which resources book each experiment, and of which topics are required elsewhere.
+    /// Rebuilds the index of which resources book each experiment.
     fn index(&mut self) {
         self.by_experiment.clear();
-        self.elsewhere.clear();
         for (name, resource) in &self.resources {
-            let stub = resource.stub();
-            self.by_experiment.entry(stub.clone()).or_default().push(name.clone());
-            let elsewhere = |topic: &&Topic| topic.split().is_some_and(|(name, _)| name != stub.as_str());
-            for topic in resource.required().iter().filter(elsewhere) {
-                self.elsewhere.entry(topic.clone()).or_default().insert(stub.clone());
-            }
+            self.by_experiment.entry(resource.stub().clone()).or_default().push(name.clone());
         }
     }
 

@@ -72,19 +72,23 @@ impl Lab {
 
     /// Gives each experiment what its resources require.
     pub(crate) fn require(&mut self, book: &Book, cx: &mut Cx<'_>) {
+        self.borrowers.clear();
         for (name, experiment) in &mut self.experiments {
             for topic in experiment.manifest_read(name, book.resources_of(name), cx.now) {
                 cx.note(Note::ForgotStream { topic, why: Forgotten::MadeRoom });
             }
+            for stream in experiment.streams().iter().filter(|stream| !stream.own) {
+                self.borrowers.entry(stream.topic.clone()).or_default().push(name.clone());
+            }
         }
-        // What relay said of a stream that is required elsewhere holds there, too.
-        for (topic, holders) in &book.elsewhere {
+        // What relay said of a stream holds for whoever borrows it, too.
+        for (topic, borrowers) in &self.borrowers {
             let owner = topic.split().and_then(|(stub, _)| self.experiments.get(stub));
             let Some(observation) = owner.and_then(|owner| owner.observation(topic)).cloned() else {
                 continue;
             };
-            for holder in holders {
-                if let Some(experiment) = self.experiments.get_mut(holder) {
+            for borrower in borrowers {
+                if let Some(experiment) = self.experiments.get_mut(borrower) {
                     experiment.saw_before(topic, &observation);
                 }
             }

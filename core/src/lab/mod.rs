@@ -10,6 +10,7 @@ mod stream;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 pub use self::attention::Muted;
 pub(crate) use self::attention::{Came, Story};
@@ -18,12 +19,15 @@ use self::limits::Limits;
 pub use self::stream::{Observation, Stream};
 use crate::alerts::Condition;
 use crate::context::Cx;
-use crate::protocol::{ExperimentName, Mailed};
+use crate::protocol::{ExperimentName, Mailed, Topic};
 
 /// Every experiment that something has named, and what was refused since there are too many.
 #[derive(Debug, Default)]
 pub(crate) struct Lab {
     pub(crate) experiments: BTreeMap<ExperimentName, Experiment>,
+    /// The experiments that require streams of others: the manifest may require `a-st-b-st-c` of `a`, and by its name it
+    /// is a stream of `a-st-b`.
+    borrowers: BTreeMap<Topic, Vec<ExperimentName>>,
     limits: Limits,
 }
 

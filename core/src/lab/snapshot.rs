@@ -5,24 +5,16 @@ use alloc::vec::Vec;
 use super::Lab;
 use super::experiment::Experiment;
 use super::limits::{Limits, Source};
-use crate::book::Book;
 use crate::context::Cx;
 use crate::protocol::{Feed, Report, Time, Topic};
 
 impl Lab {
     /// Applies the snapshot with this number. Every connection is looked at once: there may be 30,000.
-    pub(crate) fn on_snapshot(
-        &mut self,
-        feed: Feed,
-        mut reports: Vec<Report>,
-        snapshot: u64,
-        book: &Book,
-        cx: &Cx<'_>,
-    ) {
+    pub(crate) fn on_snapshot(&mut self, feed: Feed, mut reports: Vec<Report>, snapshot: u64, cx: &Cx<'_>) {
         self.limits.begin(Source::Feed(feed));
         let mut new = Vec::new();
         for at in in_order(&reports) {
-            if !self.known_reported(feed, &mut reports[at], snapshot, book, cx) {
+            if !self.known_reported(feed, &mut reports[at], snapshot, cx) {
                 new.push(at);
             }
         }
@@ -35,19 +27,12 @@ impl Lab {
 
     /// Applies a report about a stream or experiment that is known, and drops one whose topic names no stream. Returns false
     /// if it is about something new.
-    fn known_reported(
-        &mut self,
-        feed: Feed,
-        report: &mut Report,
-        snapshot: u64,
-        book: &Book,
-        cx: &Cx<'_>,
-    ) -> bool {
+    fn known_reported(&mut self, feed: Feed, report: &mut Report, snapshot: u64, cx: &Cx<'_>) -> bool {
         let now = cx.now.time;
         match (feed, report.topic.split()) {
             (Feed::Relay, None) => true,
             (Feed::Relay, Some((stub, _))) => {
-                self.report_elsewhere(book, report, now, snapshot);
+                self.report_to_borrowers(report, now, snapshot);
                 let experiment = self.experiments.get_mut(stub);
                 experiment.is_some_and(|known| known.stream_reported(report, now, snapshot))
             }
@@ -58,9 +43,9 @@ impl Lab {
         }
     }
 
-    /// Shows a report also to the experiments that require its topic although it is no stream of theirs.
-    fn report_elsewhere(&mut self, book: &Book, report: &Report, now: Time, snapshot: u64) {
-        for name in book.elsewhere.get(&report.topic).into_iter().flatten() {
+    /// Shows a report also to the experiments that require a stream that by its name is no stream of theirs.
+    fn report_to_borrowers(&mut self, report: &Report, now: Time, snapshot: u64) {
+        for name in self.borrowers.get(&report.topic).into_iter().flatten() {
             if let Some(experiment) = self.experiments.get_mut(name) {
                 experiment.stream_reported(&mut report.clone(), now, snapshot);
             }

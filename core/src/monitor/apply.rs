@@ -46,7 +46,7 @@ impl Parts {
 
     fn on_snapshot(&mut self, feed: Feed, connection: CallId, reports: Vec<Report>, cx: &mut Cx<'_>) {
         let Some(snapshot) = self.feeds.get_mut(feed).on_snapshot(connection, cx) else { return };
-        self.lab.on_snapshot(feed, reports, snapshot, &self.book, cx);
+        self.lab.on_snapshot(feed, reports, snapshot, cx);
         cx.recheck();
     }
 
