@@ -13,9 +13,10 @@ use status_adapters::store::{History, InUse, SqliteStore};
 use status_core::{
     Acknowledgement, AttentionRecord, Change, Condition, Event, EventKey, ExperimentName, ExperimentRecord,
     Failure, FailureKind, Feed, FlapRecord, Issue, LossRecord, Mail, MailLine, MaintenanceRecord, Manifest,
-    News, NewsItem, NewsRange, Now, OutboxRecord, PastAlert, Pattern, QueuedMailRecord, RecipientRecord,
-    Remark, RemarkKind, Repetition, Requirements, Saved, SavedAlert, SavedManifest, StreamRecord,
-    StreamStatus, SystemAlert, Time, Told, Verdict, Wall, Window, WindowBooking, WindowId, WindowTime,
+    Mention, Mentioned, News, NewsItem, NewsRange, Now, OutboxRecord, PastAlert, Pattern, QueuedMailRecord,
+    RecipientRecord, Remark, RemarkKind, Repetition, Requirements, Saved, SavedAlert, SavedManifest,
+    StreamRecord, StreamStatus, SystemAlert, Time, Told, Verdict, Wall, Window, WindowBooking, WindowId,
+    WindowTime,
 };
 use status_sim::service::FakeStore;
 use tempfile::TempDir;
@@ -86,6 +87,7 @@ fn queued(id: &str, attempts: u32) -> Change {
             recipients: vec!["alpha@a.org".into()],
         },
         covers: vec![NewsRange { after: 1, to: 2 }],
+        mentions: mentions(),
         begun: wall(2),
         newest: 3,
         attempts,
@@ -162,7 +164,13 @@ fn alert_ended(since: u64, until: u64) -> Change {
 
 fn done(id: &str) -> Change {
     let (subject, trouble) = ("lab 1 new health events".to_owned(), Some("550 beta@a.org".to_owned()));
-    Change::MailDone { id: id.into(), when: wall(4), subject, trouble }
+    Change::MailDone { id: id.into(), when: wall(4), subject, trouble, mentions: mentions() }
+}
+
+fn mentions() -> Vec<Mention> {
+    let relay = Mentioned::Alert(SystemAlert::Silent(Feed::Relay));
+    let of = [Mentioned::Experiment("pend00".into()), relay];
+    of.into_iter().map(|of| Mention { of, since: wall(1), at: wall(2) }).collect()
 }
 
 /// What a server would save in the course of a week.
@@ -412,7 +420,7 @@ async fn an_older_store_is_brought_up_to_date() {
     drop(store);
     let version: i32 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 6);
+    assert_eq!(version, 7);
 }
 
 fn damaged_in(folder: &Path) -> Vec<String> {

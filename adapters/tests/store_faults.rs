@@ -312,6 +312,7 @@ fn needed() -> Vec<Change> {
         when: wall(n),
         subject: "status 1 new health events".to_owned(),
         trouble: None,
+        mentions: Vec::new(),
     };
     let mut needed = vec![Change::Manifest(manifest), Change::News(news)];
     needed.extend(["pend00", "pend01", "quiet"].map(experiment));

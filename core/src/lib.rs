@@ -77,11 +77,12 @@ pub use protocol::{
     Command, CommandId, Condition, Config, Connection, Deadline, Delivery, EndedAlert, Event, EventKey,
     ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig, FlapLine,
     FlapRecord, FlappingRecord, Forgotten, GivenUp, Input, Issue, LetterRecord, LossRecord, Mail, MailConfig,
-    MailFailure, MailFailureKind, MailLine, Mailed, MaintenanceRecord, Manifest, Mode, News, NewsItem,
-    NewsRange, Note, Now, Obeyed, OutboxRecord, Owing, PastAlert, Pattern, QueuedMailRecord, RecipientRecord,
-    RecoveryRecord, Refused, Remark, RemarkKind, Repetition, Report, Requirements, ResourceName, Saved,
-    SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy, StreamRecord, StreamStatus,
-    Summary, SystemAlert, Time, Timer, Told, Topic, Traffic, Transmitted, Undelivered, Verdict, Wall, Window,
-    WindowBooking, WindowId, WindowOrder, WindowTime, Withheld, Zone, in_words, printable,
+    MailFailure, MailFailureKind, MailLine, Mailed, MaintenanceRecord, Manifest, Mention, Mentioned, Mode,
+    News, NewsItem, NewsRange, Note, Now, Obeyed, OutboxRecord, Owing, PastAlert, Pattern, QueuedMailRecord,
+    RecipientRecord, RecoveryRecord, Refused, Remark, RemarkKind, Repetition, Report, Requirements,
+    ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy,
+    StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Told, Topic, Traffic, Transmitted,
+    Undelivered, Verdict, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime, Withheld, Zone,
+    in_words, printable,
 };
 pub use store::Persistence;

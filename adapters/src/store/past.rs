@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
-use status_core::{Event, ExperimentName, PastAlert, Remark, SystemAlert, Wall, Window};
+use status_core::{Event, ExperimentName, Mention, PastAlert, Remark, SystemAlert, Wall, Window};
 
 use super::rows::{self, millis};
 use super::uptime::{self, wall};
@@ -41,6 +41,8 @@ pub struct PastMail {
     pub subject: String,
     /// Who does not have it, and why; `None` if all have it.
     pub trouble: Option<String>,
+    /// What it tells of, each once; empty if an older version wrote it down.
+    pub mentions: Vec<Mention>,
 }
 
 const OF_ALL: &str = "SELECT experiment, event FROM events
@@ -94,11 +96,14 @@ fn events(
 }
 
 fn mails(from: &Connection, since: Wall) -> rusqlite::Result<Vec<PastMail>> {
-    let sql = "SELECT at, subject, trouble FROM mails WHERE at >= ?1 ORDER BY at DESC LIMIT ?2";
+    let sql = "SELECT at, subject, trouble, mentions FROM mails WHERE at >= ?1 ORDER BY at DESC LIMIT ?2";
     let mut rows = from.prepare(sql)?;
     let most = i64::try_from(OTHERS).unwrap_or(i64::MAX);
     let mail = |row: &rusqlite::Row<'_>| {
-        Ok(PastMail { at: wall(row.get(0)?), subject: row.get(1)?, trouble: row.get(2)? })
+        let mentions: Option<String> = row.get(3)?;
+        let mentions =
+            mentions.and_then(|text| rows::value(&text, "what a mail tells of")).unwrap_or_default();
+        Ok(PastMail { at: wall(row.get(0)?), subject: row.get(1)?, trouble: row.get(2)?, mentions })
     };
     let mut mails: Vec<PastMail> =
         rows.query_map(params![millis(since), most], mail)?.collect::<rusqlite::Result<_>>()?;

@@ -69,12 +69,12 @@ pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<(
                        ON CONFLICT (id) DO UPDATE SET record = excluded.record";
             run(to, sql, params![queued.mail.id.as_str(), text(queued)])
         }
-        Change::MailDone { id, when, subject, trouble } => {
+        Change::MailDone { id, when, subject, trouble, mentions } => {
             run(to, "DELETE FROM queued_mails WHERE id = ?1", [id.as_str()])?;
             run(to, "DELETE FROM letters WHERE id = ?1", [id.as_str()])?;
-            let sql = "INSERT INTO mails (id, at, subject, trouble) VALUES (?1, ?2, ?3, ?4)
+            let sql = "INSERT INTO mails (id, at, subject, trouble, mentions) VALUES (?1, ?2, ?3, ?4, ?5)
                        ON CONFLICT (id) DO NOTHING";
-            run(to, sql, params![id.as_str(), millis(*when), subject, trouble])
+            run(to, sql, params![id.as_str(), millis(*when), subject, trouble, text(mentions)])
         }
         Change::MailMerged { id } => run(to, "DELETE FROM queued_mails WHERE id = ?1", [id.as_str()]),
         Change::Clock(stamp) => write_record(to, CLOCK, stamp),

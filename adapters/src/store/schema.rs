@@ -41,6 +41,8 @@ const STEPS: &[&str] = &[
     CREATE TABLE queued_mails (turn INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL);",
     // Windows of maintenance, acknowledgements and flapping: when each began and ended.
     "CREATE TABLE remarks (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE (at, record));",
+    // What each mail told of.
+    "ALTER TABLE mails ADD COLUMN mentions TEXT;",
 ];
 
 /// Marks a file as ours.

@@ -5,6 +5,7 @@
 //! so nothing that waits is ever rewritten, and recipients with the same position share one mail.
 
 mod digest;
+mod mentions;
 mod news;
 mod outbox;
 mod outcome;

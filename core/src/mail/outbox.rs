@@ -8,6 +8,7 @@ use core::time::Duration;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::digest::{Composed, Digest, OpenWindow, Problem, StandingAlert, subject};
+use super::mentions::mentions;
 use super::news::{AwakeClock, NewsLog};
 use super::queued::{MailState, QueuedMail};
 use super::reach::Settled;
@@ -362,11 +363,13 @@ impl Outbox {
         let MailContent { digest, begun, newest } =
             self.content(&covers, now, attempts, position.missed, config, zone);
         let Composed { subject, body, html } = digest.compose(config, zone, longest);
+        let mentions = mentions(self.log.within(&covers), &self.current_state.alerts);
         let thread = zone.day(now.wall).into();
         let mail = Mail { id, subject, body, html, thread, recipients: to };
         let record = QueuedMailRecord {
             mail,
             covers,
+            mentions,
             begun,
             newest,
             attempts: 0,

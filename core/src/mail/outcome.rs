@@ -169,7 +169,7 @@ impl Outbox {
     fn end(&mut self, queued: QueuedMail, later: &Reasons, cx: &mut Cx<'_>) {
         let now = cx.now;
         let record = queued.record;
-        let (id, subject) = (record.mail.id, record.mail.subject);
+        let (id, subject, mentions) = (record.mail.id, record.mail.subject, record.mentions);
         if !record.taken && record.refused.is_empty() {
             return cx.write_down(Change::MailMerged { id });
         }
@@ -182,7 +182,7 @@ impl Outbox {
         }
         let missing: Reasons = record.refused.into_iter().chain(later.iter().cloned()).collect();
         let trouble = (!missing.is_empty()).then(|| listed(&missing));
-        cx.write_down(Change::MailDone { id, when: now.wall, subject, trouble });
+        cx.write_down(Change::MailDone { id, when: now.wall, subject, trouble, mentions });
     }
 
     /// Drops what is owed to these recipients for more than a day.
@@ -235,7 +235,7 @@ impl Outbox {
         let why = alloc::format!("{}: not sent for a day: {why}", addresses.join(", "));
         self.remember_given_up(GivenUp { when: now.wall, subject: subject.clone(), why: why.clone() });
         cx.note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() });
-        cx.write_down(Change::MailDone { id, when: now.wall, subject, trouble: Some(why) });
+        cx.write_down(Change::MailDone { id, when: now.wall, subject, trouble: Some(why), mentions: Vec::new() });
     }
 }
 

@@ -77,6 +77,7 @@ impl Outbox {
             let record = QueuedMailRecord {
                 mail: Mail { id, subject, body, html: None, thread: SmolStr::default(), recipients },
                 covers: Vec::new(),
+                mentions: Vec::new(),
                 begun,
                 newest: awake,
                 attempts: tries,

@@ -199,6 +199,26 @@ impl NewsRange {
     }
 }
 
+/// One thing that a mail tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// Of what.
+    pub of: Mentioned,
+    /// Since when it has not been well, or had not been before it recovered.
+    pub since: Wall,
+    /// When the newest of what is told of it happened.
+    pub at: Wall,
+}
+
+/// What a mail can tell of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Mentioned {
+    /// An experiment.
+    Experiment(ExperimentName),
+    /// The services themselves.
+    Alert(SystemAlert),
+}
+
 /// A mail that somebody may have got, as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedMailRecord {
@@ -206,6 +226,9 @@ pub struct QueuedMailRecord {
     pub mail: Mail,
     /// What it tells.
     pub covers: Vec<NewsRange>,
+    /// What it tells of, each once; empty if an older version wrote this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Mention>,
     /// When the oldest news in it happened.
     pub begun: Wall,
     /// When the newest news in it happened, on the clock of `AwakeClock`.

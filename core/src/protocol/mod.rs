@@ -41,8 +41,9 @@ pub use event::{Event, Issue};
 pub(crate) use event::{Health, StreamHealth};
 pub use input::{CallId, Failure, FailureKind, Input};
 pub use mail::{
-    Delivery, EndedAlert, FlapLine, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, News,
-    NewsItem, NewsRange, OutboxRecord, QueuedMailRecord, RecipientRecord, SavedMail, SealedMail, Summary,
+    Delivery, EndedAlert, FlapLine, LetterRecord, Mail, MailFailure, MailFailureKind, MailLine, Mention,
+    Mentioned, News, NewsItem, NewsRange, OutboxRecord, QueuedMailRecord, RecipientRecord, SavedMail,
+    SealedMail, Summary,
 };
 pub use manifest::{Availability, Manifest, Requirements, SetBy};
 pub use name::{ExperimentName, Feed, ResourceName, Topic};

@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use super::alert::SystemAlert;
 use super::attention::{AttentionRecord, FlapRecord, MaintenanceRecord, Remark};
 use super::event::Event;
-use super::mail::{News, OutboxRecord, QueuedMailRecord, SavedMail};
+use super::mail::{Mention, News, OutboxRecord, QueuedMailRecord, SavedMail};
 use super::manifest::Manifest;
 use super::name::{ExperimentName, Topic};
 use super::time::{Now, Wall};
@@ -84,6 +84,8 @@ pub enum Change {
         subject: String,
         /// The recipients that do not have it and why; `None` if all have it.
         trouble: Option<String>,
+        /// What it tells of, each once.
+        mentions: Vec<Mention>,
     },
     /// A mail is dropped, and nobody has it: another mail tells what it was to tell.
     MailMerged {

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use status_adapters::store::PastMail;
-use status_core::{Event, ExperimentName, Feed, Remark, RemarkKind, SystemAlert, Wall};
+use status_core::{Event, ExperimentName, Feed, Mention, Mentioned, Remark, RemarkKind, SystemAlert, Wall};
 
 use super::{AlertTime, Past, Track};
 use crate::observers::uptime::{Outage, Span, State, Stretch, outages};
 
-/// How many issues, and how many experiments that a silent feed hides, are named.
+/// How many issues are named.
 const NAMED: usize = 20;
-/// A mail that tells of something comes at most so long after its beginning.
-const OWED: Duration = Duration::from_secs(24 * 3600);
 
 /// What an incident is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +38,9 @@ pub struct Incident {
     pub issues: Vec<String>,
     /// Which feed was silent, where that is what it is about.
     pub cause: Option<Feed>,
-    /// The experiments of which nothing was known for it: the first of them.
+    /// The experiments of which nothing was known for it, in the order of their names.
     pub hidden: Vec<ExperimentName>,
-    /// How many those are.
-    pub hidden_count: usize,
-    /// The mail that told of it, as far as it can be said.
+    /// The first mail that told of it; `None` if none did, or an older version sent it, which did not write that down.
     pub mail: Option<PastMail>,
     /// Who acknowledged it.
     pub acknowledged: Option<Acknowledged>,
@@ -99,11 +95,15 @@ pub fn id(name: &str, from: Wall) -> String {
 #[must_use]
 pub fn incidents(past: &Past) -> Vec<Incident> {
     let remarks = Remarks::of(&past.remarks);
+    let mails = Mails::of(&past.mails);
     let of_track = |(name, track): (&ExperimentName, &Track)| -> Vec<Incident> {
-        outages(&track.stretches).iter().map(|one| of_outage(past, &remarks, name, track, one)).collect()
+        outages(&track.stretches)
+            .iter()
+            .map(|one| of_outage(past, &remarks, &mails, name, track, one))
+            .collect()
     };
     let mut all: Vec<Incident> = past.experiments.iter().flat_map(of_track).collect();
-    all.extend(past.alerts.iter().filter_map(|alert| of_alert(past, alert)));
+    all.extend(past.alerts.iter().filter_map(|alert| of_alert(past, &mails, alert)));
     all.sort_by(|one, other| (other.from, one.name()).cmp(&(one.from, other.name())));
     all
 }
@@ -111,6 +111,7 @@ pub fn incidents(past: &Past) -> Vec<Incident> {
 fn of_outage(
     past: &Past,
     remarks: &Remarks<'_>,
+    mails: &Mails<'_>,
     name: &ExperimentName,
     track: &Track,
     outage: &Outage,
@@ -119,7 +120,6 @@ fn of_outage(
     let to = (!outage.is_open).then_some(outage.to);
     let whole = Span { from: outage.from, to: to.unwrap_or(past.window.to) };
     let flapping = remarks.flapped(name, whole);
-    let mail = mail(&past.mails, name.as_str(), whole, !flapping);
     Incident {
         subject: Subject::Experiment(name.clone()),
         from: outage.from,
@@ -129,8 +129,7 @@ fn of_outage(
         issues: issues(track, stretches),
         cause: None,
         hidden: Vec::new(),
-        hidden_count: 0,
-        mail,
+        mail: mails.first(&Mentioned::Experiment(name.clone()), whole),
         acknowledged: remarks.acknowledged(name, whole),
         flapping,
     }
@@ -151,7 +150,7 @@ fn issues(track: &Track, stretches: &[Stretch]) -> Vec<String> {
     issues
 }
 
-fn of_alert(past: &Past, alert: &AlertTime) -> Option<Incident> {
+fn of_alert(past: &Past, mails: &Mails<'_>, alert: &AlertTime) -> Option<Incident> {
     let span = alert.span(past.window)?;
     let cause = match alert.alert {
         SystemAlert::Silent(feed) => Some(feed),
@@ -171,12 +170,10 @@ fn of_alert(past: &Past, alert: &AlertTime) -> Option<Incident> {
         };
         track.stretches.iter().any(is_hidden).then(|| name.clone())
     };
-    let mut hidden: Vec<ExperimentName> = match cause {
+    let hidden: Vec<ExperimentName> = match cause {
         Some(_) => past.experiments.iter().filter_map(hides).collect(),
         None => Vec::new(),
     };
-    let hidden_count = hidden.len();
-    hidden.truncate(NAMED);
     Some(Incident {
         subject: Subject::System(alert.alert),
         from: alert.since,
@@ -186,30 +183,33 @@ fn of_alert(past: &Past, alert: &AlertTime) -> Option<Incident> {
         issues: vec![alert.alert.to_string()],
         cause,
         hidden,
-        hidden_count,
-        mail: mail(&past.mails, &alert.alert.to_string(), span, true),
+        mail: mails.first(&Mentioned::Alert(alert.alert), span),
         acknowledged: None,
         flapping: false,
     })
 }
 
-/// The first mail since then that names it; or the first one, if one that does not may tell of it.
-fn mail(mails: &[PastMail], name: &str, span: Span, may_be_unnamed: bool) -> Option<PastMail> {
-    let later = &mails[mails.partition_point(|mail| mail.at < span.from)..];
-    let owed = later.iter().take_while(|mail| mail.at.since(span.from) <= OWED);
-    let named = owed.clone().find(|mail| names(&mail.subject, name));
-    let first = || owed.clone().next().filter(|_| may_be_unnamed);
-    named.or_else(first).cloned()
-}
+/// Which mails told of what, in the order of time.
+struct Mails<'a>(BTreeMap<&'a Mentioned, Vec<(&'a PastMail, Span)>>);
 
-/// Whether a subject has a name in it, as a word of its own.
-fn names(subject: &str, name: &str) -> bool {
-    let is_inside = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
-    subject.match_indices(name).any(|(at, _)| {
-        let before = subject[..at].chars().next_back();
-        let after = subject[at + name.len()..].chars().next();
-        !before.is_some_and(is_inside) && !after.is_some_and(is_inside)
-    })
+impl<'a> Mails<'a> {
+    fn of(mails: &'a [PastMail]) -> Self {
+        let mut all: BTreeMap<&Mentioned, Vec<(&PastMail, Span)>> = BTreeMap::new();
+        for mail in mails {
+            for Mention { of, since, at } in &mail.mentions {
+                all.entry(of).or_default().push((mail, Span { from: *since, to: *at }));
+            }
+        }
+        Self(all)
+    }
+
+    /// The first mail that told of what was wrong with it then.
+    fn first(&self, of: &Mentioned, then: Span) -> Option<PastMail> {
+        let told = |(mail, of): &&(&PastMail, Span)| {
+            mail.at >= then.from && of.from <= then.to && of.to >= then.from
+        };
+        self.0.get(of)?.iter().find(told).map(|(mail, _)| (*mail).clone())
+    }
 }
 
 /// What people said of experiments, and when they flapped, in the order of time.

@@ -118,9 +118,12 @@ impl Store for FakeStore {
         let mut state = self.0.lock();
         state.works().inspect_err(|_| state.disk.miss())?;
         let mailed = |change: &Change| match change {
-            Change::MailDone { when, subject, trouble, .. } => {
-                Some(PastMail { at: *when, subject: subject.clone(), trouble: trouble.clone() })
-            }
+            Change::MailDone { id: _, when, subject, trouble, mentions } => Some(PastMail {
+                at: *when,
+                subject: subject.clone(),
+                trouble: trouble.clone(),
+                mentions: mentions.clone(),
+            }),
             Change::ReplaceAll
             | Change::Event { .. }
             | Change::Experiment { .. }

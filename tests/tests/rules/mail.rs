@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use status_core::{
-    Action, Config, Delivery, Event, FailureKind, Feed, Input, MailFailure, MailFailureKind, Note,
-    SystemAlert,
+    Action, Change, Config, Delivery, Event, FailureKind, Feed, Input, MailFailure, MailFailureKind, Mention,
+    Mentioned, Note, SystemAlert,
 };
 use status_tests::{RECIPIENT, World, config};
 
@@ -404,4 +404,40 @@ fn a_mail_marks_what_is_healthy_and_cannot_be_booked() {
     world.until(30.0);
     let told = |line: &str| world.mails.iter().any(|mail| mail.body.lines().any(|told| told == line));
     assert!(told("spin00 ok   U") && told("pend00 ok A"), "{:?}", world.mails);
+}
+
+/// What each mail that is done tells of, as it was written down.
+fn mentions(world: &World) -> Vec<Vec<Mention>> {
+    let saved = world.trace.iter().filter_map(|(_, action)| match action {
+        Action::Save { changes, .. } => Some(changes),
+        _ => None,
+    });
+    let done = saved.flatten().filter_map(|change| match change {
+        Change::MailDone { mentions, .. } => Some(mentions.clone()),
+        _ => None,
+    });
+    done.collect()
+}
+
+#[test]
+fn of_each_mail_it_is_written_down_what_it_tells_of_and_since_when_that_was_so() {
+    let mut world = well(2);
+    world.restart(); // with a store
+    world.until(100.0);
+    let all = world.streams.clone();
+    world.unplug(VIDEO);
+    world.until(140.0);
+    let lost = world.events("pend00").pop().unwrap().when;
+    world.streams = all;
+    world.until(170.0);
+    let back = world.events("pend00").pop().unwrap().when;
+    world.every.insert(Feed::Relay, None);
+    world.until(230.0);
+    let told = mentions(&world);
+    let pend00 = Mentioned::Experiment("pend00".into());
+    assert_eq!(told[told.len() - 3], [Mention { of: pend00.clone(), since: lost, at: lost }]);
+    assert_eq!(told[told.len() - 2], [Mention { of: pend00, since: lost, at: back }]);
+    let (silent, _, since) = world.monitor.alerts().iter().next().unwrap();
+    let relay = told.last().unwrap().last().unwrap();
+    assert_eq!(*relay, Mention { of: Mentioned::Alert(silent), since, at: since });
 }

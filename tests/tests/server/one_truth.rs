@@ -213,3 +213,34 @@ async fn the_title_names_the_worst_of_experiments_and_services() {
     assert!(page.contains("<title>pend00: healthy, book has no manifest</title>"), "{page}");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn an_incident_names_the_first_mail_that_told_of_it_wherever_it_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("status.db");
+    let running = Running::well(3, &[("STATUS_STORE", store.to_str().unwrap())]).await;
+    for name in ["pend01", "pend02"] {
+        running.silence(&format!("{name}-st-video"));
+        let mail = running.mail_about(&format!("{name} ><")).await;
+        let incident = mailed(&running, name).await;
+        assert!(mail.subject().ends_with(incident["mail"]["subject"].as_str().unwrap()), "{incident}");
+        assert!(mail.subject().contains(name), "the mail about the other one came first: {incident}");
+        let page = text(&running, &format!("/?experiment={name}")).await;
+        let at = incident["mail"]["at"].as_str().unwrap().get(..19).unwrap().replace('T', " ");
+        assert!(page.contains(&format!("mailed at {at}")), "{at} in {page}");
+    }
+    running.stop().await;
+}
+
+/// The incident that is open, once it is written down which mail told of it.
+async fn mailed(running: &Running, name: &str) -> Value {
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let all = running.get(&format!("/api/v1/incidents?name={name}")).await.1;
+        if all[0]["mail"].is_object() {
+            return all[0].clone();
+        }
+        assert!(std::time::Instant::now() < limit, "no mail in {all}");
+        running.pause().await;
+    }
+}

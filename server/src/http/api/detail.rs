@@ -11,6 +11,7 @@ use crate::http::etag::Tag;
 use crate::http::gather::{self, Asked};
 use crate::http::{AppState, Problem, no_such_path};
 use crate::observers::uptime::{DAYS, Day, REMEMBERED};
+use crate::past::Past;
 use crate::view::experiment::DetailView;
 use crate::view::uptime::UptimeView;
 
@@ -54,7 +55,12 @@ pub(crate) fn no_such_experiment(name: &str) -> Response {
 }
 
 /// An experiment as it is now; `None` if it is not known.
-pub(crate) async fn view(app: &AppState, name: &str) -> Option<DetailView> {
+async fn view(app: &AppState, name: &str) -> Option<DetailView> {
+    with_past(app, name).await.map(|(view, _)| view)
+}
+
+/// An experiment as it is now, and what happened to it in the last 30 days; `None` if it is not known.
+pub(crate) async fn with_past(app: &AppState, name: &str) -> Option<(DetailView, Past)> {
     let name = ExperimentName::from(name);
     let past = gather::past_of(app, &name, Asked::Last(REMEMBERED)).await;
     let now = app.now();
@@ -63,5 +69,7 @@ pub(crate) async fn view(app: &AppState, name: &str) -> Option<DetailView> {
     let uptime = UptimeView::of(stretches, days, past.now);
     let monitor = app.shared().monitor();
     let known = monitor.experiment(name.as_str())?;
-    Some(DetailView::of(&monitor, &name, known, now, app.started(), uptime))
+    let view = DetailView::of(&monitor, &name, known, now, app.started(), uptime);
+    drop(monitor);
+    Some((view, past))
 }

@@ -18,6 +18,8 @@ use crate::past::incident::{Incident, Subject, incidents};
 pub(crate) const USUAL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many are told if nobody says how many.
 const USUAL_COUNT: usize = 1_000;
+/// How many experiments that a silent feed hides are named of one.
+const NAMED: usize = 20;
 /// How many are told at most.
 const MOST: usize = 10_000;
 
@@ -50,7 +52,7 @@ pub(crate) struct IncidentView {
     experiments: Vec<String>,
     /// How many those are.
     experiments_count: usize,
-    /// The mail that told of it: the first within a day that names it, or else the first one; null if there was none.
+    /// The first mail that told of it; null if none did, or if an older version sent it, which did not write that down.
     mail: Option<MailView>,
     /// Who acknowledged it last; null if nobody did.
     acknowledged: Option<AcknowledgedView>,
@@ -109,8 +111,8 @@ impl IncidentView {
             out: incident.out,
             issues: incident.issues.clone(),
             cause: incident.cause.map(status_core::Feed::as_str),
-            experiments: incident.hidden.iter().map(ToString::to_string).collect(),
-            experiments_count: incident.hidden_count,
+            experiments: incident.hidden.iter().take(NAMED).map(ToString::to_string).collect(),
+            experiments_count: incident.hidden.len(),
             mail,
             acknowledged,
             flapping: incident.flapping,

@@ -14,7 +14,7 @@ use super::who::Who;
 use super::{Asked, detail, maintenance, sign};
 use crate::http::api::changes;
 use crate::http::auth::Visitor;
-use crate::http::{self, AppState, body, no_such_path};
+use crate::http::{AppState, body, no_such_path};
 
 /// Whatever a form of the page sends.
 pub(super) async fn post(
@@ -139,10 +139,7 @@ async fn acknowledge(app: &AppState, who: &Who, person: Person, name: String, po
             }
         },
     };
-    let html = match http::api::detail::view(app, &name).await {
-        Some(view) => detail::render(app, who, &view, &form),
-        None => detail::render_unknown(app, who, &name),
-    };
+    let (_, html) = detail::render(app, who, &name, &form).await;
     page(status, html)
 }
 

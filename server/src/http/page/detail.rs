@@ -1,6 +1,7 @@
 //! The page of one experiment.
 
 use askama::Template;
+use axum::http::StatusCode;
 use status_core::{Acknowledgement, Zone};
 
 use super::bar::DayStatus;
@@ -13,6 +14,7 @@ use super::who::Who;
 use super::windows::{self, RemarkRow, Row};
 use super::words::{lasting, percent, seconds};
 use crate::http::{self, AppState};
+use crate::past::Past;
 use crate::view::experiment::DetailView;
 use crate::view::system::SystemView;
 use crate::view::uptime::{DayView, WindowView};
@@ -71,7 +73,29 @@ struct Unknown<'a> {
     name: &'a str,
 }
 
-pub(super) fn render(app: &AppState, who: &Who, view: &DetailView, ack: &AckForm) -> askama::Result<String> {
+/// The page of the experiment with this name, or the one that says that there is none.
+pub(super) async fn render(
+    app: &AppState,
+    who: &Who,
+    name: &str,
+    ack: &AckForm,
+) -> (StatusCode, askama::Result<String>) {
+    match http::api::detail::with_past(app, name).await {
+        Some((view, past)) => (StatusCode::OK, render_known(app, who, &view, &past, ack)),
+        None => {
+            let system = http::api::system::view(app);
+            (StatusCode::NOT_FOUND, Unknown { system: &system, who, name }.render())
+        }
+    }
+}
+
+fn render_known(
+    app: &AppState,
+    who: &Who,
+    view: &DetailView,
+    past: &Past,
+    ack: &AckForm,
+) -> askama::Result<String> {
     let system = http::api::system::view(app);
     let uptime = &view.uptime;
     let name = view.topic_name.as_str();
@@ -85,7 +109,7 @@ pub(super) fn render(app: &AppState, who: &Who, view: &DetailView, ack: &AckForm
         let known = experiment.and_then(|known| known.acknowledgement());
         let known = known.map(|known| Known::of(known, &zone));
         let strips = experiment.map(|known| strips::of(known, &watched, now)).unwrap_or_default();
-        let story = experiment.map(|known| story::of(known, &uptime.outages, now)).unwrap_or_default();
+        let story = experiment.map(|known| story::of(known, past, now)).unwrap_or_default();
         (rows, windows::remarks(&monitor, Some(name)), known, zone.name().to_owned(), strips, story)
     };
     let form = WindowForm { names: name.to_owned(), back: page_of(name), ..WindowForm::default() };
@@ -106,10 +130,6 @@ pub(super) fn render(app: &AppState, who: &Who, view: &DetailView, ack: &AckForm
         form,
     };
     page.render()
-}
-
-pub(super) fn render_unknown(app: &AppState, who: &Who, name: &str) -> askama::Result<String> {
-    Unknown { system: &http::api::system::view(app), who, name }.render()
 }
 
 /// The days of the bar; the last cell is as it is now.

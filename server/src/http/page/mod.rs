@@ -38,10 +38,10 @@ use serde::Deserialize;
 use self::listing::Listing;
 use self::typed::{AckForm, WindowForm};
 use self::who::Who;
+use crate::http::AppState;
 use crate::http::asked::Pairs;
 use crate::http::auth::Visitor;
 use crate::http::etag::{self, Tag};
-use crate::http::{self, AppState};
 
 const CSS: &str = include_str!("assets/page.css");
 const PAST_CSS: &str = include_str!("assets/past.css");
@@ -131,10 +131,7 @@ async fn show(
     } else if asked.experiment.is_empty() {
         (StatusCode::OK, overview::render(&app, &who, &Listing::of(uri.query().unwrap_or_default())))
     } else {
-        match http::api::detail::view(&app, &asked.experiment).await {
-            Some(view) => (StatusCode::OK, detail::render(&app, &who, &view, &AckForm::default())),
-            None => (StatusCode::NOT_FOUND, detail::render_unknown(&app, &who, &asked.experiment)),
-        }
+        detail::render(&app, &who, &asked.experiment, &AckForm::default()).await
     };
     answer(&tag, status, html)
 }

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use status_core::{Event, Experiment, Feed, Mailed, Wall, printable};
+use status_core::{Event, Experiment, Feed, Wall, printable};
 
-use super::words::{lasting, span, stamp};
-use crate::view::uptime::OutageView;
+use super::words::{span, stamp};
+use crate::past::Past;
+use crate::past::incident::{Incident, Subject, incidents};
+
+/// How many outages are told of which only the store knows: one that flaps has thousands.
+const EARLIER: usize = 100;
 
 /// A time in which it was healthy, or was not.
 pub(super) struct Entry {
     pub(super) is_healthy: bool,
+    began: Wall,
     pub(super) from: String,
     /// When it ended; `None` while it lasts.
     pub(super) to: Option<String>,
@@ -18,8 +23,12 @@ pub(super) struct Entry {
     pub(super) issues: String,
     /// Which feeds were silent, where that is why.
     pub(super) cause: String,
-    /// When it was mailed, as far as that is known.
+    /// When the first mail told of it.
     pub(super) mailed: Option<String>,
+    /// Who acknowledged it.
+    pub(super) acknowledged: Option<String>,
+    /// Whether it came and went then.
+    pub(super) flapping: bool,
     /// What changed within it, the oldest first; none if nothing did.
     pub(super) steps: Vec<Step>,
 }
@@ -31,33 +40,33 @@ pub(super) struct Step {
 }
 
 /// The entries, the newest first: those of the events that are in memory, and older outages that the store knows of.
-pub(super) fn of(known: &Experiment, outages: &[OutageView], now: Wall) -> Vec<Entry> {
+pub(super) fn of(known: &Experiment, past: &Past, now: Wall) -> Vec<Entry> {
+    let all = incidents(past);
+    let outages: Vec<&Incident> =
+        all.iter().filter(|one| matches!(one.subject, Subject::Experiment(_))).collect();
     let events: Vec<&Event> = known.events().collect();
     let mut entries: Vec<Entry> = Vec::new();
     let mut next: Option<Wall> = None;
     let pieces: Vec<&[&Event]> = events.chunk_by(|one, other| one.healthy == other.healthy).collect();
     for piece in pieces.into_iter().rev() {
-        entries.push(Entry::of(piece, next, now, known.mailed()));
+        entries.push(Entry::of(piece, next, now).with(&outages, next));
         next = piece.first().map(|event| event.when);
     }
-    let oldest = next.map(|at| at.to_string());
-    let earlier = |outage: &&OutageView| {
-        let Some(to) = &outage.to else { return oldest.is_none() };
-        oldest.as_ref().is_none_or(|oldest| to <= oldest)
+    let is_earlier = |outage: &&&Incident| match (outage.to, next) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(to), Some(oldest)) => to <= oldest,
     };
-    entries.extend(outages.iter().filter(earlier).map(Entry::earlier));
+    entries.extend(outages.iter().filter(is_earlier).take(EARLIER).map(|outage| Entry::earlier(outage, now)));
     entries
 }
 
 impl Entry {
     /// Events of which each found it as healthy as the one before.
-    fn of(piece: &[&Event], to: Option<Wall>, now: Wall, mailed: Option<&Mailed>) -> Self {
+    fn of(piece: &[&Event], to: Option<Wall>, now: Wall) -> Self {
         let (from, is_healthy) = piece.first().map_or((now, true), |event| (event.when, event.healthy));
         let feeds: BTreeSet<&str> =
             piece.iter().flat_map(|event| event.cause()).map(|feed| Feed::as_str(*feed)).collect();
-        let is_told = |mailed: &&Mailed| {
-            !is_healthy && !mailed.taken.is_empty() && mailed.at >= from && to.is_none_or(|to| mailed.at < to)
-        };
         let issues: BTreeSet<_> = piece.iter().flat_map(|event| event.issues()).collect();
         let steps = |event: &&Event| Step {
             when: stamp(&event.when.to_string()),
@@ -65,28 +74,54 @@ impl Entry {
         };
         Self {
             is_healthy,
+            began: from,
             from: stamp(&from.to_string()),
             to: to.map(|to| stamp(&to.to_string())),
             lasted: span(to.unwrap_or(now).since(from)),
             issues: listed(issues.iter()),
             cause: feeds.into_iter().collect::<Vec<_>>().join(" and "),
-            mailed: mailed.filter(is_told).map(|mailed| stamp(&mailed.at.to_string())),
+            mailed: None,
+            acknowledged: None,
+            flapping: false,
             steps: if is_healthy || piece.len() < 2 { Vec::new() } else { piece.iter().map(steps).collect() },
         }
     }
 
-    /// One of which only the store knows, and not what was wrong.
-    fn earlier(outage: &OutageView) -> Self {
-        Self {
-            is_healthy: false,
-            from: stamp(&outage.from),
-            to: outage.to.as_deref().map(stamp),
-            lasted: lasting(outage.seconds),
-            issues: String::new(),
-            cause: String::new(),
-            mailed: None,
-            steps: Vec::new(),
+    /// The same, with what is known of the outage that it is.
+    fn with(mut self, outages: &[&Incident], to: Option<Wall>) -> Self {
+        let is_it = |outage: &&&Incident| {
+            outage.from >= self.began && to.is_none_or(|to| outage.from < to) && !self.is_healthy
+        };
+        // The oldest of them: what was unknown in between makes several of one.
+        if let Some(outage) = outages.iter().rev().find(is_it) {
+            self.tell(outage);
         }
+        self
+    }
+
+    /// One of which only the store knows.
+    fn earlier(outage: &Incident, now: Wall) -> Self {
+        let mut entry = Self {
+            is_healthy: false,
+            began: outage.from,
+            from: stamp(&outage.from.to_string()),
+            to: outage.to.map(|to| stamp(&to.to_string())),
+            lasted: span(outage.to.unwrap_or(now).since(outage.from)),
+            issues: printable(&outage.issues.join(", ")).into_owned(),
+            cause: outage.cause.map(Feed::as_str).unwrap_or_default().to_owned(),
+            mailed: None,
+            acknowledged: None,
+            flapping: false,
+            steps: Vec::new(),
+        };
+        entry.tell(outage);
+        entry
+    }
+
+    fn tell(&mut self, outage: &Incident) {
+        self.mailed = outage.mail.as_ref().map(|mail| stamp(&mail.at.to_string()));
+        self.acknowledged = outage.acknowledged.as_ref().map(|one| printable(&one.by).into_owned());
+        self.flapping = outage.flapping;
     }
 }
 

@@ -117,10 +117,10 @@ impl Row {
 fn what(incident: &Incident) -> String {
     let mut text = match incident.subject {
         Subject::Experiment(_) => printable(&incident.issues.join(", ")).into_owned(),
-        Subject::System(_) if incident.hidden_count > 0 => {
+        Subject::System(_) if !incident.hidden.is_empty() => {
             let names: Vec<String> =
                 incident.hidden.iter().take(3).map(|name| printable(name.as_str()).into_owned()).collect();
-            let more = incident.hidden_count - names.len();
+            let more = incident.hidden.len() - names.len();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             format!("nothing was known of {}{more}", names.join(", "))
         }
