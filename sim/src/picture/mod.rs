@@ -3,9 +3,11 @@
 mod axis;
 mod canvas;
 mod lane;
+mod steps;
 mod svg;
 
 pub use axis::{Cluster, clusters, label_width};
 pub use canvas::{Canvas, Words};
 pub use lane::{Lane, Paint, Run, Scale};
+pub use steps::round_step;
 pub use svg::{DEFS, STYLE, escape, short};

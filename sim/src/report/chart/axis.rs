@@ -2,43 +2,18 @@
 
 use std::time::Duration;
 
+use crate::picture::round_step;
+
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// The steps that people count time in.
-const STEPS: [u64; 23] = [
-    SECOND,
-    2 * SECOND,
-    5 * SECOND,
-    10 * SECOND,
-    15 * SECOND,
-    30 * SECOND,
-    MINUTE,
-    2 * MINUTE,
-    5 * MINUTE,
-    10 * MINUTE,
-    15 * MINUTE,
-    30 * MINUTE,
-    HOUR,
-    2 * HOUR,
-    3 * HOUR,
-    6 * HOUR,
-    12 * HOUR,
-    DAY,
-    2 * DAY,
-    7 * DAY,
-    14 * DAY,
-    30 * DAY,
-    90 * DAY,
-];
 const MOST_TICKS: u64 = 14;
 
 /// The ticks up to an end: when each is, and what is written at it.
 pub(super) fn ticks(end: u64) -> Vec<(u64, String)> {
-    let fits = |step: &u64| end / step <= MOST_TICKS;
-    let step = STEPS.into_iter().find(fits).unwrap_or((end / MOST_TICKS / DAY + 1) * DAY);
+    let step = round_step(end, MOST_TICKS);
     (0..=end / step).map(|n| (n * step, label(n * step, step))).collect()
 }
 
@@ -63,11 +38,11 @@ pub(super) fn unit(end: u64) -> &'static str {
 }
 
 /// The name of a step: a to z, then aa, ab and so on.
-pub(super) fn check_mail(number: usize) -> String {
+pub(super) fn step_name(number: usize) -> String {
     let letter = char::from(b'a' + u8::try_from(number % 26).unwrap_or_default());
     match number / 26 {
         0 => letter.to_string(),
-        more => format!("{}{letter}", check_mail(more - 1)),
+        more => format!("{}{letter}", step_name(more - 1)),
     }
 }
 
@@ -102,6 +77,6 @@ mod tests {
 
     #[test]
     fn letters_go_on_after_z() {
-        assert_eq!([0, 25, 26, 27, 701, 702].map(check_mail), ["a", "z", "aa", "ab", "zz", "aaa"]);
+        assert_eq!([0, 25, 26, 27, 701, 702].map(step_name), ["a", "z", "aa", "ab", "zz", "aaa"]);
     }
 }

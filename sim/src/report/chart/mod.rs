@@ -82,7 +82,7 @@ impl Picture {
             entries.iter().filter(|entry| happened(&entry.what)).map(|entry| entry.millis).collect();
         let mails: Vec<u64> = outcome.timeline.mails().map(|(at, _)| millis(at)).collect();
         self.steps = columns(&steps, self.canvas.scale);
-        self.pills("step", "steps", &steps, axis::check_mail);
+        self.pills("step", "steps", &steps, axis::step_name);
         let y = self.canvas.y + 16;
         self.pills("mail", "mails", &mails, |i| (i + 1).to_string());
         let ticks = columns(&mails, self.canvas.scale);
@@ -192,7 +192,7 @@ impl Picture {
         for (i, (at, text)) in steps.iter().take(listed).enumerate() {
             let x = if i < rows { MARGIN } else { WIDTH / 2 };
             let y = top + (i % rows.max(1)) as u64 * 17 + 10;
-            self.text("st-small", x, y, &axis::check_mail(i));
+            self.text("st-small", x, y, &axis::step_name(i));
             self.text("st-small", x + 22, y, &axis::whole_seconds(*at));
             self.text("st-small", x + 82, y, &short(text, 76));
         }

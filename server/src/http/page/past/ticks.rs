@@ -1,29 +1,11 @@
 //! Where the axis of the time line has its ticks: at round times of UTC.
 
 use status_core::Wall;
+use status_sim::picture::round_step;
 
 use crate::observers::uptime::Span;
 
-const MINUTE: u64 = 60_000;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
-/// The steps that people count time in.
-const STEPS: [u64; 14] = [
-    MINUTE,
-    5 * MINUTE,
-    15 * MINUTE,
-    30 * MINUTE,
-    HOUR,
-    2 * HOUR,
-    3 * HOUR,
-    6 * HOUR,
-    12 * HOUR,
-    DAY,
-    2 * DAY,
-    4 * DAY,
-    7 * DAY,
-    30 * DAY,
-];
+const DAY: u64 = 24 * 3_600_000;
 const MOST: u64 = 9;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -31,9 +13,7 @@ const MONTHS: [&str; 12] =
 /// The ticks in a stretch of time: how many milliseconds after its beginning each is, and what is written there.
 pub(super) fn ticks(window: Span) -> Vec<(u64, String)> {
     let (from, to) = (window.from.as_millis(), window.to.as_millis());
-    let length = to.saturating_sub(from);
-    let fits = |step: &u64| length / step <= MOST;
-    let step = STEPS.into_iter().find(fits).unwrap_or((length / MOST / DAY + 1) * DAY);
+    let step = round_step(to.saturating_sub(from), MOST);
     let first = from.div_ceil(step) * step;
     (first..=to)
         .step_by(usize::try_from(step).unwrap_or(usize::MAX))
@@ -65,7 +45,7 @@ mod tests {
         assert_eq!(of(DAY), "18:00 21:00 27 Nov 03:00 06:00 09:00 12:00 15:00");
         assert_eq!(of(7 * DAY), "21 Nov 22 Nov 23 Nov 24 Nov 25 Nov 26 Nov 27 Nov");
         assert_eq!(of(30 * DAY), "30 Oct 3 Nov 7 Nov 11 Nov 15 Nov 19 Nov 23 Nov 27 Nov");
-        for length in [1, MINUTE, 400 * DAY] {
+        for length in [1, 60_000, 400 * DAY] {
             assert!(
                 ticks(Span { from: Wall::from_millis(TO - length), to: Wall::from_millis(TO) }).len() < 15
             );
