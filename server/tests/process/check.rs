@@ -105,6 +105,7 @@ async fn a_good_installation_is_all_ok_and_nothing_changes() {
             ),
             "ok     changes   STATUS_SECRET_ADMIN is not set, so there are neither maintenance nor acknowledgements"
                 .to_owned(),
+            "ok     page      the page has no name, since STATUS_NAME is not set; its groups: pend (2)".to_owned(),
         ]
     );
     assert_eq!(code, Some(0));

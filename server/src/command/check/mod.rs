@@ -8,13 +8,14 @@ mod machine;
 mod mail;
 mod services;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use status_adapters::FeedSource;
-use status_core::{Feed, Mode, Report};
+use status_core::{Feed, Manifest, Mode, Report};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ use crate::driver::Services;
 use crate::http::listener::Place;
 use crate::log;
 use crate::log::{LogFormat, LogSettings, LogTarget};
-use crate::settings::{Problems, Settings};
+use crate::settings::{Groups, Problems, Settings};
 
 pub use finding::{Finding, Verdict};
 
@@ -33,6 +34,9 @@ pub use finding::{Finding, Verdict};
 const LONGEST: Duration = Duration::from_secs(75);
 /// Whoever waits for longer is told what for.
 const UNTOLD: Duration = Duration::from_secs(10);
+
+/// How many groups of experiments are named.
+const GROUPS: usize = 10;
 
 /// What is to be done, and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +160,37 @@ struct Tasks {
     sources: [Arc<dyn FeedSource>; 2],
     mail: Option<JoinHandle<Finding>>,
     changes: Finding,
+    page: Shown,
+}
+
+/// How the page shows the lab.
+struct Shown {
+    name: String,
+    groups: Groups,
+}
+
+impl Shown {
+    /// What it is called, and how many experiments of book's are in which group.
+    fn finding(&self, manifest: Option<&Manifest>) -> Finding {
+        let name = if self.name.is_empty() {
+            "the page has no name, since STATUS_NAME is not set".to_owned()
+        } else {
+            format!("the page is called {:?}", self.name)
+        };
+        let Some(manifest) = manifest else { return Finding::ok("page", name) };
+        let experiments: BTreeSet<&str> = manifest.values().map(|needs| needs.stub.as_str()).collect();
+        let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
+        for experiment in experiments {
+            *groups.entry(self.groups.of(experiment)).or_default() += 1;
+        }
+        let mut counts: Vec<String> =
+            groups.iter().map(|(group, count)| format!("{group} ({count})")).collect();
+        if counts.len() > GROUPS {
+            counts.truncate(GROUPS);
+            counts.push(format!("and {} more", groups.len() - GROUPS));
+        }
+        Finding::ok("page", format!("{name}; its groups: {}", counts.join(", ")))
+    }
 }
 
 impl Tasks {
@@ -190,6 +225,7 @@ impl Tasks {
                 tokio::spawn(mail::mail(settings.mail.clone().zip(config.mail.clone()), clock, how))
             }),
             changes: Finding::ok("changes", changes(settings)),
+            page: Shown { name: config.name.clone(), groups: settings.groups.clone() },
         })
     }
 
@@ -216,6 +252,7 @@ impl Tasks {
             Some(mail) => show(awaited("the mail server", mail).await),
         }
         show(self.changes);
+        show(self.page.finding(manifest.as_ref()));
         if let Some(manifest) = manifest {
             let missing = services::missing(&manifest, at_relay.as_deref(), at_jump.as_deref());
             missing.into_iter().for_each(show);
