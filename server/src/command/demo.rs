@@ -57,7 +57,10 @@ pub async fn run(port: u16, stop: CancellationToken) -> Result<(), String> {
     let settings = settings(&services)?;
     log::start(&settings.log)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let past = DemoPast::until(SystemClock.now().wall, settings.core.events).await?;
+    let past = tokio::select! {
+        past = DemoPast::until(SystemClock.now().wall, settings.core.events) => past?,
+        () = stop.cancelled() => return Ok(()),
+    };
     let server = Server::going_on(listener, &settings, past.store, past.saved, past.records)?;
     say(&format!(
         "a lab of six experiments with mock services and a past of thirty days; look at http://{address}/ (end with Ctrl-C)"

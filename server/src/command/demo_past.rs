@@ -8,6 +8,7 @@ use status_core::{Change, Saved, Wall};
 use status_sim::run::saves_from;
 use status_sim::scenario::{Scenario, Step};
 use status_sim::service::FakeStore;
+use tokio::sync::oneshot;
 
 use crate::observers::uptime::REMEMBERED;
 
@@ -29,8 +30,7 @@ impl DemoPast {
         let scenario = Scenario::read(SCENARIO).map_err(|error| error.to_string())?;
         let begin = now - scenario.lasts;
         let watched = watched(&scenario, begin, now);
-        let playing = tokio::task::spawn_blocking(move || saves_from(&scenario, begin));
-        let played = playing.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let played = played(scenario, begin).await?;
         let store = Arc::new(FakeStore::default());
         for changes in played {
             let kept: Vec<Change> = changes.into_iter().filter(is_past).collect();
@@ -43,6 +43,14 @@ impl DemoPast {
         let records = store.uptime_records(None, now - REMEMBERED).await.map_err(|failure| failure.detail)?;
         Ok(Self { store, saved, records })
     }
+}
+
+/// Plays it. Whoever is told to stop meanwhile need not wait for the end, as one would for a thread of the runtime.
+async fn played(scenario: Scenario, begin: Wall) -> Result<Vec<Vec<Change>>, String> {
+    let (sender, receiver) = oneshot::channel();
+    let play = move || drop(sender.send(saves_from(&scenario, begin)));
+    std::thread::Builder::new().name("past".to_owned()).spawn(play).map_err(|error| error.to_string())?;
+    receiver.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
 /// When the server of the past was watching: not in its startups, nor after it was killed.
