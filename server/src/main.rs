@@ -56,7 +56,7 @@ fn main() -> ExitCode {
             }
             #[cfg(not(feature = "demo"))]
             Command::Demo { .. } => fail(status_server::command::NO_MOCKS),
-            Command::Simulate(args) => simulate::run(args, stop).await,
+            Command::Simulate(args) => simulate::run(args, paint, stop).await,
             Command::Token(args) => tell::token(&args),
             Command::Maintain(args) => interruptible(tell::maintain(&args), stop).await,
             Command::Ack(args) => interruptible(tell::ack(&args), stop).await,

@@ -17,6 +17,7 @@ use status_sim::run::{Ending, Outcome, run_watched};
 use tokio_util::sync::CancellationToken;
 
 use crate::command::args::{Format, SimulateArgs};
+use crate::command::paint::{Paint, Tone};
 
 /// A promise was broken or an expectation not met.
 const FAILED: u8 = 1;
@@ -26,12 +27,12 @@ const WRONG: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 /// Plays what is asked for, until `stop`.
-pub async fn run(args: SimulateArgs, stop: CancellationToken) -> ExitCode {
+pub async fn run(args: SimulateArgs, paint: Paint, stop: CancellationToken) -> ExitCode {
     if args.wire {
-        return ExitCode::from(play_over_wire(&args, stop).await);
+        return ExitCode::from(play_over_wire(&args, paint, stop).await);
     }
     // A run is one long computation. Whoever interrupts it does not wait for its end.
-    let playing = tokio::task::spawn_blocking(move || play_all(&args));
+    let playing = tokio::task::spawn_blocking(move || play_all(&args, paint));
     let code = tokio::select! {
         code = playing => code.unwrap_or(FAILED),
         () = stop.cancelled() => INTERRUPTED,
@@ -40,17 +41,17 @@ pub async fn run(args: SimulateArgs, stop: CancellationToken) -> ExitCode {
 }
 
 #[cfg(feature = "demo")]
-async fn play_over_wire(args: &SimulateArgs, stop: CancellationToken) -> u8 {
-    wire::play_all(args, stop).await
+async fn play_over_wire(args: &SimulateArgs, paint: Paint, stop: CancellationToken) -> u8 {
+    wire::play_all(args, paint, stop).await
 }
 
 #[cfg(not(feature = "demo"))]
-async fn play_over_wire(_: &SimulateArgs, _: CancellationToken) -> u8 {
+async fn play_over_wire(_: &SimulateArgs, _: Paint, _: CancellationToken) -> u8 {
     complain(super::NO_MOCKS);
     WRONG
 }
 
-fn play_all(args: &SimulateArgs) -> u8 {
+fn play_all(args: &SimulateArgs, paint: Paint) -> u8 {
     let Some(runs) = plan::runs(args) else { return WRONG };
     let mut code = 0;
     // A file's runs are together.
@@ -58,7 +59,7 @@ fn play_all(args: &SimulateArgs) -> u8 {
         if i > 0 && args.format == Format::Text {
             say("");
         }
-        match play_file(args, of_file) {
+        match play_file(args, of_file, paint) {
             Ok(true) => {}
             Ok(false) => code = FAILED,
             Err(problem) => {
@@ -71,7 +72,7 @@ fn play_all(args: &SimulateArgs) -> u8 {
 }
 
 /// Plays all runs of one file, and tells of each or compares them. Returns whether all went well.
-fn play_file(args: &SimulateArgs, runs: &[Run]) -> Result<bool, String> {
+fn play_file(args: &SimulateArgs, runs: &[Run], paint: Paint) -> Result<bool, String> {
     let mut rows = Vec::new();
     let mut failed = Vec::new();
     for run in runs {
@@ -88,7 +89,9 @@ fn play_file(args: &SimulateArgs, runs: &[Run]) -> Result<bool, String> {
         }
         match args.format {
             Format::Json => say(&report::json(&run.scenario, &outcome)),
-            Format::Text if runs.len() == 1 => say(report::text(&run.scenario, &outcome).trim_end()),
+            Format::Text if runs.len() == 1 => {
+                say(&colored(report::text(&run.scenario, &outcome).trim_end(), paint))
+            }
             Format::Text => {
                 rows.push(Variant { name: set, figures: outcome.figures, failed: failures.len() });
             }
@@ -96,9 +99,31 @@ fn play_file(args: &SimulateArgs, runs: &[Run]) -> Result<bool, String> {
     }
     if let Some(run) = runs.first().filter(|_| !rows.is_empty()) {
         say(&format!("{}\n\n{}", printable(&run.scenario.name), report::table(&rows).trim_end()));
-        failed.iter().for_each(|failure| say(&printable(failure)));
+        failed.iter().for_each(|failure| say(&paint.text(Tone::Bad, printable(failure))));
     }
     Ok(failed.is_empty())
+}
+
+/// The text of a run, with what came of its promises and expectations in its colour, where that is wanted.
+fn colored(text: &str, paint: Paint) -> String {
+    let mut is_failure = false;
+    let lines: Vec<String> = text.lines().map(|line| colored_line(line, paint, &mut is_failure)).collect();
+    lines.join("\n")
+}
+
+/// One line of it. What follows the expectations, which come last, is a failure each.
+fn colored_line(line: &str, paint: Paint, is_failure: &mut bool) -> String {
+    if *is_failure {
+        return paint.text(Tone::Bad, line);
+    }
+    let is_named = |name: &&str| line.strip_prefix("    ").is_some_and(|line| line.starts_with(*name));
+    let Some(name) = ["promises ", "expectations "].into_iter().find(is_named) else {
+        return line.to_owned();
+    };
+    *is_failure = name == "expectations ";
+    let at = line.rfind("  ").map_or(0, |at| at + 2);
+    let tone = if line.ends_with("broken") || line.ends_with("not met") { Tone::Bad } else { Tone::Good };
+    format!("{}{}", &line[..at], paint.text(tone, &line[at..]))
 }
 
 fn play(run: &Run, heal: bool) -> Result<Outcome, String> {
@@ -118,4 +143,25 @@ fn say(text: &str) {
 fn complain(problem: &str) {
     let lines: Vec<_> = problem.lines().map(printable).collect();
     let _ = writeln!(io::stderr(), "status: {}", lines.join("\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::args::Color;
+
+    #[test]
+    fn only_what_came_of_promises_and_expectations_is_coloured() {
+        let text = "lab    promises a lot\n\n    mails         9\n    promises      all kept\n    expectations  1 not met\n    mails is 9";
+        assert_eq!(colored(text, Paint::PLAIN), text);
+        let told = colored(text, Paint::of(Color::Always)).replace('\u{1b}', "");
+        insta::assert_snapshot!(told, @r"
+        lab    promises a lot
+
+            mails         9
+            promises      [32mall kept[0m
+            expectations  [31m1 not met[0m
+        [31m    mails is 9[0m
+        ");
+    }
 }

@@ -13,15 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::{self, Run};
 use super::progress::Progress;
-use super::{FAILED, INTERRUPTED, WRONG, complain, say};
+use super::{FAILED, INTERRUPTED, WRONG, colored, complain, say};
 use crate::command::args::{Format, SimulateArgs};
+use crate::command::paint::Paint;
 use crate::command::wire_run::play_over_wire;
 
 /// How often it is told how far a run is.
 const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 /// Plays all that is asked for, one after another, until `stop`. Returns the exit code.
-pub(super) async fn play_all(args: &SimulateArgs, stop: CancellationToken) -> u8 {
+pub(super) async fn play_all(args: &SimulateArgs, paint: Paint, stop: CancellationToken) -> u8 {
     if args.sets.len() > 1 {
         complain("--wire plays one run of each file: give --set once, or leave --wire out to compare");
         return WRONG;
@@ -29,7 +30,7 @@ pub(super) async fn play_all(args: &SimulateArgs, stop: CancellationToken) -> u8
     let Some(runs) = plan::runs(args) else { return WRONG };
     let mut code = 0;
     for run in &runs {
-        match play(run, args, stop.clone()).await {
+        match play(run, args, paint, stop.clone()).await {
             Ok(true) => {}
             Ok(false) => code = FAILED,
             Err(problem) => {
@@ -57,7 +58,12 @@ async fn beside<T>(playing: impl Future<Output = T>, mut tell: impl FnMut(Durati
 }
 
 /// Plays one run. Returns whether it came to the same decisions as the virtual run, and met what is expected.
-async fn play(planned: &Run, args: &SimulateArgs, stop: CancellationToken) -> Result<bool, String> {
+async fn play(
+    planned: &Run,
+    args: &SimulateArgs,
+    paint: Paint,
+    stop: CancellationToken,
+) -> Result<bool, String> {
     let scenario = &planned.scenario;
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", planned.name());
     let imagined = run(scenario, Ending::AsWritten).map_err(|error| named(&error))?;
@@ -86,7 +92,7 @@ async fn play(planned: &Run, args: &SimulateArgs, stop: CancellationToken) -> Re
     };
     match args.format {
         Format::Json => say(&report::json(scenario, &outcome)),
-        Format::Text => say(report::text(scenario, &outcome).trim_end()),
+        Format::Text => say(&colored(report::text(scenario, &outcome).trim_end(), paint)),
     }
     if let Some(path) = &planned.picture {
         std::fs::write(path, report::chart(scenario, &outcome))
