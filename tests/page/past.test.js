@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { Visit } from './support/browser.js';
 import { browser, lab } from './support/open-lab.js';
+import { until } from './support/processes.js';
 
 test('the time line is whole without JavaScript, scrolls in itself on a phone, and leads to what happened', async () => {
   for (const width of [390, 1440]) {
@@ -35,5 +36,43 @@ test('a report says which experiment is the worst', async () => {
   const page = await visit.open('?report');
   const worst = page.getByRole('group', { name: 'The worst' }).getByRole('row').nth(1);
   assert.match(await worst.innerText(), /^pend01/);
+  await visit.end();
+});
+
+test('the time line scrolls by keyboard, and each name in it leads to its experiment', async () => {
+  const visit = await Visit.start(browser, lab, { viewport: { width: 390, height: 800 } });
+  const page = await visit.open('?timeline&since=24h');
+  const lanes = page.locator('.lanes');
+  const has = (selector) => page.evaluate((one) => document.activeElement.matches(one), selector);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await until('the time line has the focus', async () => {
+    await page.keyboard.press('Tab');
+    return has('.lanes');
+  });
+  await page.keyboard.press('ArrowRight');
+  await until('it has scrolled', () => lanes.evaluate((one) => one.scrollLeft > 0));
+  await until('a name has the focus', async () => {
+    await page.keyboard.press('Tab');
+    return has('.names a');
+  });
+  const name = await page.evaluate(() => document.activeElement.textContent.trim());
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => url.searchParams.get('experiment') === name);
+  await visit.end();
+});
+
+test('what is printed is the picture and the tables, without what only a screen needs', async () => {
+  const visit = await Visit.start(browser, lab, { javaScriptEnabled: false });
+  for (const [path, shown, hidden] of [
+    ['?timeline&since=7d', '.lanes svg', '.choices'],
+    ['?report', 'table', 'header nav'],
+    ['?incidents', 'table', '.choose'],
+  ]) {
+    const page = await visit.open(path, { live: false });
+    await page.emulateMedia({ media: 'print' });
+    assert.equal(await page.locator(shown).first().isVisible(), true, path);
+    assert.equal(await page.locator(hidden).first().isVisible(), false, path);
+  }
   await visit.end();
 });
