@@ -10,6 +10,7 @@ mod events;
 mod feeds;
 mod garbage;
 mod health;
+mod large;
 mod mail_server;
 mod mails;
 mod metrics;

@@ -2,7 +2,6 @@
 //! `tests/page`.
 
 use reqwest::Method;
-use status_adapters::clock::Stopwatch;
 use status_sim::mock::Lab;
 
 use crate::support::{Running, services};
@@ -143,21 +142,5 @@ async fn students_are_told_in_plain_words_and_nothing_internal() {
         let picture = answer.text().await.unwrap();
         assert!(picture.contains(&format!("<title>{text}</title>")), "{picture}");
     }
-    running.stop().await;
-}
-
-#[tokio::test]
-async fn five_hundred_experiments_are_a_small_page() {
-    let running = Running::start(services(&Lab::with_experiments(500, &["data", "video"])).await, &[]).await;
-    running.mail(1).await;
-    for number in (0..500).step_by(7) {
-        running.silence(&format!("pend{number:02}-st-video"));
-    }
-    running.mail_about("(72 issues, 0 ok)").await;
-    let stopwatch = Stopwatch::start();
-    let page = page(&running, "").await;
-    println!("{} bytes in {:?}", page.len(), stopwatch.read());
-    assert_eq!(rows(&page).len(), 500);
-    assert!(page.len() < 200_000, "{} bytes", page.len());
     running.stop().await;
 }
