@@ -2,9 +2,8 @@
 //! `tests/page`.
 
 use reqwest::Method;
-use status_sim::mock::Lab;
 
-use crate::support::{Running, services};
+use crate::support::Running;
 
 async fn page(running: &Running, query: &str) -> String {
     let answer = running.request(Method::GET, &format!("/{query}")).await;
