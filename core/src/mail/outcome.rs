@@ -235,7 +235,13 @@ impl Outbox {
         let why = alloc::format!("{}: not sent for a day: {why}", addresses.join(", "));
         self.remember_given_up(GivenUp { when: now.wall, subject: subject.clone(), why: why.clone() });
         cx.note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() });
-        cx.write_down(Change::MailDone { id, when: now.wall, subject, trouble: Some(why), mentions: Vec::new() });
+        cx.write_down(Change::MailDone {
+            id,
+            when: now.wall,
+            subject,
+            trouble: Some(why),
+            mentions: Vec::new(),
+        });
     }
 }
 
