@@ -39,10 +39,15 @@ test('a report says which experiment is the worst', async () => {
   await visit.end();
 });
 
-test('the time line scrolls by keyboard, and each name in it leads to its experiment', async () => {
+test('on a phone the time line scrolls from the newest to the oldest, by keyboard too, and its names stay', async () => {
   const visit = await Visit.start(browser, lab, { viewport: { width: 390, height: 800 } });
   const page = await visit.open('?timeline&since=24h');
-  const lanes = page.locator('.lanes');
+  const seen = () => page.evaluate(() => {
+    const [lanes, svg, names] = ['.lanes', '.lanes svg', '.names'].map((one) => document.querySelector(one).getBoundingClientRect());
+    const near = (one, other) => Math.abs(one - other) < 4;
+    return { newest: near(svg.right, lanes.right), oldest: svg.left >= names.right - 4, names: near(names.left, lanes.left) };
+  });
+  assert.deepEqual(await seen(), { newest: true, oldest: false, names: true });
   const has = (selector) => page.evaluate((one) => document.activeElement.matches(one), selector);
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
@@ -50,8 +55,11 @@ test('the time line scrolls by keyboard, and each name in it leads to its experi
     await page.keyboard.press('Tab');
     return has('.lanes');
   });
-  await page.keyboard.press('ArrowRight');
-  await until('it has scrolled', () => lanes.evaluate((one) => one.scrollLeft > 0));
+  await until('it has scrolled to its beginning', async () => {
+    await page.keyboard.press('ArrowLeft');
+    return (await seen()).oldest;
+  });
+  assert.deepEqual(await seen(), { newest: false, oldest: true, names: true });
   await until('a name has the focus', async () => {
     await page.keyboard.press('Tab');
     return has('.names a');
