@@ -117,7 +117,6 @@ async fn another_program_takes_nothing_away_whatever_this_one_has_read() {
         // The page and the API read, and the size is a metric.
         assert_eq!(store.history(None, wall(0), ALL).await.unwrap().len() as u64, number - 1);
         store.uptime_records(None, wall(0)).await.unwrap();
-        store.uptime_records_now(wall(0)).unwrap();
         store.look().await.unwrap();
         assert!(size(&path).is_some());
         SqliteStore::open(&path, LARGE, Arc::new(SystemClock)).err().unwrap();

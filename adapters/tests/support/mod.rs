@@ -4,6 +4,7 @@
 pub mod feed;
 pub mod mail;
 pub mod smtp;
+pub mod store;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, Once};
