@@ -155,4 +155,9 @@ pub trait Store: Send + Sync {
     fn trimmed(&self) -> Option<Trimmed> {
         None
     }
+
+    /// How large the store is, in bytes; `None` if that is not known. It may look at the disk.
+    fn size(&self) -> Option<u64> {
+        None
+    }
 }

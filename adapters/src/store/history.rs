@@ -108,7 +108,7 @@ fn newer(found: i32) -> String {
     format!("the store has version {found}, and this program knows up to {known}: run the newer program")
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let works = |connection: Connection| {
         connection.busy_timeout(PATIENCE)?;

@@ -3,15 +3,20 @@
 //! Each [`save`](crate::Store::save) is one transaction that is on the disk when it is answered. It
 //! runs on a thread of its own, so a slow disk delays nothing else.
 
+mod continuity;
+pub mod copy;
 mod history;
 mod model;
 mod past;
 mod place;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod preview;
 mod rows;
 mod schema;
 mod size;
 mod sqlite;
+mod tables;
 mod uptime;
 mod writer;
 

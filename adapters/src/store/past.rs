@@ -9,9 +9,9 @@ use super::rows::{self, millis};
 use super::uptime::{self, wall};
 
 /// How many events are read at most, the newest.
-const EVENTS: usize = 100_000;
+pub(super) const EVENTS: usize = 100_000;
 /// How many system alerts, remarks and mails are read at most, the newest of each.
-const OTHERS: usize = 20_000;
+pub(super) const OTHERS: usize = 20_000;
 
 /// What happened.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -10,17 +10,17 @@ use status_core::{
     SavedExperiment, SavedMail, SavedManifest, Wall, Window,
 };
 
-const MANIFEST: &str = "manifest";
-const ALERTS: &str = "alerts";
+pub(super) const MANIFEST: &str = "manifest";
+pub(super) const ALERTS: &str = "alerts";
 /// By what the process that writes knows its file again.
 pub(super) const MARK: &str = "mark";
 /// How many system alerts that are over a server goes on with.
-const PAST_ALERTS: usize = 100;
+pub(super) const PAST_ALERTS: usize = 100;
 /// How many remarks a server goes on with.
-const REMARKS: usize = 200;
-const CLOCK: &str = "clock";
-const MAINTENANCE: &str = "maintenance";
-const OUTBOX: &str = "outbox";
+pub(super) const REMARKS: usize = 200;
+pub(super) const CLOCK: &str = "clock";
+pub(super) const MAINTENANCE: &str = "maintenance";
+pub(super) const OUTBOX: &str = "outbox";
 
 /// Writes one change down.
 pub(super) fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
@@ -261,7 +261,7 @@ pub(super) fn history(
     Ok(events)
 }
 
-fn text(record: &impl Serialize) -> String {
+pub(super) fn text(record: &impl Serialize) -> String {
     serde_json::to_string(record).expect("records have only texts as keys")
 }
 
@@ -272,7 +272,7 @@ pub(super) fn value<T: DeserializeOwned>(text: &str, what: &str) -> Option<T> {
         .ok()
 }
 
-fn number(number: u64) -> i64 {
+pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

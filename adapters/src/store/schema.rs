@@ -106,7 +106,7 @@ pub(super) fn kind_by_head(connection: &Connection) -> rusqlite::Result<Option<K
 }
 
 /// The tables, each with its columns.
-fn tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+pub(super) fn tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
     let sql = "SELECT tables.name, columns.name FROM sqlite_master AS tables
                JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'";
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();

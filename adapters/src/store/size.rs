@@ -1,10 +1,12 @@
 //! How large the store may become, and what goes so that it does not become larger.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use status_core::Wall;
+use status_core::{Now, Time, Wall};
 
 use super::uptime::wall;
 use super::writer::PATIENCE;
@@ -15,9 +17,12 @@ const LOG_AT_MOST: u64 = 64_000_000;
 /// SQLite's own limit on the pages of its log before it moves them to the file.
 const LOG_PAGES: u64 = 1_000;
 /// What a row takes beside its text, about.
-const ROW: u64 = 200;
+pub(super) const ROW: u64 = 200;
 /// At once, so much goes at most: a transaction stays short.
 const BATCH: u64 = 8_000_000;
+/// It is logged at most so often that something had to go.
+const TELL_EVERY: Duration = Duration::from_secs(3600);
+
 /// What had to go, since the store would have become larger than it may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trimmed {
@@ -107,6 +112,12 @@ impl Limit {
 }
 
 impl Gone {
+    /// What went where it was time to let something go: if nothing did, nothing that may was left.
+    #[cfg(feature = "postgres")]
+    pub(super) fn new(events: u64, others: usize, until: Wall) -> Self {
+        Self { events, others, until: Some(until), exhausted: events == 0 && others == 0 }
+    }
+
     pub(super) fn is_something(&self) -> bool {
         self.events > 0 || self.others > 0 || self.exhausted
     }
@@ -126,6 +137,50 @@ impl Trimmed {
         self.from = self.from.max(gone.until.unwrap_or_default());
         self.exhausted = gone.exhausted;
         self
+    }
+}
+
+/// What had to go since the process started, kept up to date for whoever asks, and told from time to time.
+#[derive(Debug, Default)]
+pub(super) struct Trims {
+    trimmed: Arc<Mutex<Option<Trimmed>>>,
+    /// When it was last logged.
+    told_at: Option<Time>,
+}
+
+impl Trims {
+    /// What had to go; `None` as long as nothing had to.
+    pub(super) fn shared(&self) -> Arc<Mutex<Option<Trimmed>>> {
+        Arc::clone(&self.trimmed)
+    }
+
+    /// Notes what went just now.
+    pub(super) fn tell(&mut self, gone: &Gone, store: &str, now: Now) {
+        if !gone.is_something() {
+            return;
+        }
+        let trimmed = {
+            let mut known = self.trimmed.lock();
+            let trimmed = known.unwrap_or_default().with(gone, now.wall);
+            *known = Some(trimmed);
+            trimmed
+        };
+        if self.told_at.is_some_and(|told| now.time.since(told) < TELL_EVERY) {
+            return;
+        }
+        self.told_at = Some(now.time);
+        if trimmed.exhausted {
+            tracing::warn!(
+                "the store {store} is larger than STATUS_STORE_MAX_SIZE: what the next start needs takes more than \
+                 that; set it higher"
+            );
+        } else {
+            tracing::warn!(
+                events = trimmed.events,
+                "the store {store} has reached STATUS_STORE_MAX_SIZE: the oldest goes, and what remains is from {} on",
+                trimmed.from
+            );
+        }
     }
 }
 

@@ -97,20 +97,12 @@ impl SqliteStore {
         Ok(Self { path: path.to_owned(), gate, reads, trimmed, writer: Arc::new(Mutex::new(writer)) })
     }
 
-    /// What [`load`](Store::load) gives, at once: for the start, when there is nothing else to do.
+    /// What [`load`](Store::load) gives, at once: for whoever waits for nothing else.
     ///
     /// # Errors
     /// Why it can't be read.
     pub fn load_now(&self, events: usize) -> Result<Saved, Failure> {
         self.writer.lock().load(events)
-    }
-
-    /// What [`uptime_records`](Store::uptime_records) gives, at once: for the start.
-    ///
-    /// # Errors
-    /// Why it can't be read.
-    pub fn uptime_records_now(&self, since: Wall) -> Result<UptimeRecords, Failure> {
-        History::open(&self.path)?.uptime_records(None, since)
     }
 
     /// Reads the file beside whoever writes. Where the disk hangs, so do only so many threads.
@@ -192,5 +184,9 @@ impl Store for SqliteStore {
 
     fn trimmed(&self) -> Option<Trimmed> {
         *self.trimmed.lock()
+    }
+
+    fn size(&self) -> Option<u64> {
+        super::size(&self.path)
     }
 }

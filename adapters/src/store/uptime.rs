@@ -79,7 +79,7 @@ pub(super) fn spans(from: &Connection, since: Wall) -> rusqlite::Result<Vec<(Wal
 }
 
 /// What an event says that is written down so. Of one that makes no sense nothing is known.
-fn condition(event: &str) -> Condition {
+pub(super) fn condition(event: &str) -> Condition {
     serde_json::from_str::<Event>(event).map_or(Condition::Unknown, |event| event.condition())
 }
 

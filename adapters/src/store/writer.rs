@@ -8,47 +8,28 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use status_core::{Change, Failure, FailureKind, Saved, Time, Wall};
+use status_core::{Change, Failure, FailureKind, Saved, Wall};
 
+use super::continuity::Continuity;
 use super::place::{self, Found, Identity};
 use super::schema::{self, Kind};
-use super::size::{Gone, Limit, Trimmed};
+use super::size::{Gone, Limit, Trimmed, Trims};
 use super::sqlite::{InUse, Refusal};
-use super::{History, failure, is_damage, new_life, rows, uptime};
+use super::{History, failure, is_damage, rows, uptime};
 use crate::clock::Clock;
 
 /// How long to wait for another program that writes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// It is logged at most so often that something had to go.
-const TELL_EVERY: Duration = Duration::from_secs(3600);
 
 pub(super) struct Writer {
     path: PathBuf,
     clock: Arc<dyn Clock>,
     limit: Limit,
     open: Option<Open>,
-    /// Whether what it held at the start could not be read, so that it must not be replaced.
-    unread: bool,
-    /// What this process has last written into its file to know it again; `None` before the first.
-    mark: Option<String>,
-    /// Whether a save has failed, so that the next one must begin anew.
-    failed: bool,
-    owed: Owed,
-    trimmed: Arc<Mutex<Option<Trimmed>>>,
-    /// When it was last logged that something had to go.
-    told_at: Option<Time>,
+    continuity: Continuity,
+    trims: Trims,
     /// Held while the file is read, and alone while it is opened: no connection of this process is open then.
     gate: Arc<RwLock<()>>,
-}
-
-/// Whether the file is another one than before, so that it lacks what was saved.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Owed {
-    Nothing,
-    /// It does, and the next save is told so.
-    Untold,
-    /// The next save that begins anew brings everything.
-    Told,
 }
 
 struct Open {
@@ -85,12 +66,8 @@ impl Writer {
             clock,
             limit,
             open: None,
-            unread: false,
-            mark: None,
-            failed: false,
-            owed: Owed::Nothing,
-            trimmed: Arc::default(),
-            told_at: None,
+            continuity: Continuity::default(),
+            trims: Trims::default(),
             gate,
         }
     }
@@ -98,7 +75,7 @@ impl Writer {
     /// What had to go since the store would have become too large; `None` if nothing had to. It is kept up
     /// to date.
     pub(super) fn trimmed(&self) -> Arc<Mutex<Option<Trimmed>>> {
-        Arc::clone(&self.trimmed)
+        self.trims.shared()
     }
 
     pub(super) fn open(&mut self) -> Result<(), Trouble> {
@@ -205,15 +182,17 @@ impl Writer {
     fn recognize(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let sql = "SELECT record FROM records WHERE name = ?1";
         let found: Option<String> = connection.query_row(sql, [rows::MARK], |row| row.get(0)).optional()?;
-        if self.mark.is_some() && self.mark != found && self.owed == Owed::Nothing {
-            self.owed = Owed::Untold;
-        }
-        let mark = new_life();
+        let mark = self.continuity.recognize(found.as_deref());
         let sql = "INSERT INTO records (name, record) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET record = excluded.record";
         connection.execute(sql, params![rows::MARK, mark])?;
-        self.mark = Some(mark);
+        self.continuity.marked(mark);
         Ok(())
+    }
+
+    /// The file as it is open, for whoever fills it.
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        self.open.as_mut().map(|open| &mut open.connection)
     }
 
     /// It is no reason to open the store: what was not taken down now is, with the next.
@@ -229,7 +208,7 @@ impl Writer {
 
     pub(super) fn load(&mut self, events: usize) -> Result<Saved, Failure> {
         let saved = self.read(events);
-        self.unread = saved.is_err();
+        self.continuity.was_read(saved.is_ok());
         saved
     }
 
@@ -255,86 +234,34 @@ impl Writer {
             Some(_) => {}
         }
         if let Err(trouble) = self.open() {
-            self.failed = true;
+            self.continuity.failed();
             return Err(trouble.into_failure());
         }
-        self.tell_what_is_owed()
-    }
-
-    fn tell_what_is_owed(&mut self) -> Result<(), Failure> {
-        if self.owed != Owed::Untold {
-            return Ok(());
-        }
-        self.owed = Owed::Told;
-        let detail = format!(
-            "{} was deleted or replaced while the server ran: what the server still knew is written into the file \
-             that is there now; to put a copy back, stop the server before",
-            self.path.display()
-        );
-        Err(Failure { kind: FailureKind::Replaced, detail })
+        self.continuity.tell(&self.path.display().to_string())
     }
 
     pub(super) fn save(&mut self, changes: &[Change]) -> Result<(), Failure> {
         if !self.open.as_ref().is_some_and(|open| open.is_as_it_was(&self.path)) {
             self.open().map_err(|trouble| {
-                self.failed = true;
+                self.continuity.failed();
                 trouble.into_failure()
             })?;
         }
-        let replaces_all = changes.first() == Some(&Change::ReplaceAll);
-        self.tell_what_is_owed()?;
-        if !replaces_all && (self.failed || self.owed == Owed::Told) {
-            let detail = format!("the store {} was opened anew", self.path.display());
-            return Err(Failure { kind: FailureKind::Refused, detail });
-        }
-        let mut changes = changes;
-        if let [Change::ReplaceAll, rest @ ..] = changes
-            && self.unread
-        {
-            tracing::warn!(
-                "what the store {} held at the start could not be read then: it stays, and the next start \
-                 goes on with it",
-                self.path.display()
-            );
-            changes = rest;
-        }
+        let store = self.path.display().to_string();
+        self.continuity.tell(&store)?;
+        let changes = self.continuity.fitting(changes, &store)?;
         self.write(changes).map_err(|error| {
             let failure = failure(&self.path, "written", &error);
             // Whatever the matter is, another try begins with a look at the file.
             self.open = None;
-            self.failed = true;
+            self.continuity.failed();
             failure
         })
     }
 
     /// Notes what had to go since the store is full, and logs it from time to time.
     fn tell_what_went(&mut self, gone: &Gone) {
-        if !gone.is_something() {
-            return;
-        }
-        let now = self.clock.now();
-        let trimmed = {
-            let mut known = self.trimmed.lock();
-            let trimmed = known.unwrap_or_default().with(gone, now.wall);
-            *known = Some(trimmed);
-            trimmed
-        };
-        if self.told_at.is_some_and(|told| now.time.since(told) < TELL_EVERY) {
-            return;
-        }
-        self.told_at = Some(now.time);
-        let path = self.path.display();
-        if trimmed.exhausted {
-            tracing::warn!(
-                "the store {path} is larger than STATUS_STORE_MAX_SIZE: what the next start needs takes more than                  that; set it higher"
-            );
-        } else {
-            tracing::warn!(
-                events = trimmed.events,
-                "the store {path} has reached STATUS_STORE_MAX_SIZE: the oldest goes, and what remains is from {} on",
-                trimmed.from
-            );
-        }
+        self.trims.tell(gone, &self.path.display().to_string(), self.clock.now());
     }
 
     fn write(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
@@ -345,8 +272,7 @@ impl Writer {
         })?;
         open.note_identity();
         self.tell_what_went(&gone);
-        self.failed = false;
-        self.owed = Owed::Nothing;
+        self.continuity.written();
         Ok(())
     }
 }

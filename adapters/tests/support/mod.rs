@@ -3,6 +3,8 @@
 
 pub mod feed;
 pub mod mail;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod smtp;
 pub mod store;
 

@@ -1,0 +1,310 @@
+//! The store in a schema of a PostgreSQL database: for labs that run one.
+//!
+//! One server writes. It holds an advisory lock on the schema for as long as its session lasts, and every transaction
+//! names the epoch that it began when it got the lock: so a server that was suspended or cut off, whose lock another
+//! one has got meanwhile, writes nothing more.
+
+mod address;
+mod client;
+pub(super) mod copy;
+mod preview;
+mod read;
+mod room;
+mod rows;
+mod schema;
+mod tls;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Remark, Saved, Wall};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::task::AbortHandle;
+use tokio_postgres::types::Type;
+
+use super::size::Trimmed;
+use super::{PastRecords, UptimeRecords};
+use crate::Store;
+use crate::clock::Clock;
+pub use address::Address;
+use client::{Role, Session, Trouble};
+pub use preview::preview;
+use read::Reading;
+use schema::Kind;
+use writer::{NotOpened, Writer};
+
+/// How many may read the history at once.
+const READS_AT_ONCE: usize = 4;
+/// So often the session that holds the lock asks something: a third of the time after which it would be ended.
+const KEEP_EVERY: Duration = Duration::from_secs(3);
+
+/// The store in a schema that this process alone writes to.
+pub struct PostgresStore {
+    history: History,
+    trimmed: Arc<Mutex<Option<Trimmed>>>,
+    size: Arc<AtomicU64>,
+    writer: Arc<AsyncMutex<Writer>>,
+    keeper: AbortHandle,
+}
+
+/// Another server uses the store: this one is not to start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "another server uses the store {0}: two would each send every mail, so stop that one, or name another schema in \
+     STATUS_STORE; of a server whose machine died, the database knows after 10 s"
+)]
+pub struct InUse(pub String);
+
+/// Why a schema is left as it is, and nothing is kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A newer program wrote it.
+    #[error(
+        "the store {store} has version {found}, and this program knows up to {}: run the newer program, or name another \
+         schema in STATUS_STORE; it is left as it is, and nothing is kept meanwhile",
+        schema::version()
+    )]
+    Newer {
+        /// Its address.
+        store: String,
+        /// Its version.
+        found: i32,
+    },
+    /// It has tables, and they are no store.
+    #[error(
+        "{0} has the tables of another program, or is no whole store: name another schema in STATUS_STORE; it is left \
+         as it is, and nothing is kept meanwhile"
+    )]
+    Foreign(String),
+}
+
+/// Why a schema of a kind is not used, if it is not.
+fn refuse(address: &Address, kind: Kind) -> Option<Refusal> {
+    match kind {
+        Kind::Missing | Kind::Empty | Kind::Ours(_) => None,
+        Kind::Newer(found) => Some(Refusal::Newer { store: address.to_string(), found }),
+        Kind::Foreign => Some(Refusal::Foreign(address.to_string())),
+    }
+}
+
+/// Gets the lock on a schema, for as long as the session lasts. Who waits for it waits for another session of this
+/// process, or of one before, whose end the database has yet to notice.
+async fn lock(session: &Session, address: &Address) -> Result<Option<InUse>, Trouble> {
+    match session.rows("SELECT pg_advisory_lock($1)", &[(&lock_key(address), Type::INT8)]).await {
+        Ok(_) => Ok(None),
+        Err(trouble) if trouble.is_locked() => Ok(Some(InUse(address.to_string()))),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// What the lock on a schema is called in its database.
+fn lock_key(address: &Address) -> i64 {
+    let name = format!("status/{}", address.schema());
+    let hash = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
+    i64::from_be_bytes(hash.as_ref()[..8].try_into().expect("it is longer than that"))
+}
+
+/// A connection to read with, where there is a store.
+async fn reader(address: &Address, role: Role) -> Result<Session, Trouble> {
+    let session = Session::open(address, role).await?;
+    let kind = schema::kind(&session, address.schema()).await?;
+    match kind {
+        Kind::Missing | Kind::Empty => Err(Trouble::Unusable("there is no store yet".to_owned())),
+        Kind::Ours(_) | Kind::Newer(_) | Kind::Foreign => match refuse(address, kind) {
+            Some(refusal) => Err(Trouble::Unusable(refusal.to_string())),
+            None => Ok(session),
+        },
+    }
+}
+
+impl PostgresStore {
+    /// Opens the schema, or makes one, whose rows are to stay below `max_size` bytes. One that is not ours stays as it
+    /// is. If it can't be opened, that is logged, it is tried again at each [`save`](Store::save), and what it holds is
+    /// read if it can be.
+    ///
+    /// # Errors
+    /// If another server uses it: this one is not to start.
+    pub async fn open(address: Address, max_size: u64, clock: Arc<dyn Clock>) -> Result<Self, InUse> {
+        let mut writer = Writer::new(address.clone(), max_size, clock);
+        match writer.open().await {
+            Ok(()) => {}
+            Err(NotOpened::InUse(in_use)) => return Err(in_use),
+            Err(other) => tracing::error!("{}; going on in memory", other.into_failure()),
+        }
+        let (trimmed, size) = (writer.trimmed(), writer.size());
+        let writer = Arc::new(AsyncMutex::new(writer));
+        let keeper = tokio::spawn(keep(Arc::clone(&writer))).abort_handle();
+        Ok(Self { history: History::of(address, Role::Reader), trimmed, size, writer, keeper })
+    }
+
+    /// Has the writer do something, which comes to its end also where nobody waits for it any more.
+    async fn with_writer<T: Send + 'static>(
+        &self,
+        work: impl for<'a> FnOnce(&'a mut Writer) -> BoxFuture<'a, Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let writer = Arc::clone(&self.writer);
+        let done = tokio::spawn(async move { work(&mut *writer.lock().await).await });
+        done.await.unwrap_or_else(|error| {
+            Err(Failure { kind: FailureKind::Garbled, detail: format!("the store broke: {error}") })
+        })
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+async fn keep(writer: Arc<AsyncMutex<Writer>>) {
+    loop {
+        tokio::time::sleep(KEEP_EVERY).await;
+        // Whoever has it just now asks something.
+        if let Ok(mut writer) = writer.try_lock() {
+            writer.keep().await;
+        }
+    }
+}
+
+/// A store that is only read.
+pub struct History {
+    address: Address,
+    role: Role,
+    turns: Semaphore,
+    /// Connections that nobody reads with just now.
+    idle: Mutex<Vec<Session>>,
+}
+
+impl History {
+    /// A store at this address, for whoever has time. Nothing is asked of it yet.
+    #[must_use]
+    pub fn new(address: Address) -> Self {
+        Self::of(address, Role::Patient)
+    }
+
+    fn of(address: Address, role: Role) -> Self {
+        Self { address, role, turns: Semaphore::new(READS_AT_ONCE), idle: Mutex::default() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The events from a time on, of one experiment or all, in the order in which they happened: of too many, the
+    /// `newest`.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub async fn events(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+        newest: usize,
+    ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
+        self.reading(async |reading| reading.events(experiment, since, newest).await).await
+    }
+
+    /// What people did, and what began and ended beside the changes in health, from a time on, in its order.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub async fn remarks(&self, since: Wall) -> Result<Vec<Remark>, Failure> {
+        self.reading(async |reading| reading.remarks(since, usize::MAX).await).await
+    }
+
+    /// Everything that happened from a time on, to one experiment or all. Of too much, the newest.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub async fn past(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<PastRecords, Failure> {
+        self.reading(async |reading| reading.past(experiment, since).await).await
+    }
+
+    async fn uptime(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure> {
+        self.reading(async |reading| reading.uptime(experiment, since).await).await
+    }
+
+    /// Reads with a connection that is there, or a new one. One that has failed is not used again.
+    async fn reading<T>(
+        &self,
+        read: impl AsyncFnOnce(&Reading<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Failure> {
+        let _turn = self.turns.acquire().await;
+        let done = async {
+            let idle = self.idle.lock().pop().filter(|session| !session.is_closed());
+            let mut session = match idle {
+                Some(session) => session,
+                None => reader(&self.address, self.role).await?,
+            };
+            let reading = Reading::begin(&mut session).await?;
+            let found = read(&reading).await?;
+            reading.end().await?;
+            self.idle.lock().push(session);
+            Ok(found)
+        };
+        done.await.map_err(|trouble: Trouble| trouble.into_failure(&self.address, "read"))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn load(&self, events: usize) -> Result<Saved, Failure> {
+        self.with_writer(move |writer| Box::pin(writer.load(events))).await
+    }
+
+    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
+        self.with_writer(move |writer| Box::pin(async move { writer.save(&changes).await })).await
+    }
+
+    async fn history(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+        newest: usize,
+    ) -> Result<Vec<(ExperimentName, Event)>, Failure> {
+        self.history.events(experiment, since, newest).await
+    }
+
+    async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure> {
+        self.with_writer(move |writer| Box::pin(writer.watched(from, until))).await
+    }
+
+    async fn uptime_records(
+        &self,
+        experiment: Option<&ExperimentName>,
+        since: Wall,
+    ) -> Result<UptimeRecords, Failure> {
+        self.history.uptime(experiment, since).await
+    }
+
+    async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Failure> {
+        self.history.past(experiment, since).await
+    }
+
+    async fn look(&self) -> Result<(), Failure> {
+        self.with_writer(|writer| Box::pin(writer.look())).await
+    }
+
+    fn trimmed(&self) -> Option<Trimmed> {
+        *self.trimmed.lock()
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.size.load(Ordering::Relaxed)).filter(|size| *size > 0)
+    }
+}

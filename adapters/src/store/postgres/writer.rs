@@ -1,0 +1,265 @@
+//! The one place that writes: the session that holds the lock, and what to do where it is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use status_core::{Change, Failure, FailureKind, Saved, Wall};
+use tokio_postgres::types::Type;
+
+use super::address::Address;
+use super::client::{Role, Session, Trouble, answered};
+use super::read::Reading;
+use super::room::{Room, SIZE};
+use super::rows;
+use super::schema::{self, Kind};
+use super::{InUse, Refusal, lock, refuse};
+use crate::clock::Clock;
+use crate::store::continuity::Continuity;
+use crate::store::rows::millis;
+use crate::store::size::{Gone, Trimmed, Trims};
+
+/// Says whether the row in the head is as this process has left it, and keeps everybody from changing it until the
+/// end of the transaction: whoever gets the lock waits for what was begun before.
+const CLAIM: &str = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2 FOR SHARE";
+
+pub(super) struct Writer {
+    address: Address,
+    clock: Arc<dyn Clock>,
+    room: Room,
+    held: Option<Held>,
+    /// Whether it was open at some time, so that it is opened again when it can be.
+    was_open: bool,
+    continuity: Continuity,
+    trims: Trims,
+    size: Arc<AtomicU64>,
+}
+
+/// The session that holds the lock.
+struct Held {
+    session: Session,
+    /// What this holder of the lock has raised the store's epoch to.
+    epoch: i64,
+}
+
+pub(super) enum NotOpened {
+    InUse(InUse),
+    Refused(Refusal),
+    Failed(Failure),
+}
+
+impl NotOpened {
+    pub(super) fn into_failure(self) -> Failure {
+        let refused = |detail| Failure { kind: FailureKind::Refused, detail };
+        match self {
+            Self::Failed(failure) => failure,
+            Self::Refused(refusal) => refused(refusal.to_string()),
+            Self::InUse(in_use) => refused(in_use.to_string()),
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn new(address: Address, max_size: u64, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            address,
+            clock,
+            room: Room::new(max_size),
+            held: None,
+            was_open: false,
+            continuity: Continuity::default(),
+            trims: Trims::default(),
+            size: Arc::default(),
+        }
+    }
+
+    /// What had to go since the store would have become too large, kept up to date.
+    pub(super) fn trimmed(&self) -> Arc<Mutex<Option<Trimmed>>> {
+        self.trims.shared()
+    }
+
+    /// What the tables take on the disk, in bytes, kept up to date; 0 as long as it is not known.
+    pub(super) fn size(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.size)
+    }
+
+    /// Connects, gets the lock, makes or migrates the tables, and begins an epoch.
+    pub(super) async fn open(&mut self) -> Result<(), NotOpened> {
+        self.held = None;
+        let mut session = Session::open(&self.address, Role::Writer).await.map_err(|why| self.failed(why))?;
+        if let Some(in_use) = lock(&session, &self.address).await.map_err(|why| self.failed(why))? {
+            return Err(NotOpened::InUse(in_use));
+        }
+        let kind = schema::kind(&session, self.address.schema()).await.map_err(|why| self.failed(why))?;
+        if let Some(refusal) = refuse(&self.address, kind) {
+            return Err(NotOpened::Refused(refusal));
+        }
+        self.begin(&mut session, kind).await.map_err(|why| self.failed(why)).map(|epoch| {
+            self.held = Some(Held { session, epoch });
+            self.was_open = true;
+        })?;
+        self.make_room().await.map_err(|why| self.failed(why))?;
+        self.measure().await.map_err(|why| self.failed(why))
+    }
+
+    fn failed(&self, trouble: Trouble) -> NotOpened {
+        NotOpened::Failed(trouble.into_failure(&self.address, "opened"))
+    }
+
+    /// Makes the tables what they should be, finds out whether they are those that this process has written to, marks
+    /// them, and raises the epoch.
+    async fn begin(&mut self, session: &mut Session, kind: Kind) -> Result<i64, Trouble> {
+        schema::migrate(session, self.address.schema(), kind).await?;
+        let rows = session.rows("SELECT mark FROM status_store", &[]).await?;
+        let found: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
+        let mark = self.continuity.recognize(found.as_deref());
+        let sql = "UPDATE status_store SET epoch = epoch + 1, mark = $1 RETURNING epoch";
+        let rows = session.rows(sql, &[(&mark, Type::TEXT)]).await?;
+        let epoch = rows.first().map_or(Err(Trouble::Stale), |row| Ok(row.try_get(0)?))?;
+        self.continuity.marked(mark);
+        Ok(epoch)
+    }
+
+    /// Asks something, so that the session that holds the lock is not taken for one that is cut off. Where it is lost,
+    /// tries to get it again; whoever saves next says what came of it.
+    pub(super) async fn keep(&mut self) {
+        if self.is_open() {
+            if let Err(trouble) = self.measure().await {
+                let failure = trouble.into_failure(&self.address, "reached");
+                tracing::warn!("{failure}; it is opened anew");
+                self.held = None;
+            }
+        } else if self.was_open && self.open().await.is_ok() {
+            tracing::info!("the store {} is open again", self.address);
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| !held.session.is_closed())
+    }
+
+    async fn measure(&mut self) -> Result<(), Trouble> {
+        let Some(held) = &self.held else { return Ok(()) };
+        let rows = held.session.rows(SIZE, &[]).await?;
+        let size: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        self.size.store(u64::try_from(size).unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Reads what was saved, also where it can't be opened for writing.
+    pub(super) async fn load(&mut self, events: usize) -> Result<Saved, Failure> {
+        let read = self.read(events).await;
+        self.continuity.was_read(read.is_ok());
+        read.map_err(|trouble| trouble.into_failure(&self.address, "read"))
+    }
+
+    async fn read(&mut self, events: usize) -> Result<Saved, Trouble> {
+        let mut session = super::reader(&self.address, Role::Patient).await?;
+        let reading = Reading::begin(&mut session).await?;
+        let saved = reading.saved(events).await?;
+        reading.end().await?;
+        Ok(saved)
+    }
+
+    /// It is no reason to open the store: what was not taken down now is, with the next.
+    pub(super) async fn watched(&mut self, from: Wall, until: Wall) -> Result<(), Failure> {
+        let sql = "INSERT INTO watched (since, until) VALUES ($1, $2)
+            ON CONFLICT (since) DO UPDATE SET until = excluded.until";
+        let values = [(&millis(from) as _, Type::INT8), (&millis(until) as _, Type::INT8)];
+        let Some((held, mark)) = self.held.as_mut().zip(self.continuity.mark()) else {
+            let detail = format!("the store {} is not open", self.address);
+            return Err(Failure { kind: FailureKind::Refused, detail });
+        };
+        let written = async {
+            let transaction = answered(held.session.transaction()).await?;
+            claim(&transaction, held.epoch, mark).await?;
+            answered(transaction.execute_typed(sql, &values)).await?;
+            answered(transaction.commit()).await
+        };
+        written.await.map_err(|trouble| trouble.into_failure(&self.address, "written"))
+    }
+
+    /// Looks whether the tables are those that this process has written to, and whether it still holds the lock.
+    pub(super) async fn look(&mut self) -> Result<(), Failure> {
+        match self.still_ours().await {
+            // Where it could not be opened, the next save tries again, and says so.
+            None | Some(Ok(())) => return Ok(()),
+            Some(Err(trouble)) if trouble.is_of_another_store() => {}
+            Some(Err(trouble)) => {
+                self.held = None;
+                return Err(trouble.into_failure(&self.address, "read"));
+            }
+        }
+        self.open().await.map_err(NotOpened::into_failure)?;
+        self.continuity.tell(&self.address.to_string())
+    }
+
+    async fn still_ours(&self) -> Option<Result<(), Trouble>> {
+        let (held, mark) = self.held.as_ref().zip(self.continuity.mark())?;
+        let sql = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2";
+        let rows = held.session.rows(sql, &[(&held.epoch, Type::INT8), (&mark, Type::TEXT)]).await;
+        Some(rows.and_then(|rows| if rows.is_empty() { Err(Trouble::Stale) } else { Ok(()) }))
+    }
+
+    pub(super) async fn save(&mut self, changes: &[Change]) -> Result<(), Failure> {
+        let store = self.address.to_string();
+        // Once more where the tables turn out to be others: they are told from those that were written to.
+        for is_second in [false, true] {
+            if !self.is_open() {
+                self.open().await.map_err(|why| {
+                    self.continuity.failed();
+                    why.into_failure()
+                })?;
+            }
+            self.continuity.tell(&store)?;
+            let fitting = self.continuity.fitting(changes, &store)?;
+            match self.write(fitting).await {
+                Ok(()) => return Ok(()),
+                Err(trouble) => {
+                    // Whatever the matter is, another try begins with the lock.
+                    self.held = None;
+                    if !is_second && trouble.is_of_another_store() {
+                        continue;
+                    }
+                    self.continuity.failed();
+                    return Err(trouble.into_failure(&self.address, "written"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, changes: &[Change]) -> Result<(), Trouble> {
+        let mark = self.continuity.mark().unwrap_or_default();
+        let held = self.held.as_mut().ok_or(Trouble::Stale)?;
+        let statements: Vec<_> = changes.iter().flat_map(rows::statements).collect();
+        let transaction = answered(held.session.transaction()).await?;
+        claim(&transaction, held.epoch, mark).await?;
+        rows::run(&transaction, &statements).await?;
+        answered(transaction.commit()).await?;
+        self.continuity.written();
+        if self.room.takes(statements.iter().map(rows::Statement::size).sum()) {
+            // What was saved is saved. Whatever is wrong now, the next save finds.
+            if let Err(trouble) = self.make_room().await {
+                let failure = trouble.into_failure(&self.address, "made smaller");
+                tracing::warn!("{failure}");
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_room(&mut self) -> Result<(), Trouble> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let gone: Gone = self.room.make(&mut held.session).await?;
+        self.trims.tell(&gone, &self.address.to_string(), self.clock.now());
+        Ok(())
+    }
+}
+
+/// Sees to it that nobody else has got the lock and written since this process began its epoch, nor does until the
+/// end of the transaction.
+async fn claim(transaction: &tokio_postgres::Transaction<'_>, epoch: i64, mark: &str) -> Result<(), Trouble> {
+    let claimed =
+        answered(transaction.query_typed(CLAIM, &[(&epoch, Type::INT8), (&mark, Type::TEXT)])).await?;
+    if claimed.is_empty() { Err(Trouble::Stale) } else { Ok(()) }
+}
