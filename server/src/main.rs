@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use status_core::Mode;
-use status_server::command::args::{Cli, Command};
+use status_server::command::args::{Cli, Command, StoreAction};
 #[cfg(feature = "demo")]
 use status_server::command::demo;
 use status_server::command::paint::Paint;
 use status_server::command::serve::{NO_MAIL, Server};
 use status_server::command::stop::{self, Role};
-use status_server::command::{check, history, manual, report, simulate, tell};
+use status_server::command::{check, history, manual, report, simulate, store, tell};
 use status_server::log;
 use status_server::settings::Settings;
 use tokio_util::sync::CancellationToken;
@@ -36,14 +36,14 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve => serve(stop).await,
             Command::Check(args) => check::run(&args, paint, stop).await,
-            Command::History(args) => match history::print(&args, paint) {
+            Command::History(args) => match history::print(&args, paint).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(problem) => {
                     log::complain(&problem);
                     ExitCode::FAILURE
                 }
             },
-            Command::Report(args) => match report::print(&args) {
+            Command::Report(args) => match report::print(&args).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(problem) => {
                     log::complain(&problem);
@@ -57,6 +57,9 @@ fn main() -> ExitCode {
             #[cfg(not(feature = "demo"))]
             Command::Demo { .. } => fail(status_server::command::NO_MOCKS),
             Command::Simulate(args) => simulate::run(args, paint, stop).await,
+            Command::Store { action: StoreAction::Copy(args) } => {
+                interruptible(store::copy(&args), stop).await
+            }
             Command::Token(args) => tell::token(&args),
             Command::Maintain(args) => interruptible(tell::maintain(&args), stop).await,
             Command::Ack(args) => interruptible(tell::ack(&args), stop).await,
@@ -95,6 +98,7 @@ fn role(command: &Command) -> Role {
         | Command::History(_)
         | Command::Report(_)
         | Command::Simulate(_)
+        | Command::Store { .. }
         | Command::Token(_)
         | Command::Maintain(_)
         | Command::Ack(_)

@@ -83,6 +83,12 @@ Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command l
     #[command(after_help = "\
 Exit codes: 0 printed, 1 there is no store or it cannot be read, 2 the command line is wrong.")]
     Report(ReportArgs),
+    /// Copy the store, from a file to a database for instance
+    Store {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: StoreAction,
+    },
     /// Print a token with which a person can change something
     ///
     /// Signs it with STATUS_SECRET_ADMIN, and asks nobody. It goes into the header Authorization of the API as it is, or into
@@ -129,6 +135,32 @@ Exit codes: 0 done, 1 the server does not run or refuses, 2 a setting or the com
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
+}
+
+/// What can be done with a store as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum StoreAction {
+    /// Copy all that a store holds into another one that holds nothing
+    ///
+    /// Each is a file, or a database such as postgres://status@db.example.org/status?schema=lab1, whose password is in
+    /// STATUS_STORE_PASSWORD. No server may use either meanwhile: stop it before. All is copied, or nothing.
+    #[command(after_help = "\
+status store copy --from /var/lib/status/status.db --to 'postgres://status@db.example.org/status'
+
+Exit codes: 0 copied, 1 one of them is in use or cannot be used, or the second holds something, 2 the command line
+or a setting is wrong.")]
+    Copy(CopyArgs),
+}
+
+/// What is copied where.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct CopyArgs {
+    /// The store that is there
+    #[arg(long, value_name = "FILE|URL")]
+    pub from: String,
+    /// The store that is to be filled
+    #[arg(long, value_name = "FILE|URL")]
+    pub to: String,
 }
 
 /// When what is printed has colours.

@@ -9,7 +9,7 @@ use status_core::{Event, ExperimentName, Failure, Pattern, Remark, Wall, in_word
 
 use crate::command::args::{HistoryArgs, HistoryFormat};
 use crate::command::paint::{Paint, Tone};
-use crate::command::store::{open_history, printed};
+use crate::command::store::{Kept, printed};
 use crate::view::event::NamedEventView;
 use crate::view::remark::{RemarkView, concerns};
 
@@ -17,16 +17,20 @@ use crate::view::remark::{RemarkView, concerns};
 ///
 /// # Errors
 /// Why there is nothing to print.
-pub fn print(args: &HistoryArgs, paint: Paint) -> Result<(), String> {
-    let (history, path) = open_history()?;
+pub async fn print(args: &HistoryArgs, paint: Paint) -> Result<(), String> {
+    let history = Kept::open()?;
     let now = SystemClock.now().wall;
     let since = args.since.map_or(Wall::default(), |since| since.at(now));
     let failed = |failure: Failure| failure.detail;
-    let is_there =
-        |name: &str| history.events(Some(&name.into()), Wall::default(), 1).map(|found| !found.is_empty());
-    let asked = Asked::of(args, is_there, now).map_err(failed)?;
-    let events = history.events(asked.only().as_ref(), since, usize::MAX).map_err(failed)?;
-    let remarks = history.remarks(since).map_err(failed)?;
+    let is_there = match args.experiment.as_deref() {
+        None => false,
+        Some(name) => {
+            !history.events(Some(&name.into()), Wall::default(), 1).await.map_err(failed)?.is_empty()
+        }
+    };
+    let asked = Asked::of(args, is_there, now);
+    let events = history.events(asked.only().as_ref(), since, usize::MAX).await.map_err(failed)?;
+    let remarks = history.remarks(since).await.map_err(failed)?;
     let lasted = lasted(&events, now);
     let events: Vec<Lasting> = events
         .into_iter()
@@ -38,7 +42,7 @@ pub fn print(args: &HistoryArgs, paint: Paint) -> Result<(), String> {
     let remarks: Vec<Remark> = remarks.into_iter().filter(|remark| asked.has_remark(remark)).collect();
     if let Some(name) = args.experiment.as_deref().filter(|_| events.is_empty() && remarks.is_empty()) {
         // Not a failure: but who mistyped a name is to see why nothing is printed.
-        let _ = writeln!(io::stderr(), "status: no events of {} in {}", printable(name), path.display());
+        let _ = writeln!(io::stderr(), "status: no events of {} in {}", printable(name), history.place());
     }
     let mut all = in_order(&events, &remarks);
     if let Some(limit) = args.limit {
@@ -87,17 +91,17 @@ enum Names {
 }
 
 impl Asked {
-    /// `is_there` says whether an experiment of that name is known.
-    fn of<E>(args: &HistoryArgs, is_there: impl Fn(&str) -> Result<bool, E>, now: Wall) -> Result<Self, E> {
+    /// `is_there` says whether an experiment of the name that is asked for is known.
+    fn of(args: &HistoryArgs, is_there: bool, now: Wall) -> Self {
         let pattern = |name: &str| {
             if name.contains(['*', '?']) { Pattern::parse(name) } else { Pattern::parse(&format!("{name}*")) }
         };
         let names = match args.experiment.as_deref() {
             None => Names::All,
-            Some(name) if is_there(name)? => Names::One(name.to_owned()),
+            Some(name) if is_there => Names::One(name.to_owned()),
             Some(name) => pattern(name).map_or_else(|_| Names::One(name.to_owned()), Names::Pattern),
         };
-        Ok(Self { names, until: args.until.map(|until| until.at(now)) })
+        Self { names, until: args.until.map(|until| until.at(now)) }
     }
 
     /// The one experiment that is asked for; `None` if there may be several.
@@ -243,8 +247,7 @@ mod tests {
                 limit: None,
                 format: HistoryFormat::Json,
             };
-            let is_there = |name: &str| Ok::<bool, ()>(name == "a");
-            Asked::of(&args, is_there, Wall::default()).unwrap().has(&name.into(), Wall::default())
+            Asked::of(&args, asked == "a", Wall::default()).has(&name.into(), Wall::default())
         };
         assert!(has("a", "a") && !has("a", "ab"), "a name that is there is that one alone");
         assert!(has("p", "pend00") && has("p*0", "pend00") && !has("p*1", "pend00"));

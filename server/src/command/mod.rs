@@ -14,7 +14,7 @@ pub mod report;
 pub mod serve;
 pub mod simulate;
 pub mod stop;
-mod store;
+pub mod store;
 pub mod tell;
 #[cfg(feature = "demo")]
 pub mod wire_run;

@@ -9,7 +9,7 @@ use status_core::{Wall, printable};
 use status_sim::report::span;
 
 use crate::command::args::{ReportArgs, ReportFormat};
-use crate::command::store::{open_history, printed};
+use crate::command::store::{Kept, printed};
 use crate::http::report_document;
 use crate::observers::uptime::Span;
 use crate::past::report::{Figures, Report, Row};
@@ -23,11 +23,11 @@ const WIDEST: usize = 40;
 ///
 /// # Errors
 /// Why there is nothing to print.
-pub fn print(args: &ReportArgs) -> Result<(), String> {
-    let (history, _) = open_history()?;
+pub async fn print(args: &ReportArgs) -> Result<(), String> {
+    let history = Kept::open()?;
     let now = SystemClock.now().wall;
     let window = Span { from: now - args.since, to: now };
-    let records = history.past(None, window.from).map_err(|failure| failure.detail)?;
+    let records = history.past(window.from).await.map_err(|failure| failure.detail)?;
     let groups = Settings::groups_from_vars(std::env::vars_os());
     let report = Report::of(&Past::of(records, &Startups::default(), window, now), &groups);
     let mut out = BufWriter::new(io::stdout().lock());

@@ -1,7 +1,6 @@
 //! The server put together: services, core, driver and API.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use status_adapters::book::HttpBook;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::feed::WsFeed;
 use status_adapters::mail::SmtpMailer;
+#[cfg(feature = "postgres")]
+use status_adapters::store::postgres::{Address, PostgresStore};
 use status_adapters::store::{SqliteStore, UptimeRecords, new_life};
 use status_adapters::{FeedSource, Mailer, Store};
 use status_core::{Feed, MaintenanceRecord, Monitor, Now, Saved};
@@ -50,7 +51,6 @@ pub struct Server {
     shared: Shared,
     services: Services,
     uptime: Uptime,
-    store_path: Option<PathBuf>,
     profile: Option<u16>,
     groups: Groups,
     metrics_experiments: bool,
@@ -66,15 +66,15 @@ impl Server {
     pub async fn bind(settings: &Settings) -> Result<Self, String> {
         let place = Place::of(settings);
         let listeners = place.bind().map_err(|error| place.refused(&error))?;
-        Self::with(listeners, settings)
+        Self::with(listeners, settings).await
     }
 
     /// Likewise, but it is the caller who has taken a port; that in the settings does not count.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub fn on(listener: TcpListener, settings: &Settings) -> Result<Self, String> {
-        Self::with(vec![listener], settings)
+    pub async fn on(listener: TcpListener, settings: &Settings) -> Result<Self, String> {
+        Self::with(vec![listener], settings).await
     }
 
     /// Likewise, with what this store has of the past; that in the settings does not count.
@@ -95,9 +95,9 @@ impl Server {
         Ok(Self::of(vec![listener], settings, services, monitor, uptime))
     }
 
-    fn with(listeners: Vec<TcpListener>, settings: &Settings) -> Result<Self, String> {
+    async fn with(listeners: Vec<TcpListener>, settings: &Settings) -> Result<Self, String> {
         let mut services = services(settings)?;
-        let (monitor, uptime) = resume(settings, &mut services)?;
+        let (monitor, uptime) = resume(settings, &mut services).await?;
         Ok(Self::of(listeners, settings, services, monitor, uptime))
     }
 
@@ -114,10 +114,6 @@ impl Server {
             uptime,
             shared: Shared::new(monitor),
             services,
-            store_path: match &settings.store {
-                StoreSettings::File(path) => Some(path.clone()),
-                StoreSettings::Memory | StoreSettings::Nowhere => None,
-            },
             profile: settings.profile,
             groups: settings.groups.clone(),
             metrics_experiments: settings.metrics_experiments,
@@ -192,7 +188,6 @@ impl Server {
             uptime: self.uptime.clone(),
             live,
             store,
-            store_path: self.store_path.clone(),
             life: new_life(),
             groups: self.groups.clone(),
             metrics_experiments: self.metrics_experiments,
@@ -229,27 +224,18 @@ pub fn services(settings: &Settings) -> Result<Services, String> {
 }
 
 /// Opens the store, and goes on where the last life of the server ended.
-fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
+async fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
     let core = settings.core.clone();
     let afresh = |core| {
         let now = services.clock.now();
         let uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), settings.core.startup, now);
         (Monitor::new(core, now), uptime)
     };
-    let path = match &settings.store {
-        StoreSettings::File(path) => path,
-        StoreSettings::Memory => return Ok(afresh(core)),
-        StoreSettings::Nowhere => {
-            tracing::warn!("{NO_STORE}");
-            return Ok(afresh(core));
-        }
-    };
-    let store = SqliteStore::open(path, settings.store_max_size, Arc::clone(&services.clock))
-        .map_err(|in_use| in_use.to_string())?;
-    let saved = match store.load_now(core.events.max(1)) {
+    let Some((store, place)) = open_store(settings, &services.clock).await? else { return Ok(afresh(core)) };
+    let saved = match store.load(core.events.max(1)).await {
         Ok(saved) => {
             let (experiments, mails) = (saved.experiments.len(), saved.mail.undelivered());
-            tracing::info!(experiments, mails, "going on with the store {}", path.display());
+            tracing::info!(experiments, mails, "going on with the store {place}");
             saved
         }
         Err(failure) => {
@@ -257,6 +243,51 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
             Saved::default()
         }
     };
+    tell_what_is_undelivered(&saved);
+    let since = services.clock.now().wall - uptime::REMEMBERED;
+    let mut past = store.uptime_records(None, since).await.unwrap_or_else(|failure| {
+        tracing::error!("{failure}; starting without figures of the past");
+        UptimeRecords::default()
+    });
+    past.changes.retain(|name, _| saved.experiments.contains_key(name));
+    // To open and read a large store takes its time. The server starts when it is ready: before, nothing could
+    // be heard.
+    let now = services.clock.now();
+    services.store = Some(store);
+    Ok(go_on(settings, saved, past, now))
+}
+
+/// The store that the settings name, and where that is; `None` if nothing is to be kept.
+async fn open_store(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<(Arc<dyn Store>, String)>, String> {
+    let (clock, max_size) = (Arc::clone(clock), settings.store_max_size);
+    match &settings.store {
+        StoreSettings::File(path) => {
+            let place = path.display().to_string();
+            let path = path.clone();
+            let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&path, max_size, clock));
+            let opened = opening.await.map_err(|error| format!("the store broke: {error}"))?;
+            let store = opened.map_err(|in_use| in_use.to_string())?;
+            Ok(Some((Arc::new(store), place)))
+        }
+        #[cfg(feature = "postgres")]
+        StoreSettings::Database(address) => {
+            let opening = PostgresStore::open(Address::clone(address), max_size, clock);
+            let store = opening.await.map_err(|in_use| in_use.to_string())?;
+            Ok(Some((Arc::new(store), address.to_string())))
+        }
+        StoreSettings::Memory => Ok(None),
+        StoreSettings::Nowhere => {
+            tracing::warn!("{NO_STORE}");
+            Ok(None)
+        }
+    }
+}
+
+/// Logs which mails are from before the start.
+fn tell_what_is_undelivered(saved: &Saved) {
     for queued in &saved.mail.queued {
         let trouble = queued.last_error.as_deref().unwrap_or("the server ended");
         tracing::warn!(id = %queued.mail.id, "a mail from before the start is not delivered yet: {trouble}");
@@ -267,17 +298,6 @@ fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Upti
             tracing::warn!("mail to {address} from before the start is not delivered yet: {trouble}");
         }
     }
-    let mut past =
-        store.uptime_records_now(services.clock.now().wall - uptime::REMEMBERED).unwrap_or_else(|failure| {
-            tracing::error!("{failure}; starting without figures of the past");
-            UptimeRecords::default()
-        });
-    past.changes.retain(|name, _| saved.experiments.contains_key(name));
-    // To open and read a large store takes its time. The server starts when it is ready: before, nothing could
-    // be heard.
-    let now = services.clock.now();
-    services.store = Some(Arc::new(store));
-    Ok(go_on(settings, saved, past, now))
 }
 
 /// The core and the uptime, with what an earlier life of the server has left.
@@ -314,8 +334,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_starts_when_its_store_is_read_however_long_that_takes() {
+    #[tokio::test]
+    async fn it_starts_when_its_store_is_read_however_long_that_takes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("status.db");
         // To set a damaged store aside it looks at the clock.
@@ -329,7 +349,7 @@ mod tests {
         let clock = Arc::new(SlowStart::default());
         let mut services = services(&settings).unwrap();
         services.clock = Arc::clone(&clock) as Arc<dyn Clock>;
-        let (monitor, _) = resume(&settings, &mut services).unwrap();
+        let (monitor, _) = resume(&settings, &mut services).await.unwrap();
         let looks = clock.0.load(Ordering::Relaxed);
         assert!(looks > 1, "it looked {looks} times");
         assert_eq!(monitor.now(), SlowStart::at(looks - 1), "nothing takes time after the start");

@@ -1,7 +1,6 @@
 //! What every answer is made from.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -62,8 +61,6 @@ pub struct AppParts {
     pub live: Live,
     /// Where the history is; `None` if none is kept.
     pub store: Option<Arc<dyn Store>>,
-    /// The store's file.
-    pub store_path: Option<PathBuf>,
     /// When this process was started.
     pub started: Wall,
     /// Tells this life of the server from others.
@@ -160,8 +157,9 @@ impl AppState {
         self.0.store.as_deref()
     }
 
-    pub(super) fn store_path(&self) -> Option<&Path> {
-        self.0.store_path.as_deref()
+    /// Likewise, for whoever takes it along.
+    pub(super) fn shared_store(&self) -> Option<Arc<dyn Store>> {
+        self.0.store.clone()
     }
 }
 

@@ -91,7 +91,6 @@ impl Site {
             uptime: Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, now),
             live: Live::new(1, CancellationToken::new()),
             store: None,
-            store_path: None,
             life: "life".to_owned(),
             secret_admin,
             commands: Some(commands),

@@ -46,7 +46,7 @@ pub(super) fn settings(
     let text = mail_text(v, core.last_checked, &core.name, &mut found);
     let mail = mail::settings(v, &mut found, &text);
     core.mail = mail.as_ref().map(|mail| MailConfig { recipients: mail.recipients(), ..text });
-    let store = found.read(&v.store, place, parse::store);
+    let store = place_of_store(v, place, &mut found);
     let store_max_size = found.read(&v.store_max_size, STORE_MAX_SIZE, parse::store_size);
     let log = log(v, &mut found);
     let (serve_port, profile) = ports(v, &mut found);
@@ -87,11 +87,28 @@ pub(super) fn store(
     place: StoreSettings,
     mut found: Found,
 ) -> Result<StoreSettings, Problems> {
-    let store = found.read(&variables.store, place, parse::store);
+    let store = place_of_store(variables, place, &mut found);
     if found.problems.is_empty() {
         return Ok(store);
     }
     Err(Problems { problems: found.problems, warnings: found.warnings })
+}
+
+fn place_of_store(v: &Variables, place: StoreSettings, found: &mut Found) -> StoreSettings {
+    let store = found.read(&v.store, place, parse::store);
+    let Some(password) = found.secret(&v.store_password).map(SecretString::from) else { return store };
+    match store {
+        #[cfg(feature = "postgres")]
+        StoreSettings::Database(address) => {
+            StoreSettings::Database(Box::new(address.with_password(&password)))
+        }
+        other => {
+            drop(password);
+            let text = "is not used, since STATUS_STORE is no address of a database".to_owned();
+            found.warnings.push(Warning { variable: v.store_password.name(), text });
+            other
+        }
+    }
 }
 
 /// What signs the tokens with which people change something, and nothing else.

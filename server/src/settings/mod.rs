@@ -23,6 +23,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use status_adapters::mail::MailSettings;
 use status_adapters::service::Service;
+#[cfg(feature = "postgres")]
+use status_adapters::store::postgres::Address;
 use status_core::Config;
 
 use crate::log::LogSettings;
@@ -46,7 +48,7 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// `STATUS_STORE`: where what a restart must not lose is kept.
     pub store: StoreSettings,
-    /// `STATUS_STORE_MAX_SIZE`: how large the store's file and its log may become together, in bytes.
+    /// `STATUS_STORE_MAX_SIZE`: how large the store's file and its log, or its rows in a database, may become, in bytes.
     pub store_max_size: u64,
     /// What to log, and where.
     pub log: LogSettings,
@@ -80,6 +82,9 @@ pub enum OtherSites {
 pub enum StoreSettings {
     /// In this file.
     File(PathBuf),
+    /// In a PostgreSQL database, with the password of `STATUS_STORE_PASSWORD`.
+    #[cfg(feature = "postgres")]
+    Database(Box<Address>),
     /// In memory, and so not at all: that was asked for.
     Memory,
     /// Likewise, since there is no folder for it, and nobody chose a file.
@@ -116,15 +121,32 @@ impl Settings {
     /// Reads only where the store is.
     ///
     /// # Errors
-    /// If `STATUS_STORE` makes no sense.
+    /// If `STATUS_STORE` makes no sense, or the password of its database can't be read. No secret is in it.
     pub fn store_from_vars(
         vars: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<StoreSettings, Problems> {
         let vars: Vec<(OsString, OsString)> = vars.into_iter().collect();
         let place = store::default_place(&vars, rustix::process::geteuid().is_root());
-        let only = vars.into_iter().filter(|(name, _)| name == "STATUS_STORE");
-        let (variables, found) = variables::Variables::sort(only);
+        let credentials = secret_files::credentials(&vars);
+        let ours = ["STATUS_STORE", "STATUS_STORE_PASSWORD", "STATUS_STORE_PASSWORD_FILE"];
+        let only = vars.into_iter().filter(|(name, _)| ours.iter().any(|own| name == own));
+        let (mut variables, mut found) = variables::Variables::sort(only);
+        secret_files::read_store(&mut variables, credentials.as_deref(), &mut found);
         check::store(&variables, place, found)
+    }
+
+    /// Reads where a store is from a text such as `STATUS_STORE` has, with the password of `STATUS_STORE_PASSWORD` where
+    /// it is a database.
+    ///
+    /// # Errors
+    /// If it makes no sense. No secret is in it.
+    pub fn store_named(
+        text: &str,
+        vars: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<StoreSettings, Problems> {
+        let named = (OsString::from("STATUS_STORE"), OsString::from(text));
+        let others = vars.into_iter().filter(|(name, _)| name != "STATUS_STORE");
+        Self::store_from_vars([named].into_iter().chain(others))
     }
 
     /// Reads only the groups of experiments; those that make no sense are none, since `status check` says so.

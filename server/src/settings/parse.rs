@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+use status_adapters::store::postgres::Address;
 use status_adapters::wire::duration;
 use status_core::{BookOverride, FlapBooking, Mode, Zone};
 use tracing::Level;
@@ -257,11 +259,29 @@ pub(super) fn log_target(text: &str) -> Result<LogTarget, Expected> {
 pub(super) fn store(text: &str) -> Result<StoreSettings, Expected> {
     match text {
         ":memory:" => Ok(StoreSettings::Memory),
+        address if is_address(address) => database(address),
         path if path.ends_with('/') || path.contains('\0') || path.starts_with(':') => {
             Err("the path of a file such as /var/lib/status/status.db, or :memory:".to_owned())
         }
         path => Ok(StoreSettings::File(PathBuf::from(path))),
     }
+}
+
+/// Whether a text is meant as the address of a database, whatever is wrong with it. No file has such a name.
+fn is_address(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.starts_with("postgres:") || lower.starts_with("postgresql:") || lower.contains("://")
+}
+
+#[cfg(feature = "postgres")]
+fn database(address: &str) -> Result<StoreSettings, Expected> {
+    Address::parse(address).map(|address| StoreSettings::Database(Box::new(address)))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn database(_: &str) -> Result<StoreSettings, Expected> {
+    Err("the path of a file, since this program was built without PostgreSQL: build it with the feature postgres"
+        .to_owned())
 }
 
 /// What happens to a person's decision.

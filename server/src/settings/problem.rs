@@ -59,6 +59,9 @@ pub struct Problems {
 impl Fault {
     /// A value that may be shown, except for a login in it, as in `https://user:password@host`.
     pub(super) fn bad(value: &str) -> Self {
+        if value.to_ascii_lowercase().contains("password=") {
+            return Self::BadSecret;
+        }
         let (scheme, rest) = value.split_once("://").map_or(("", value), |(scheme, rest)| (scheme, rest));
         match rest.rsplit_once('@') {
             Some((_, host)) if !scheme.is_empty() => Self::Bad(format!("{scheme}://…@{host}")),

@@ -31,6 +31,7 @@ pub(super) fn read(v: &mut Variables, credentials: Option<&Path>, found: &mut Fo
         (&mut v.secret_relay, &v.secret_relay_file),
         (&mut v.secret_jump, &v.secret_jump_file),
         (&mut v.email_password, &v.email_password_file),
+        (&mut v.store_password, &v.store_password_file),
     ] {
         fill(variable, file, credentials, found);
     }
@@ -39,6 +40,11 @@ pub(super) fn read(v: &mut Variables, credentials: Option<&Path>, found: &mut Fo
 /// Reads the secret of persons alone into its variable.
 pub(super) fn read_admin(v: &mut Variables, credentials: Option<&Path>, found: &mut Found) {
     fill(&mut v.secret_admin, &v.secret_admin_file, credentials, found);
+}
+
+/// Reads the password of the store's database alone into its variable.
+pub(super) fn read_store(v: &mut Variables, credentials: Option<&Path>, found: &mut Found) {
+    fill(&mut v.store_password, &v.store_password_file, credentials, found);
 }
 
 fn fill(variable: &mut Variable, file: &Variable, credentials: Option<&Path>, found: &mut Found) {
@@ -269,6 +275,29 @@ mod tests {
         let text = problem(&[(BOOK_FILE, "hidden")]);
         assert!(text.starts_with("STATUS_SECRET_BOOK_FILE has a value that can't be used"), "{text}");
         assert!(text.contains("begins with /") && !text.contains("hidden"), "{text}");
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn the_password_of_a_database_is_a_secret_like_the_others() {
+        use crate::settings::StoreSettings;
+        let (folder, path) = folder(&[("status_store_password", b"hidden\n")]);
+        let url = ("STATUS_STORE", "postgres://a@c.org/b");
+        for given in [
+            ("STATUS_STORE_PASSWORD", "hidden".to_owned()),
+            ("STATUS_STORE_PASSWORD_FILE", path("status_store_password")),
+            (CREDENTIALS, folder.path().to_str().unwrap().to_owned()),
+        ] {
+            let vars = [url, (given.0, &given.1)].map(|(name, value)| (name.into(), value.into()));
+            let alone = Settings::store_from_vars(vars).unwrap();
+            let whole = settings(&[(BOOK, "x"), url, (given.0, &given.1)]).unwrap().0.store;
+            let without = Settings::store_from_vars([url].map(|(name, value)| (name.into(), value.into())));
+            assert!(matches!(whole, StoreSettings::Database(_)), "{whole:?}");
+            assert!(alone == whole && Ok(&whole) != without.as_ref(), "it has the password");
+            assert!(!format!("{whole:?}").contains("hidden"));
+        }
+        let (_, warnings) = settings(&[(BOOK, "x"), ("STATUS_STORE_PASSWORD", "hidden")]).unwrap();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
     }
 
     #[test]

@@ -612,3 +612,23 @@ fn how_mail_is_encrypted_and_who_logs_in_can_be_chosen() {
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0].variable, "STATUS_EMAIL_USER");
 }
+
+#[test]
+fn what_is_meant_as_the_address_of_a_database_is_no_file_and_shows_no_password() {
+    for text in [
+        "postgres://a:hidden@c.org/b",
+        "postgres://a@c.org/b?password=hidden",
+        "Postgres:hidden",
+        "mysql://c.org/b",
+    ] {
+        let problems = read(&[("STATUS_STORE", text)]).unwrap_err().to_string();
+        assert!(problems.contains("STATUS_STORE "), "{text}: {problems}");
+        let is_secret = text.contains("a:hidden") || text.contains("password");
+        assert!(!is_secret || !problems.contains("hidden"), "{text}: {problems}");
+    }
+    let address = read(&[("STATUS_STORE", "postgres://a@c.org/b?schema=lab1")]);
+    #[cfg(feature = "postgres")]
+    assert!(matches!(address.unwrap().0.store, StoreSettings::Database(_)));
+    #[cfg(not(feature = "postgres"))]
+    assert!(address.unwrap_err().to_string().contains("was built without PostgreSQL"));
+}

@@ -76,7 +76,7 @@ variables! {
     reconnect_jump_every reconnect_relay_every
     scheme_book scheme_jump scheme_relay
     secret_admin secret_admin_file secret_book secret_book_file secret_jump secret_jump_file secret_relay secret_relay_file
-    store store_max_size
+    store store_max_size store_password store_password_file
     timeout_book
     timezone
     verify_book_every

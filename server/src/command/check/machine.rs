@@ -5,8 +5,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use status_adapters::check_writable;
+#[cfg(feature = "postgres")]
+use status_adapters::store::postgres;
 use status_adapters::store::{Preview, preview};
 
+#[cfg(feature = "postgres")]
+use super::finding::Verdict;
 use super::finding::{Finding, count};
 use crate::command::serve;
 use crate::http::listener::{Place, Refused};
@@ -14,26 +18,50 @@ use crate::log;
 use crate::log::LogTarget;
 use crate::settings::StoreSettings;
 
+/// What stands before what is said of the store.
+const NAME: &str = "store";
+
 /// Whether what a restart must not lose can be kept, in at most `max_size` bytes.
-pub(super) fn store(store: &StoreSettings, max_size: u64) -> Finding {
-    const NAME: &str = "store";
-    let path = match store {
-        StoreSettings::File(path) => path,
-        StoreSettings::Memory => {
-            return Finding::note(NAME, "nothing is kept across a restart, as STATUS_STORE=:memory: says");
+pub(super) async fn store(store: StoreSettings, max_size: u64) -> Finding {
+    match store {
+        StoreSettings::File(path) => {
+            let looking = tokio::task::spawn_blocking(move || file(&path, max_size));
+            looking
+                .await
+                .unwrap_or_else(|error| Finding::wrong(NAME, format!("cannot be looked at: {error}")))
         }
-        StoreSettings::Nowhere => return Finding::note(NAME, serve::NO_STORE),
-    };
-    let shown = path.display();
-    match preview(path) {
-        Ok(Preview::New) => Finding::ok(NAME, format!("{shown}: there is none yet, and it can be made")),
-        Ok(Preview::Whole { events }) => match too_large(path, max_size) {
-            Some(text) => Finding::note(NAME, text),
-            None => {
-                let changes = count(events as usize, "change");
-                Finding::ok(NAME, format!("{shown}: whole, with {changes} in health"))
+        #[cfg(feature = "postgres")]
+        StoreSettings::Database(address) => {
+            let finding = found(&address.to_string(), postgres::preview(&address).await);
+            if address.is_unproven() && finding.verdict == Verdict::Ok {
+                let text = "as sslmode says, the database need not prove that it is the one that is meant";
+                return Finding::note(NAME, format!("{}\n{text}", finding.text));
             }
-        },
+            finding
+        }
+        StoreSettings::Memory => {
+            Finding::note(NAME, "nothing is kept across a restart, as STATUS_STORE=:memory: says")
+        }
+        StoreSettings::Nowhere => Finding::note(NAME, serve::NO_STORE),
+    }
+}
+
+fn file(path: &Path, max_size: u64) -> Finding {
+    let preview = preview(path);
+    match too_large(path, max_size) {
+        Some(text) if matches!(preview, Ok(Preview::Whole { .. })) => Finding::note(NAME, text),
+        _ => found(&path.display().to_string(), preview),
+    }
+}
+
+/// What a start would do with the store.
+fn found(shown: &str, preview: Result<Preview, String>) -> Finding {
+    match preview {
+        Ok(Preview::New) => Finding::ok(NAME, format!("{shown}: there is none yet, and it can be made")),
+        Ok(Preview::Whole { events }) => {
+            let changes = count(events as usize, "change");
+            Finding::ok(NAME, format!("{shown}: whole, with {changes} in health"))
+        }
         Ok(Preview::Older { found }) => Finding::ok(
             NAME,
             format!("{shown}: whole, of the older version {found}; a start brings it up to date"),

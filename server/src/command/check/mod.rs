@@ -203,7 +203,7 @@ impl Tasks {
         let is_tried = |name: &str| !untried.contains(&name);
         Ok(Self {
             sources: [Arc::clone(&relay), Arc::clone(&jump)],
-            store: tokio::task::spawn_blocking(move || machine::store(&store, max_size)),
+            store: tokio::spawn(machine::store(store, max_size)),
             log_file: tokio::task::spawn_blocking(move || machine::log_file(&target)),
             port: tokio::spawn(async move { machine::port(&place) }),
             book: is_tried("book")

@@ -1,7 +1,5 @@
 //! Figures for Prometheus.
 
-use std::path::Path;
-
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -27,7 +25,7 @@ use crate::observers::metrics::{Dialect, Machine, Scene};
 pub(crate) async fn show(State(app): State<AppState>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let dialect = Dialect::accepted(accept);
-    let store = app.store_path().map(Path::to_owned);
+    let store = app.shared_store();
     let asking = tokio::task::spawn_blocking(move || Machine::ask(store.as_deref()));
     // Without what the system does not tell in time.
     let machine = tokio::time::timeout(PATIENCE_WITH_STORE, asking).await;

@@ -1,13 +1,12 @@
 //! How things stand when somebody asks.
 
-use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use status_adapters::store;
+use status_adapters::Store;
 use status_core::{Feed, Monitor, Now, SystemAlert, Wall};
 
 use super::Label;
@@ -41,8 +40,8 @@ pub struct Machine {
 impl Machine {
     /// Asks the system, which may take its time where a disk hangs.
     #[must_use]
-    pub fn ask(store: Option<&Path>) -> Self {
-        Self { process: Process::read(), store_bytes: store.and_then(store::size) }
+    pub fn ask(store: Option<&dyn Store>) -> Self {
+        Self { process: Process::read(), store_bytes: store.and_then(Store::size) }
     }
 }
 
