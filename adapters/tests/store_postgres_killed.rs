@@ -51,7 +51,7 @@ async fn play(postgres: &Postgres, name: &str, all: &[Vec<Change>], kills: usize
     let (mut rng, mut model, mut store) = (Rng::new(7), Model::default(), open(postgres, name).await);
     let (mut ended, mut undone, every) = (0, 0, all.len() / kills.clamp(1, all.len()));
     // More ends than saves: what is saved once more changes nothing.
-    let again = std::iter::repeat(&all[all.len() - 1]).take(kills.saturating_sub(all.len()));
+    let again = std::iter::repeat_n(&all[all.len() - 1], kills.saturating_sub(all.len()));
     for (turn, changes) in all.iter().chain(again).enumerate() {
         let before = model.saved(ALL);
         changes.iter().for_each(|change| model.apply(change.clone()));
