@@ -43,7 +43,10 @@ impl Role {
             Self::Copier => "SET statement_timeout = 0; SET lock_timeout = '5s'",
             Self::Writer => {
                 "SET idle_session_timeout = '10s'; SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
-                 SET idle_in_transaction_session_timeout = '10s'"
+                 SET idle_in_transaction_session_timeout = '10s'; \
+                 SELECT set_config('client_connection_check_interval', '3s', false) WHERE version() LIKE '%linux%'; \
+                 SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 2; \
+                 SET tcp_user_timeout = '10s'"
             }
             Self::Reader => {
                 "SET statement_timeout = '30s'; SET lock_timeout = '5s'; \
@@ -54,7 +57,7 @@ impl Role {
             }
         };
         format!(
-            "SET search_path TO {schema}; SET client_min_messages = warning; {own}; \
+            "SET search_path TO \"{schema}\"; SET client_min_messages = warning; {own}; \
              SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') = 'off'"
         )

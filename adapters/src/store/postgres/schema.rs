@@ -152,7 +152,7 @@ pub(super) async fn migrate(session: &mut Session, schema: &str, kind: Kind) -> 
     }
     let transaction = answered(session.transaction()).await?;
     if kind == Kind::Missing {
-        answered(transaction.batch_execute(&format!("CREATE SCHEMA {schema}"))).await?;
+        answered(transaction.batch_execute(&format!("CREATE SCHEMA \"{schema}\""))).await?;
     }
     for step in &STEPS[done..] {
         answered(transaction.batch_execute(step)).await?;
