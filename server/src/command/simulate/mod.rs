@@ -90,7 +90,7 @@ fn play_file(args: &SimulateArgs, runs: &[Run], paint: Paint) -> Result<bool, St
         match args.format {
             Format::Json => say(&report::json(&run.scenario, &outcome)),
             Format::Text if runs.len() == 1 => {
-                say(&colored(report::text(&run.scenario, &outcome).trim_end(), paint))
+                say(&colored(report::text(&run.scenario, &outcome).trim_end(), paint));
             }
             Format::Text => {
                 rows.push(Variant { name: set, figures: outcome.figures, failed: failures.len() });
