@@ -7,54 +7,48 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use smol_str::SmolStr;
-use status_core::{Manifest, Requirements};
+use status_core::{Manifest, Requirements, Time};
 use tokio::time::Instant;
 
 use super::clock;
+use crate::scenario::Sending;
+use crate::service::{Equipment, FRAME_EVERY, Flap};
 
-/// A stream that transmits does so this often, unless told otherwise.
-const FRAME_EVERY: Duration = Duration::from_millis(40);
 /// A token of an experiment lives for so long.
 const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
+/// Years after the clock's start, so that an age of any length has a place on it.
+const BEGINNING: Time = Time::from_millis(3_000_000_000_000);
+/// The scopes of what sends to relay.
+const SCOPES: [&str; 3] = ["write", "read", "expt"];
 
 /// A small world, shared by the mocks, and changed by a script while they run.
 ///
-/// What a script names and the lab doesn't have is ignored, with a warning in the log.
-#[derive(Clone, Debug, Default)]
+/// What a script names and the lab doesn't have is ignored.
+#[derive(Clone, Debug)]
 pub struct Lab(Arc<Mutex<World>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct World {
-    experiments: BTreeMap<String, Experiment>,
+    equipment: Equipment,
     /// What book is to book, once that is loaded.
     manifest: Manifest,
-    /// So many times as fast as ours its time goes; 0 means as fast.
+    /// How many people watch each topic.
+    watchers: BTreeMap<String, usize>,
+    /// How many more connections to jump have each name.
+    jump_twins: BTreeMap<String, usize>,
+    /// How many people are connected to each experiment through jump.
+    jump_clients: BTreeMap<String, usize>,
+    began: Instant,
+    /// The time of day when it began, since 1970.
+    began_at: Duration,
+    /// So many times as fast as ours its time goes.
     speed: u32,
 }
 
-#[derive(Debug, Default)]
-struct Experiment {
-    streams: BTreeMap<String, Stream>,
-    /// When its connection to jump was made, since 1970; `None` without one.
-    jump: Option<Duration>,
-    jump_twins: usize,
-    jump_clients: usize,
-}
-
-#[derive(Debug)]
-struct Stream {
-    /// When its connection to relay was made, since 1970; `None` without one.
-    connected: Option<Duration>,
-    sending: Sending,
-    twins: usize,
-    watchers: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Sending {
-    Every { period: Duration, since: Instant },
-    SilentFor { already: Duration, since: Instant },
-    Never,
+impl Default for Lab {
+    fn default() -> Self {
+        Self::at_speed(1)
+    }
 }
 
 impl Lab {
@@ -68,9 +62,16 @@ impl Lab {
     /// second ago, it says, transmitted that many seconds ago.
     #[must_use]
     pub fn at_speed(speed: u32) -> Self {
-        let lab = Self::new();
-        lab.world().speed = speed;
-        lab
+        Self(Arc::new(Mutex::new(World {
+            equipment: Equipment::default(),
+            manifest: Manifest::default(),
+            watchers: BTreeMap::new(),
+            jump_twins: BTreeMap::new(),
+            jump_clients: BTreeMap::new(),
+            began: Instant::now(),
+            began_at: clock::since_1970(),
+            speed: speed.max(1),
+        })))
     }
 
     /// A world with the experiments `pend00`, `pend01` and so on, all well: each has these
@@ -86,31 +87,19 @@ impl Lab {
 
     /// Adds an experiment that is well, and its resource `r-<name>`, which requires all its streams.
     pub fn add_experiment(&self, name: &str, streams: &[&str]) {
-        let streams = streams.iter().map(|stream| format!("st-{stream}")).collect::<Vec<_>>();
-        self.set_resource(&format!("r-{name}"), name, &streams);
-        let mut world = self.world();
-        let experiment = Experiment { jump: Some(clock::since_1970()), ..Experiment::default() };
-        world.experiments.insert(name.to_owned(), experiment);
-        for stream in &streams {
-            world.add_stream(name, &format!("{name}-{stream}"));
-        }
+        let required = streams.iter().map(|stream| format!("st-{stream}")).collect::<Vec<_>>();
+        self.set_resource(&format!("r-{name}"), name, &required);
+        self.add_streams(name, streams);
+    }
+
+    /// Adds streams that transmit and that no resource requires, and the experiment if it is a new one.
+    pub fn add_streams(&self, experiment: &str, streams: &[impl AsRef<str>]) {
+        self.world().change(|equipment, now| equipment.add(experiment, streams, now));
     }
 
     /// Takes an experiment away for good. Its resource stays.
     pub fn remove_experiment(&self, name: &str) {
-        self.world().experiments.remove(name);
-    }
-
-    /// Adds a stream that transmits and that no resource requires.
-    pub fn add_stream(&self, experiment: &str, topic: &str) {
-        self.world().add_stream(experiment, topic);
-    }
-
-    /// Takes a stream away for good.
-    pub fn remove_stream(&self, topic: &str) {
-        for experiment in self.world().experiments.values_mut() {
-            experiment.streams.remove(topic);
-        }
+        self.world().equipment.remove(name);
     }
 
     /// Adds or changes a resource. Book knows when its manifest is loaded.
@@ -134,35 +123,23 @@ impl Lab {
     /// The names of all experiments.
     #[must_use]
     pub fn experiments(&self) -> Vec<String> {
-        self.world().experiments.keys().cloned().collect()
+        self.world().equipment.names().map(ToString::to_string).collect()
     }
 
     /// The topics of all streams, connected or not.
     #[must_use]
     pub fn topics(&self) -> Vec<String> {
-        self.world().experiments.values().flat_map(|e| e.streams.keys().cloned()).collect()
+        self.world().equipment.topics().map(ToString::to_string).collect()
     }
 
     /// Cuts all connections of an experiment.
     pub fn unplug(&self, experiment: &str) {
-        self.change(experiment, |e| {
-            e.jump = None;
-            e.jump_twins = 0;
-            for stream in e.streams.values_mut() {
-                stream.connected = None;
-                stream.twins = 0;
-            }
-        });
+        self.world().change(|equipment, now| equipment.plug(experiment, false, now));
     }
 
     /// Connects an experiment anew, with all its streams transmitting.
     pub fn plug(&self, experiment: &str) {
-        self.change(experiment, |e| {
-            e.jump = Some(clock::since_1970());
-            for stream in e.streams.values_mut() {
-                *stream = Stream { watchers: stream.watchers, ..Stream::transmitting(FRAME_EVERY) };
-            }
-        });
+        self.world().change(|equipment, now| equipment.plug(experiment, true, now));
     }
 
     /// [`Lab::unplug`] for all experiments, as when the campus network goes.
@@ -175,94 +152,96 @@ impl Lab {
         self.experiments().iter().for_each(|name| self.plug(name));
     }
 
-    /// Connects a stream if it isn't, and lets it transmit without a pause.
-    pub fn transmit(&self, topic: &str) {
-        self.transmit_every(topic, FRAME_EVERY);
+    /// A stream comes to be like this. Of one that flaps, what is returned is to be done next.
+    pub fn set_stream(&self, topic: &str, does: Sending) -> Option<Flap> {
+        self.world().change(|equipment, now| equipment.set_stream(topic, does, now))
     }
 
-    /// Connects a stream if it isn't, and lets it transmit a frame now and one each `period`.
-    pub fn transmit_every(&self, topic: &str, period: Duration) {
-        self.send(topic, Sending::Every { period, since: Instant::now() });
+    /// A stream that flaps does so once more. Returns what is next, or nothing if it does not any more.
+    pub fn flap(&self, flap: &Flap) -> Option<Flap> {
+        self.world().change(|equipment, now| equipment.flap(flap, now))
+    }
+
+    /// Connects a stream if it isn't, and lets it transmit without a pause.
+    pub fn transmit(&self, topic: &str) {
+        self.set_stream(topic, Sending::Every(FRAME_EVERY));
     }
 
     /// A stream stays connected and transmits nothing any more.
     pub fn silence(&self, topic: &str) {
-        self.silence_since(topic, Duration::ZERO);
+        self.set_stream(topic, Sending::Silent);
     }
 
     /// A stream is connected, and last transmitted so long ago.
     pub fn silence_since(&self, topic: &str, ago: Duration) {
-        self.send(topic, Sending::SilentFor { already: ago, since: Instant::now() });
+        self.world().change(|equipment, now| equipment.silence_since(topic, ago, now));
     }
 
     /// A stream has connected anew and not transmitted since.
     pub fn never_transmitted(&self, topic: &str) {
-        self.change_stream(topic, |s| s.connected = Some(clock::since_1970()));
-        self.send(topic, Sending::Never);
+        self.set_stream(topic, Sending::Never);
     }
 
     /// Cuts a stream's connection.
     pub fn disconnect(&self, topic: &str) {
-        self.change_stream(topic, |s| s.connected = None);
+        self.set_stream(topic, Sending::Gone);
     }
 
     /// So many more connections share the stream's topic, and none of them ever transmits.
     pub fn set_twins(&self, topic: &str, count: usize) {
-        self.change_stream(topic, |s| s.twins = count);
+        self.world().equipment.set_twins(topic, count);
     }
 
     /// So many people watch a stream.
     pub fn set_watchers(&self, topic: &str, count: usize) {
-        self.change_stream(topic, |s| s.watchers = count);
+        self.world().watchers.insert(topic.to_owned(), count);
     }
 
     /// Makes or cuts an experiment's connection to jump.
     pub fn set_jump(&self, experiment: &str, connected: bool) {
-        self.change(experiment, |e| e.jump = connected.then(clock::since_1970));
+        self.world().change(|equipment, now| equipment.set_jump(experiment, connected, now));
     }
 
     /// So many more connections to jump have the experiment's name.
     pub fn set_jump_twins(&self, experiment: &str, count: usize) {
-        self.change(experiment, |e| e.jump_twins = count);
+        self.world().jump_twins.insert(experiment.to_owned(), count);
     }
 
     /// So many people are connected to an experiment through jump.
     pub fn set_jump_clients(&self, experiment: &str, count: usize) {
-        self.change(experiment, |e| e.jump_clients = count);
+        self.world().jump_clients.insert(experiment.to_owned(), count);
     }
 
     /// Everything that is connected to relay.
     pub(super) fn relay_connections(&self) -> Vec<Connection> {
         let world = self.world();
-        let speed = world.speed.max(1);
-        let streams = world.experiments.values().flat_map(|e| &e.streams);
-        streams.flat_map(|(topic, stream)| stream.connections(topic, speed)).collect()
+        let mut connections = Vec::new();
+        for one in world.equipment.on_relay(world.now()) {
+            let (topic, connected) = (one.topic.as_str(), world.since_1970(one.connected));
+            let tx = one.transmitted.map_or_else(Traffic::default, Traffic::of_stream);
+            connections.push(Connection { tx, ..Connection::of_experiment(topic, &SCOPES, connected) });
+            if !one.is_twin {
+                let watchers = 0..count(&world.watchers, topic);
+                connections.extend(watchers.map(|number| Connection::of_watcher(topic, connected, number)));
+            }
+        }
+        connections
     }
 
     /// Everything that is connected to jump.
     pub(super) fn jump_connections(&self) -> Vec<Connection> {
-        self.world().experiments.iter().flat_map(|(name, e)| e.jump_connections(name)).collect()
-    }
-
-    fn send(&self, topic: &str, sending: Sending) {
-        self.change_stream(topic, |s| {
-            s.connected.get_or_insert_with(clock::since_1970);
-            s.sending = sending;
-        });
-    }
-
-    fn change(&self, experiment: &str, change: impl FnOnce(&mut Experiment)) {
-        match self.world().experiments.get_mut(experiment) {
-            Some(found) => change(found),
-            None => tracing::warn!("the lab has no experiment {experiment}"),
+        let world = self.world();
+        let mut connections = Vec::new();
+        for (name, connected) in world.equipment.on_jump() {
+            let (name, connected) = (name.as_str(), world.since_1970(connected));
+            let host = Connection::of_experiment(name, &["host", "read", "write"], connected);
+            connections.extend(vec![host; 1 + count(&world.jump_twins, name)]);
+            connections.extend((0..count(&world.jump_clients, name)).map(|number| {
+                let topic = client_topic(name, number);
+                Connection::of_experiment(&topic, &["write", "client", "read"], connected)
+            }));
         }
-    }
-
-    fn change_stream(&self, topic: &str, change: impl FnOnce(&mut Stream)) {
-        match self.world().experiments.values_mut().find_map(|e| e.streams.get_mut(topic)) {
-            Some(found) => change(found),
-            None => tracing::warn!("the lab has no stream {topic}"),
-        }
+        connections
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -271,14 +250,24 @@ impl Lab {
 }
 
 impl World {
-    fn add_stream(&mut self, experiment: &str, topic: &str) {
-        match self.experiments.get_mut(experiment) {
-            Some(found) => {
-                found.streams.insert(topic.to_owned(), Stream::transmitting(FRAME_EVERY));
-            }
-            None => tracing::warn!("the lab has no experiment {experiment}"),
-        }
+    fn change<T>(&mut self, change: impl FnOnce(&mut Equipment, Time) -> T) -> T {
+        let now = self.now();
+        change(&mut self.equipment, now)
     }
+
+    /// The time in this world.
+    fn now(&self) -> Time {
+        BEGINNING + self.began.elapsed() * self.speed
+    }
+
+    /// When that was on our clock, since 1970.
+    fn since_1970(&self, then: Time) -> Duration {
+        self.began_at + then.since(BEGINNING) / self.speed
+    }
+}
+
+fn count(counts: &BTreeMap<String, usize>, name: &str) -> usize {
+    counts.get(name).copied().unwrap_or_default()
 }
 
 /// One connection as a feed lists it, before it is put into the feed's dialect.
@@ -306,6 +295,13 @@ pub(super) struct Traffic {
     pub(super) fps: f64,
 }
 
+impl Traffic {
+    /// What a stream sends that last transmitted so long ago.
+    fn of_stream(ago: Duration) -> Self {
+        Self { last: Some(ago), size: 100.0, fps: 9.930_126_179_838_654 }
+    }
+}
+
 impl Connection {
     fn of_experiment(topic: &str, scopes: &[&str], connected: Duration) -> Self {
         Self {
@@ -329,52 +325,6 @@ impl Connection {
             agent: "Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0".to_owned(),
             ..Self::of_experiment(topic, if writes { &["read", "write"] } else { &["read"] }, connected)
         }
-    }
-}
-
-impl Stream {
-    fn transmitting(period: Duration) -> Self {
-        let sending = Sending::Every { period, since: Instant::now() };
-        Self { connected: Some(clock::since_1970()), sending, twins: 0, watchers: 0 }
-    }
-
-    fn connections(&self, topic: &str, speed: u32) -> Vec<Connection> {
-        const SCOPES: [&str; 3] = ["write", "read", "expt"];
-        let Some(connected) = self.connected else { return Vec::new() };
-        let main = Connection {
-            tx: self.sending.traffic(speed),
-            ..Connection::of_experiment(topic, &SCOPES, connected)
-        };
-        let twins = (0..self.twins).map(|_| Connection::of_experiment(topic, &SCOPES, connected));
-        let watchers = (0..self.watchers).map(|i| Connection::of_watcher(topic, connected, i));
-        std::iter::once(main).chain(twins).chain(watchers).collect()
-    }
-}
-
-impl Sending {
-    fn traffic(self, speed: u32) -> Traffic {
-        let last = match self {
-            Self::Never => return Traffic::default(),
-            Self::SilentFor { already, since } => already + since.elapsed() * speed,
-            Self::Every { period, since } => {
-                let passed = (since.elapsed() * speed).as_nanos() % period.as_nanos().max(1);
-                Duration::from_nanos(u64::try_from(passed).unwrap_or(u64::MAX))
-            }
-        };
-        Traffic { last: Some(last), size: 100.0, fps: 9.930_126_179_838_654 }
-    }
-}
-
-impl Experiment {
-    fn jump_connections(&self, name: &str) -> Vec<Connection> {
-        let Some(connected) = self.jump else { return Vec::new() };
-        let hosts = (0..=self.jump_twins)
-            .map(|_| Connection::of_experiment(name, &["host", "read", "write"], connected));
-        let clients = (0..self.jump_clients).map(|i| {
-            let topic = client_topic(name, i);
-            Connection::of_experiment(&topic, &["write", "client", "read"], connected)
-        });
-        hosts.chain(clients).collect()
     }
 }
 

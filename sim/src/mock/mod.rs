@@ -39,3 +39,5 @@ pub use lab::Lab;
 pub use services::{Services, ServicesOptions};
 pub use smtp::{Mail, Smtp, SmtpFault, SmtpOptions, SmtpSeen, SmtpTls};
 pub use wait::Late;
+
+pub use crate::service::Flap;

@@ -88,6 +88,7 @@ impl Book {
     }
 
     /// Somebody uploads another file.
+    #[cfg(feature = "mock")]
     pub(crate) fn upload(&mut self, file: Manifest, at: &dyn fmt::Display) {
         self.file = file;
         self.load(at);

@@ -1,6 +1,7 @@
 //! The services, each as plain state and the answer that follows from it: no time passes in them, and nothing is sent.
 
 mod book;
+mod equipment;
 mod feed;
 mod mail;
 mod store;
@@ -9,6 +10,10 @@ use status_core::{Failure, FailureKind};
 
 pub use self::book::{Answer, Request};
 pub(crate) use self::book::{Book, Reply};
+pub(crate) use self::equipment::Equipment;
+#[cfg(feature = "mock")]
+pub(crate) use self::equipment::FRAME_EVERY;
+pub use self::equipment::Flap;
 pub(crate) use self::feed::FeedServer;
 pub use self::mail::deliver;
 pub(crate) use self::mail::{MailServer, Receipt};

@@ -4,7 +4,6 @@
 //! woken for, whichever comes first. Whatever the core asks for is done by the fakes, and their answer
 //! is on the agenda a few milliseconds later.
 
-mod equipment;
 mod perform;
 mod steps;
 mod store_device;
@@ -20,9 +19,8 @@ use crate::measure::Meter;
 use crate::oracle::Oracle;
 use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Service, Settings};
-use crate::service::{Book, FeedServer, MailServer, Request};
+use crate::service::{Book, Equipment, FeedServer, Flap, MailServer, Request};
 use crate::timeline::{AttentionLog, Bookings, Entry, State, Timeline, What};
-use equipment::{Equipment, Flap};
 use store_device::StoreDevice;
 
 /// When every run begins: a Monday morning.
@@ -126,7 +124,7 @@ impl<'a> World<'a> {
             agenda: BTreeMap::new(),
             planned: 0,
             rng: Rng::new(scenario.seed),
-            equipment: Equipment::new(lab, now.time),
+            equipment: Equipment::default(),
             relay: FeedServer::new(lab.relay_every),
             jump: FeedServer::new(lab.jump_every),
             book: Book::new(lab, now.wall),
@@ -149,6 +147,9 @@ impl<'a> World<'a> {
             crashes: VecDeque::new(),
             settings,
         };
+        for (name, experiment) in &lab.experiments {
+            world.equipment.add(name, &experiment.streams, now.time);
+        }
         for (number, step) in scenario.steps.iter().enumerate() {
             world.plan(step.at, Event::Step(number));
         }

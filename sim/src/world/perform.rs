@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use status_adapters::wire::frame;
-use status_core::{Action, CallId, FailureKind, Feed, Input, Mail};
+use status_core::{Action, CallId, Connection, FailureKind, Feed, Input, Mail, Report, Transmitted};
 
 use super::{Event, World};
-use crate::scenario::Fault;
+use crate::scenario::{Fault, RelayVersion};
 use crate::service::{Answer, Receipt, Reply, Request, failure};
 use crate::timeline::What;
 
@@ -171,7 +171,7 @@ impl World<'_> {
         if listeners.is_empty() {
             return;
         }
-        let mut reports = self.equipment.reports(feed, now);
+        let mut reports = self.reports(feed);
         // A feed lists its connections in any order.
         let turn = usize::try_from(self.rng.below(reports.len() as u64)).unwrap_or_default();
         reports.rotate_left(turn);
@@ -192,6 +192,23 @@ impl World<'_> {
             };
             let input = Input::Reported { feed, connection, reports };
             self.plan_at(at, Event::Come { life: self.lives, input });
+        }
+    }
+
+    /// What a feed lists.
+    fn reports(&self, feed: Feed) -> Vec<Report> {
+        let report = |topic, transmitted| Report { topic, transmitted, connection: Connection::NONE };
+        let tells = |ago: Option<Duration>| match self.scenario.lab.relay {
+            RelayVersion::V07 => ago.map_or(Transmitted::Never, Transmitted::Ago),
+            RelayVersion::V08 => Transmitted::Unknown,
+        };
+        let relay = || self.equipment.on_relay(self.now.time);
+        match feed {
+            Feed::Relay => relay().map(|one| report(one.topic.clone(), tells(one.transmitted))).collect(),
+            Feed::Jump => {
+                let hosts = self.equipment.on_jump();
+                hosts.map(|(name, _)| report(name.as_str().into(), Transmitted::Unknown)).collect()
+            }
         }
     }
 

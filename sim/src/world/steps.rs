@@ -77,7 +77,7 @@ impl World<'_> {
                 experiments.iter().for_each(|name| self.equipment.plug(name, *connected, now));
             }
             Step::Jump { experiments, connected } => {
-                experiments.iter().for_each(|name| self.equipment.set_jump(name, *connected));
+                experiments.iter().for_each(|name| self.equipment.set_jump(name, *connected, now));
             }
             Step::Add { experiment, streams } => self.equipment.add(experiment, streams, now),
             Step::Remove { experiments } => experiments.iter().for_each(|name| self.equipment.remove(name)),

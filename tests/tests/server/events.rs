@@ -49,7 +49,7 @@ async fn a_change_in_health_or_jump_is_an_event_and_one_mail() {
 #[tokio::test]
 async fn nothing_leaves_or_enters_booking_without_an_event_whatever_else_is_wrong() {
     let running = Running::well(1, &[]).await;
-    running.lab.add_stream("pend00", "pend00-st-log");
+    running.lab.add_streams("pend00", &["log"]);
     running.silence("pend00-st-log");
     running.mail_about("pend00 -- A   [unhealthy pend00-st-log]").await;
     assert!(running.services.book.is_available("r-pend00"));

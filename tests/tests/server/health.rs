@@ -8,7 +8,7 @@ use crate::support::{Running, section, services};
 async fn required_streams_decide_what_can_be_booked_and_nothing_else_does() {
     let lab = Lab::with_experiments(10, &["data", "video"]);
     for extra in ["pend05", "pend06", "pend07"] {
-        lab.add_stream(extra, &format!("{extra}-st-log"));
+        lab.add_streams(extra, &["log"]);
     }
     lab.set_resource("r-pend09-data", "pend09", &["st-data"]);
     lab.add_experiment("spin00", &["data"]);
@@ -106,11 +106,11 @@ async fn twins_watchers_and_clients_are_not_mistaken_for_the_experiment() {
 async fn what_nothing_names_any_more_is_forgotten() {
     let running = Running::well(2, &[("STATUS_FORGET_AFTER", "4s")]).await;
     running.witness("spare00").await;
-    running.lab.add_stream("pend00", "pend00-st-log");
+    running.lab.add_streams("pend00", &["log"]);
     running.lab.remove_experiment("spare00");
     running.lab.remove_experiment("pend01");
     running.mail_about("spare00 ><   U [missing jump, missing spare00-st-data]").await;
-    running.lab.remove_stream("pend00-st-log");
+    running.lab.disconnect("pend00-st-log");
     running.log.line(&["INFO", "forgot spare00"]).await;
     running.log.line(&["INFO", "forgot stream pend00-st-log"]).await;
     assert_eq!(running.names().await, ["pend00", "pend01"], "one that the manifest names is never forgotten");

@@ -139,12 +139,9 @@ impl Observer for TimelineObserver {
 fn furnish(scenario: &Scenario, speed: u32) -> Lab {
     let lab = Lab::at_speed(speed);
     for (name, experiment) in &scenario.lab.experiments {
-        let streams: Vec<&str> = experiment.streams.iter().map(String::as_str).collect();
-        lab.add_experiment(name, &streams);
-        let resource = format!("r-{name}");
-        match &experiment.required {
-            Some(required) => player::require(&lab, &resource, name, required),
-            None => lab.remove_resource(&resource),
+        lab.add_streams(name, &experiment.streams);
+        if let Some(required) = &experiment.required {
+            player::require(&lab, &format!("r-{name}"), name, required);
         }
     }
     lab

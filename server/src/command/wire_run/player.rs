@@ -8,8 +8,8 @@ use parking_lot::{Mutex, MutexGuard};
 use status_adapters::clock::Clock;
 use status_core::{Failure, FailureKind, Feed, Monitor};
 use status_sim::describe;
-use status_sim::mock::{self, BookFault, FeedFault, Lab, Services, SmtpFault};
-use status_sim::scenario::{Fault, Order, Scenario, Sending, Service, Step, TooFast};
+use status_sim::mock::{self, BookFault, FeedFault, Flap, Lab, Services, SmtpFault};
+use status_sim::scenario::{Fault, Order, Scenario, Service, Step, TooFast};
 use status_sim::timeline::{AttentionLog, Entry, State, Timeline, What};
 use tokio::task::JoinHandle;
 
@@ -85,21 +85,13 @@ pub(super) struct Player {
     harness: Harness,
     speed: u32,
     server: Option<Running>,
-    /// The end of each service's fault, and each stream that flaps.
+    /// The end of each service's fault.
     healing: BTreeMap<Service, JoinHandle<()>>,
-    flapping: BTreeMap<String, JoinHandle<()>>,
 }
 
 impl Player {
     pub(super) fn new(services: Services, harness: Harness, speed: u32) -> Self {
-        Self {
-            services: Arc::new(services),
-            harness,
-            speed,
-            server: None,
-            healing: BTreeMap::new(),
-            flapping: BTreeMap::new(),
-        }
+        Self { services: Arc::new(services), harness, speed, server: None, healing: BTreeMap::new() }
     }
 
     /// Starts a server, if none runs.
@@ -141,7 +133,11 @@ impl Player {
     async fn take(&mut self, step: &Step) -> Result<(), String> {
         let lab = self.services.lab.clone();
         match step {
-            Step::Stream { topics, does } => topics.iter().for_each(|topic| self.set_stream(topic, *does)),
+            Step::Stream { topics, does } => {
+                for topic in topics {
+                    tokio::spawn(flap(lab.clone(), lab.set_stream(topic, *does), self.speed));
+                }
+            }
             Step::Twins { topics, count } => topics.iter().for_each(|topic| lab.set_twins(topic, *count)),
             Step::Plug { experiments, connected } => {
                 experiments
@@ -151,7 +147,7 @@ impl Player {
             Step::Jump { experiments, connected } => {
                 experiments.iter().for_each(|name| lab.set_jump(name, *connected));
             }
-            Step::Add { experiment, streams } => add(&lab, experiment, streams),
+            Step::Add { experiment, streams } => lab.add_streams(experiment, streams),
             Step::Remove { experiments } => experiments.iter().for_each(|name| lab.remove_experiment(name)),
             Step::Service { service, fault, lasts } => self.strike(*service, *fault, *lasts),
             Step::ReportEvery { feed, every } => self.feed(*feed).set_stats_every(*every / self.speed),
@@ -190,23 +186,6 @@ impl Player {
         match feed {
             Feed::Relay => &self.services.relay,
             Feed::Jump => &self.services.jump,
-        }
-    }
-
-    fn set_stream(&mut self, topic: &str, does: Sending) {
-        if let Some(flapping) = self.flapping.remove(topic) {
-            flapping.abort();
-        }
-        let lab = self.services.lab.clone();
-        match does {
-            Sending::Every(every) => lab.transmit_every(topic, every),
-            Sending::Silent => lab.silence(topic),
-            Sending::Never => lab.never_transmitted(topic),
-            Sending::Gone => lab.disconnect(topic),
-            Sending::Flapping(period) => {
-                let flapping = tokio::spawn(flap(lab, topic.to_owned(), period / self.speed));
-                self.flapping.insert(topic.to_owned(), flapping);
-            }
         }
     }
 
@@ -265,34 +244,16 @@ impl Player {
     }
 }
 
-/// A new experiment, or more streams of one, which is in no manifest.
-fn add(lab: &Lab, name: &str, streams: &[String]) {
-    if lab.experiments().iter().any(|known| known == name) {
-        streams.iter().for_each(|stream| lab.add_stream(name, &format!("{name}-st-{stream}")));
-        return;
-    }
-    let resource = format!("r-{name}");
-    let before = lab.manifest().remove(resource.as_str());
-    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
-    lab.add_experiment(name, &streams);
-    match before {
-        None => lab.remove_resource(&resource),
-        Some(before) => lab.set_resource(&resource, before.stub.as_str(), &before.streams),
-    }
-}
-
 /// What a resource requires, as the manifest has it.
 pub(super) fn require(lab: &Lab, resource: &str, stub: &str, streams: &[String]) {
     let streams: Vec<String> = streams.iter().map(|stream| format!("st-{stream}")).collect();
     lab.set_resource(resource, stub, &streams);
 }
 
-async fn flap(lab: Lab, topic: String, period: Duration) {
-    loop {
-        lab.disconnect(&topic);
-        tokio::time::sleep(period).await;
-        lab.transmit(&topic);
-        tokio::time::sleep(period).await;
+async fn flap(lab: Lab, mut next: Option<Flap>, speed: u32) {
+    while let Some(flap) = next {
+        tokio::time::sleep(flap.period / speed).await;
+        next = lab.flap(&flap);
     }
 }
 

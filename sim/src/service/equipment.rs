@@ -1,25 +1,37 @@
-//! The truth about the equipment: what is connected, and what transmits.
+//! The equipment of a lab: what of it is connected to relay and jump, and what transmits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Connection, Experiment, ExperimentName, Feed, Report, Time, Topic, Transmitted};
+use status_core::{Experiment, ExperimentName, Time, Topic};
 
-use crate::scenario::{Lab, RelayVersion, Sending};
+use crate::scenario::Sending;
 
 /// Everything that could be connected.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Equipment {
     rigs: BTreeMap<ExperimentName, Rig>,
     /// Whose each topic is.
     owners: BTreeMap<Topic, ExperimentName>,
-    relay: RelayVersion,
+}
+
+/// A connection to relay.
+#[cfg_attr(not(feature = "mock"), expect(dead_code, reason = "only the mocks tell all of it"))]
+pub(crate) struct OnRelay<'a> {
+    pub(crate) topic: &'a Topic,
+    /// Since when it is connected.
+    pub(crate) connected: Time,
+    /// How long ago it last transmitted; `None` if it has not since it connected.
+    pub(crate) transmitted: Option<Duration>,
+    /// Whether it is one more of a topic.
+    pub(crate) is_twin: bool,
 }
 
 /// One experiment's equipment.
 #[derive(Debug)]
 struct Rig {
-    on_jump: bool,
+    /// Since when it is connected to jump; `None` if it is not.
+    on_jump: Option<Time>,
     streams: Vec<Stream>,
 }
 
@@ -27,6 +39,8 @@ struct Rig {
 struct Stream {
     topic: Topic,
     sending: Sending,
+    /// Since when it is connected, if it is.
+    connected: Time,
     /// Since when it is as it is.
     since: Time,
     /// When it last transmitted before that.
@@ -38,30 +52,24 @@ struct Stream {
 
 /// A stream that flaps is to be cut or connected at this time, unless something else is done to it first.
 #[derive(Clone, Debug)]
-pub(crate) struct Flap {
-    pub(crate) topic: Topic,
-    pub(crate) period: Duration,
-    pub(crate) turn: u64,
-    pub(crate) connects: bool,
+pub struct Flap {
+    topic: Topic,
+    /// When it is due, counted from when the one before it was done.
+    pub period: Duration,
+    turn: u64,
+    connects: bool,
 }
 
 /// How often a stream transmits that has nothing to wait for.
-const FRAME_EVERY: Duration = Duration::from_millis(40);
+pub(crate) const FRAME_EVERY: Duration = Duration::from_millis(40);
 
 impl Equipment {
-    pub(crate) fn new(lab: &Lab, now: Time) -> Self {
-        let mut equipment = Self { rigs: BTreeMap::new(), owners: BTreeMap::new(), relay: lab.relay };
-        for (name, experiment) in &lab.experiments {
-            equipment.add(name, &experiment.streams, now);
-        }
-        equipment
-    }
-
     /// Plugs in a new experiment, or more streams of one.
-    pub(crate) fn add(&mut self, name: &str, streams: &[String], now: Time) {
-        let rig = self.rigs.entry(name.into()).or_insert_with(|| Rig { on_jump: true, streams: Vec::new() });
+    pub(crate) fn add(&mut self, name: &str, streams: &[impl AsRef<str>], now: Time) {
+        let new = || Rig { on_jump: Some(now), streams: Vec::new() };
+        let rig = self.rigs.entry(name.into()).or_insert_with(new);
         for stream in streams {
-            let topic = Topic::from(format!("{name}-st-{stream}").as_str());
+            let topic = Topic::from(format!("{name}-st-{}", stream.as_ref()).as_str());
             if !rig.streams.iter().any(|known| known.topic == topic) {
                 self.owners.insert(topic.clone(), name.into());
                 rig.streams.push(Stream::transmitting(topic, now));
@@ -76,15 +84,15 @@ impl Equipment {
 
     pub(crate) fn plug(&mut self, name: &str, connected: bool, now: Time) {
         let Some(rig) = self.rigs.get_mut(name) else { return };
-        rig.on_jump = connected;
+        rig.on_jump = connected.then_some(now);
         for stream in &mut rig.streams {
             stream.become_(if connected { Sending::Every(FRAME_EVERY) } else { Sending::Gone }, now);
         }
     }
 
-    pub(crate) fn set_jump(&mut self, name: &str, connected: bool) {
+    pub(crate) fn set_jump(&mut self, name: &str, connected: bool, now: Time) {
         if let Some(rig) = self.rigs.get_mut(name) {
-            rig.on_jump = connected;
+            rig.on_jump = connected.then_some(now);
         }
     }
 
@@ -97,6 +105,27 @@ impl Equipment {
         };
         stream.become_(Sending::Gone, now);
         Some(Flap { topic: topic.into(), period, turn: stream.turn, connects: true })
+    }
+
+    /// A stream is connected, and last transmitted so long ago.
+    #[cfg(feature = "mock")]
+    pub(crate) fn silence_since(&mut self, topic: &str, ago: Duration, now: Time) {
+        if let Some(stream) = self.stream(topic) {
+            stream.become_(Sending::Silent, now);
+            stream.last = now - ago;
+        }
+    }
+
+    /// The name of each experiment.
+    #[cfg(feature = "mock")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &ExperimentName> {
+        self.rigs.keys()
+    }
+
+    /// The topic of each stream, connected or not.
+    #[cfg(feature = "mock")]
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.owners.keys()
     }
 
     /// A stream that flaps does so once more. Returns what is next, or nothing if it does not any more.
@@ -122,32 +151,32 @@ impl Equipment {
     /// Everything that is there is connected, and transmits.
     pub(crate) fn repair(&mut self, now: Time) {
         for rig in self.rigs.values_mut() {
-            rig.on_jump = true;
+            rig.on_jump = Some(now);
             rig.streams.iter_mut().for_each(|stream| stream.become_(Sending::Every(FRAME_EVERY), now));
         }
     }
 
     /// Whether all that is known of an experiment works in truth.
     pub(crate) fn is_well(&self, name: &ExperimentName, known: &Experiment) -> bool {
-        let on_jump = self.rigs.get(name).is_some_and(|rig| rig.on_jump);
+        let on_jump = self.rigs.get(name).is_some_and(|rig| rig.on_jump.is_some());
         on_jump && known.streams().iter().all(|stream| self.works(stream.topic()))
     }
 
-    /// What a feed lists at this moment.
-    pub(crate) fn reports(&self, feed: Feed, now: Time) -> Vec<Report> {
-        let mut reports = Vec::with_capacity(self.rigs.len() * 2);
-        for (name, rig) in &self.rigs {
-            match feed {
-                Feed::Relay => {
-                    for stream in &rig.streams {
-                        stream.report(self.relay, now, &mut reports);
-                    }
-                }
-                Feed::Jump if rig.on_jump => reports.push(report(name.as_str().into(), Transmitted::Unknown)),
-                Feed::Jump => {}
-            }
-        }
-        reports
+    /// What is connected to relay.
+    pub(crate) fn on_relay(&self, now: Time) -> impl Iterator<Item = OnRelay<'_>> {
+        let streams = self.rigs.values().flat_map(|rig| &rig.streams);
+        streams.filter(|stream| stream.sending != Sending::Gone).flat_map(move |stream| {
+            let Stream { topic, connected, twins, .. } = stream;
+            let one =
+                move |transmitted, is_twin| OnRelay { topic, connected: *connected, transmitted, is_twin };
+            let twins = (0..*twins).map(move |_| one(None, true));
+            std::iter::once(one(stream.transmitted(now), false)).chain(twins)
+        })
+    }
+
+    /// What is connected to jump, and since when.
+    pub(crate) fn on_jump(&self) -> impl Iterator<Item = (&ExperimentName, Time)> {
+        self.rigs.iter().filter_map(|(name, rig)| Some((name, rig.on_jump?)))
     }
 
     fn stream(&mut self, topic: &str) -> Option<&mut Stream> {
@@ -158,12 +187,16 @@ impl Equipment {
 
 impl Stream {
     fn transmitting(topic: Topic, now: Time) -> Self {
-        Self { topic, sending: Sending::Every(FRAME_EVERY), since: now, last: now, twins: 0, turn: 0 }
+        let sending = Sending::Every(FRAME_EVERY);
+        Self { topic, sending, connected: now, since: now, last: now, twins: 0, turn: 0 }
     }
 
     fn become_(&mut self, sending: Sending, now: Time) {
         if let Some(ago) = self.transmitted(now) {
             self.last = Time::from_millis(now.as_millis().saturating_sub(millis(ago)));
+        }
+        if self.sending == Sending::Gone || sending == Sending::Never {
+            self.connected = now;
         }
         self.sending = sending;
         self.since = now;
@@ -181,23 +214,6 @@ impl Stream {
             Sending::Never | Sending::Gone | Sending::Flapping(_) => None,
         }
     }
-
-    fn report(&self, relay: RelayVersion, now: Time, reports: &mut Vec<Report>) {
-        if self.sending == Sending::Gone {
-            return;
-        }
-        let tells = |transmitted| match relay {
-            RelayVersion::V07 => transmitted,
-            RelayVersion::V08 => Transmitted::Unknown,
-        };
-        let transmitted = self.transmitted(now).map_or(Transmitted::Never, Transmitted::Ago);
-        reports.push(report(self.topic.clone(), tells(transmitted)));
-        reports.extend((0..self.twins).map(|_| report(self.topic.clone(), tells(Transmitted::Never))));
-    }
-}
-
-fn report(topic: Topic, transmitted: Transmitted) -> Report {
-    Report { topic, transmitted, connection: Connection::NONE }
 }
 
 fn millis(span: Duration) -> u64 {
