@@ -13,7 +13,7 @@ pub(crate) struct FlapDetector<T> {
     flapping: Option<Flapping<T>>,
 }
 
-/// That something comes and goes.
+/// Something that comes and goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flapping<T> {
     /// What was lost so often.

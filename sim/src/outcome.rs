@@ -32,7 +32,7 @@ pub struct Outcome {
 pub struct Crash {
     /// After this many inputs, counted over all lives of the server.
     pub input: u64,
-    /// So many of the actions that the input led to are still done.
+    /// How many of the actions that the input led to are still done.
     pub actions: usize,
     /// After so long somebody starts the server again.
     pub lasts: Duration,

@@ -33,14 +33,14 @@ pub struct Entry {
 pub enum What {
     /// Something in the lab, as the scenario has it.
     Happened {
-        /// In words.
+        /// The text that says so.
         text: String,
     },
     /// How an experiment stands from now on, as the server sees it.
     Stands {
         /// Its name.
         experiment: String,
-        /// How.
+        /// How it stands now.
         state: State,
     },
     /// The server added an event to an experiment's history.
@@ -58,43 +58,43 @@ pub enum What {
     AlertRaised {
         /// What, in short: `relay is silent`.
         alert: String,
-        /// What exactly.
+        /// What exactly is the matter.
         detail: String,
     },
     /// It is well again.
     AlertCleared {
-        /// What it was.
+        /// The alert that is over.
         alert: String,
     },
     /// What maintainers said of an experiment and whether it flaps, from now on, as the server has it.
     Attended {
         /// Its name; a service is `@relay`, `@jump` or `@book`.
         name: String,
-        /// What.
+        /// What maintainers know of it.
         attention: Attention,
     },
     /// The server did what somebody told it, or a window, an acknowledgement or flapping began or ended.
     Remarked {
-        /// In words.
+        /// The text that says so.
         text: String,
     },
     /// The server did not do what somebody told it.
     Refused {
-        /// Why.
+        /// The reason.
         text: String,
     },
     /// The server noted something else.
     Noted {
-        /// In words.
+        /// The text that says so.
         text: String,
     },
     /// The server tells book whether a resource can be booked.
     Asked {
         /// Its name.
         resource: String,
-        /// Whether it can.
+        /// Whether it can be booked.
         available: bool,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// Book says something else of a resource from now on, whoever made it do so.
@@ -103,7 +103,7 @@ pub enum What {
         resource: String,
         /// Whether it can be booked; `None` if book doesn't know it any more.
         available: Option<bool>,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The mail server took a mail.
@@ -209,7 +209,7 @@ impl State {
     pub const ALL: [Self; 5] =
         [Self::Healthy, Self::Unhealthy, Self::Unavailable, Self::Startup, Self::Unwatched];
 
-    /// In a word.
+    /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -223,7 +223,7 @@ impl State {
 }
 
 impl Entry {
-    /// When, after the start.
+    /// The time since the start.
     #[must_use]
     pub const fn at(&self) -> Duration {
         Duration::from_millis(self.millis)

@@ -35,7 +35,7 @@ pub(super) struct Calling {
     pub(super) is_regular: bool,
 }
 
-/// A manifest came.
+/// What is to be known of a manifest that came, beside what it says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Came {
     /// Whether it was read regularly: then all resources are read anew.

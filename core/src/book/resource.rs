@@ -62,7 +62,7 @@ pub struct Resource {
     pub(super) place: Option<Place>,
 }
 
-/// How long after the call before a call begins at the earliest.
+/// The least time between the beginnings of two calls about a resource.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spacing {
     span: Duration,
@@ -186,7 +186,7 @@ const LONGEST_SPACING: Duration = Duration::from_millis(3_500);
 const SPACED_FOR: Duration = Duration::from_secs(3600);
 /// A reason is replaced by another no sooner after it was given.
 const REASON_EVERY: Duration = Duration::from_secs(60);
-/// So often in a row a resource may be refused for the pace before that is its own trouble.
+/// How often in a row a resource may be refused for the pace before that is its own trouble.
 const REFUSALS: u32 = 3;
 
 /// Why a resource is out of booking although it may be well.

@@ -108,7 +108,7 @@ pub(crate) struct Story {
 }
 
 impl Attention {
-    /// That somebody knows of its problem.
+    /// Returns the acknowledgement of its problem, if there is one.
     pub(crate) fn acknowledgement(&self) -> Option<&Acknowledgement> {
         self.acknowledgement.as_ref()
     }

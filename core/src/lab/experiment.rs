@@ -138,7 +138,7 @@ impl Experiment {
         self.jump.as_ref().map(|jump| now.wall_at(jump.seen)).or(self.jump_seen_before)
     }
 
-    /// That somebody knows of its problem, if somebody said so.
+    /// The acknowledgement of its problem, if there is one.
     #[must_use]
     pub fn acknowledgement(&self) -> Option<&Acknowledgement> {
         self.attention.acknowledgement()

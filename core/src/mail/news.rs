@@ -21,7 +21,7 @@ pub(super) struct NewsLog {
     written: u64,
     /// The numbers of older news that the store has with another count.
     merged: BTreeSet<u64>,
-    /// With so many items it is merged again.
+    /// It is merged again once it has this many items.
     merge_at: usize,
 }
 

@@ -1,4 +1,4 @@
-//! That somebody knows of a problem.
+//! Acknowledgements of problems.
 
 use alloc::string::String;
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::time::Wall;
 
-/// That somebody knows of an experiment's problem and sees to it: nobody is reminded of it any more.
+/// Somebody knows of an experiment's problem and sees to it: nobody is reminded of it any more.
 ///
 /// It ends when the experiment recovers, when its health gets worse, at [`until`](Self::until), and when somebody takes it
 /// back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledgement {
-    /// Who knows of it.
+    /// The person who knows of it.
     pub by: String,
     /// What they want others to know; perhaps empty.
     pub note: String,
-    /// Since when.
+    /// When that began.
     pub at: Wall,
     /// Until when, if it ends by itself.
     #[serde(default)]

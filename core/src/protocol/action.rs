@@ -27,7 +27,7 @@ pub enum Action {
     ReadAvailability {
         /// To be given back with the answer.
         call: CallId,
-        /// Which resource.
+        /// The resource.
         resource: ResourceName,
     },
     /// Tell book whether a resource can be booked. Answered by
@@ -35,7 +35,7 @@ pub enum Action {
     SetAvailability {
         /// To be given back with the answer.
         call: CallId,
-        /// Which resource.
+        /// The resource.
         resource: ResourceName,
         /// Whether it can be booked.
         available: bool,
@@ -46,7 +46,7 @@ pub enum Action {
     /// [`Input::Reported`](crate::Input::Reported), and by one
     /// [`Input::FeedClosed`](crate::Input::FeedClosed) unless [`Action::CloseFeed`] comes first.
     OpenFeed {
-        /// Which feed.
+        /// The feed.
         feed: Feed,
         /// To be given back with everything that comes on the connection.
         connection: CallId,
@@ -56,7 +56,7 @@ pub enum Action {
     },
     /// End a connection to a feed. Not answered.
     CloseFeed {
-        /// Which feed.
+        /// The feed.
         feed: Feed,
         /// The connection that was asked for with the same number.
         connection: CallId,
@@ -78,7 +78,7 @@ pub enum Action {
     },
     /// Tell a person what came of a command. Not answered.
     Answer {
-        /// Which command.
+        /// The command that is answered.
         command: CommandId,
         /// What came of it.
         outcome: Result<Obeyed, Refused>,

@@ -37,7 +37,7 @@ pub struct AttentionRecord {
     /// How its last outage ended, if that is still to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<RecoveryRecord>,
-    /// That somebody knows of its problem.
+    /// The acknowledgement of its problem, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledgement: Option<Acknowledgement>,
 }
@@ -83,11 +83,11 @@ pub struct FlapRecord<T> {
 pub struct LossRecord<T> {
     /// What was lost.
     pub what: T,
-    /// When, the oldest first.
+    /// When it was lost, the oldest first.
     pub times: Vec<Wall>,
 }
 
-/// That something comes and goes.
+/// Something that comes and goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlappingRecord<T> {
     /// What was lost so often.
@@ -127,9 +127,9 @@ pub struct MaintenanceRecord {
 /// Something that people did or that concerns how much they are told: kept beside the events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
-    /// When.
+    /// When that was.
     pub at: Wall,
-    /// What.
+    /// What was done, or came to be.
     pub what: RemarkKind,
 }
 
@@ -142,30 +142,30 @@ pub enum RemarkKind {
     WindowBegan(Window),
     /// A window of maintenance is on no longer.
     WindowEnded {
-        /// Which one.
+        /// The window.
         window: Window,
-        /// Who ended it, if it did not end by itself.
+        /// The person who ended it; `None` if it ended by itself.
         by: Option<String>,
     },
     /// Somebody acknowledged a problem.
     Acknowledged {
-        /// Of which experiment.
+        /// The experiment.
         experiment: ExperimentName,
-        /// Who, and what they said.
+        /// The acknowledgement, with who gave it and what they said.
         acknowledgement: Acknowledgement,
     },
     /// An acknowledgement is over.
     AcknowledgementEnded {
-        /// Of which experiment.
+        /// The experiment.
         experiment: ExperimentName,
-        /// Which one.
+        /// The acknowledgement.
         acknowledgement: Acknowledgement,
-        /// Why.
+        /// The reason.
         why: AcknowledgementEnd,
     },
     /// Something of an experiment began to come and go.
     FlappingBegan {
-        /// Which experiment.
+        /// The experiment.
         experiment: ExperimentName,
         /// What of it, as the issue that its loss is.
         what: Issue,
@@ -174,7 +174,7 @@ pub enum RemarkKind {
     },
     /// An experiment is calm again.
     FlappingEnded {
-        /// Which experiment.
+        /// The experiment.
         experiment: ExperimentName,
         /// What of it came and went, as the issue that its loss is.
         what: Issue,
@@ -194,7 +194,7 @@ pub enum AcknowledgementEnd {
     Expired,
     /// Somebody took it back.
     Withdrawn {
-        /// Who.
+        /// The person.
         by: String,
     },
 }

@@ -24,7 +24,7 @@ pub enum Command {
     EndWindow(WindowId),
     /// Somebody knows of an experiment's problem and sees to it.
     Acknowledge {
-        /// Which experiment.
+        /// The experiment.
         experiment: ExperimentName,
         /// What they want others to know; perhaps empty.
         note: String,
@@ -33,7 +33,7 @@ pub enum Command {
     },
     /// An acknowledgement is taken back.
     Withdraw {
-        /// Of which experiment.
+        /// The experiment.
         experiment: ExperimentName,
     },
 }

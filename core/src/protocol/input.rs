@@ -43,12 +43,12 @@ pub enum Input {
     /// The caller stalled: it comes so much later than it meant to, perhaps although the deadline lies
     /// ahead. What came meanwhile follows.
     Stalled {
-        /// How much later.
+        /// How much later than it meant to.
         late: Duration,
     },
     /// A snapshot came on a connection that [`Action::OpenFeed`](crate::Action::OpenFeed) asked for.
     Reported {
-        /// Whose snapshot.
+        /// The feed that sent the snapshot.
         feed: Feed,
         /// The connection that it came on.
         connection: CallId,
@@ -59,9 +59,9 @@ pub enum Input {
     /// made, or ended by itself. It comes once for each, but not for one that
     /// [`Action::CloseFeed`](crate::Action::CloseFeed) ended.
     FeedClosed {
-        /// Whose connection.
+        /// The feed.
         feed: Feed,
-        /// Which connection.
+        /// The connection that ended.
         connection: CallId,
         /// What was the matter.
         reason: Failure,
@@ -87,9 +87,9 @@ pub enum Input {
     Commanded {
         /// To be given back with the answer.
         command: CommandId,
-        /// Who.
+        /// The person.
         by: String,
-        /// What.
+        /// What the person tells the server to do.
         what: Command,
     },
     /// Answers [`Action::Save`](crate::Action::Save).

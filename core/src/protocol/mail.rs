@@ -97,7 +97,7 @@ pub enum MailFailureKind {
 /// How one experiment stands: a line of a mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailLine {
-    /// Whose line it is.
+    /// The experiment that the line is about.
     pub experiment: ExperimentName,
     /// Whether all is well.
     pub healthy: bool,
@@ -131,7 +131,7 @@ impl MailLine {
     }
 }
 
-/// That something of an experiment comes and goes.
+/// Something of an experiment that comes and goes, or did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlapLine {
     /// What was lost, as the issue that says so.
@@ -173,7 +173,7 @@ pub enum NewsItem {
 /// A system alert that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedAlert {
-    /// Which one.
+    /// The alert.
     pub alert: SystemAlert,
     /// Since when it stood.
     pub since: Wall,

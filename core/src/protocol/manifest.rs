@@ -29,7 +29,7 @@ pub struct Availability {
     pub available: bool,
     /// Why, as it was given when it was set, without the words that book puts before it.
     pub reason: String,
-    /// Who decided so.
+    /// Whose decision that is.
     pub set_by: SetBy,
 }
 

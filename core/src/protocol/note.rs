@@ -19,9 +19,9 @@ use super::withheld::Withheld;
 pub enum Note {
     /// An experiment's health changed.
     Event {
-        /// Whose.
+        /// The experiment.
         experiment: ExperimentName,
-        /// How.
+        /// What changed, and how it is now.
         event: Event,
         /// Whether it can be booked, as the same check decided.
         available: bool,
@@ -30,7 +30,7 @@ pub enum Note {
     AlertRaised {
         /// What kind of thing.
         alert: SystemAlert,
-        /// What exactly.
+        /// What exactly is the matter.
         detail: String,
     },
     /// It is well again.
@@ -40,20 +40,20 @@ pub enum Note {
     },
     /// A person took a resource out of booking, so it is left so although it is well.
     Held {
-        /// Which resource.
+        /// The resource.
         resource: ResourceName,
         /// The person's reason.
         reason: String,
     },
     /// A person's decision does not stand any more.
     Released {
-        /// Which resource.
+        /// The resource.
         resource: ResourceName,
     },
     /// A feed's snapshots come further apart than half of the limit, so that one that is lost makes everything
     /// stale: advice. Said once.
     FeedPace {
-        /// Which feed.
+        /// The feed.
         feed: Feed,
         /// How far apart they come.
         apart: Duration,
@@ -62,7 +62,7 @@ pub enum Note {
     },
     /// A feed's snapshots come too far apart for the limit, and go on so: verdicts will flap. Said once.
     SlowFeed {
-        /// Which feed.
+        /// The feed.
         feed: Feed,
         /// How far apart they come.
         apart: Duration,
@@ -80,16 +80,16 @@ pub enum Note {
     Judging,
     /// An experiment is forgotten.
     ForgotExperiment {
-        /// Which one.
+        /// The experiment.
         experiment: ExperimentName,
-        /// Why.
+        /// The reason.
         why: Forgotten,
     },
     /// A stream is forgotten.
     ForgotStream {
-        /// Which one.
+        /// The topic that names the stream.
         topic: Topic,
-        /// Why.
+        /// The reason.
         why: Forgotten,
     },
     /// A required stream's topic is no topic of a stream, so it can never be ok.
@@ -107,7 +107,7 @@ pub enum Note {
     MailGivenUp {
         /// Its subject.
         subject: String,
-        /// Why.
+        /// The reason.
         detail: String,
     },
 }

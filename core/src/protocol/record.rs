@@ -30,9 +30,9 @@ pub enum Change {
     Event {
         /// Tells it from every other.
         key: EventKey,
-        /// Whose.
+        /// The experiment.
         experiment: ExperimentName,
-        /// How.
+        /// What changed, and how it is now.
         event: Event,
     },
     /// What is known of an experiment, in place of what was.
@@ -76,9 +76,9 @@ pub enum Change {
     QueuedMail(QueuedMailRecord),
     /// A mail is done: it is known of each recipient whether it is taken.
     MailDone {
-        /// Which mail.
+        /// What identifies the mail.
         id: SmolStr,
-        /// When.
+        /// When that was.
         when: Wall,
         /// Its subject.
         subject: String,
@@ -89,7 +89,7 @@ pub enum Change {
     },
     /// A mail is dropped, and nobody has it: another mail tells what it was to tell.
     MailMerged {
-        /// Which mail.
+        /// What identifies the mail.
         id: SmolStr,
     },
     /// When all this is written down, in place of when the save before it was. It is the last of each
@@ -170,9 +170,9 @@ pub struct SavedManifest {
 pub struct SavedAlert {
     /// What kind of thing is wrong.
     pub alert: SystemAlert,
-    /// What exactly.
+    /// What exactly is the matter.
     pub detail: String,
-    /// Since when.
+    /// When that began.
     pub since: Wall,
     /// Whether it stands: if not, it is here since maintainers do not know that it is over, or since it comes and goes.
     #[serde(default = "yes", skip_serializing_if = "is_so")]
@@ -210,7 +210,7 @@ const fn is_not_so(value: &bool) -> bool {
 pub struct PastAlert {
     /// What kind of thing was wrong.
     pub alert: SystemAlert,
-    /// What exactly.
+    /// What exactly was the matter.
     pub detail: String,
     /// The last good sign before it.
     pub since: Wall,

@@ -28,9 +28,9 @@ pub struct Repetition {
 }
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-/// Of a day.
+/// The minutes of a day.
 const MINUTES: u16 = 24 * 60;
-/// In milliseconds.
+/// A minute, in milliseconds.
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 86_400_000;
 const WEEK: i64 = 7 * 86_400_000;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Time(u64);
 
 impl Time {
-    /// So many milliseconds after the clock's start.
+    /// The instant that is this many milliseconds after the clock's start.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -49,7 +49,7 @@ impl Add<Duration> for Time {
     }
 }
 
-/// At the earliest the clock's start.
+/// No instant is before the clock's start.
 impl Sub<Duration> for Time {
     type Output = Self;
 
@@ -74,7 +74,7 @@ fn floor_millis(span: Duration) -> u64 {
 pub struct Wall(u64);
 
 impl Wall {
-    /// So many milliseconds after 1970 began.
+    /// The time that is this many milliseconds after 1970 began.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -93,7 +93,7 @@ impl Wall {
     }
 }
 
-/// At the earliest the beginning of 1970.
+/// No time is before 1970.
 impl Sub<Duration> for Wall {
     type Output = Self;
 

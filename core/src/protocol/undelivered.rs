@@ -13,7 +13,7 @@ use super::time::{Time, Wall};
 pub struct Undelivered {
     /// The part of its Message-ID before the `@`; `None` while it is not composed.
     pub id: Option<SmolStr>,
-    /// Who does not have it yet.
+    /// The recipients that do not have it yet.
     pub recipients: Vec<SmolStr>,
     /// When the oldest thing in it happened.
     pub since: Wall,
@@ -48,7 +48,7 @@ impl Undelivered {
 /// One who does not have an experiment's newest news yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owing {
-    /// Who.
+    /// The recipient's address.
     pub recipient: SmolStr,
     /// When the next mail to them is due; `None` while one is on its way.
     pub due: Option<Time>,
@@ -91,7 +91,7 @@ pub struct GivenUp {
     pub when: Wall,
     /// Its subject.
     pub subject: String,
-    /// Who does not get it, and why.
+    /// The recipients that do not get it, and why.
     pub why: String,
 }
 

@@ -25,7 +25,7 @@ pub struct Window {
     pub time: WindowTime,
     /// Why, for colleagues and students.
     pub reason: String,
-    /// Who made it.
+    /// The person who made it.
     pub by: String,
     /// When it was made.
     pub made: Wall,
@@ -72,9 +72,9 @@ pub enum WindowBooking {
 pub struct Pattern(SmolStr);
 
 impl Window {
-    /// So many windows are kept that are not over.
+    /// How many windows are kept at most that are not over.
     pub const AT_MOST: usize = 1_000;
-    /// So many names may one have.
+    /// How many names one may have.
     pub const NAMES_AT_MOST: usize = 100;
     /// How many names all windows have at most together: each experiment is compared with each of them.
     pub const ALL_NAMES_AT_MOST: usize = 2_000;

@@ -14,7 +14,7 @@ use super::text::printable;
 pub enum Withheld {
     /// Book would have been told whether a resource can be booked.
     Availability {
-        /// Which resource.
+        /// The resource.
         resource: ResourceName,
         /// Whether it could be booked.
         available: bool,

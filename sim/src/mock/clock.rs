@@ -9,7 +9,7 @@ pub fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The same on a clock that is so many seconds ahead, or behind.
+/// The same on a clock that is this many seconds ahead, or behind.
 pub(super) fn skewed(seconds: i64) -> Duration {
     let span = Duration::from_secs(seconds.unsigned_abs());
     if seconds < 0 { since_1970().saturating_sub(span) } else { since_1970() + span }

@@ -106,12 +106,12 @@ impl Reply {
         Self { mime: "text/html", ..Self::json(status, body) }
     }
 
-    /// The same, so much later.
+    /// The same reply, after this delay.
     pub(super) fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    /// The same, with the wish not to be asked again for so many seconds.
+    /// The same reply, with the wish not to be asked again for this many seconds.
     pub(super) fn retry_after(self, seconds: Option<u64>) -> Self {
         Self { retry_after: seconds, ..self }
     }

@@ -41,7 +41,7 @@ struct World {
     began: Instant,
     /// The time of day when it began, since 1970.
     began_at: Duration,
-    /// So many times as fast as ours its time goes.
+    /// How many times as fast as ours its time goes.
     speed: u32,
 }
 
@@ -187,12 +187,12 @@ impl Lab {
         self.set_stream(topic, Sending::Gone);
     }
 
-    /// So many more connections share the stream's topic, and none of them ever transmits.
+    /// Sets how many more connections share the stream's topic: none of them ever transmits.
     pub fn set_twins(&self, topic: &str, count: usize) {
         self.world().equipment.set_twins(topic, count);
     }
 
-    /// So many people watch a stream.
+    /// Sets how many people watch a stream.
     pub fn set_watchers(&self, topic: &str, count: usize) {
         self.world().watchers.insert(topic.to_owned(), count);
     }
@@ -202,12 +202,12 @@ impl Lab {
         self.world().change(|equipment, now| equipment.set_jump(experiment, connected, now));
     }
 
-    /// So many more connections to jump have the experiment's name.
+    /// Sets how many more connections to jump have the experiment's name.
     pub fn set_jump_twins(&self, experiment: &str, count: usize) {
         self.world().jump_twins.insert(experiment.to_owned(), count);
     }
 
-    /// So many people are connected to an experiment through jump.
+    /// Sets how many people are connected to an experiment through jump.
     pub fn set_jump_clients(&self, experiment: &str, count: usize) {
         self.world().jump_clients.insert(experiment.to_owned(), count);
     }

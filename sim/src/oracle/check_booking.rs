@@ -21,7 +21,7 @@ use crate::service::Book;
 const RETRY: Duration = seconds(305);
 /// A reason is replaced no sooner.
 const REASON_EVERY: Duration = seconds(61);
-/// In so long nothing is asked more often than this, whatever happens.
+/// The pace that is never exceeded, whatever happens: a time, and how many calls there may be in it.
 const PACE: (Duration, u32) = (seconds(10), 60);
 /// Longer than the server waits for an answer, and than a machine may stand still unnoticed.
 const PATIENCE: Duration = seconds(65);

@@ -32,7 +32,7 @@ const A_DAY: Duration = seconds(24 * 3600);
 /// What is to be mailed to one recipient, and what was.
 #[derive(Debug, Default)]
 pub(crate) struct MailCheck {
-    /// Who it is about.
+    /// The recipient that it is about.
     address: SmolStr,
     /// How long a mail takes that is sent once its news is collected, one after another.
     soon: Duration,

@@ -7,7 +7,7 @@ use status_core::{Action, Config, Time};
 use super::reference::seconds;
 use crate::scenario::Fault;
 
-/// So many times the calls that are needed may be made, and so many more.
+/// How many times the calls that are needed may be made, and how many more.
 const TIMES: u64 = 3;
 const MORE: u64 = 60;
 /// Parts of a call, so that a rate can be counted in whole numbers.
@@ -44,7 +44,7 @@ impl Load {
         self.need(2);
     }
 
-    /// So many calls are needed for something that has happened.
+    /// Counts calls that are needed for something that has happened.
     pub(super) fn need(&mut self, calls: usize) {
         self.needed += calls as u64 * PARTS;
     }

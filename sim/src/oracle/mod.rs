@@ -97,7 +97,7 @@ pub(crate) struct Oracle {
     violations: Vec<Violation>,
 }
 
-/// Who breaks a promise breaks many: so many are told, each once.
+/// How many broken promises are told, each once: where one is broken, many are.
 const MOST_VIOLATIONS: usize = 20;
 
 impl Oracle {

@@ -1,4 +1,4 @@
-//! Whose events are no news at the moment, since people work on it or since it comes and goes.
+//! Experiments whose events are no news at the moment, since people work on them or since they come and go.
 
 use std::collections::{BTreeMap, BTreeSet};
 

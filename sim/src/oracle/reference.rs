@@ -56,7 +56,7 @@ pub(crate) struct Found {
     pub(crate) line: String,
     /// What else the event tells.
     pub(crate) rest: String,
-    /// Whose event it is.
+    /// The experiment whose event it is.
     pub(crate) name: ExperimentName,
     pub(crate) healthy: bool,
 }

@@ -67,7 +67,7 @@ impl Scale {
 pub struct Run {
     /// The first column.
     pub from: u64,
-    /// How many.
+    /// How many columns it takes.
     pub width: u64,
     /// What they are painted with.
     pub paint: Paint,

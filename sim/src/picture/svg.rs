@@ -30,7 +30,7 @@ fn plain(text: &str) -> String {
     format!("{before}{}{after}", printable(inner))
 }
 
-/// At most so many characters of a text.
+/// Returns a text, cut to this many characters.
 #[must_use]
 pub fn short(text: &str, most: usize) -> String {
     if text.chars().count() <= most {

@@ -26,7 +26,7 @@ pub fn text(scenario: &Scenario, outcome: &Outcome) -> String {
 
 /// Between two things that happen in the lab, so many lines are shown at the beginning.
 const SHOWN_FIRST: usize = 30;
-/// And so many at the end.
+/// How many are shown at the end.
 const SHOWN_LAST: usize = 4;
 /// A mail of more lines than this is shortened: it goes on like that.
 const MAIL_LINES: usize = 40;

@@ -114,7 +114,7 @@ pub enum Step {
         /// What they do from now on.
         does: Sending,
     },
-    /// So many more connections share each stream's topic, and none of them ever transmits.
+    /// Each stream's topic is shared by more connections, none of which ever transmits.
     Twins {
         /// Their topics.
         topics: Vec<String>,
@@ -149,7 +149,7 @@ pub enum Step {
     },
     /// A service gets a fault, or is well again.
     Service {
-        /// Which service.
+        /// The service.
         service: Service,
         /// What is wrong with it.
         fault: Fault,
@@ -158,14 +158,14 @@ pub enum Step {
     },
     /// A feed sends its snapshots this often from now on.
     ReportEvery {
-        /// Which feed.
+        /// The feed.
         feed: Feed,
         /// How often.
         every: Duration,
     },
     /// A feed sends this text once, as it is.
     Garbage {
-        /// Which feed.
+        /// The feed.
         feed: Feed,
         /// The text.
         text: String,
@@ -226,9 +226,9 @@ pub enum Step {
     },
     /// People tell the server something; while none runs, nobody hears it.
     Tell {
-        /// Who.
+        /// The person.
         by: String,
-        /// What.
+        /// What the person tells the server to do.
         order: Order,
     },
     /// The server's machine is suspended.

@@ -28,7 +28,7 @@ pub enum Order {
     },
     /// Acknowledgements are taken back.
     Withdraw {
-        /// Of which experiments.
+        /// The experiments.
         experiments: Vec<String>,
     },
 }
@@ -44,7 +44,7 @@ pub struct NewWindow {
     pub ends: Option<Duration>,
     /// When it is on, if not all the time.
     pub every: Option<Repetition>,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// What becomes of booking meanwhile.
     pub booking: WindowBooking,

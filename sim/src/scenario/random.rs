@@ -56,7 +56,7 @@ impl Choices<'_> {
         self.bytes.next().copied().unwrap_or_default()
     }
 
-    /// A number below this.
+    /// Returns a number below this.
     fn below(&mut self, limit: usize) -> usize {
         usize::from(self.byte()) % limit.max(1)
     }
@@ -111,7 +111,7 @@ fn lab(choices: &mut Choices<'_>) -> Lab {
     }
 }
 
-/// Who gets the mails of some scenarios; the others have the first one alone.
+/// The recipients of some scenarios; the others have the first one alone.
 const RECIPIENTS: &str = "maintainer@lab.example.org, alpha@lab.example.org, beta@lab.example.org";
 
 /// What a resource of `pend00` may require although it is a stream of `pend00-st-twin`.

@@ -10,7 +10,7 @@ use status_core::{BookOverride, Config, FlapBooking, FlapConfig, MailConfig, Mod
 use super::mistakes;
 use crate::span;
 
-/// Who gets every mail, unless a scenario says otherwise.
+/// The recipient of every mail, unless a scenario says otherwise.
 const RECIPIENT: &str = "maintainer@lab.example.org";
 
 /// What a scenario can set, as values.

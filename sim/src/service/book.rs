@@ -37,9 +37,9 @@ pub enum Request {
     Set {
         /// The resource.
         resource: ResourceName,
-        /// Whether it can.
+        /// Whether it can be booked.
         available: bool,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }

@@ -11,7 +11,7 @@ use crate::scenario::Sending;
 #[derive(Debug, Default)]
 pub(crate) struct Equipment {
     rigs: BTreeMap<ExperimentName, Rig>,
-    /// Whose each topic is.
+    /// The experiment that each topic belongs to.
     owners: BTreeMap<Topic, ExperimentName>,
 }
 

@@ -66,7 +66,7 @@ impl FeedServer {
         calls
     }
 
-    /// Who gets a snapshot that is taken now.
+    /// Returns the connections that get a snapshot that is taken now.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = CallId> {
         let speaks = !matches!(self.fault, Fault::Down | Fault::Hangs | Fault::Garbles);
         let heard = self.connections.iter().filter(move |connection| speaks && !connection.mute);

@@ -11,7 +11,7 @@ use crate::scenario::Fault;
 pub(crate) struct MailServer {
     pub(crate) fault: Fault,
     refused: BTreeSet<String>,
-    /// Whose mailbox is full.
+    /// The addresses whose mailbox is full.
     put_off: BTreeSet<String>,
     /// Longer texts are not taken, in bytes.
     longest: Option<usize>,

@@ -31,7 +31,7 @@ pub(super) struct Contents<'a> {
     pub(super) problems: Vec<Entry<'a>>,
     /// How many experiments with news are not healthy.
     pub(super) bad: usize,
-    /// How many are.
+    /// How many are well.
     pub(super) good: usize,
 }
 

@@ -12,7 +12,7 @@ use super::mark::Mark;
 use super::{ISSUES_LISTED, Muted, Problem};
 use crate::protocol::{Feed, FlapLine, Issue, MailLine, Zone, in_words, printable, shortened};
 
-/// So many things of one experiment that come and go are named.
+/// How many things of one experiment are named that come and go, at most.
 const FLAPPING_LISTED: usize = 3;
 /// The longest name of a person and the longest note that a line has, in bytes.
 const BY_AT_MOST: usize = 100;

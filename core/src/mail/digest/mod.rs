@@ -75,16 +75,16 @@ pub(crate) struct StandingAlert {
 pub(crate) struct Problem {
     /// How it stands.
     pub(crate) line: MailLine,
-    /// That somebody knows of it.
+    /// Its acknowledgement, if there is one.
     pub(crate) acknowledged: Option<Acknowledged>,
     /// Why what happens to it is no news.
     pub(crate) muted: Option<Muted>,
 }
 
-/// That somebody knows of a problem.
+/// An acknowledgement, as a mail tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
-    /// Who.
+    /// The person.
     pub(crate) by: String,
     /// What they want others to know; perhaps empty.
     pub(crate) note: String,
@@ -99,7 +99,7 @@ pub(crate) struct OpenWindow {
     pub(crate) until: Option<Wall>,
     /// Why, for colleagues; perhaps empty.
     pub(crate) reason: String,
-    /// Who made it.
+    /// The person who made it.
     pub(crate) by: String,
 }
 

@@ -10,11 +10,11 @@ use crate::protocol::{Feed, MailConfig, SystemAlert, shortened};
 
 /// No further words are added to a subject that would be longer than this, in characters.
 const SUBJECT_AT_MOST: usize = 150;
-/// So many experiments are named in one place.
+/// How many experiments are named in one place, at most.
 const NAMES_LISTED: usize = 3;
 /// The longest name in a subject, in bytes; of a longer one the beginning is shown.
 const NAME_AT_MOST: usize = 40;
-/// So many system alerts are named.
+/// How many system alerts are named, at most.
 const ALERTS_LISTED: usize = 3;
 
 /// The subject that filters know, of a mail about so many experiments.

@@ -80,7 +80,7 @@ pub enum BookFault {
     IgnoresChanges,
     /// Changes are answered with 503 and not made. The rest is well.
     RefusesChanges,
-    /// Of a hundred requests so many get no answer, and nothing takes effect.
+    /// Of a hundred requests this many get no answer and take no effect.
     FailsSome(u8),
     /// One request in this time is let through, as by nginx with `limit_req`, and the others are
     /// refused.

@@ -17,7 +17,7 @@ use super::access::Grant;
 use super::{Control, Fault, Listener, Shared};
 use crate::mock::http::BAD_GATEWAY;
 
-/// Who has not read for so long is disconnected.
+/// A listener that has not read for this long is disconnected.
 const SLOW_READER: Duration = Duration::from_secs(10);
 /// A write that takes so long had to wait for the reader.
 const WAITED: Duration = Duration::from_millis(50);

@@ -6,9 +6,9 @@ use mail_parser::{MessageParser, MessagePart, PartType};
 /// A mail that a mail server has kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mail {
-    /// Who sends it, as the envelope says.
+    /// The sender, as the envelope says.
     pub from: String,
-    /// Who is to have it, as the envelope says.
+    /// The recipients, as the envelope says.
     pub recipients: Vec<String>,
     /// The text as it came, with the dots of the protocol taken away.
     pub raw: String,
@@ -20,7 +20,7 @@ pub struct Mail {
     pub html: Option<String>,
     /// Whether the connection was encrypted.
     pub over_tls: bool,
-    /// Who had logged in.
+    /// The user who had logged in, if one had.
     pub user: Option<String>,
 }
 
