@@ -21,6 +21,11 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// A span of time in whole milliseconds.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn two(seconds: u64, large: u64, name: &str, small: u64, smaller: &str) -> String {
     match (seconds / large, seconds % large / small) {
         (whole, 0) => format!("{whole}{name}"),

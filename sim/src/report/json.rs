@@ -1,13 +1,13 @@
 //! The report for programs: one line of JSON for a run.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::words;
 use crate::run::Outcome;
 use crate::scenario::Scenario;
+use crate::span::millis;
 use crate::timeline::Entry;
 
 /// A run as JSON, on one line. Every span and every time after the start is in whole milliseconds.
@@ -108,10 +108,6 @@ fn figures(outcome: &Outcome) -> Figures {
         wrongly_bookable_millis: millis(figures.wrongly_bookable),
         wrongly_unavailable_millis: millis(figures.wrongly_unavailable),
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use status_core::{
     WindowTime,
 };
 
+use crate::span::millis;
+
 /// What somebody tells the server that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -92,8 +94,7 @@ impl NewWindow {
 }
 
 fn after(now: Wall, span: Duration) -> Wall {
-    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    Wall::from_millis(now.as_millis().saturating_add(millis))
+    Wall::from_millis(now.as_millis().saturating_add(millis(span)))
 }
 
 #[cfg(test)]

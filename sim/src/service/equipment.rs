@@ -6,6 +6,7 @@ use std::time::Duration;
 use status_core::{Experiment, ExperimentName, Time, Topic};
 
 use crate::scenario::Sending;
+use crate::span::millis;
 
 /// Everything that could be connected.
 #[derive(Debug, Default)]
@@ -214,8 +215,4 @@ impl Stream {
             Sending::Never | Sending::Gone | Sending::Flapping(_) => None,
         }
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -20,6 +20,7 @@ use crate::oracle::Oracle;
 use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Service, Settings};
 use crate::service::{Book, Equipment, FeedServer, Flap, MailServer, Request};
+use crate::span::millis;
 use crate::timeline::{AttentionLog, Bookings, Entry, State, Timeline, What};
 use store_device::StoreDevice;
 
@@ -276,7 +277,7 @@ impl<'a> World<'a> {
 
     fn pass(&mut self, to: Time) {
         let passed = to.since(self.now.time);
-        let wall = self.now.wall.as_millis() + u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let wall = self.now.wall.as_millis() + millis(passed);
         self.now = Now { time: self.now.time.max(to), wall: Wall::from_millis(wall) };
     }
 
@@ -300,8 +301,8 @@ impl<'a> World<'a> {
     }
 
     fn tell(&mut self, what: What) {
-        let millis = u64::try_from(self.now.time.since(BEGINNING).as_millis()).unwrap_or(u64::MAX);
-        self.timeline.entries.push(Entry { millis, wall: self.now.wall, what });
+        let at = millis(self.now.time.since(BEGINNING));
+        self.timeline.entries.push(Entry { millis: at, wall: self.now.wall, what });
     }
 
     /// Starts a server, if none runs.

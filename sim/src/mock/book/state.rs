@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::mock::go;
 use crate::service::Book;
+use crate::span::millis;
 
 /// Everything that book knows, and has been asked.
 #[derive(Clone, Default)]
@@ -153,7 +154,7 @@ impl BookState {
             "filters": count("windows"),
             "locked": self.locked,
             "message": self.message,
-            "now": Wall::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)).to_string(),
+            "now": Wall::from_millis(millis(now)).to_string(),
             "old_bookings": 0,
             "users": 0,
         });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::picture::{Lane, Paint, Scale};
 use crate::run::Outcome;
 use crate::scenario::{Scenario, Step};
+use crate::span::millis;
 use crate::timeline::{State, What};
 
 /// How an experiment is painted.
@@ -101,10 +102,10 @@ enum Turn {
 }
 
 fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
-    let millis = u64::try_from(timed.at.as_millis()).unwrap_or(u64::MAX);
+    let at = millis(timed.at);
     match timed.step {
-        Step::Kill => Some((millis, Turn::Killed)),
-        Step::Start => Some((millis, Turn::Started)),
+        Step::Kill => Some((at, Turn::Killed)),
+        Step::Start => Some((at, Turn::Started)),
         Step::Stream { .. }
         | Step::Twins { .. }
         | Step::Plug { .. }

@@ -7,7 +7,7 @@ use super::words::{self, count};
 use crate::picture::{Canvas, DEFS, Lane, Paint, STYLE, Scale, clusters, escape, short};
 use crate::run::Outcome;
 use crate::scenario::Scenario;
-use crate::span::span;
+use crate::span::{millis, span};
 use crate::timeline::{State, What};
 
 /// A run as an SVG. The same run gives the same bytes.
@@ -48,7 +48,7 @@ impl Picture {
         let names = scenario.lab.experiments.keys().map(|name| name.chars().count().min(NAME_MOST));
         let longest = names.max().unwrap_or_default().max("relay".len()) as u64;
         let left = MARGIN + longest * NAME_CHARACTER + 10;
-        let end = u64::try_from(words::end(scenario, outcome).as_millis()).unwrap_or(u64::MAX).max(1);
+        let end = millis(words::end(scenario, outcome)).max(1);
         let scale = Scale { end, columns: WIDTH - MARGIN - left };
         let canvas = Canvas { body: String::new(), scale, pixels: 1, left, y: MARGIN };
         Self { canvas, steps: Vec::new() }
@@ -237,10 +237,6 @@ fn columns(times: &[u64], scale: Scale) -> Vec<u64> {
     let mut columns: Vec<u64> = times.iter().map(|at| scale.column(*at)).collect();
     columns.dedup();
     columns
-}
-
-fn millis(span: std::time::Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
