@@ -159,11 +159,9 @@ impl<'a> Seen<'a> {
     fn wrong_states(&self, expected: &Expectation) -> Vec<String> {
         let mut misses = Vec::new();
         for (names, available) in [(&expected.available, true), (&expected.unavailable, false)] {
-            for name in names {
-                let found = self.bookable.get(name.as_str()).copied();
-                if found != Some(available) {
-                    misses.push(format!("{name} {}", wrong_booking(available, found)));
-                }
+            let found = |name: &String| self.bookable.get(name.as_str()).copied();
+            for name in names.iter().filter(|name| found(name) != Some(available)) {
+                misses.push(format!("{name} {}", wrong_booking(available, found(name))));
             }
         }
         for (names, healthy) in [(&expected.healthy, true), (&expected.unhealthy, false)] {

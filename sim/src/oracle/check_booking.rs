@@ -276,26 +276,15 @@ impl BookingCheck {
         }
         let wanted: BTreeMap<_, _> = reference.wanted(now).collect();
         for (resource, available, reason) in changes {
-            let right = wanted.get(resource).copied().flatten();
-            if right != Some(available) || reference.manifest_is_empty() {
-                let what = format!("{resource} is set to {available}, and {right:?} would be right");
-                wrong.push((Invariant::OnlyStreamsDecide, what));
-            }
-            if !reason.starts_with(Availability::OUR_MARK) {
-                wrong.push((Invariant::OnlyStreamsDecide, format!("{resource} gets the reason {reason:?}")));
-            }
+            let right = wanted.get(resource).copied().flatten().filter(|_| !reference.manifest_is_empty());
             let told = Told::of(reference, resource, now);
-            if !told.is_true(reason, available) {
-                let what = format!("{resource} gets the reason {reason:?}, and this is so: {told:?}");
-                wrong.push((Invariant::OnlyStreamsDecide, what));
-            }
+            let decides = wrong_change(resource, available, reason, right, &told);
+            wrong.extend(decides.into_iter().map(|what| (Invariant::OnlyStreamsDecide, what)));
             // What a person did since book was last asked can't be known.
             let held = book.says(resource.as_str()).is_some_and(|said| is_held(self.policy, said));
             if available && held && now > self.excused {
-                wrong.push((
-                    Invariant::PersonRespected,
-                    format!("{resource} is put back, and a person took it out"),
-                ));
+                let what = format!("{resource} is put back, and a person took it out");
+                wrong.push((Invariant::PersonRespected, what));
             }
         }
         wrong
@@ -422,42 +411,53 @@ impl BookingCheck {
             return;
         }
         self.compared = compared;
-        let soon = self.soon();
         self.turn += 1;
-        let policy = self.policy;
         if self.manifests != reference.manifests() {
             self.manifests = reference.manifests();
             self.load.need(1 + reference.wanted(now).count());
         }
         for (name, wanted) in reference.wanted(now) {
-            let disagrees = match (wanted, book.says(name.as_str())) {
-                (Some(false), Some(said)) => said.available,
-                (Some(true), Some(said)) => !said.available && !is_held(policy, said),
-                (None, _) | (_, None) => false,
-            };
-            let resource = match self.resources.get_mut(name) {
-                Some(resource) => resource,
-                None => self.resources.entry(name.clone()).or_default(),
-            };
-            if resource.wanted != wanted {
-                resource.wanted = wanted;
-                resource.excused = now + soon;
-                self.load.need(3);
-            }
             let told = if wanted == Some(false) { Told::of(reference, name, now) } else { Told::default() };
-            if resource.told != told {
-                resource.reason_excused = now + REASON_EVERY + soon;
-                resource.told = told;
-            }
-            let ours = book.says(name.as_str()).filter(|said| !said.available && !is_by_person(said));
-            resource.reason_is_true =
-                wanted != Some(false) || ours.is_none_or(|said| resource.told.is_true(&said.reason, false));
-            (resource.disagrees, resource.turn) = (disagrees, self.turn);
+            self.follow_one(now, name, wanted, told, book.says(name.as_str()));
         }
         // What no manifest lists any more.
         if self.resources.values().any(|resource| resource.turn < self.turn) {
             self.resources.retain(|_, resource| resource.turn == self.turn);
         }
+    }
+
+    /// Notices what a resource is to be, what its reason is to tell then, and whether book agrees.
+    fn follow_one(
+        &mut self,
+        now: Time,
+        name: &ResourceName,
+        wanted: Option<bool>,
+        told: Told,
+        said: Option<&Availability>,
+    ) {
+        let soon = self.soon();
+        let disagrees = match (wanted, said) {
+            (Some(false), Some(said)) => said.available,
+            (Some(true), Some(said)) => !said.available && !is_held(self.policy, said),
+            (None, _) | (_, None) => false,
+        };
+        let resource = match self.resources.get_mut(name) {
+            Some(resource) => resource,
+            None => self.resources.entry(name.clone()).or_default(),
+        };
+        if resource.wanted != wanted {
+            resource.wanted = wanted;
+            resource.excused = now + soon;
+            self.load.need(3);
+        }
+        if resource.told != told {
+            resource.reason_excused = now + REASON_EVERY + soon;
+            resource.told = told;
+        }
+        let ours = said.filter(|said| !said.available && !is_by_person(said));
+        resource.reason_is_true =
+            wanted != Some(false) || ours.is_none_or(|said| resource.told.is_true(&said.reason, false));
+        (resource.disagrees, resource.turn) = (disagrees, self.turn);
     }
 
     /// What the reasons of all that is to be out of booking are to tell.
@@ -472,6 +472,27 @@ impl BookingCheck {
         let apart = if self.has_limited { APART } else { Duration::ZERO };
         seconds(1) + Duration::from_millis(250).saturating_mul(rounds) + self.paced() + apart
     }
+}
+
+/// What is wrong with a change that book is asked for, where `right` would be right and the reason should tell `told`.
+fn wrong_change(
+    resource: &ResourceName,
+    available: bool,
+    reason: &str,
+    right: Option<bool>,
+    told: &Told,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if right != Some(available) {
+        wrong.push(format!("{resource} is set to {available}, and {right:?} would be right"));
+    }
+    if !reason.starts_with(Availability::OUR_MARK) {
+        wrong.push(format!("{resource} gets the reason {reason:?}"));
+    }
+    if !told.is_true(reason, available) {
+        wrong.push(format!("{resource} gets the reason {reason:?}, and this is so: {told:?}"));
+    }
+    wrong
 }
 
 /// Whether a person took out what book says this of, and that counts.

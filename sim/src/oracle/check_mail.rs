@@ -164,15 +164,7 @@ impl MailCheck {
                 .any(|told| !told.many.is_empty() || told.ones.iter().any(|line| line.starts_with(&begins)))
         };
         let mut told: Vec<String> = owed.iter().filter_map(|news| memory::line(news)).collect();
-        // Of very many, the newest of each experiment is told, and the others are counted with it.
-        let merged: BTreeSet<&ExperimentName> = owed
-            .iter()
-            .filter(|news| news.count > 1)
-            .filter_map(|news| match &news.item {
-                NewsItem::Event(line) => Some(&line.experiment),
-                NewsItem::Cleared(_) | NewsItem::Raised | NewsItem::Reminder => None,
-            })
-            .collect();
+        let merged = merged(&owed);
         // Those are told by a mail that waits with its text.
         let mut counted: usize = queued.iter().map(|told| told.left_out).sum();
         let mut wrong = Vec::new();
@@ -190,17 +182,12 @@ impl MailCheck {
             let name = ExperimentName::from(unsent.line.split(' ').next().unwrap_or_default());
             let is_there =
                 || model.history(Some(&name), unsent.wall).any(|(_, event)| event.when == unsent.wall);
-            if !merged.contains(&name) && is_there() {
-                if counted > 0 {
-                    counted -= 1;
-                    self.perhaps.push(unsent.line);
-                    continue;
-                }
-                wrong.push(format!(
-                    "it was written down, and that it is to be mailed was not: {}",
-                    unsent.line
-                ));
+            let is_missing = !merged.contains(&name) && is_there();
+            if is_missing && counted == 0 {
+                let line = &unsent.line;
+                wrong.push(format!("it was written down, and that it is to be mailed was not: {line}"));
             }
+            counted = counted.saturating_sub(usize::from(is_missing));
             self.perhaps.push(unsent.line);
         }
         self.unsent.reverse();
@@ -379,6 +366,21 @@ impl MailCheck {
     /// Mails that are sent must have something to tell, and what there is to tell must not wait for long.
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], reference: &Reference) -> Vec<String> {
         let mut wrong: Vec<String> = self.check_given_up(now, actions).into_iter().collect();
+        self.note_problems(now, actions, reference);
+        for action in actions {
+            self.note_texts(now, action);
+            if let Action::SendMail { mail, .. } = action
+                && self.is_to_me(mail)
+            {
+                wrong.extend(self.check_sent(now, &for_all(mail)));
+            }
+        }
+        wrong.extend(self.check_waiting(now));
+        wrong
+    }
+
+    /// Notes what is wrong in the lab at each moment that the next mail may tell of.
+    fn note_problems(&mut self, now: Time, actions: &[Action], reference: &Reference) {
         let judges = reference.is_judging() && reference.startup_is_over(now);
         if !judges {
             self.unjudged = self.fresh.or(self.unjudged);
@@ -405,26 +407,29 @@ impl MailCheck {
             // A mail tells how all stands when it is composed.
             all.push(reference.problems(now));
         }
-        for action in actions {
-            self.note_texts(now, action);
-            let Action::SendMail { mail, .. } = action else { continue };
-            if !self.is_to_me(mail) {
-                continue;
-            }
-            let mail = &for_all(mail);
-            if self.taken.contains(mail.id.as_str()) {
-                wrong.push(format!("a mail is sent again that the mail server has, or refused: {}", mail.id));
-            }
-            let texted =
-                self.texts.get(mail.id.as_str()).filter(|(_, text)| text == mail).map_or(now, |(at, _)| *at);
-            // What is sealed may have waited for the store.
-            let newest = mail.body.lines().take(3).find_map(|line| self.times.get(line));
-            let texted = newest.map_or(texted, |newest| texted.min(*newest));
-            match self.sent.insert(mail.id.to_string(), (texted, mail.clone())) {
-                None => wrong.extend(self.check_new(mail)),
-                Some(_) => wrong.extend(self.check_again(now, mail)),
-            }
+    }
+
+    /// A mail that is sent is none that the mail server has, and says what it is to say.
+    fn check_sent(&mut self, now: Time, mail: &Mail) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.taken.contains(mail.id.as_str()) {
+            wrong.push(format!("a mail is sent again that the mail server has, or refused: {}", mail.id));
         }
+        let texted = self.texts.get(mail.id.as_str()).filter(|(_, text)| text == mail);
+        let texted = texted.map_or(now, |(at, _)| *at);
+        // What is sealed may have waited for the store.
+        let newest = mail.body.lines().take(3).find_map(|line| self.times.get(line));
+        let texted = newest.map_or(texted, |newest| texted.min(*newest));
+        match self.sent.insert(mail.id.to_string(), (texted, mail.clone())) {
+            None => wrong.extend(self.check_new(mail)),
+            Some(_) => wrong.extend(self.check_again(now, mail)),
+        }
+        wrong
+    }
+
+    /// What there is to tell does not wait for long, if it can be told.
+    fn check_waiting(&self, now: Time) -> Vec<String> {
+        let mut wrong = Vec::new();
         let waits = |at: Time| {
             self.well
                 && !self.refused
@@ -708,6 +713,16 @@ fn are_listed(expected: &[String], told: &Told) -> bool {
     let others = expected.iter().filter(|problem| !is_one(problem)).count();
     let counted = told.experiments() - told.ones.len();
     expected.len() == told.experiments() && others == counted
+}
+
+/// The experiments of which many events are owed: the newest of each is told, and the others are counted with it.
+fn merged<'a>(owed: &[&'a News]) -> BTreeSet<&'a ExperimentName> {
+    let many = owed.iter().filter(|news| news.count > 1);
+    let of = |news: &&'a News| match &news.item {
+        NewsItem::Event(line) => Some(&line.experiment),
+        NewsItem::Cleared(_) | NewsItem::Raised | NewsItem::Reminder => None,
+    };
+    many.filter_map(of).collect()
 }
 
 /// The mail as it reads, whoever it goes to.

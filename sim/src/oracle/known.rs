@@ -185,6 +185,21 @@ impl Lab {
             }
         }
         self.elsewhere.clear();
+        let wanted = self.admit(manifest, &watched, config);
+        self.make_room(&wanted, config, now);
+        for (name, resources) in wanted {
+            self.require(&name, resources, now);
+        }
+        self.end_requirements();
+    }
+
+    /// What of a manifest there is room for: of each experiment its resources, and what they require.
+    fn admit(
+        &mut self,
+        manifest: &Manifest,
+        watched: &BTreeSet<ResourceName>,
+        config: &Config,
+    ) -> BTreeMap<ExperimentName, BTreeMap<ResourceName, Vec<Topic>>> {
         self.refused[2] = false;
         let mut wanted: BTreeMap<ExperimentName, BTreeMap<ResourceName, Vec<Topic>>> = BTreeMap::new();
         // What is watched already stays, and what is new comes in by name.
@@ -204,11 +219,7 @@ impl Lab {
                 self.refused[2] = true;
             }
         }
-        self.make_room(&wanted, config, now);
-        for (name, resources) in wanted {
-            self.require(&name, resources, now);
-        }
-        self.end_requirements();
+        wanted
     }
 
     /// Of the experiments that only the feeds name, those that came last make room.

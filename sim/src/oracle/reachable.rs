@@ -130,30 +130,18 @@ impl Reachable {
     fn answered(&mut self, now: Time, call: CallId, failure: Option<&Failure>, is_read: bool) {
         let Some(resource) = self.asked.remove(&call) else { return };
         let had_failed = matches!(self.newest.get(&resource), Some(Newest::Failed | Newest::Either));
+        let not_failed = if had_failed { Newest::Either } else { Newest::Good };
         let newest = match failure.map(|failure| failure.kind) {
             None | Some(FailureKind::NotFound) => {
                 self.answered_well();
-                let is_open = had_failed && is_read && failure.is_none();
-                if is_open { Newest::Either } else { Newest::Good }
+                if is_read && failure.is_none() { not_failed } else { Newest::Good }
             }
             Some(FailureKind::TooManyRequests { .. }) => {
                 self.refused(now);
-                if had_failed { Newest::Either } else { Newest::Good }
+                not_failed
             }
-            Some(FailureKind::Overloaded) => {
-                let before = self.overloaded.replace((resource.clone(), now));
-                match before.filter(|(other, at)| *other != resource && now.since(*at) <= TOGETHER) {
-                    Some((other, _)) => {
-                        self.refused(now);
-                        if let Some(newest) = self.newest.get_mut(&other).filter(|of| **of == Newest::Failed)
-                        {
-                            *newest = Newest::Either;
-                        }
-                        if had_failed { Newest::Either } else { Newest::Good }
-                    }
-                    None => Newest::Failed,
-                }
-            }
+            Some(FailureKind::Overloaded) if self.overloads(&resource, now) => not_failed,
+            Some(FailureKind::Overloaded) => Newest::Failed,
             Some(
                 FailureKind::Unreachable
                 | FailureKind::TimedOut
@@ -168,6 +156,18 @@ impl Reachable {
             }
         };
         self.newest.insert(resource, newest);
+    }
+
+    /// A 503 about a resource has come. Returns whether book is overloaded: so it is with one about another just before.
+    fn overloads(&mut self, resource: &ResourceName, now: Time) -> bool {
+        let before = self.overloaded.replace((resource.clone(), now));
+        let other = before.filter(|(other, at)| other != resource && now.since(*at) <= TOGETHER);
+        let Some((other, _)) = other else { return false };
+        self.refused(now);
+        if let Some(newest) = self.newest.get_mut(&other).filter(|of| **of == Newest::Failed) {
+            *newest = Newest::Either;
+        }
+        true
     }
 
     fn answered_well(&mut self) {
