@@ -194,18 +194,7 @@ impl Alerts {
             }
             let since = self.active.get(alert).map(|active| active.since);
             let before = (known.told.is_some(), known.told_of_flapping);
-            match (since, known.told) {
-                (None, Some(told)) => {
-                    let flapped = known.calmed.take();
-                    news.cleared.push(EndedAlert { alert: *alert, since: told, flapped });
-                }
-                (Some(_), None) => news.raised = true,
-                (Some(_), Some(_)) => news.raised |= flaps != known.told_of_flapping,
-                (None, None) => known.calmed = None,
-            }
-            // That it flaps is told of what stands, or stood when that was last told.
-            known.told_of_flapping = flaps && (since.is_some() || known.told.is_some());
-            known.told = since;
+            known.tell(*alert, since, &mut news);
             if before != (known.told.is_some(), known.told_of_flapping) {
                 cx.mark_dirty(Key::Alerts);
             }
@@ -216,5 +205,23 @@ impl Alerts {
     /// The alerts that are no news since they come and go, and maintainers know that.
     pub(crate) fn is_known_to_flap(&self, alert: SystemAlert) -> bool {
         self.known.get(&alert).is_some_and(|known| known.told_of_flapping && known.flap.flapping().is_some())
+    }
+}
+
+impl Known {
+    /// Adds what is news of an alert that stands since `since`, if it does. From then on maintainers know it.
+    fn tell(&mut self, alert: SystemAlert, since: Option<Wall>, news: &mut AlertNews) {
+        let flaps = self.flap.flapping().is_some();
+        match (since, self.told) {
+            (None, Some(told)) => {
+                news.cleared.push(EndedAlert { alert, since: told, flapped: self.calmed.take() });
+            }
+            (Some(_), None) => news.raised = true,
+            (Some(_), Some(_)) => news.raised |= flaps != self.told_of_flapping,
+            (None, None) => self.calmed = None,
+        }
+        // That it flaps is told of what stands, or stood when that was last told.
+        self.told_of_flapping = flaps && (since.is_some() || self.told.is_some());
+        self.told = since;
     }
 }

@@ -81,7 +81,11 @@ impl Lab {
                 self.borrowers.entry(stream.topic.clone()).or_default().push(name.clone());
             }
         }
-        // What relay said of a stream holds for whoever borrows it, too.
+        self.show_to_borrowers();
+    }
+
+    /// What relay said of a stream holds for whoever borrows it, too.
+    fn show_to_borrowers(&mut self) {
         for (topic, borrowers) in &self.borrowers {
             let owner = topic.split().and_then(|(stub, _)| self.experiments.get(stub));
             let Some(observation) = owner.and_then(|owner| owner.observation(topic)).cloned() else {

@@ -1,4 +1,5 @@
-//! The services, each as plain state and the answer that follows from it: no time passes in them, and nothing is sent.
+//! The services and the equipment of a lab, each as plain state and the answer that follows from it: no time passes in
+//! them, and nothing is sent.
 
 mod book;
 mod equipment;
