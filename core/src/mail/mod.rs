@@ -4,6 +4,7 @@
 //! offsets: what lies behind its position it is owed. A mail is composed of that when it can be sent,
 //! so nothing that waits is ever rewritten, and recipients with the same position share one mail.
 
+mod compose;
 mod digest;
 mod mentions;
 mod news;

@@ -1,4 +1,4 @@
-//! What became of one experiment's news: who still waits for it, and who has it.
+//! What became of mail: what somebody does not have yet, and who waits for one experiment's news.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -9,12 +9,13 @@ use smol_str::SmolStr;
 use super::news::NewsLog;
 use super::outbox::Outbox;
 use super::queued::{MailState, QueuedMail};
-use super::recipient::Recipient;
+use super::recipient::{Position, Recipient};
 use crate::protocol::{
-    Delivery, ExperimentName, MailConfig, MailFailureKind, Mailed, NewsItem, NewsRange, Owing, Time, Wall,
+    Delivery, ExperimentName, MailConfig, MailFailureKind, Mailed, NewsItem, NewsRange, Owing,
+    QueuedMailRecord, Time, Undelivered, Wall,
 };
 
-/// That the mail server took or refused a mail that told of these experiments.
+/// What became of a mail that told of these experiments, where the mail server took or refused it.
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) mailed: Arc<Mailed>,
@@ -22,7 +23,43 @@ pub(crate) struct Settled {
 }
 
 impl Outbox {
-    /// Who does not have this experiment's newest news yet, in the order of the settings.
+    /// Returns what somebody does not have yet, the oldest first.
+    #[must_use]
+    pub fn undelivered(&self) -> Vec<Undelivered> {
+        let mut all: Vec<Undelivered> = self.mails.iter().map(undelivered).collect();
+        let mut seen: Vec<Position> = Vec::new();
+        for one in &self.recipients {
+            let position = one.position();
+            let owed = one.owed(self.log.newest());
+            if owed.is_empty() || self.is_on_its_way(one) || seen.contains(&position) {
+                continue;
+            }
+            let same = |other: &&Recipient| other.position() == position && !self.is_on_its_way(other);
+            let group: Vec<&Recipient> = self.recipients.iter().filter(same).collect();
+            all.push(Undelivered {
+                id: one.next_id.clone(),
+                recipients: group.iter().map(|one| one.known.address.clone()).collect(),
+                since: self.log.within(&owed).next().map_or(self.current_state.when, |news| news.at),
+                attempts: group.iter().map(|one| one.known.attempts).max().unwrap_or(0),
+                last_error: group.iter().find_map(|one| one.known.last_error.clone()),
+                sending_since: None,
+            });
+            seen.push(position);
+        }
+        all.sort_by_key(|one| one.since);
+        all
+    }
+
+    /// Whether a mail is on its way that tells this recipient what it is owed.
+    fn is_on_its_way(&self, one: &Recipient) -> bool {
+        let mut on_its_way = self.mails.iter().filter(|mail| mail.due().is_none() && !mail.in_doubt);
+        on_its_way.any(|mail| {
+            mail.record.mail.recipients.contains(&one.known.address)
+                && mail.record.covers == one.owed(self.log.newest())
+        })
+    }
+
+    /// Returns who does not have this experiment's newest news yet, in the order of the settings.
     #[must_use]
     pub fn owing(&self, experiment: &ExperimentName, config: &MailConfig) -> Vec<Owing> {
         let Some(number) = self.log.newest_of(experiment) else { return Vec::new() };
@@ -98,5 +135,20 @@ impl NewsLog {
         }
         newest.retain(|_, number| spans.iter().any(|span| span.holds(*number)));
         newest.into_keys().cloned().collect()
+    }
+}
+
+fn undelivered(queued: &QueuedMail) -> Undelivered {
+    let QueuedMailRecord { mail, begun, attempts, last_error, .. } = &queued.record;
+    Undelivered {
+        id: Some(mail.id.clone()),
+        recipients: mail.recipients.clone(),
+        since: *begun,
+        attempts: *attempts,
+        last_error: last_error.clone(),
+        sending_since: match queued.state {
+            MailState::Sending(_, since) => Some(since),
+            MailState::Ready(_) | MailState::Written | MailState::InDoubt(_) => None,
+        },
     }
 }
