@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 
 use smol_str::SmolStr;
 
+use super::mentions::mentions;
 use super::outbox::{OWED_FOR, Outbox};
 use super::queued::{MailState, QueuedMail};
 use crate::context::Cx;
 use crate::protocol::{
-    CallId, Change, Delivery, GivenUp, MailFailure, MailFailureKind, NewsItem, NewsRange, Note, Now,
+    CallId, Change, Delivery, GivenUp, MailFailure, MailFailureKind, Mention, NewsItem, NewsRange, Note, Now,
 };
 use crate::unsaved::Key;
 
@@ -38,6 +39,8 @@ struct Lost {
     events: usize,
     why: String,
     addresses: Vec<SmolStr>,
+    /// What it told of.
+    mentions: Vec<Mention>,
 }
 
 impl Outbox {
@@ -176,7 +179,12 @@ impl Outbox {
         if !record.refused.is_empty() {
             let taken = if record.taken { "the mail server took it, but not for " } else { "" };
             let detail = alloc::format!("{taken}{}", listed(&record.refused));
-            let lost = GivenUp { when: now.wall, subject: subject.clone(), why: detail.clone() };
+            let lost = GivenUp {
+                when: now.wall,
+                subject: subject.clone(),
+                why: detail.clone(),
+                mentions: mentions.clone(),
+            };
             self.remember_given_up(lost);
             cx.note(Note::MailGivenUp { subject: subject.clone(), detail });
         }
@@ -197,6 +205,7 @@ impl Outbox {
                 continue;
             }
             let Some((up_to, events)) = self.too_old(&owed, now) else { continue };
+            let expired = mentions(self.log.within(&owed).filter(|news| news.number <= up_to), &[]);
             let one = &mut self.recipients[at];
             one.expire(up_to, events);
             if one.is_owed(newest) {
@@ -208,7 +217,13 @@ impl Outbox {
             let (address, id) = (one.known.address.clone(), one.next_id.take());
             match lost.iter_mut().find(|lost| lost.events == missed && lost.why == why && lost.id == id) {
                 Some(lost) => lost.addresses.push(address),
-                None => lost.push(Lost { id, events: missed, why, addresses: alloc::vec![address] }),
+                None => lost.push(Lost {
+                    id,
+                    events: missed,
+                    why,
+                    addresses: alloc::vec![address],
+                    mentions: expired,
+                }),
             }
         }
         lost.into_iter().for_each(|lost| self.give_up(lost, cx));
@@ -227,13 +242,18 @@ impl Outbox {
 
     fn give_up(&mut self, lost: Lost, cx: &mut Cx<'_>) {
         let now = cx.now;
-        let Lost { id, events, why, addresses } = lost;
+        let Lost { id, events, why, addresses, mentions } = lost;
         // Others may still be owed the mail that was tried under it.
         let id = id.filter(|id| !self.recipients.iter().any(|one| one.next_id.as_ref() == Some(id)));
         let id = id.unwrap_or_else(|| self.new_id());
         let subject = self.subject_of(cx.config.mail.as_ref(), events);
         let why = alloc::format!("{}: not sent for a day: {why}", addresses.join(", "));
-        self.remember_given_up(GivenUp { when: now.wall, subject: subject.clone(), why: why.clone() });
+        self.remember_given_up(GivenUp {
+            when: now.wall,
+            subject: subject.clone(),
+            why: why.clone(),
+            mentions,
+        });
         cx.note(Note::MailGivenUp { subject: subject.clone(), detail: why.clone() });
         cx.write_down(Change::MailDone {
             id,

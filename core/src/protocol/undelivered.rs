@@ -6,6 +6,8 @@ use core::time::Duration;
 
 use smol_str::SmolStr;
 
+use super::mail::{Mention, Mentioned};
+use super::name::ExperimentName;
 use super::time::{Time, Wall};
 
 /// A mail that somebody does not have yet: it is on its way, or it will be composed once it can be sent.
@@ -93,6 +95,17 @@ pub struct GivenUp {
     pub subject: String,
     /// The recipients that do not get it, and why.
     pub why: String,
+    /// What it tells of, each once.
+    pub mentions: Vec<Mention>,
+}
+
+impl GivenUp {
+    /// Whether it tells of this experiment.
+    #[must_use]
+    pub fn tells_of(&self, experiment: &ExperimentName) -> bool {
+        let is_it = |of: &Mentioned| matches!(of, Mentioned::Experiment(name) if name == experiment);
+        self.mentions.iter().any(|mention| is_it(&mention.of))
+    }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Effects {
             }
             Action::SendMail { call, mail } => self.send(call, mail),
             Action::Save { call, changes } => self.save(call, changes),
-            // They are in the log already.
+            // Observers log these, and whoever gave a command has its answer from the driver.
             Action::LogHealth | Action::Answer { .. } | Action::Note(_) => {}
         }
     }
@@ -93,7 +93,7 @@ impl Effects {
         }
     }
 
-    pub(super) fn save(&mut self, call: CallId, changes: Vec<Change>) {
+    fn save(&mut self, call: CallId, changes: Vec<Change>) {
         self.under_way.insert(call);
         let store = self.services.store.clone();
         let saving = async move {

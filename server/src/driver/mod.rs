@@ -73,28 +73,8 @@ pub async fn run(
         let now = clock.now();
         inputs.last_turn = now.time;
         effects.finish_call(&input);
-        observer.input(now, &input);
-        let (actions, deadline, took) = {
-            let mut monitor = shared.monitor();
-            let stopwatch = Stopwatch::start();
-            let actions = monitor.handle(now, input);
-            let took = stopwatch.read();
-            if actions.contains(&Action::LogHealth) {
-                observer.state(&monitor);
-            }
-            (actions, monitor.deadline(), took)
-        };
-        shared.version.send_modify(|version| *version += 1);
-        // The log may be slow: it is written without the lock.
-        actions.iter().for_each(|action| observer.action(now, action));
-        observer.handled(took);
-        for action in actions {
-            if let Action::Answer { command, outcome } = action {
-                inputs.answer(command, outcome);
-            } else {
-                effects.perform(action);
-            }
-        }
+        let (actions, deadline) = turn(&shared, now, input, &mut observer, |_| true);
+        perform(actions, &mut inputs, &mut effects);
         next = inputs.next(deadline).await;
         if next == Some(Input::Wake) {
             tracing::trace!(why = deadline.why.as_str(), "something is due");
@@ -105,6 +85,44 @@ pub async fn run(
     let drain = drain(&shared, &mut inputs, &mut effects, &mut observer);
     // Whatever is not said by then, the next life of the server finds out.
     let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain).await;
+}
+
+/// Tells the core an input, and the observers what comes of it. Returns those of its actions that are `wanted`, and when
+/// it is to be called next.
+fn turn(
+    shared: &Shared,
+    now: Now,
+    input: Input,
+    observer: &mut impl Observer,
+    wanted: impl Fn(&Action) -> bool,
+) -> (Vec<Action>, Deadline) {
+    observer.input(now, &input);
+    let (mut actions, deadline, took) = {
+        let mut monitor = shared.monitor();
+        let stopwatch = Stopwatch::start();
+        let actions = monitor.handle(now, input);
+        let took = stopwatch.read();
+        if actions.contains(&Action::LogHealth) {
+            observer.state(&monitor);
+        }
+        (actions, monitor.deadline(), took)
+    };
+    shared.version.send_modify(|version| *version += 1);
+    actions.retain(wanted);
+    // The log may be slow: it is written without the lock.
+    actions.iter().for_each(|action| observer.action(now, action));
+    observer.handled(took);
+    (actions, deadline)
+}
+
+fn perform(actions: Vec<Action>, inputs: &mut Inputs, effects: &mut Effects) {
+    for action in actions {
+        if let Action::Answer { command, outcome } = action {
+            inputs.answer(command, outcome);
+        } else {
+            effects.perform(action);
+        }
+    }
 }
 
 /// Waits for the core's next input: what a service answered, a deadline, or a stall of the process.
@@ -208,22 +226,22 @@ async fn drain(shared: &Shared, inputs: &mut Inputs, effects: &mut Effects, obse
             continue;
         }
         let now = effects.services.clock.now();
-        observer.input(now, &input);
-        let actions = shared.monitor().handle(now, input);
-        for action in actions {
-            match action {
-                Action::Save { call, changes } => effects.save(call, changes),
-                Action::Answer { command, outcome } => inputs.answer(command, outcome),
-                Action::FetchManifest { .. }
-                | Action::ReadAvailability { .. }
-                | Action::SetAvailability { .. }
-                | Action::OpenFeed { .. }
-                | Action::CloseFeed { .. }
-                | Action::SendMail { .. }
-                | Action::LogHealth
-                | Action::Note(_) => {}
-            }
-        }
+        let (actions, _) = turn(shared, now, input, observer, ends_something);
+        perform(actions, inputs, effects);
+    }
+}
+
+/// Whether an action is for a server that stops, too: what was decided is logged and written down, and nothing begins.
+fn ends_something(action: &Action) -> bool {
+    match action {
+        Action::Save { .. } | Action::Answer { .. } | Action::Note(_) => true,
+        Action::FetchManifest { .. }
+        | Action::ReadAvailability { .. }
+        | Action::SetAvailability { .. }
+        | Action::OpenFeed { .. }
+        | Action::CloseFeed { .. }
+        | Action::SendMail { .. }
+        | Action::LogHealth => false,
     }
 }
 

@@ -77,7 +77,9 @@ impl ToldView {
             (true, None) if last.when < started => {
                 Self::without("before_start", "mailed before this server was started, to whom it concerned")
             }
-            (true, None) if monitor.outbox().given_up().any(|one| one.when >= last.when) => {
+            (true, None)
+                if monitor.outbox().given_up().any(|one| one.when >= last.when && one.tells_of(name)) =>
+            {
                 Self::without("given_up", "given up, since no mail brought it within a day")
             }
             (true, None) => {

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use status_adapters::Store;
+use parking_lot::Mutex;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::store::{PastRecords, UptimeRecords};
-use status_core::{Action, Change, Event, ExperimentName, Failure, Input, Monitor, Now, Saved, Wall};
+use status_adapters::{Mailer, Store};
+use status_core::{
+    Action, Change, Delivery, Event, ExperimentName, Failure, Input, Mail, MailFailure, MailFailureKind,
+    Monitor, Note, Now, Saved, Wall,
+};
 use status_server::command::serve;
 use status_server::driver::{self, Observer, Services, Shared};
 use status_sim::mock::Lab;
@@ -91,4 +95,52 @@ async fn it_ends_at_once_where_a_mail_is_due_and_not_on_its_way() {
     let ended = tokio::time::timeout(Duration::from_secs(3), driving).await;
     ended.expect("nothing is on its way").unwrap();
     assert_eq!(mocks.smtp.seen().connections, 0);
+}
+
+/// A mail server that refuses a mail for good, once it may answer.
+struct SlowRefusal {
+    asked: Semaphore,
+    goes_on: Semaphore,
+}
+
+#[async_trait]
+impl Mailer for SlowRefusal {
+    async fn send(&self, mail: &Mail) -> Vec<Delivery> {
+        self.asked.add_permits(1);
+        self.goes_on.acquire().await.unwrap().forget();
+        let refusal = MailFailure::new(MailFailureKind::Permanent, "550 no such user");
+        Delivery::to_each(&mail.recipients, &Err(refusal))
+    }
+}
+
+/// Keeps what the core asked for.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<Action>>>);
+
+impl Observer for Seen {
+    fn input(&mut self, _: Now, _: &Input) {}
+    fn action(&mut self, _: Now, action: &Action) {
+        self.0.lock().push(action.clone());
+    }
+}
+
+#[tokio::test]
+async fn what_is_decided_while_it_ends_is_observed_as_well() {
+    status_adapters::install_crypto();
+    let mocks = services(&Lab::new()).await;
+    let settings = settings(&mocks, &[("STATUS_HEALTH_STARTUP", "0s"), ("STATUS_EMAIL_WAIT", "0s")]);
+    let monitor = Monitor::new(settings.core.clone(), SystemClock.now());
+    let mailer = Arc::new(SlowRefusal { asked: Semaphore::new(0), goes_on: Semaphore::new(0) });
+    let services =
+        Services { mailer: Some(mailer.clone()), store: None, ..serve::services(&settings).unwrap() };
+    let (stop, seen) = (CancellationToken::new(), Seen::default());
+    let shared = Shared::new(monitor);
+    let orders = mpsc::channel(1).1;
+    let driving = tokio::spawn(driver::run(shared, services, orders, seen.clone(), stop.clone()));
+    mailer.asked.acquire().await.unwrap().forget();
+    stop.cancel();
+    mailer.goes_on.add_permits(1);
+    driving.await.unwrap();
+    let is_told = |action: &Action| matches!(action, Action::Note(Note::MailGivenUp { .. }));
+    assert!(seen.0.lock().iter().any(is_told), "nobody hears that the mail is given up");
 }
