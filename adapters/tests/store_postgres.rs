@@ -47,6 +47,12 @@ async fn what_happened_before_stays_before_when_all_is_written_again() {
 }
 
 #[tokio::test]
+async fn what_lasted_at_a_time_is_told_from_its_beginning() {
+    let Some(postgres) = postgres() else { return };
+    store::what_lasted_is_told_from_its_beginning(&open(postgres, &schema()).await).await;
+}
+
+#[tokio::test]
 async fn the_past_is_the_same_in_a_database_and_in_memory() {
     let Some(postgres) = postgres() else { return };
     store::the_past_is_the_same(&open(postgres, &schema()).await).await;

@@ -22,7 +22,7 @@ mod writer;
 
 pub use history::History;
 pub use model::Model;
-pub use past::{PastMail, PastRecords};
+pub use past::{PastMail, PastRecords, WINDOW_AT_MOST};
 pub use preview::{Preview, preview};
 pub use size::Trimmed;
 pub use sqlite::{InUse, Refusal, SqliteStore};

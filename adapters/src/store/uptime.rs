@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use status_core::{Condition, Event, ExperimentName, Remark, Wall};
 
+use super::past::WINDOW_AT_MOST;
 use super::rows::{self, millis};
 
 /// How many remarks are read, the newest.
@@ -48,7 +49,7 @@ pub(super) fn read(
     experiment: Option<&ExperimentName>,
     since: Wall,
 ) -> rusqlite::Result<UptimeRecords> {
-    let remarks = rows::remarks(from, since, REMARKS)?;
+    let remarks = rows::remarks(from, since - WINDOW_AT_MOST, REMARKS)?;
     let mut past = UptimeRecords { watched: spans(from, since)?, changes: BTreeMap::new(), remarks };
     let mut rows = from.prepare(match experiment {
         Some(_) => OF_ONE,

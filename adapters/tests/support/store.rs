@@ -297,3 +297,24 @@ pub async fn the_past_is_the_same(file: &dyn Store) {
         }
     }
 }
+
+/// What lasted at a time is told from its beginning, by a real store and in memory.
+pub async fn what_lasted_is_told_from_its_beginning(file: &dyn Store) {
+    let memory = FakeStore::default();
+    for store in [file, &memory] {
+        let changes = [(1, "a", true), (3, "a", false), (6, "a", false), (12, "a", true), (2, "b", true)];
+        store.save(changes.map(|(at, name, healthy)| event(at, name, healthy)).into()).await.unwrap();
+        store.save(vec![done("told"), remark(4), alert_ended(2, 11)]).await.unwrap();
+        store.watched(wall(1), wall(5)).await.unwrap();
+    }
+    let past = file.past(None, wall(10)).await.unwrap();
+    let when = |name: &str| -> Vec<Wall> {
+        past.events[&ExperimentName::from(name)].iter().map(|event| event.when).collect()
+    };
+    assert_eq!(when("a"), [wall(3), wall(6), wall(12)]);
+    assert_eq!(when("b"), [wall(2)]);
+    assert_eq!((past.mails.len(), past.remarks.len(), past.watched.len()), (1, 1, 1));
+    assert_eq!(memory.past(None, wall(10)).await.unwrap(), past);
+    let later = file.past(None, wall(13)).await.unwrap();
+    assert_eq!((later.mails.len(), later.watched.len(), later.since), (0, 0, wall(13)));
+}

@@ -125,6 +125,7 @@ fn value(report: &Report) -> Value {
     json!({
         "from": report.window.from.to_string(),
         "to": report.window.to.to_string(),
+        "cut": report.is_cut,
         "all": figures(&report.whole),
         "groups": groups.collect::<Vec<_>>(),
         "worst": rows(&report.worst),
@@ -145,6 +146,7 @@ fn figures(figures: &Figures) -> Value {
         "maintenance_seconds": figures.tally.maintenance.as_secs_f64(),
         "unknown_seconds": figures.unknown.as_secs_f64(),
         "outages": figures.outages,
+        "earlier": figures.earlier,
         "open": figures.open,
         "longest_seconds": figures.longest.as_secs_f64(),
         "time_to_repair_seconds": seconds(figures.time_to_repair()),

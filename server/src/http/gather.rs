@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use status_adapters::store::PastRecords;
 use status_core::{Event, Experiment, ExperimentName, Monitor, Now, PastAlert, Remark, Wall};
 
-use super::{AppState, PATIENCE_WITH_STORE};
+use super::AppState;
 use crate::observers::uptime::Span;
 use crate::past::{Past, Startups};
 
@@ -46,11 +46,20 @@ impl Asked {
     }
 }
 
-/// How many accounts are kept: of a day, a week, and a month.
-const KEPT: usize = 4;
+/// How many accounts are kept at a time.
+const KEPT: usize = 3;
+/// How long a store may take to tell of a month.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why nothing can be said of what happened, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unread(pub(crate) String);
 
 /// What happened to all experiments in a time.
-pub(crate) async fn past(app: &AppState, asked: Asked) -> Arc<Past> {
+///
+/// # Errors
+/// If the store cannot be read. Nothing is known then, which is not to be taken for nothing having happened.
+pub(crate) async fn past(app: &AppState, asked: Asked) -> Result<Arc<Past>, Unread> {
     let now = app.now();
     let revision = app.revision(&app.shared().monitor());
     let is_good = |kept: &&Kept| {
@@ -61,28 +70,61 @@ pub(crate) async fn past(app: &AppState, asked: Asked) -> Arc<Past> {
     };
     let known = app.past_cache().0.lock().iter().find(is_good).map(|kept| Arc::clone(&kept.past));
     if let Some(past) = known {
-        return past;
+        return Ok(past);
     }
-    let past = Arc::new(make(app, None, asked.span(now.wall), now).await);
-    let mut all = app.past_cache().0.lock();
-    all.retain(|kept| kept.asked != asked);
-    all.truncate(KEPT - 1);
-    all.insert(0, Kept { revision, asked, at: now.wall, past: Arc::clone(&past) });
-    past
+    let window = asked.span(now.wall);
+    let records = stored(app, None, window.from).await?;
+    let past = Arc::new(make(app, records, None, window, now).await);
+    keep(app, Kept { revision, asked, at: now.wall, past: Arc::clone(&past) });
+    Ok(past)
 }
 
-/// What happened to one experiment.
+/// Keeps an account for as long as it is good for: it may be large.
+fn keep(app: &AppState, kept: Kept) {
+    let (app, past) = (app.clone(), Arc::clone(&kept.past));
+    {
+        let mut all = app.past_cache().0.lock();
+        all.retain(|one| one.asked != kept.asked);
+        all.truncate(KEPT - 1);
+        all.insert(0, kept);
+    }
+    tokio::spawn(async move {
+        tokio::time::sleep(GOOD_FOR).await;
+        app.past_cache().0.lock().retain(|one| !Arc::ptr_eq(&one.past, &past));
+    });
+}
+
+/// What happened to one experiment. Where the store cannot be read, it is what is in memory.
 pub(crate) async fn past_of(app: &AppState, name: &ExperimentName, asked: Asked) -> Past {
     let now = app.now();
-    make(app, Some(name), asked.span(now.wall), now).await
+    let window = asked.span(now.wall);
+    let records = stored(app, Some(name), window.from).await.unwrap_or_else(|Unread(why)| {
+        tracing::warn!("what is told of {name} is only what is in memory: {why}");
+        PastRecords::default()
+    });
+    make(app, records, Some(name), window, now).await
 }
 
-async fn make(app: &AppState, name: Option<&ExperimentName>, window: Span, now: Now) -> Past {
-    let stored = match app.store() {
-        None => None,
-        Some(store) => tokio::time::timeout(PATIENCE_WITH_STORE, store.past(name, window.from)).await.ok(),
-    };
-    let mut records = stored.and_then(Result::ok).unwrap_or_default();
+/// What the store has, if there is one.
+async fn stored(app: &AppState, name: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Unread> {
+    let Some(store) = app.store() else { return Ok(PastRecords::default()) };
+    match tokio::time::timeout(PATIENCE, store.past(name, since)).await {
+        Ok(Ok(records)) => Ok(records),
+        Ok(Err(failure)) => Err(Unread(format!("the history cannot be read: {}", failure.detail))),
+        Err(_) => Err(Unread(format!(
+            "the history cannot be read: the store has not answered within {} s",
+            PATIENCE.as_secs()
+        ))),
+    }
+}
+
+async fn make(
+    app: &AppState,
+    mut records: PastRecords,
+    name: Option<&ExperimentName>,
+    window: Span,
+    now: Now,
+) -> Past {
     let watched = app.uptime().watched(now.wall);
     records.watched = with_newer(records.watched, &watched);
     let startups = {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use status_adapters::store::PastMail;
 use status_core::{Event, ExperimentName, Feed, Mention, Mentioned, Remark, RemarkKind, SystemAlert, Wall};
 
-use super::{AlertTime, Past, Track};
-use crate::observers::uptime::{Outage, Span, State, Stretch, outages};
+use super::{AlertTime, Past, Track, WholeOutage};
+use crate::observers::uptime::{Span, State, Stretch};
 
 /// How many issues are named.
 const NAMED: usize = 20;
@@ -97,10 +97,7 @@ pub fn incidents(past: &Past) -> Vec<Incident> {
     let remarks = Remarks::of(&past.remarks);
     let mails = Mails::of(&past.mails);
     let of_track = |(name, track): (&ExperimentName, &Track)| -> Vec<Incident> {
-        outages(&track.stretches)
-            .iter()
-            .map(|one| of_outage(past, &remarks, &mails, name, track, one))
-            .collect()
+        track.outages.iter().map(|one| of_outage(past, &remarks, &mails, name, track, one)).collect()
     };
     let mut all: Vec<Incident> = past.experiments.iter().flat_map(of_track).collect();
     all.extend(past.alerts.iter().filter_map(|alert| of_alert(past, &mails, alert)));
@@ -114,11 +111,11 @@ fn of_outage(
     mails: &Mails<'_>,
     name: &ExperimentName,
     track: &Track,
-    outage: &Outage,
+    whole: &WholeOutage,
 ) -> Incident {
-    let stretches = track.stretches.get(outage.first..=outage.last).unwrap_or_default();
+    let WholeOutage { outage, stretches } = whole;
     let to = (!outage.is_open).then_some(outage.to);
-    let whole = Span { from: outage.from, to: to.unwrap_or(past.window.to) };
+    let whole = Span { from: outage.from, to: to.unwrap_or(past.now) };
     let flapping = remarks.flapped(name, whole);
     Incident {
         subject: Subject::Experiment(name.clone()),
@@ -151,7 +148,8 @@ fn issues(track: &Track, stretches: &[Stretch]) -> Vec<String> {
 }
 
 fn of_alert(past: &Past, mails: &Mails<'_>, alert: &AlertTime) -> Option<Incident> {
-    let span = alert.span(past.window)?;
+    alert.span(past.window)?;
+    let span = Span { from: alert.since, to: alert.until.unwrap_or(past.now) };
     let cause = match alert.alert {
         SystemAlert::Silent(feed) => Some(feed),
         SystemAlert::BookUnreachable

@@ -14,12 +14,14 @@ use std::collections::BTreeMap;
 use status_adapters::store::{PastMail, PastRecords};
 use status_core::{Condition, Event, ExperimentName, Remark, SystemAlert, Wall};
 
-use crate::observers::uptime::{Span, State, Stretch, WindowTimes, stretches};
+use crate::observers::uptime::{Outage, Span, State, Stretch, WindowTimes, outages, stretches};
 
 /// What happened in a time.
 pub struct Past {
-    /// The time.
+    /// The time, without what is left out of it.
     pub window: Span,
+    /// Whether more happened in the time than can be told, so that its beginning is left out.
+    pub is_cut: bool,
     /// Up to when anything is known: its end, or earlier.
     pub now: Wall,
     /// Each experiment.
@@ -40,7 +42,18 @@ pub struct Past {
 pub struct Track {
     /// Its changes in health, in order. The first may be from before the time.
     pub events: Vec<Event>,
-    /// How it was, without a gap.
+    /// How it was in the time, without a gap.
+    pub stretches: Vec<Stretch>,
+    /// When something was wrong with it, as far as that is in the time.
+    pub outages: Vec<WholeOutage>,
+}
+
+/// An outage with all that belongs to it, also where it began before the time that is told of, or went on after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeOutage {
+    /// From when to when.
+    pub outage: Outage,
+    /// Its stretches.
     pub stretches: Vec<Stretch>,
 }
 
@@ -68,18 +81,18 @@ impl Past {
     /// Makes the account of what happened in `window`, as it is known at `now`.
     #[must_use]
     pub fn of(records: PastRecords, startups: &Startups, window: Span, now: Wall) -> Self {
-        let PastRecords { watched, events, alerts, past_alerts, remarks, on, mails } = records;
+        let PastRecords { since, watched, events, alerts, past_alerts, remarks, on, mails } = records;
         let watched = in_order(watched, now);
-        let windows = WindowTimes::of(remarks.iter(), on.iter(), window.from, now);
-        let known = Span { from: window.from, to: window.to.min(now).max(window.from) };
+        let begin = window.from.max(since).min(now);
+        let known = Span { from: begin, to: window.to.min(now).max(begin) };
+        let first = events.values().filter_map(|own| own.first()).map(|event| event.when).min();
+        let windows =
+            WindowTimes::of(remarks.iter(), on.iter(), first.map_or(begin, |at| at.min(begin)), now);
         let track = |(name, events): (ExperimentName, Vec<Event>)| {
-            let changes: Vec<(Wall, Condition)> =
-                events.iter().map(|event| (event.when, event.condition())).collect();
-            let own = startups.experiments.get(&name).copied();
             let maintenance = windows.naming(name.as_str());
-            let stretches = stretches(&changes, &watched, &maintenance, known, now);
-            let stretches = own.into_iter().chain(startups.server).fold(stretches, with_startup);
-            (name, Track { events, stretches })
+            let own = startups.experiments.get(&name).copied();
+            let startups = own.into_iter().chain(startups.server);
+            (name, Track::of(events, &watched, &maintenance, startups, known, now))
         };
         let standing = alerts.into_iter().map(|(alert, since)| AlertTime { alert, since, until: None });
         let over = past_alerts.into_iter().map(|one| AlertTime {
@@ -91,7 +104,33 @@ impl Past {
         let mut alerts: Vec<AlertTime> = over.chain(standing).filter(stood).collect();
         alerts.sort_by_key(|one| (one.since, one.alert));
         let experiments = events.into_iter().map(track).collect();
-        Self { window: known, now, experiments, alerts, remarks, mails, windows, watched }
+        let is_cut = since > window.from;
+        Self { window: known, is_cut, now, experiments, alerts, remarks, mails, windows, watched }
+    }
+}
+
+impl Track {
+    fn of(
+        events: Vec<Event>,
+        watched: &[Span],
+        maintenance: &[Span],
+        startups: impl Iterator<Item = Span>,
+        window: Span,
+        now: Wall,
+    ) -> Self {
+        let changes: Vec<(Wall, Condition)> =
+            events.iter().map(|event| (event.when, event.condition())).collect();
+        let begin = events.iter().map(|event| event.when).fold(window.from, Wall::min);
+        let whole = stretches(&changes, watched, maintenance, Span { from: begin, to: now }, now);
+        let whole = startups.fold(whole, with_startup);
+        let is_here = |one: &Outage| one.from < window.to && (one.is_open || one.to > window.from);
+        let with_stretches = |outage: Outage| WholeOutage {
+            stretches: whole.get(outage.first..=outage.last).unwrap_or_default().to_vec(),
+            outage,
+        };
+        let outages = outages(&whole).into_iter().filter(is_here).map(with_stretches).collect();
+        let within = |one: &Stretch| one.span.within(window).map(|span| Stretch { span, ..*one });
+        Self { stretches: whole.iter().filter_map(within).collect(), outages, events }
     }
 }
 

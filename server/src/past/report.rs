@@ -6,7 +6,7 @@ use std::time::Duration;
 use status_core::{ExperimentName, RemarkKind, SystemAlert};
 
 use super::{Past, Track};
-use crate::observers::uptime::{Outage, Span, State, Tally, outages};
+use crate::observers::uptime::{Outage, Span, State, Tally};
 use crate::settings::Groups;
 
 /// How many of the worst are listed.
@@ -17,6 +17,8 @@ pub const WORST: usize = 10;
 pub struct Report {
     /// The time.
     pub window: Span,
+    /// Whether its beginning is left out, since more happened than can be told.
+    pub is_cut: bool,
     /// Everything together.
     pub whole: Figures,
     /// Each group, by name.
@@ -66,18 +68,22 @@ pub struct Figures {
     pub out: Duration,
     /// For how long nobody knows, startup included.
     pub unknown: Duration,
-    /// How many outages there were.
+    /// How many outages began.
     pub outages: usize,
-    /// How many of these are not over.
+    /// How many more lasted that had begun before.
+    pub earlier: usize,
+    /// How many of all these are not over.
     pub open: usize,
-    /// The longest one.
+    /// The longest one, with all of it.
     pub longest: Duration,
-    /// For how long those lasted that are over.
+    /// How many of those that began are over.
+    over: u32,
+    /// For how long these lasted.
     repaired: Duration,
 }
 
 impl Figures {
-    fn of(track: &Track) -> Self {
+    fn of(track: &Track, window: Span) -> Self {
         let mut figures = Self { experiments: 1, tally: Tally::of(&track.stretches), ..Self::default() };
         for stretch in &track.stretches {
             match stretch.state {
@@ -86,11 +92,19 @@ impl Figures {
                 State::Healthy | State::Unhealthy | State::Maintenance => {}
             }
         }
-        for Outage { down, is_open, .. } in outages(&track.stretches) {
-            figures.outages += 1;
+        for Outage { from, down, is_open, .. } in track.outages.iter().map(|one| one.outage) {
             figures.open += usize::from(is_open);
             figures.longest = figures.longest.max(down);
-            figures.repaired += if is_open { Duration::ZERO } else { down };
+            // Each is counted in the one time in which it began.
+            if from < window.from {
+                figures.earlier += 1;
+                continue;
+            }
+            figures.outages += 1;
+            if !is_open {
+                figures.over += 1;
+                figures.repaired += down;
+            }
         }
         figures
     }
@@ -103,16 +117,17 @@ impl Figures {
         self.out += other.out;
         self.unknown += other.unknown;
         self.outages += other.outages;
+        self.earlier += other.earlier;
+        self.over += other.over;
         self.open += other.open;
         self.longest = self.longest.max(other.longest);
         self.repaired += other.repaired;
     }
 
-    /// The mean time to repair, of the outages that are over; `None` if there are none.
+    /// The mean time to repair, of the outages that began and are over; `None` if there are none.
     #[must_use]
     pub fn time_to_repair(&self) -> Option<Duration> {
-        let over = u32::try_from(self.outages - self.open).unwrap_or(u32::MAX);
-        self.repaired.checked_div(over)
+        self.repaired.checked_div(self.over)
     }
 
     /// The mean time between failures: for how long it was healthy for each outage; `None` if there was none.
@@ -129,7 +144,7 @@ impl Report {
         let flapped = flapped(past);
         let row = |(name, track): (&ExperimentName, &Track)| Row {
             name: name.clone(),
-            figures: Figures::of(track),
+            figures: Figures::of(track, past.window),
             flapped: flapped.get(name).copied().unwrap_or(0),
         };
         let rows: Vec<Row> = past.experiments.iter().map(row).collect();
@@ -148,6 +163,7 @@ impl Report {
         let mails = past.mails.iter().filter(|mail| past.window.from <= mail.at && mail.at < past.window.to);
         Self {
             window: past.window,
+            is_cut: past.is_cut,
             whole,
             groups: groups.into_values().collect(),
             worst: worst(&rows),
@@ -161,7 +177,8 @@ impl Report {
 
 /// Those that were not healthy for the longest.
 fn worst(rows: &[Row]) -> Vec<Row> {
-    let mut worst: Vec<Row> = rows.iter().filter(|row| row.figures.outages > 0).cloned().collect();
+    let mut worst: Vec<Row> =
+        rows.iter().filter(|row| row.figures.outages + row.figures.earlier > 0).cloned().collect();
     worst.sort_by_key(|row| std::cmp::Reverse((row.figures.tally.unhealthy, row.figures.outages)));
     worst.truncate(WORST);
     worst

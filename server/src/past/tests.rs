@@ -1,19 +1,20 @@
 //! Random histories: however they are looked at, they come to the same.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use status_adapters::store::{PastRecords, UptimeRecords};
 use status_core::{
     Action, Event, ExperimentName, Feed, Input, Note, Now, PastAlert, Pattern, Remark, RemarkKind,
-    SystemAlert, Time, Wall, Window, WindowBooking, WindowId, WindowTime,
+    Repetition, SystemAlert, Time, Wall, Window, WindowBooking, WindowId, WindowTime,
 };
 
-use super::incident::{Subject, incidents};
+use super::incident::{Incident, Subject, incidents};
 use super::report::Report;
 use super::{Past, Startups};
 use crate::driver::Observer;
-use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Span, State, Tally, Uptime};
+use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Span, State, Stretch, Tally, Uptime};
 use crate::settings::Groups;
 
 const MINUTE: u64 = 60_000;
@@ -148,12 +149,44 @@ impl Seen {
         records.watched = spans.iter().map(|span| (span.from, span.to)).collect();
         let on = (1..3).filter(|id| self.on[usize::try_from(*id).unwrap()]);
         records.on = on.map(window_of).collect();
+        // As a store gives them.
+        let records = records.from(window.from);
         Past::of(records, &Startups::default(), window, self.wall())
     }
 }
 
 fn window_of(id: u64) -> Window {
     window(id)
+}
+
+/// Where a history is looked at in parts, each part tells of whole outages, and together they count each once.
+fn parts_agree(seen: &Seen, whole: &Past, cut: Wall) -> Result<(), TestCaseError> {
+    let Span { from, to } = whole.window;
+    let parts = [seen.past(Span { from, to: cut }), seen.past(Span { from: cut, to })];
+    let all = incidents(whole);
+    for part in &parts {
+        let window = part.window;
+        let is_here = |one: &&Incident| one.from < window.to && one.to.is_none_or(|to| to > window.from);
+        let expected: Vec<&Incident> = all.iter().filter(is_here).collect();
+        let found = incidents(part);
+        prop_assert_eq!(told(found.iter()), told(expected.into_iter()));
+        for (name, track) in &part.experiments {
+            let within = |one: &Stretch| one.span.within(window).map(|span| (span, one.state));
+            let clipped: Vec<_> = whole.experiments[name].stretches.iter().filter_map(within).collect();
+            let own: Vec<_> = track.stretches.iter().map(|one| (one.span, one.state)).collect();
+            prop_assert_eq!(own, clipped);
+        }
+    }
+    let reports = parts.each_ref().map(|part| Report::of(part, &Groups::default()).whole.outages);
+    prop_assert_eq!(reports[0] + reports[1], Report::of(whole, &Groups::default()).whole.outages);
+    Ok(())
+}
+
+/// What must be the same wherever an incident is told.
+fn told<'a>(
+    incidents: impl Iterator<Item = &'a Incident>,
+) -> Vec<(String, Option<Wall>, Duration, Vec<String>)> {
+    incidents.map(|one| (one.id(), one.to, one.down, one.issues.clone())).collect()
 }
 
 /// What the bar of an experiment comes to.
@@ -171,7 +204,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn all_views_of_a_history_agree(steps in prop::collection::vec(step(), 0..60)) {
+    fn all_views_of_a_history_agree(steps in prop::collection::vec(step(), 0..60), part in 0..100_u32) {
         let mut seen = Seen::begin();
         for (minutes, step) in steps {
             seen.pass(minutes);
@@ -201,12 +234,15 @@ proptest! {
             let days = seen.uptime.days(&row.name, now).unwrap();
             prop_assert_eq!(bar(&days), tally, "{:?}", track.stretches);
             let own = incidents.iter().filter(|one| one.subject == Subject::Experiment(row.name.clone()));
-            prop_assert_eq!(own.clone().map(|one| one.down).sum::<Duration>(), tally.unhealthy);
-            prop_assert_eq!(own.clone().count(), row.figures.outages);
+            let down = track.outages.iter().flat_map(|one| &one.stretches).filter(|one| one.state.is_down());
+            let down = down.filter_map(|one| one.span.within(Span { from, to: now })).map(Span::length);
+            prop_assert_eq!(down.sum::<Duration>(), tally.unhealthy);
+            prop_assert_eq!(own.clone().count(), row.figures.outages + row.figures.earlier);
             let is_down = track.stretches.iter().rev().find(|one| one.state != State::Unknown);
             let is_down = is_down.is_some_and(|one| one.state.is_down());
             prop_assert_eq!(own.filter(|one| one.to.is_none()).count(), usize::from(is_down));
         }
+        parts_agree(&seen, &past, now - now.since(from) * part / 100)?;
         // A server that starts anew with what is written down has the same bars.
         let written = UptimeRecords {
             watched: seen.uptime.watched(now).iter().map(|span| (span.from, span.to)).collect(),
@@ -246,4 +282,30 @@ fn sixty_rigs_behind_a_silent_relay_are_one_incident() {
     assert_eq!(report.whole.outages, 0);
     assert_eq!(report.whole.tally.share(), Some(1.0));
     assert_eq!(report.alerts, [(alert, 1, Duration::from_secs(11 * 60))]);
+}
+
+#[test]
+fn a_repeated_window_counts_from_its_beginning_wherever_the_time_begins() {
+    let hours = |hours: u64| Wall::from_millis(BEGIN + hours * 60 * MINUTE);
+    let every = Repetition::parse("daily 00:00-08:00").unwrap();
+    let night =
+        Window { time: WindowTime::Repeated { every, from: Wall::default(), until: None }, ..window(1) };
+    let remarks = vec![
+        Remark { at: hours(10), what: RemarkKind::WindowBegan(night.clone()) },
+        Remark { at: hours(18), what: RemarkKind::WindowEnded { window: night, by: None } },
+    ];
+    let events = [event(0, 0, hours(1).as_millis()), event(0, 2, hours(9).as_millis())];
+    let records = PastRecords {
+        watched: vec![(hours(0), hours(20))],
+        events: BTreeMap::from([("pend00".into(), events.to_vec())]),
+        remarks,
+        ..PastRecords::default()
+    };
+    for from in [hours(0), hours(12), hours(17)] {
+        let window = Span { from, to: hours(20) };
+        let past = Past::of(records.clone().from(from), &Startups::default(), window, window.to);
+        let tally = Tally::of(&past.experiments["pend00"].stretches);
+        assert_eq!(tally.maintenance, hours(18).since(from.max(hours(10))));
+        assert_eq!(tally.unhealthy, hours(20).since(hours(18)) + hours(10).since(from.max(hours(9))));
+    }
 }

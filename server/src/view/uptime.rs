@@ -7,7 +7,7 @@ use status_core::Wall;
 use utoipa::ToSchema;
 
 use super::seconds;
-use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Outage, Span, Stretch, Tally, outages};
+use crate::observers::uptime::{DAY_MILLIS, DAYS, Day, Outage, Span, Stretch, Tally};
 
 /// How many outages are told: one that flaps has thousands.
 const OUTAGES: usize = 100;
@@ -74,11 +74,27 @@ pub struct OutageView {
     pub seconds: f64,
 }
 
+impl OutageView {
+    fn of(outage: Outage) -> Self {
+        Self {
+            from: outage.from.to_string(),
+            to: (!outage.is_open).then(|| outage.to.to_string()),
+            seconds: seconds(outage.down),
+        }
+    }
+}
+
 impl UptimeView {
-    /// What follows from how an experiment was, at least for the last 30 days, up to now.
+    /// What follows from how an experiment was in the last 30 days, up to now, with the outages of that time.
     #[must_use]
-    pub fn of(stretches: &[Stretch], days: [Day; DAYS], now: Wall) -> Self {
-        let outages = outages_of(stretches, now);
+    pub fn of(
+        stretches: &[Stretch],
+        outages: impl DoubleEndedIterator<Item = Outage>,
+        days: [Day; DAYS],
+        now: Wall,
+    ) -> Self {
+        // The newest first. What nobody knows in between ends none.
+        let outages: Vec<OutageView> = outages.rev().map(OutageView::of).collect();
         let window = |length| WindowView::of(stretches, Span { from: now - length, to: now });
         Self {
             last_24h: window(24 * HOUR),
@@ -132,15 +148,4 @@ pub fn date(days_ago: usize, now: Wall) -> String {
     let mut text = (now - 24 * HOUR * ago).to_string();
     text.truncate("2026-11-25".len());
     text
-}
-
-/// The outages of the last 30 days, the newest first. What nobody knows in between ends none.
-fn outages_of(stretches: &[Stretch], now: Wall) -> Vec<OutageView> {
-    let begin = now - 30 * 24 * HOUR;
-    let view = |outage: &Outage| OutageView {
-        from: outage.from.to_string(),
-        to: (!outage.is_open).then(|| outage.to.to_string()),
-        seconds: seconds(outage.down),
-    };
-    outages(stretches).iter().rev().filter(|outage| outage.to > begin).map(view).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use status_adapters::Store;
-use status_adapters::store::{Model, PastMail, PastRecords, UptimeRecords};
+use status_adapters::store::{Model, PastMail, PastRecords, UptimeRecords, WINDOW_AT_MOST};
 use status_core::{
     Change, Condition, Event, ExperimentName, Failure, FailureKind, MaintenanceRecord, Saved, Wall,
 };
@@ -187,7 +187,7 @@ impl Store for FakeStore {
             }
             changes.push((event.when, event.condition()));
         }
-        let remarks = state.disk.model().remarks(since).cloned().collect();
+        let remarks = state.disk.model().remarks(since - WINDOW_AT_MOST).cloned().collect();
         Ok(UptimeRecords {
             watched: watched.map(|(from, until)| (*from, *until)).collect(),
             changes,
@@ -200,23 +200,20 @@ impl Store for FakeStore {
         let model = state.disk.model();
         let mut events: BTreeMap<ExperimentName, Vec<Event>> = BTreeMap::new();
         for (name, event) in model.remembered(experiment) {
-            let own = events.entry(name.clone()).or_default();
-            if event.when < since {
-                own.clear();
-            }
-            own.push(event.clone());
+            events.entry(name.clone()).or_default().push(event.clone());
         }
         let Saved { alerts, maintenance, .. } = model.saved(0);
         let MaintenanceRecord { windows, on, .. } = maintenance;
-        let watched = state.watched.iter().filter(|(_, until)| **until >= since);
-        Ok(PastRecords {
-            watched: watched.map(|(from, until)| (*from, *until)).collect(),
+        let all = PastRecords {
+            since: Wall::default(),
+            watched: state.watched.iter().map(|(from, until)| (*from, *until)).collect(),
             events,
             alerts: alerts.iter().filter(|one| one.stands).map(|one| (one.alert, one.since)).collect(),
             past_alerts: model.past_alerts(since).cloned().collect(),
-            remarks: model.remarks(since).cloned().collect(),
+            remarks: model.remarks(Wall::default()).cloned().collect(),
             on: windows.into_iter().filter(|window| on.contains(&window.id)).collect(),
-            mails: state.mails.iter().filter(|mail| mail.at >= since).cloned().collect(),
-        })
+            mails: state.mails.clone(),
+        };
+        Ok(all.from(since))
     }
 }

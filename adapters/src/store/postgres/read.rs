@@ -7,14 +7,14 @@ use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
 use status_core::{
     Condition, Event, EventKey, ExperimentName, MaintenanceRecord, PastAlert, Remark, Saved, SavedAlert,
-    SavedExperiment, SavedMail, Wall, Window,
+    SavedExperiment, SavedMail, SystemAlert, Wall, Window,
 };
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{IsolationLevel, Row, Transaction};
 
 use super::client::{Session, Trouble, answered};
 use super::rows::{storable, stored, value};
-use crate::store::past::{EVENTS, OTHERS, PastMail};
+use crate::store::past::{self, EVENTS, OF_AN_OUTAGE, OTHERS, PastMail, WINDOW_AT_MOST};
 use crate::store::rows::{self, ALERTS, CLOCK, MAINTENANCE, MANIFEST, OUTBOX, PAST_ALERTS, REMARKS, millis};
 use crate::store::uptime::{self, wall};
 use crate::store::{PastRecords, UptimeRecords};
@@ -168,15 +168,60 @@ impl<'a> Reading<'a> {
         experiment: Option<&ExperimentName>,
         since: Wall,
     ) -> Result<PastRecords, Trouble> {
+        let since = self.cut(experiment, since).await?;
+        let mut events = self.events_of_past(experiment, since).await?;
+        for (name, own) in &mut events {
+            if let Some(first) = past::began_before(own, since) {
+                own.splice(..0, self.of_outage(name, first.when).await?);
+            }
+        }
+        let alerts: Vec<(SystemAlert, Wall)> =
+            self.alerts().await?.iter().map(|one| (one.alert, one.since)).collect();
+        let past_alerts = self.past_alerts(since, OTHERS).await?;
+        let begin = past::beginning(since, &events, &alerts, &past_alerts);
         Ok(PastRecords {
-            watched: self.spans(since).await?,
-            events: self.events_of_past(experiment, since).await?,
-            alerts: self.alerts().await?.iter().map(|one| (one.alert, one.since)).collect(),
-            past_alerts: self.past_alerts(since, OTHERS).await?,
-            remarks: self.remarks(since, OTHERS).await?,
+            since,
+            watched: self.spans(begin).await?,
+            events,
+            alerts,
+            past_alerts,
+            remarks: self.remarks(begin - WINDOW_AT_MOST, OTHERS).await?,
             on: self.windows_on().await?,
-            mails: self.mails(since).await?,
+            mails: self.mails(begin).await?,
         })
+    }
+
+    /// From when on everything is read: a later time than was asked for, where too much happened since.
+    async fn cut(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<Wall, Trouble> {
+        let of_one = "left(experiment, 200) = left($2, 200) AND experiment = $2 AND";
+        let which = if experiment.is_some() { of_one } else { "" };
+        let sql = format!(
+            "SELECT at, experiment FROM events WHERE {which} at >= $1 AND NOT forgotten
+             ORDER BY at DESC LIMIT 1 OFFSET {EVENTS}"
+        );
+        let mut cut = since;
+        self.of(experiment, since, &sql, |_, row| {
+            cut = wall(row.try_get::<_, i64>(0)?.saturating_add(1));
+            Ok(())
+        })
+        .await?;
+        Ok(cut)
+    }
+
+    /// The events before a time that belong to the outage that lasted then.
+    async fn of_outage(&self, name: &ExperimentName, before: Wall) -> Result<Vec<Event>, Trouble> {
+        let sql = format!(
+            "SELECT event, experiment FROM events
+             WHERE left(experiment, 200) = left($2, 200) AND experiment = $2 AND at < $1 AND NOT forgotten
+             ORDER BY id DESC LIMIT {OF_AN_OUTAGE}"
+        );
+        let mut earlier = Vec::new();
+        self.of(Some(name), before, &sql, |_, row| {
+            earlier.extend(value::<Event>(row, 0, "an event")?);
+            Ok(())
+        })
+        .await?;
+        Ok(past::outage_of(earlier.into_iter()))
     }
 
     async fn events_of_past(
@@ -185,7 +230,7 @@ impl<'a> Reading<'a> {
         since: Wall,
     ) -> Result<BTreeMap<ExperimentName, Vec<Event>>, Trouble> {
         let which = if experiment.is_some() { OF_ONE } else { OF_ALL };
-        let sql = format!("SELECT event, experiment {which} ORDER BY id DESC LIMIT {EVENTS}");
+        let sql = format!("SELECT event, experiment {which} ORDER BY id");
         let mut events: BTreeMap<ExperimentName, Vec<Event>> = BTreeMap::new();
         self.of(experiment, since, &sql, |name, row| {
             if let Some(event) = value::<Event>(row, 0, "an event")? {
@@ -194,7 +239,6 @@ impl<'a> Reading<'a> {
             Ok(())
         })
         .await?;
-        events.values_mut().for_each(|own| own.reverse());
         Ok(events)
     }
 
@@ -218,7 +262,7 @@ impl<'a> Reading<'a> {
             Ok(())
         })
         .await?;
-        let remarks = self.remarks(since, uptime::REMARKS).await?;
+        let remarks = self.remarks(since - WINDOW_AT_MOST, uptime::REMARKS).await?;
         Ok(UptimeRecords { watched: self.spans(since).await?, changes, remarks })
     }
 

@@ -65,8 +65,10 @@ pub(crate) async fn with_past(app: &AppState, name: &str) -> Option<(DetailView,
     let past = gather::past_of(app, &name, Asked::Last(REMEMBERED)).await;
     let now = app.now();
     let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
-    let stretches = past.experiments.get(&name).map(|track| track.stretches.as_slice()).unwrap_or_default();
-    let uptime = UptimeView::of(stretches, days, past.now);
+    let track = past.experiments.get(&name);
+    let stretches = track.map(|track| track.stretches.as_slice()).unwrap_or_default();
+    let outages = track.map(|track| track.outages.as_slice()).unwrap_or_default();
+    let uptime = UptimeView::of(stretches, outages.iter().map(|one| one.outage), days, past.now);
     let monitor = app.shared().monitor();
     let known = monitor.experiment(name.as_str())?;
     let view = DetailView::of(&monitor, &name, known, now, app.started(), uptime);

@@ -53,7 +53,10 @@ pub(crate) async fn all(
         Ok(read) => read,
         Err(problem) => return Problem::answer(StatusCode::BAD_REQUEST, problem),
     };
-    let events = of(&app, since, limit).await;
+    let events = match of(&app, since, limit).await {
+        Ok(events) => events,
+        Err(why) => return Problem::answer(StatusCode::SERVICE_UNAVAILABLE, why),
+    };
     let views: Vec<NamedEventView<'_>> =
         events.iter().map(|(name, event)| NamedEventView::new(name, event)).collect();
     etag::json(&headers, serde_json::to_vec(&views))
@@ -75,15 +78,15 @@ impl Wanted {
 }
 
 /// The newest `limit` events from a time on, oldest first: what the store has, and what is known beyond
-/// that.
-async fn of(app: &AppState, since: Wall, limit: usize) -> Vec<(ExperimentName, Event)> {
-    let stored = match app.store() {
-        None => None,
-        Some(store) => {
-            tokio::time::timeout(PATIENCE_WITH_STORE, store.history(None, since, limit)).await.ok()
-        }
+/// that; or why the store cannot be read.
+async fn of(app: &AppState, since: Wall, limit: usize) -> Result<Vec<(ExperimentName, Event)>, String> {
+    let mut events = match app.store() {
+        None => Vec::new(),
+        Some(store) => tokio::time::timeout(PATIENCE_WITH_STORE, store.history(None, since, limit))
+            .await
+            .map_err(|_| "the store does not answer".to_owned())?
+            .map_err(|failure| failure.detail)?,
     };
-    let mut events = stored.and_then(Result::ok).unwrap_or_default();
     let known = known(app, since, limit);
     // The store may have missed something, or not have it yet.
     let is_told =
@@ -94,7 +97,7 @@ async fn of(app: &AppState, since: Wall, limit: usize) -> Vec<(ExperimentName, E
     events.sort_by_key(|(_, event)| event.when);
     let surplus = events.len().saturating_sub(limit);
     events.drain(..surplus);
-    events
+    Ok(events)
 }
 
 /// Likewise, as far as it is in memory: only what is told is copied, however much there is.

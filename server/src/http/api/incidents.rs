@@ -10,7 +10,7 @@ use status_core::{ExperimentName, Wall};
 use utoipa::ToSchema;
 
 use crate::http::asked::{self, Named, Pairs, Wrong};
-use crate::http::gather::{self, Asked};
+use crate::http::gather::{self, Asked, Unread};
 use crate::http::{AppState, Problem, etag};
 use crate::past::incident::{Incident, Subject, incidents};
 
@@ -166,11 +166,14 @@ impl Wanted {
 }
 
 /// The incidents that are wanted, the newest first.
-pub(crate) async fn of(app: &AppState, wanted: &Wanted) -> Vec<Incident> {
-    let past = gather::past(app, Asked::Last(wanted.since)).await;
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) async fn of(app: &AppState, wanted: &Wanted) -> Result<Vec<Incident>, Unread> {
+    let past = gather::past(app, Asked::Last(wanted.since)).await?;
     let made = tokio::task::spawn_blocking(move || incidents(&past));
     let all = made.await.unwrap_or_default();
-    all.into_iter().filter(|one| wanted.takes(one)).take(wanted.limit).collect()
+    Ok(all.into_iter().filter(|one| wanted.takes(one)).take(wanted.limit).collect())
 }
 
 /// Outages of experiments and system alerts, the newest first: one for each, however many experiments a silent feed hides.
@@ -190,7 +193,7 @@ pub(crate) async fn of(app: &AppState, wanted: &Wanted) -> Vec<Incident> {
         (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 400, description = "A parameter makes no sense", body = Problem),
         (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
-        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
+        (status = 503, description = "Too many large answers are on their way, or the store cannot be read: ask again later", body = Problem)
     )
 )]
 pub(crate) async fn list(State(app): State<AppState>, query: RawQuery, headers: HeaderMap) -> Response {
@@ -199,7 +202,7 @@ pub(crate) async fn list(State(app): State<AppState>, query: RawQuery, headers: 
             let views: Vec<IncidentView> = found.iter().map(IncidentView::of).collect();
             etag::json(&headers, serde_json::to_vec(&views))
         }
-        Err(wrong) => Problem::answer(StatusCode::BAD_REQUEST, wrong),
+        Err(refused) => refused,
     }
 }
 
@@ -220,7 +223,7 @@ pub(crate) async fn list(State(app): State<AppState>, query: RawQuery, headers: 
         (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 400, description = "A parameter makes no sense", body = Problem),
         (status = 405, description = "Only GET and HEAD are allowed", body = Problem),
-        (status = 503, description = "Too many large answers are on their way: ask again later", body = Problem)
+        (status = 503, description = "Too many large answers are on their way, or the store cannot be read: ask again later", body = Problem)
     )
 )]
 pub(crate) async fn csv(State(app): State<AppState>, query: RawQuery, headers: HeaderMap) -> Response {
@@ -232,13 +235,15 @@ pub(crate) async fn csv(State(app): State<AppState>, query: RawQuery, headers: H
             answer.headers_mut().insert(header::CONTENT_DISPOSITION, name);
             answer
         }
-        Err(wrong) => Problem::answer(StatusCode::BAD_REQUEST, wrong),
+        Err(refused) => refused,
     }
 }
 
-async fn asked_for(app: &AppState, RawQuery(query): RawQuery) -> Result<Vec<Incident>, Wrong> {
-    let wanted = Wanted::read(&Pairs::of(query.as_deref().unwrap_or_default()), app.now().wall)?;
-    Ok(of(app, &wanted).await)
+/// The incidents that a query asks for, or the answer that says why there are none.
+async fn asked_for(app: &AppState, RawQuery(query): RawQuery) -> Result<Vec<Incident>, Response> {
+    let wanted = Wanted::read(&Pairs::of(query.as_deref().unwrap_or_default()), app.now().wall)
+        .map_err(|wrong| Problem::answer(StatusCode::BAD_REQUEST, wrong))?;
+    of(app, &wanted).await.map_err(|Unread(why)| Problem::answer(StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
 const COLUMNS: &str = "id,kind,name,from,to,seconds,out,issues,cause,experiments,mailed,subject,acknowledged_by,acknowledged,note,flapping";

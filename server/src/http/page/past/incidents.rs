@@ -6,8 +6,9 @@ use status_core::{Wall, printable};
 use super::super::filters;
 use super::super::who::Who;
 use super::super::words::{span, stamp};
+use super::Refused;
 use crate::http::api::incidents::{self, Wanted};
-use crate::http::asked::{Pairs, Wrong};
+use crate::http::asked::Pairs;
 use crate::http::{self, AppState};
 use crate::past::incident::{Incident, Subject};
 use crate::view::system::SystemView;
@@ -53,10 +54,10 @@ pub(super) async fn render(
     who: &Who,
     pairs: &Pairs,
     now: Wall,
-) -> Result<askama::Result<String>, Wrong> {
+) -> Result<askama::Result<String>, Refused> {
     let wanted = Wanted::read(pairs, now)?;
     let limit = wanted.limit.min(SHOWN);
-    let mut found = incidents::of(app, &Wanted { limit: limit + 1, ..wanted }).await;
+    let mut found = incidents::of(app, &Wanted { limit: limit + 1, ..wanted }).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let system = http::api::system::view(app);

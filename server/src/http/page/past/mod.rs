@@ -17,7 +17,7 @@ use self::timeline::Timeline;
 use super::filters;
 use super::who::Who;
 use crate::http::asked::{self, Named, Pairs, Wrong};
-use crate::http::gather::{self, Asked};
+use crate::http::gather::{self, Asked, Unread};
 use crate::http::{self, AppState};
 use crate::view::system::SystemView;
 
@@ -46,6 +46,26 @@ impl Page {
     pub(super) fn asked(path: &str, pairs: &Pairs) -> Option<Self> {
         let is_asked = |(word, _): &&(&str, Self)| path.trim_matches('/') == *word || pairs.has(word);
         PAGES.iter().find(is_asked).map(|(_, page)| *page)
+    }
+}
+
+/// Why there is no such page.
+enum Refused {
+    /// The address makes no sense.
+    Wrong(Wrong),
+    /// The store cannot be read.
+    Unread(Unread),
+}
+
+impl From<Wrong> for Refused {
+    fn from(wrong: Wrong) -> Self {
+        Self::Wrong(wrong)
+    }
+}
+
+impl From<Unread> for Refused {
+    fn from(unread: Unread) -> Self {
+        Self::Unread(unread)
     }
 }
 
@@ -102,9 +122,13 @@ pub(super) async fn render(
     };
     match made {
         Ok(html) => (StatusCode::OK, html),
-        Err(wrong) => {
+        Err(refused) => {
+            let (status, wrong) = match refused {
+                Refused::Wrong(wrong) => (StatusCode::BAD_REQUEST, wrong),
+                Refused::Unread(Unread(why)) => (StatusCode::SERVICE_UNAVAILABLE, why),
+            };
             let system = http::api::system::view(app);
-            (StatusCode::BAD_REQUEST, WrongPage { system: &system, who, wrong: &wrong }.render())
+            (status, WrongPage { system: &system, who, wrong: &wrong }.render())
         }
     }
 }
@@ -114,17 +138,19 @@ async fn timeline(
     who: &Who,
     pairs: &Pairs,
     now: Wall,
-) -> Result<askama::Result<String>, Wrong> {
+) -> Result<askama::Result<String>, Refused> {
     let since = asked::length(pairs.get("since"), DAY, now)?;
     let name = Named::read(pairs.get("name"))?;
-    let past = gather::past(app, Asked::Last(since)).await;
+    let past = gather::past(app, Asked::Last(since)).await?;
     let root = who.root();
     let (told, window) = (name.as_ref().map(ToString::to_string), past.window);
     let time = told::times(window);
     // It takes its time where there are hundreds of rows.
     let groups = app.groups().clone();
     let drawn = tokio::task::spawn_blocking(move || Timeline::draw(&past, &groups, name.as_ref(), root));
-    let Ok(timeline) = drawn.await else { return Err("this time cannot be drawn".to_owned()) };
+    let Ok(timeline) = drawn.await else {
+        return Err(Refused::Wrong("this time cannot be drawn".to_owned()));
+    };
     let system = http::api::system::view(app);
     let choices = choices(since);
     let page = TimelinePage { system: &system, who, choices, time, timeline: &timeline, name: told };

@@ -8,7 +8,8 @@ use status_core::{Wall, printable};
 use super::super::filters;
 use super::super::who::Who;
 use super::super::words::{percent, span, stamp};
-use crate::http::asked::{self, Pairs, Wrong};
+use super::Refused;
+use crate::http::asked::{self, Pairs};
 use crate::http::gather::{self, Asked};
 use crate::http::{self, AppState};
 use crate::observers::uptime::Span;
@@ -48,7 +49,7 @@ pub(super) async fn render(
     who: &Who,
     pairs: &Pairs,
     now: Wall,
-) -> Result<askama::Result<String>, Wrong> {
+) -> Result<askama::Result<String>, Refused> {
     let (asked, chosen) = match pairs.get("month") {
         Some(month) => (Asked::Between(asked::month(month)?), Duration::ZERO),
         None => {
@@ -56,10 +57,10 @@ pub(super) async fn render(
             (Asked::Last(length), length)
         }
     };
-    let past = gather::past(app, asked).await;
+    let past = gather::past(app, asked).await?;
     let groups = app.groups().clone();
     let made = tokio::task::spawn_blocking(move || Report::of(&past, &groups)).await;
-    let Ok(report) = made else { return Err("there is no report of this time".to_owned()) };
+    let Ok(report) = made else { return Err(Refused::Wrong("there is no report of this time".to_owned())) };
     let system = http::api::system::view(app);
     let choices = super::choices(chosen);
     Ok(ReportPage { system: &system, who, choices, report: &report }.render())
