@@ -101,7 +101,7 @@ pub trait Store: Send + Sync {
     /// Why it can't be read.
     async fn load(&self, events: usize) -> Result<Saved, Failure>;
 
-    /// Writes changes down, in their order: all of them, so that a power cut can't undo it, or none.
+    /// Writes all changes, in their order and durably, or none.
     ///
     /// # Errors
     /// Why it could not be written. After that, the next changes must begin with
@@ -127,7 +127,7 @@ pub trait Store: Send + Sync {
     /// Why it could not be written.
     async fn watched(&self, from: Wall, until: Wall) -> Result<(), Failure>;
 
-    /// Reads since when one experiment or each was how, and when anybody was watching, from a time on.
+    /// Reads the changes in state of one experiment or all, and when the server was watching, from a time on.
     ///
     /// # Errors
     /// Why it can't be read.
@@ -151,7 +151,7 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
-    /// What had to go since the store would have become larger than it may be; `None` if nothing had to.
+    /// What was deleted so that the store stays below its limit; `None` if nothing had to.
     fn trimmed(&self) -> Option<Trimmed> {
         None
     }

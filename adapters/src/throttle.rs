@@ -30,7 +30,7 @@ use status_core::Time;
 /// What is logged of them says how many outages there were, and what was not logged of them is once none has come for
 /// a minute.
 ///
-/// So many kinds are told apart at a time; one that has not come for an hour makes room. Those beyond
+/// At most this many kinds are told apart at a time; one that has not come for an hour makes room. Those beyond
 /// share one interval, so that ever-new texts neither flood the log nor take more and more memory.
 #[derive(Clone, Debug, Default)]
 pub struct LogThrottle {

@@ -12,7 +12,7 @@ use crate::unsaved::Key;
 
 /// What a part of the server says of an alert that is its to raise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub(crate) enum AlertCondition {
     /// It is so.
     Raised {
         /// What exactly is the matter.
@@ -139,9 +139,9 @@ impl Alerts {
     }
 
     /// Raises or clears an alert. What is said while it stands is what was said when it was raised.
-    pub(crate) fn update(&mut self, alert: SystemAlert, condition: Condition, cx: &mut Cx<'_>) {
+    pub(crate) fn update(&mut self, alert: SystemAlert, condition: AlertCondition, cx: &mut Cx<'_>) {
         match condition {
-            Condition::Raised { detail, since } if !self.stands(alert) => {
+            AlertCondition::Raised { detail, since } if !self.stands(alert) => {
                 cx.note(Note::AlertRaised { alert, detail: detail.clone() });
                 self.active.insert(alert, ActiveAlert { detail, since: cx.now.wall_at(since) });
                 let known = self.known.entry(alert).or_default();
@@ -150,7 +150,7 @@ impl Alerts {
                 }
                 cx.mark_dirty(Key::Alerts);
             }
-            Condition::Clear => {
+            AlertCondition::Clear => {
                 self.known.entry(alert).or_default().was_clear = true;
                 let Some(ActiveAlert { detail, since }) = self.active.remove(&alert) else { return };
                 cx.note(Note::AlertCleared { alert });
@@ -159,7 +159,7 @@ impl Alerts {
                 self.keep(over);
                 cx.mark_dirty(Key::Alerts);
             }
-            Condition::Raised { .. } | Condition::Unknown => {}
+            AlertCondition::Raised { .. } | AlertCondition::Unknown => {}
         }
     }
 

@@ -24,7 +24,7 @@ use crate::secrets::Secrets;
 const QUOTED: usize = 300;
 /// How long to wait for the last words of a mail server that has closed the connection.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Hung up, whatever was asked.
+/// 421: the mail server ends the session, whatever the command.
 const HANGS_UP: u16 = 421;
 
 const NO_TLS: &str = "offers no TLS, and the password is not sent without, nor is anything where STATUS_EMAIL_TLS is \

@@ -12,7 +12,7 @@ use status_core::{
 
 pub(super) const MANIFEST: &str = "manifest";
 pub(super) const ALERTS: &str = "alerts";
-/// By what the process that writes knows its file again.
+/// The record by which the writer recognises its own file.
 pub(super) const MARK: &str = "mark";
 /// How many system alerts that are over a server goes on with.
 pub(super) const PAST_ALERTS: usize = 100;

@@ -105,7 +105,7 @@ impl SqliteStore {
         self.writer.lock().load(events)
     }
 
-    /// Reads the file beside whoever writes. Where the disk hangs, so do only so many threads.
+    /// Reads the file beside whoever writes. At most `READS_AT_ONCE` threads hang where the disk does.
     async fn reading<T: Send + 'static>(
         &self,
         work: impl FnOnce(&History) -> Result<T, Failure> + Send + 'static,

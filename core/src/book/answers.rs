@@ -205,7 +205,7 @@ impl Book {
         }
     }
 
-    /// What was taken for trouble with a resource was the pace.
+    /// The earlier 503 was throttling after all, and no trouble with the resource.
     fn release(&mut self, name: &ResourceName, now: Time, config: &Config) {
         if let Some(resource) = self.resources.get_mut(name)
             && resource.was_not_to_blame()

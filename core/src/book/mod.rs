@@ -16,13 +16,13 @@ pub(crate) use self::poll::Came;
 use self::poll::{Calling, ManifestPoll};
 use self::queue::{CALLS_AT_ONCE, Queue};
 pub use self::resource::{Hold, Resource};
-use crate::alerts::Condition;
+use crate::alerts::AlertCondition;
 use crate::context::Cx;
 use crate::protocol::{
     Action, CallId, Config, ExperimentName, Failure, Manifest, Note, ResourceName, Time, Timer, Topic, Wall,
 };
 
-/// How many resources must fail before the trouble can be book's.
+/// Below this many failing resources, the fault is theirs and not book's.
 const FAILING_AT_LEAST: usize = 3;
 
 /// What is known of book as a whole.
@@ -113,24 +113,24 @@ impl Book {
 
     /// Returns whether book cannot be asked, and remembers that the server knows. Before book's first manifest, and
     /// during startup, it is not known that book can be asked.
-    pub(crate) fn unreachable(&mut self, now: Time, started: Time, startup_is_over: bool) -> Condition {
+    pub(crate) fn unreachable(&mut self, now: Time, started: Time, startup_is_over: bool) -> AlertCondition {
         let last_error = self.cannot_be_asked(now).map(|failure| failure.detail.clone());
         // It may have come to be so by time alone, and then the answer that ends it is news.
         self.is_unreachable = last_error.is_some();
         match last_error {
-            Some(detail) => Condition::Raised { detail, since: self.answered_at.unwrap_or(started) },
-            None if self.manifest_at().is_none() || !startup_is_over => Condition::Unknown,
-            None => Condition::Clear,
+            Some(detail) => AlertCondition::Raised { detail, since: self.answered_at.unwrap_or(started) },
+            None if self.manifest_at().is_none() || !startup_is_over => AlertCondition::Unknown,
+            None => AlertCondition::Clear,
         }
     }
 
     /// Whether it has no manifest.
-    pub(crate) fn without_manifest(&self, now: Time) -> Condition {
+    pub(crate) fn without_manifest(&self, now: Time) -> AlertCondition {
         if !self.empty {
-            return Condition::Clear;
+            return AlertCondition::Clear;
         }
         let detail = "it was restarted, perhaps: upload the manifest; until then no availability is set";
-        Condition::Raised { detail: detail.into(), since: self.filled_at.unwrap_or(now) }
+        AlertCondition::Raised { detail: detail.into(), since: self.filled_at.unwrap_or(now) }
     }
 
     /// The resources that book an experiment, in the order of their names.

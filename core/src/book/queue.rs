@@ -115,7 +115,7 @@ impl Queue {
         self.calls.len()
     }
 
-    /// When something is due, if no answer has to come first. What is ready waits for the pace alone.
+    /// When the next call is due; `None` while all slots are in use. What is ready waits for the pace alone.
     pub(super) fn due_at(&self) -> Option<Time> {
         if self.is_full() {
             return None;

@@ -340,7 +340,7 @@ impl Resource {
         }
     }
 
-    /// There is no reason to wait any longer. Whether book can be asked is not known by that.
+    /// Tries again at once. That does not mean that book can be reached.
     pub(super) fn try_at_once(&mut self) {
         self.backoff.succeeded();
         self.refusals = 0;

@@ -52,7 +52,7 @@ impl Feeds {
         }
     }
 
-    /// A connection that is to replace another stands beside that one alone.
+    /// At most two connections are open: the present one and its replacement.
     pub(crate) fn assert_invariants(&self) {
         for subscription in [&self.relay, &self.jump] {
             let open = subscription.connections();

@@ -4,14 +4,14 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::alerts::Condition;
+use crate::alerts::AlertCondition;
 use crate::backoff::backoff;
 use crate::context::Cx;
 use crate::protocol::{Action, CallId, Failure, Feed, Note, Now, Time, Timer, Wall};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// How long before its token expires a connection is replaced, if the token lives long enough.
+/// A connection is replaced this long before its token expires, if the token lives long enough.
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -138,7 +138,7 @@ impl FeedSubscription {
             connection.quiet_since = now.time;
             connection.last = Some(now.time);
         }
-        // What was sent to a newer connection at the same time comes next.
+        // A newer connection gets the same snapshot in a moment, so it is not silent yet.
         for newer in self.connections.iter_mut().skip(1) {
             newer.quiet_since = now.time;
         }
@@ -256,7 +256,7 @@ impl FeedSubscription {
         let Some(apart) = self.lasting_pace() else { return };
         let (feed, stale_after) = (self.feed, self.stale_after);
         if self.slow().is_some() {
-            // The advice says less of the same.
+            // A warning makes the milder advice unnecessary.
             self.advised = true;
             if !core::mem::replace(&mut self.warned, true) {
                 cx.note(Note::SlowFeed { feed, apart, last_checked: stale_after });
@@ -290,14 +290,20 @@ impl FeedSubscription {
 
     /// Returns whether it is silent, as far as was known at `known_at`. Before it has spoken for the first time, and has
     /// not been silent for too long after `startup_over` either, nothing is known.
-    pub(crate) fn silence(&self, now: Now, known_at: Time, started: Time, startup_over: Time) -> Condition {
+    pub(crate) fn silence(
+        &self,
+        now: Now,
+        known_at: Time,
+        started: Time,
+        startup_over: Time,
+    ) -> AlertCondition {
         if now.time >= startup_over && self.is_silent(known_at, started) {
             let why =
                 self.last_error.as_ref().map(|last_error| format!(" ({last_error})")).unwrap_or_default();
             let detail = format!("no snapshot for more than {:?}{why}", self.stale_after);
-            return Condition::Raised { detail, since: self.quiet_since(started) };
+            return AlertCondition::Raised { detail, since: self.quiet_since(started) };
         }
-        if self.last_snapshot.is_some() { Condition::Clear } else { Condition::Unknown }
+        if self.last_snapshot.is_some() { AlertCondition::Clear } else { AlertCondition::Unknown }
     }
 
     fn quiet_since(&self, started: Time) -> Time {

@@ -23,7 +23,7 @@ pub(crate) struct Attention {
     outage: Option<Outage>,
     /// How its last outage ended.
     recovery: Option<Recovery>,
-    /// What it is compared with once its events are news again.
+    /// What people were last told; the newest event is compared with it once its events are news again.
     told: Told,
     told_of_flapping: bool,
     flap: FlapDetector<Issue>,
@@ -133,7 +133,7 @@ impl Attention {
     }
 
     /// Why its last event is no news so far, if it is none.
-    pub(crate) fn muted_now(&self) -> Option<Muted> {
+    pub(crate) fn last_muted(&self) -> Option<Muted> {
         self.muted.filter(|_| self.told != Told::Newest)
     }
 
@@ -257,7 +257,7 @@ impl Attention {
 
     /// Returns what a line of a mail says beside the verdict, if there is news. `came` is the event that came just now, with the one
     /// before it, and `muted` is why it would be none.
-    pub(crate) fn news(
+    pub(crate) fn take_news(
         &mut self,
         last: Option<&Event>,
         came: Option<&Came>,
@@ -316,7 +316,7 @@ impl Attention {
     }
 
     /// Why its events are no news, but for maintenance: `muted_feeds` are those whose silence is none.
-    pub(crate) fn muted(&self, muted_feeds: &[Feed]) -> Option<Muted> {
+    pub(crate) fn why_muted(&self, muted_feeds: &[Feed]) -> Option<Muted> {
         let cause = self.cause();
         if !cause.is_empty() && cause.iter().all(|feed| muted_feeds.contains(feed)) {
             return Some(Muted::SilentFeed);

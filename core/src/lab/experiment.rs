@@ -153,7 +153,7 @@ impl Experiment {
     /// Why its last event is no news so far, if it is none.
     #[must_use]
     pub fn muted(&self) -> Option<Muted> {
-        self.attention.muted_now()
+        self.attention.last_muted()
     }
 
     /// What became of the mails with its newest news, as far as the mail server has answered since the start.

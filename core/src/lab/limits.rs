@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use smol_str::SmolStr;
 
 use super::experiment::Experiment;
-use crate::alerts::Condition;
+use crate::alerts::AlertCondition;
 use crate::protocol::{Config, Feed, Time};
 
 /// How many streams the feeds may name in all, for each experiment that there may be.
@@ -76,11 +76,11 @@ impl Limits {
     }
 
     /// Whether names are rejected. At first nothing has been named yet.
-    pub(crate) fn condition(&self, config: &Config, now: Time, startup_is_over: bool) -> Condition {
+    pub(crate) fn condition(&self, config: &Config, now: Time, startup_is_over: bool) -> AlertCondition {
         match self.alert(config) {
-            Some(detail) => Condition::Raised { detail, since: now },
-            None if startup_is_over => Condition::Clear,
-            None => Condition::Unknown,
+            Some(detail) => AlertCondition::Raised { detail, since: now },
+            None if startup_is_over => AlertCondition::Clear,
+            None => AlertCondition::Unknown,
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) use self::attention::{Came, Story};
 pub use self::experiment::Experiment;
 use self::limits::Limits;
 pub use self::stream::{Observation, Stream};
-use crate::alerts::Condition;
+use crate::alerts::AlertCondition;
 use crate::context::Cx;
 use crate::protocol::{ExperimentName, Mailed, Topic};
 
@@ -47,7 +47,7 @@ impl Lab {
     }
 
     /// Whether names are refused, since there are too many.
-    pub(crate) fn too_many(&self, cx: &Cx<'_>, startup_is_over: bool) -> Condition {
+    pub(crate) fn too_many(&self, cx: &Cx<'_>, startup_is_over: bool) -> AlertCondition {
         self.limits.condition(cx.config, cx.now.time, startup_is_over)
     }
 }

@@ -1,4 +1,4 @@
-//! What a mail tells of, as the history keeps it: so that it is known of each outage which mail told of it.
+//! Which outages a mail reports, kept in the history so that each outage can name its mail.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

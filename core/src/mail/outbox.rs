@@ -217,7 +217,7 @@ impl Outbox {
     }
 
     /// Takes in how all stands, for the next mail.
-    pub(crate) fn is_as(&mut self, state: CurrentState) {
+    pub(crate) fn set_current_state(&mut self, state: CurrentState) {
         self.current_state = CurrentState { when: self.current_state.when, ..state };
     }
 
@@ -309,7 +309,7 @@ impl Outbox {
         let ready = |mail: &&mut QueuedMail| match mail.state {
             MailState::Written => true,
             MailState::Ready(_) => unwritten_too,
-            MailState::Sending(..) | MailState::InDoubt(_) => false,
+            MailState::Sending(..) | MailState::Waiting(_) => false,
         };
         let Some(queued) = self.mails.iter_mut().find(ready) else { return };
         let call = cx.ask(|call| Action::SendMail { call, mail: queued.record.mail.clone() });

@@ -25,8 +25,8 @@ pub(super) enum MailState {
     Written,
     /// The mail server is being told, since then.
     Sending(CallId, Time),
-    /// In doubt, and to be sent again at this time.
-    InDoubt(Time),
+    /// To be sent again at this time, exactly as it was.
+    Waiting(Time),
 }
 
 impl QueuedMail {
@@ -36,13 +36,13 @@ impl QueuedMail {
 
     /// One that a life of the server before wrote down: it may have been sent.
     pub(super) fn restored(record: QueuedMailRecord, now: Time) -> Self {
-        Self { record, state: MailState::InDoubt(now), in_doubt: true, written: true }
+        Self { record, state: MailState::Waiting(now), in_doubt: true, written: true }
     }
 
     /// When it is due, unless it is on its way.
     pub(super) fn due(&self) -> Option<Time> {
         match self.state {
-            MailState::InDoubt(at) => Some(at),
+            MailState::Waiting(at) => Some(at),
             MailState::Ready(_) | MailState::Written | MailState::Sending(..) => None,
         }
     }
@@ -52,7 +52,7 @@ impl QueuedMail {
         self.record.attempts = self.record.attempts.saturating_add(1);
         self.record.last_error = Some(why);
         let wait = backoff(self.record.attempts, FIRST_RETRY, LONGEST_RETRY);
-        self.state = MailState::InDoubt(if all_wait { now } else { now + wait });
+        self.state = MailState::Waiting(if all_wait { now } else { now + wait });
         self.in_doubt = true;
         self.written = false;
     }

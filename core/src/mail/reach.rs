@@ -12,7 +12,7 @@ use super::queued::{MailState, QueuedMail};
 use super::recipient::{Position, Recipient};
 use crate::protocol::{
     Delivery, ExperimentName, MailConfig, MailFailureKind, Mailed, NewsItem, NewsRange, Owing,
-    QueuedMailRecord, Time, Undelivered, Wall,
+    QueuedMailRecord, Undelivered, Wall,
 };
 
 /// What became of a mail that told of these experiments, where the mail server took or refused it.
@@ -73,7 +73,7 @@ impl Outbox {
             holds(&mail.record.covers) && mail.record.mail.recipients.contains(&one.known.address)
         });
         if let Some(mail) = telling {
-            let due = waits_until(mail).map(|at| at.max(self.server.retry_at));
+            let due = mail.due().map(|at| at.max(self.server.retry_at));
             let attempts = mail.record.attempts.max(one.known.attempts);
             return Some(Owing { recipient, due, attempts, in_doubt: mail.in_doubt });
         }
@@ -109,14 +109,6 @@ impl Outbox {
     }
 }
 
-/// Until when a mail waits; `None` if it is on its way.
-fn waits_until(mail: &QueuedMail) -> Option<Time> {
-    match mail.state {
-        MailState::InDoubt(at) => Some(at),
-        MailState::Ready(_) | MailState::Written | MailState::Sending(..) => None,
-    }
-}
-
 impl NewsLog {
     /// The number of the newest news of an experiment, if somebody may be owed it.
     fn newest_of(&self, experiment: &ExperimentName) -> Option<u64> {
@@ -148,7 +140,7 @@ fn undelivered(queued: &QueuedMail) -> Undelivered {
         last_error: last_error.clone(),
         sending_since: match queued.state {
             MailState::Sending(_, since) => Some(since),
-            MailState::Ready(_) | MailState::Written | MailState::InDoubt(_) => None,
+            MailState::Ready(_) | MailState::Written | MailState::Waiting(_) => None,
         },
     }
 }

@@ -11,7 +11,7 @@ use crate::protocol::{NewsRange, RecipientRecord, Time};
 
 pub(super) const FIRST_RETRY: Duration = Duration::from_secs(5);
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(15 * 60);
-/// With more ranges than this, those between are told again, too.
+/// Beyond this many ranges they become one, so that some news is told again.
 const AGAIN_AT_MOST: usize = 16;
 
 /// One address that mail is for.

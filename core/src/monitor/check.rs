@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Parts;
-use crate::alerts::{AlertNews, Condition};
+use crate::alerts::{AlertCondition, AlertNews};
 use crate::book::Hold;
 use crate::context::Cx;
 use crate::feed::Silence;
@@ -24,7 +24,7 @@ struct Round {
     known_at: Time,
     /// The feeds that are silent.
     silence: Silence,
-    /// The feeds whose silence is no news, nor what it does.
+    /// The feeds whose silence is not reported, nor what it causes.
     muted_feeds: Vec<Feed>,
     /// The number of relay's newest snapshot.
     newest: u64,
@@ -123,7 +123,8 @@ impl Parts {
                 SystemAlert::StoreReplaced => self.store.replacement(),
                 SystemAlert::TooManyNames => self.lab.too_many(cx, startup_is_over),
             };
-            if let (SystemAlert::Silent(feed), Condition::Clear | Condition::Unknown) = (alert, &condition)
+            if let (SystemAlert::Silent(feed), AlertCondition::Clear | AlertCondition::Unknown) =
+                (alert, &condition)
                 && known_at == now.time
             {
                 let at = self.feeds.get(feed).silent_at(cx.started).max(startup_over);
@@ -260,13 +261,13 @@ fn attend(
         experiment.written.at = None;
     }
     remarks.extend(found.into_iter().map(|remark| remark.of(name)));
-    // What only a feed hides whose silence is no news is none either, unless something else was lost with it.
+    // An outage that only such a feed causes is not reported either, unless something else failed with it.
     let is_hidden = || {
         let is_same_else = came.is_none_or(|came| came.lost.is_empty() && !came.has_gained());
         (is_same_else && hides(experiment, round)).then_some(Muted::SilentFeed)
     };
     let muted = muted(experiment, round).or_else(is_hidden);
-    let story = experiment.attention.news(experiment.events.back(), came, muted)?;
+    let story = experiment.attention.take_news(experiment.events.back(), came, muted)?;
     experiment.written.at = None;
     Some(MailLine::new(name, experiment, story))
 }
@@ -274,7 +275,7 @@ fn attend(
 /// Why an experiment's events are no news, whatever they are.
 fn muted(experiment: &Experiment, round: &Round) -> Option<Muted> {
     let is_maintained = experiment.cover.window().map(|_| Muted::Maintenance);
-    is_maintained.or_else(|| experiment.attention.muted(&round.muted_feeds))
+    is_maintained.or_else(|| experiment.attention.why_muted(&round.muted_feeds))
 }
 
 /// Whether a feed whose silence is no news hides something of an experiment.

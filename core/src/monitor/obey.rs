@@ -63,7 +63,7 @@ impl Parts {
         Ok(Obeyed::Withdrawn(before))
     }
 
-    /// What people were told is done is written down, also while nothing is judged.
+    /// Saves what a person was told is done, even while no verdicts are made.
     fn mark_changed(&mut self, name: &ExperimentName, cx: &Cx<'_>) {
         if let Some(known) = self.lab.experiments.get_mut(name) {
             self.store.mark_if_unsaved(name, known, cx.now.time);

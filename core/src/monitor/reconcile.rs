@@ -25,16 +25,17 @@ impl Parts {
                 self.outbox.remind(self.current_state(cx.now.wall, cx), cx.now);
             }
             if self.outbox.is_due(cx.now.time, config) {
-                self.outbox.is_as(self.current_state(cx.now.wall, cx));
+                self.outbox.set_current_state(self.current_state(cx.now.wall, cx));
             }
             self.outbox.prepare(config, cx);
         }
         self.save(cx);
-        if self.store.lets_mails_through(cx.now.time) {
+        let unsaved_too = self.store.is_not_waited_for(cx.now.time);
+        if unsaved_too {
             self.maintenance.answer_all(cx);
         }
         if acts {
-            self.outbox.reconcile(self.store.lets_mails_through(cx.now.time), cx);
+            self.outbox.reconcile(unsaved_too, cx);
         }
     }
 

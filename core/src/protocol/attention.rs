@@ -22,7 +22,7 @@ pub struct AttentionRecord {
     /// Feeds whose silence is all that is wrong with it, or was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cause: Vec<Feed>,
-    /// What it is compared with once its events are news again.
+    /// What people were last told; the newest event is compared with it once its events are news again.
     #[serde(default, skip_serializing_if = "Told::is_newest")]
     pub told: Told,
     /// Whether maintainers were told that it flaps.

@@ -1,4 +1,4 @@
-//! What an event says of an experiment, in a word: what its history is made of.
+//! An event summed up as one of four states.
 
 use super::event::{Event, Issue};
 use super::name::Feed;

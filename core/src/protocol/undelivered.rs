@@ -27,7 +27,7 @@ pub struct Undelivered {
     pub sending_since: Option<Time>,
 }
 
-/// A mail that is on its way for longer than this is waited for.
+/// A delivery that takes longer than this is shown as trouble.
 const LONG: Duration = Duration::from_secs(30);
 
 impl Undelivered {

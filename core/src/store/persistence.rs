@@ -12,7 +12,7 @@ use core::time::Duration;
 use smol_str::SmolStr;
 
 use crate::ages::Ages;
-use crate::alerts::{Alerts, Condition};
+use crate::alerts::{AlertCondition, Alerts};
 use crate::backoff::backoff;
 use crate::book::Book;
 use crate::context::Cx;
@@ -120,29 +120,29 @@ impl Persistence {
         self.under_way.is_some()
     }
 
-    /// Why nothing could be written down, and not at the next try either.
+    /// The last error, once two saves in a row have failed.
     #[must_use]
     pub fn last_error(&self) -> Option<&Failure> {
         self.last_error.as_ref().filter(|_| self.failures > 1)
     }
 
     /// Whether the store was replaced and does not have everything again yet.
-    pub(crate) fn replacement(&self) -> Condition {
+    pub(crate) fn replacement(&self) -> AlertCondition {
         match self.lost() {
-            Some(detail) => Condition::Raised { detail: detail.into(), since: self.written_at },
-            None => Condition::Clear,
+            Some(detail) => AlertCondition::Raised { detail: detail.into(), since: self.written_at },
+            None => AlertCondition::Clear,
         }
     }
 
     /// Returns whether the store is broken. It is not once something is written down, and neither one failure, nor a
     /// write without an answer, nor a start says whether it is.
-    pub(crate) fn condition(&self, now: Time) -> Condition {
+    pub(crate) fn condition(&self, now: Time) -> AlertCondition {
         match self.broken(now) {
-            Some(detail) => Condition::Raised { detail, since: self.written_at },
+            Some(detail) => AlertCondition::Raised { detail, since: self.written_at },
             None if self.failures > 0 || self.lost.is_some() || self.is_writing() || !self.has_written => {
-                Condition::Unknown
+                AlertCondition::Unknown
             }
-            None => Condition::Clear,
+            None => AlertCondition::Clear,
         }
     }
 
@@ -225,8 +225,8 @@ impl Persistence {
         self.rewrite_all = true;
     }
 
-    /// Whether a mail need not wait until it is written down, since that may never be.
-    pub(crate) fn lets_mails_through(&self, now: Time) -> bool {
+    /// Whether mails and answers to people do not wait until they are written down: the store is off, fails, or is slow.
+    pub(crate) fn is_not_waited_for(&self, now: Time) -> bool {
         !self.is_on || self.failures > 0 || self.is_slow(now)
     }
 

@@ -209,7 +209,7 @@ pub struct MaintainArgs {
     /// From when on, such as 2026-12-01T09:00:00+01:00 [default: now]
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
-    /// Until when, or, with --every, until when at all
+    /// The end; with --every, the end of the whole series
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// Again and again, in the server's time zone: 'daily 22:00-06:00', 'mon-fri 04:00-04:15'
@@ -390,7 +390,7 @@ pub enum HistoryFormat {
 /// What `status report` is to print.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct ReportArgs {
-    /// Of the time that is younger than this, such as 24h or 30d
+    /// How far back to look, such as 24h or 30d
     #[arg(long, value_name = "SPAN", value_parser = past, default_value = "30d")]
     pub since: Duration,
     /// How to print it

@@ -106,7 +106,7 @@ const MEANINGLESS: [(i32, &str); 9] = [
 /// Those that each program may give a meaning.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 
-/// Takes what they do by default away from all signals that mean nothing here. The first of each kind is logged.
+/// Ignores every other signal that would end the process. The first of each kind is logged.
 fn ignore_the_others() {
     let real_time = REAL_TIME.map(|number| (number, format!("SIGRTMIN+{}", number - REAL_TIME.start())));
     let others = MEANINGLESS.map(|(number, name)| (number, name.to_owned()));

@@ -169,7 +169,7 @@ impl Inputs {
         let Order { by, command: what, answer } = order;
         self.ordered += 1;
         let command = CommandId(self.ordered);
-        // Who does not wait any more needs no answer.
+        // Callers that are gone need no answer.
         self.waiting.retain(|_, answer| !answer.is_closed());
         self.waiting.insert(command, answer);
         Input::Commanded { command, by, what }

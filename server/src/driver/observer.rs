@@ -1,4 +1,4 @@
-//! Whoever sees what the driver does.
+//! What observes the driver: logs, figures, uptime.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub trait Observer: Send {
     fn handled(&mut self, _took: Duration) {}
 }
 
-/// Two who watch.
+/// Two observers as one.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn input(&mut self, now: Now, input: &Input) {
         self.0.input(now, input);

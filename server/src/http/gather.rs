@@ -11,7 +11,7 @@ use super::AppState;
 use crate::observers::uptime::Span;
 use crate::past::{Past, Startups};
 
-/// How long an account is good for that is otherwise the same.
+/// For how long an account is used again if nothing has changed.
 const GOOD_FOR: Duration = Duration::from_secs(5);
 
 /// The accounts that were made last: several people look at the same time.

@@ -1,4 +1,4 @@
-//! What every answer tells a browser that it must not do with it.
+//! Security headers for every answer.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};

@@ -1,8 +1,8 @@
 //! The oracle: it judges a run by the promises in the rules, from the world's own truth.
 //!
 //! It hears what the server is told and sees what the server does, and states a second time, in its own
-//! words, what must follow. It never asks the server what it thinks: a server that is wrong about
-//! itself would be believed.
+//! words, what must follow. It never takes the server's word for how the world is: a server that is wrong
+//! about itself would be believed. It looks at verdicts, deadlines and counts only to hold them against that.
 
 mod check_booking;
 mod check_mail;
@@ -63,11 +63,11 @@ pub enum Invariant {
     Mailed,
     /// A restart changes no verdict by itself, and forgets no event (6).
     Remembered,
-    /// What a person decided stays so.
+    /// What a person decided stays so (9).
     PersonRespected,
     /// Memory is bounded by what the services hold (8).
     Bounded,
-    /// Nothing changes what students can book without an event (9).
+    /// Nothing changes what students can book without an event.
     Announced,
     /// A server that only observes does nothing but tell.
     OnlyObserved,

@@ -7,7 +7,7 @@ use status_core::{Action, CallId, Failure, FailureKind, Input, ResourceName, Tim
 
 use super::reference::seconds;
 
-/// How many resources must fail before the trouble can be book's.
+/// Below this many failing resources, the fault is theirs and not book's.
 const LEAST: usize = 3;
 /// Where so many fail and none succeeds, not all are asked, so that it is not known of all whether they fail.
 const MANY: usize = 8;

@@ -89,7 +89,7 @@ impl Store {
         })
     }
 
-    /// A server starts, to which the store says whether that alert stands.
+    /// A server starts; the store tells it whether the alert stood.
     pub(super) fn server_started(&mut self, is_broken: bool) {
         self.is_broken = is_broken;
     }

@@ -328,7 +328,7 @@ pub struct Expectation {
     pub line: Line,
     /// When, after the start; `None` for the end.
     pub at: Option<Duration>,
-    /// What is counted is what came in so long a time until then; `None` for all of it.
+    /// Counts only what came in this long a time before then; `None` for the whole run.
     pub within: Option<Duration>,
     /// How many mails have been delivered until then.
     pub mails: Option<usize>,

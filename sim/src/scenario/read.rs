@@ -36,7 +36,7 @@ impl fmt::Display for BadScenario {
 impl std::error::Error for BadScenario {}
 
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
-/// Of what lasts at all.
+/// The shortest span that is not zero.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// So that a run of any length comes to an end.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(100);

@@ -12,7 +12,7 @@ pub(crate) struct FeedServer {
     pub(crate) every: Duration,
     pub(crate) fault: Fault,
     connections: Vec<Connection>,
-    /// Counts changes of `every`: a tick of an earlier one is none any more.
+    /// The generation of `every`: ticks of an older one are ignored.
     pub(crate) rhythm: u64,
     /// Nothing arrives before what was sent earlier.
     arrived: Time,
@@ -37,7 +37,7 @@ impl FeedServer {
         self.connections.push(Connection { call, expires, mute });
     }
 
-    /// Whether this connection is there. If so, none is any more.
+    /// Removes the connection. Returns whether it was there.
     pub(crate) fn disconnect(&mut self, call: CallId) -> bool {
         let before = self.connections.len();
         self.connections.retain(|connection| connection.call != call);

@@ -36,7 +36,7 @@ const BEAT: Duration = Duration::from_secs(60);
 pub const REMEMBERED: Duration = Duration::from_secs(31 * 24 * 3600);
 /// How many stretches of watching are remembered, the newest.
 const MOST_INTERVALS: usize = 5_000;
-/// By how much the time of day may differ from what has passed until somebody has set it.
+/// A larger difference than this between the two clocks means that the time of day was set.
 const STEP: Duration = Duration::from_secs(5);
 
 /// What is known of the last days. It is cheap to clone, and all clones are one.
