@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 use status_adapters::Store;
-use status_adapters::clock::{Clock, Stopwatch, SystemClock};
+use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::store::SqliteStore;
 use status_core::{Change, Event, EventKey, Wall};
 use status_sim::mock::Lab;
@@ -60,15 +60,11 @@ async fn lab() -> status_sim::mock::Services {
     services(&Lab::with_experiments(usize::try_from(RIGS).unwrap(), &["data", "video"])).await
 }
 
-/// What is answered at a path, and how long that takes: `cargo test --release … -- --nocapture` prints figures that
-/// mean something.
+/// What is answered at a path.
 async fn asked(running: &Running, path: &str) -> String {
-    let stopwatch = Stopwatch::start();
     let answer = running.request(Method::GET, path).await;
     assert_eq!(answer.status().as_u16(), 200, "{path}");
-    let text = answer.text().await.unwrap();
-    println!("{path}: {} bytes in {:?}", text.len(), stopwatch.read());
-    text
+    answer.text().await.unwrap()
 }
 
 /// Writes down what would have happened in the month before: outages of an hour, spread evenly.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use status_adapters::clock::Stopwatch;
 use status_sim::mock::{FeedFault, Lab};
 
 use crate::support::{Running, services};
@@ -234,13 +235,13 @@ async fn an_incident_names_the_first_mail_that_told_of_it_wherever_it_is_shown()
 
 /// The incident that is open, once it is written down which mail told of it.
 async fn mailed(running: &Running, name: &str) -> Value {
-    let limit = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let waited = Stopwatch::start();
     loop {
         let all = running.get(&format!("/api/v1/incidents?name={name}")).await.1;
         if all[0]["mail"].is_object() {
             return all[0].clone();
         }
-        assert!(std::time::Instant::now() < limit, "no mail in {all}");
+        assert!(waited.read() < std::time::Duration::from_secs(20), "no mail in {all}");
         running.pause().await;
     }
 }
