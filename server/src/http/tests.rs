@@ -1,6 +1,7 @@
 //! Who may change something over HTTP, and what he may say.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -8,14 +9,16 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use status_adapters::Store;
 use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::service::Service as Lab;
 use status_adapters::store::UptimeRecords;
 use status_adapters::token::{for_book, for_person};
 use status_core::{
-    Acknowledgement, Command, Config, ExperimentName, MaintenanceRecord, Monitor, Obeyed, Pattern, Refused,
-    Saved, Wall, Window, WindowBooking, WindowId, WindowTime,
+    Acknowledgement, Change, Command, Config, EventKey, ExperimentName, MaintenanceRecord, Monitor, Obeyed,
+    Pattern, Refused, Saved, SavedExperiment, Wall, Window, WindowBooking, WindowId, WindowTime,
 };
+use status_sim::service::FakeStore;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
@@ -46,6 +49,7 @@ fn token() -> String {
 /// A server over HTTP, and the orders that come from it.
 struct Site {
     app: Router,
+    state: AppState,
     orders: mpsc::Receiver<Order>,
 }
 
@@ -74,13 +78,26 @@ impl Site {
     }
 
     fn with(secret_admin: Option<SecretString>, windows: Vec<Window>) -> Self {
+        let maintenance = MaintenanceRecord { windows, ..MaintenanceRecord::default() };
+        Self::resumed(secret_admin, Saved { maintenance, ..Saved::default() }, None)
+    }
+
+    /// A server that has just been started, and knows what was saved.
+    fn resumed(secret_admin: Option<SecretString>, saved: Saved, store: Option<Arc<dyn Store>>) -> Self {
         let variables = REQUIRED.into_iter().map(|(name, value)| (name.into(), value.into()));
         let (settings, _) = Settings::from_vars(variables).unwrap();
         let Services { relay, jump, clock, .. } = serve::services(&settings).unwrap();
         let now = clock.now();
         let (commands, orders) = mpsc::channel(4);
-        let maintenance = MaintenanceRecord { windows, ..MaintenanceRecord::default() };
-        let saved = Saved { maintenance, ..Saved::default() };
+        let changes = |(name, one): (&ExperimentName, &SavedExperiment)| {
+            let changes = one.events.iter().map(|event| (event.when, event.condition())).collect();
+            (name.clone(), changes)
+        };
+        let past = UptimeRecords {
+            watched: vec![(Wall::default(), now.wall)],
+            changes: saved.experiments.iter().map(changes).collect(),
+            ..UptimeRecords::default()
+        };
         let app = AppState::new(AppParts {
             shared: Shared::new(Monitor::resume(Config::default(), "life", saved, now)),
             started: now.wall,
@@ -88,14 +105,14 @@ impl Site {
             groups: settings.groups,
             metrics_experiments: settings.metrics_experiments,
             metrics: Metrics::new(relay, jump),
-            uptime: Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, now),
+            uptime: Uptime::resumed(past, Vec::new(), Duration::ZERO, now),
             live: Live::new(1, CancellationToken::new()),
-            store: None,
+            store,
             life: "life".to_owned(),
             secret_admin,
             commands: Some(commands),
         });
-        Self { app: router(app, OtherSites::MayRead), orders }
+        Self { app: router(app.clone(), OtherSites::MayRead), state: app, orders }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
@@ -116,7 +133,7 @@ impl Site {
         body: &'static str,
         outcome: Result<Obeyed, Refused>,
     ) -> (Answer, String, Command) {
-        let app = Self { app: self.app.clone(), orders: mpsc::channel(1).1 };
+        let app = Self { app: self.app.clone(), state: self.state.clone(), orders: mpsc::channel(1).1 };
         let (method, path) = (method.to_owned(), path.to_owned());
         let asking =
             tokio::spawn(async move { app.ask(&method, &path, &[("authorization", &token())], body).await });
@@ -560,7 +577,7 @@ async fn sent(
     form: &str,
     outcome: Result<Obeyed, Refused>,
 ) -> (Answer, String, Command) {
-    let app = Site { app: site.app.clone(), orders: mpsc::channel(1).1 };
+    let app = Site { app: site.app.clone(), state: site.state.clone(), orders: mpsc::channel(1).1 };
     let (path, form) = (path.to_owned(), form.to_owned());
     let asking = tokio::spawn(async move {
         let cookie = format!("status_token={}", token());
@@ -779,4 +796,105 @@ async fn what_happened_is_told_in_pages_and_tables() {
     let table = site.ask("GET", "/api/v1/incidents.csv", &[], "").await;
     assert!(table.body.starts_with("id,kind,name,from,to,seconds,"), "{}", table.body);
     assert_eq!(table.headers["content-type"], "text/csv; charset=utf-8");
+}
+
+/// An experiment as it was saved after these events: when, whether all was well, and which feed was silent.
+fn saved(name: &str, events: &[(u64, bool, &str)]) -> (ExperimentName, SavedExperiment) {
+    let event = |(when, healthy, cause): &(u64, bool, &str)| {
+        json!({
+            "when": when, "healthy": healthy, "jump_ok": true, "cause": if cause.is_empty() { json!([]) } else { json!([cause]) },
+            "streams": {format!("{name}-st-video"): healthy}, "resources": {format!("r-{name}"): healthy},
+            "issues": if *healthy { json!([]) } else { json!([{"MissingRequired": format!("{name}-st-video")}]) },
+        })
+    };
+    let (last, healthy, _) = events.last().copied().unwrap_or((1, true, ""));
+    let record = json!({
+        "first_named": 1, "last_named": last, "in_manifest_at": null, "streams": [],
+        "verdict": {"decided": true, "healthy": healthy, "available": healthy, "jump_ok": true},
+    });
+    let events: Vec<Value> = events.iter().map(event).collect();
+    (name.into(), serde_json::from_value(json!({"record": record, "events": events, "keys": []})).unwrap())
+}
+
+#[tokio::test]
+async fn the_bar_of_today_blames_nothing_that_a_silent_feed_hides() {
+    let now = SystemClock.now().wall.as_millis();
+    let experiments = [
+        saved("pend00", &[(now - 9_000_000, true, ""), (now - 60_000, false, "relay")]),
+        saved("pend01", &[(now - 9_000_000, true, ""), (now - 60_000, false, "")]),
+    ];
+    let saved = Saved { experiments: experiments.into(), ..Saved::default() };
+    let site = Site::resumed(None, saved, None);
+    let page = site.ask("GET", "/", &[], "").await.body;
+    let bar = |name: &str| {
+        let row = page.split(&format!("experiment={name}")).nth(1).unwrap();
+        row.split("<b aria-hidden=true>").nth(1).unwrap().split("</b>").next().unwrap().to_owned()
+    };
+    assert!(
+        bar("pend00").contains("; now not known\"></em>") && !bar("pend00").contains("<u"),
+        "{}",
+        bar("pend00")
+    );
+    assert!(bar("pend01").contains("; now unhealthy\"></u>"), "{}", bar("pend01"));
+    for (name, class, words) in [("pend00", 'k', "not known"), ("pend01", 'm', "unhealthy")] {
+        let page = site.ask("GET", &format!("/?experiment={name}"), &[], "").await.body;
+        assert!(page.contains(&format!("; now {words}\"></i></b>")), "{name}: {page}");
+        let last = page.split("</i></b>").next().unwrap().rsplit("<i class=").next().unwrap();
+        assert!(last.starts_with(class), "{name}: {last}");
+    }
+}
+
+/// A store in which these experiments are, with their events.
+async fn store(experiments: &[(ExperimentName, SavedExperiment)]) -> Arc<dyn Store> {
+    let store = FakeStore::default();
+    drop(store.load_now(0));
+    let mut changes = vec![Change::ReplaceAll];
+    for (name, SavedExperiment { record, events, .. }) in experiments {
+        changes.push(Change::Experiment { name: name.clone(), record: record.clone() });
+        changes.extend(events.iter().zip(0..).map(|(event, number)| Change::Event {
+            key: EventKey { incarnation: name.as_str().into(), number },
+            experiment: name.clone(),
+            event: event.clone(),
+        }));
+    }
+    store.save(changes).await.unwrap();
+    Arc::new(store)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_an_experiment_with_many_events_keeps_nobody_waiting() {
+    let now = SystemClock.now().wall.as_millis();
+    let events: Vec<(u64, bool, &str)> =
+        (0..30_000).map(|at| (now - 60_000 * (30_001 - at), at % 2 == 1, "")).collect();
+    let mut experiments = [saved("pend00", &events)];
+    let store = store(&experiments).await;
+    experiments[0].1.events.drain(..29_900);
+    let site =
+        Site::resumed(None, Saved { experiments: experiments.into(), ..Saved::default() }, Some(store));
+    let mut tries = Vec::new();
+    for _ in 0..3 {
+        let (app, state) = (site.app.clone(), site.state.clone());
+        let begun = Instant::now();
+        let asked = tokio::spawn(async move {
+            let other = Site { app, state, orders: mpsc::channel(1).1 };
+            other.ask("GET", "/?experiment=pend00", &[], "").await
+        });
+        let state = site.state.clone();
+        let waited = tokio::task::spawn_blocking(move || {
+            let mut longest = Duration::ZERO;
+            while !asked.is_finished() {
+                let since = Instant::now();
+                drop(state.shared().monitor());
+                longest = longest.max(since.elapsed());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            (longest, asked)
+        });
+        let (longest, asked) = waited.await.unwrap();
+        let page = asked.await.unwrap();
+        assert_eq!(page.status, 200);
+        assert!(page.body.contains("Outages in the last 30 days: 15000"), "{}", page.body);
+        tries.push((longest, begun.elapsed()));
+    }
+    assert!(tries.iter().any(|(longest, whole)| *longest * 8 < *whole), "{tries:?}");
 }

@@ -65,10 +65,16 @@ pub(crate) async fn with_past(app: &AppState, name: &str) -> Option<(DetailView,
     let past = gather::past_of(app, &name, Asked::Last(REMEMBERED)).await;
     let now = app.now();
     let days = app.uptime().days(&name, now.wall).unwrap_or([Day::default(); DAYS]);
-    let track = past.experiments.get(&name);
-    let stretches = track.map(|track| track.stretches.as_slice()).unwrap_or_default();
-    let outages = track.map(|track| track.outages.as_slice()).unwrap_or_default();
-    let uptime = UptimeView::of(stretches, outages.iter().map(|one| one.outage), days, past.now);
+    // It takes its time where there are thousands of events.
+    let (uptime, past, name) = tokio::task::spawn_blocking(move || {
+        let track = past.experiments.get(&name);
+        let stretches = track.map(|track| track.stretches.as_slice()).unwrap_or_default();
+        let outages = track.map(|track| track.outages.as_slice()).unwrap_or_default();
+        let uptime = UptimeView::of(stretches, outages.iter().map(|one| one.outage), days, past.now);
+        (uptime, past, name)
+    })
+    .await
+    .ok()?;
     let monitor = app.shared().monitor();
     let known = monitor.experiment(name.as_str())?;
     let view = DetailView::of(&monitor, &name, known, now, app.started(), uptime);

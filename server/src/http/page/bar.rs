@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use status_core::Wall;
+use status_core::{Condition, Experiment, Wall};
 
 use crate::observers::uptime::{DAYS, Day};
 use crate::view::standing::Health;
@@ -47,12 +47,26 @@ impl DayStatus {
         if maintenance > healthy + unhealthy { Self::Maintenance } else { Self::of(healthy, unhealthy) }
     }
 
-    /// Today, as it is now.
-    pub(super) fn now(health: Health) -> Self {
-        match health {
+    /// Today, as it is now: what people work on is not to blame, nor what only a feed's silence hides.
+    pub(super) fn now(known: &Experiment) -> Self {
+        let is_hidden = known.events().next_back().is_some_and(|last| last.condition() == Condition::Unknown);
+        match Health::of(known) {
+            // As in the time line and in the figures of a day, people at work come first.
+            _ if known.window().is_some() => Self::Maintenance,
+            _ if is_hidden => Self::Unknown,
             Health::Healthy => Self::Healthy,
             Health::Unhealthy => Self::Mostly,
             Health::Undecided => Self::Unknown,
+        }
+    }
+
+    /// How it is now, in words.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Unknown => "not known",
+            Self::Healthy => "healthy",
+            Self::Partly | Self::Mostly => "unhealthy",
+            Self::Maintenance => "in maintenance",
         }
     }
 
@@ -110,18 +124,18 @@ struct Drawn {
     now: Wall,
 }
 
-/// Fills bars with their days. The more there are on a page, the fewer of their days have a title.
+/// Fills bars with their days, and how it is today. The more there are on a page, the fewer of their days have a title.
 pub(super) fn fill<'a>(
-    bars: impl ExactSizeIterator<Item = (Health, &'a mut Bar)>,
+    bars: impl ExactSizeIterator<Item = (DayStatus, &'a mut Bar)>,
     days: Vec<Option<[Day; DAYS]>>,
     now: Wall,
 ) {
     let are_few = bars.len() <= ALL_TITLED;
     let mut rest = MOST_TITLED;
-    for ((health, bar), days) in bars.zip(days) {
+    for ((today, bar), days) in bars.zip(days) {
         let Some(days) = days else { continue };
         let mut looks = days.map(DayStatus::of_day);
-        looks[DAYS - 1] = DayStatus::now(health);
+        looks[DAYS - 1] = today;
         let bad = looks.iter().filter(|look| look.is_bad()).count();
         let titled = match (are_few, bad <= rest) {
             (true, _) => Titled::All,
@@ -163,7 +177,8 @@ impl Drawn {
         } else {
             format!(", {} in maintenance", super::words::span(Duration::from_millis(maintenance)))
         };
-        format!("{which}: {}{kept}", share(healthy, unhealthy).unwrap_or_else(|| "not known".to_owned()))
+        let now = if to == DAYS - 1 { format!("; now {}", self.looks[to].words()) } else { String::new() };
+        format!("{which}: {}{kept}{now}", share(healthy, unhealthy).unwrap_or_else(|| "not known".to_owned()))
     }
 
     fn is_titled(&self, look: DayStatus) -> bool {
@@ -223,9 +238,9 @@ mod tests {
     const HOUR: u32 = 3_600_000;
     const NOW: Wall = Wall::from_millis(1_795_480_093_792);
 
-    fn drawn(days: [Day; DAYS], health: Health, bars: usize) -> String {
+    fn drawn(days: [Day; DAYS], today: DayStatus, bars: usize) -> String {
         let mut filled: Vec<Bar> = (0..bars).map(|_| Bar::default()).collect();
-        fill(filled.iter_mut().map(|bar| (health, bar)), vec![Some(days); bars], NOW);
+        fill(filled.iter_mut().map(|bar| (today, bar)), vec![Some(days); bars], NOW);
         filled[0].to_string()
     }
 
@@ -240,25 +255,25 @@ mod tests {
     #[test]
     fn days_that_look_alike_are_one_piece_and_today_is_as_it_is_now() {
         assert_eq!(
-            drawn(days(), Health::Healthy, 61),
+            drawn(days(), DayStatus::Healthy, 61),
             "<b aria-hidden=true><em class=w20></em><i class=w8></i><s title=\"2026-11-23: 83.3%\"></s><i></i></b>\
              <small>97.6% of 9 d 1 h</small>"
         );
         assert_eq!(
-            drawn(days(), Health::Unhealthy, 1),
+            drawn(days(), DayStatus::Mostly, 1),
             "<b aria-hidden=true><em class=w20 title=\"2026-10-26 to 2026-11-14: not known\"></em>\
              <i class=w8 title=\"2026-11-15 to 2026-11-22: 100%\"></i><s title=\"2026-11-23: 83.3%\"></s>\
-             <u title=\"2026-11-24: 0.0%\"></u></b><small>97.6% of 9 d 1 h</small>"
+             <u title=\"2026-11-24: 0.0%; now unhealthy\"></u></b><small>97.6% of 9 d 1 h</small>"
         );
         assert_eq!(Bar::default().to_string(), "");
-        assert!(drawn([Day::default(); DAYS], Health::Undecided, 1).ends_with("<small>not known</small>"));
+        assert!(drawn([Day::default(); DAYS], DayStatus::Unknown, 1).ends_with("<small>not known</small>"));
     }
 
     #[test]
     fn a_day_in_maintenance_counts_by_itself() {
         let mut days = days();
         days[27] = Day { healthy: 4 * HOUR, unhealthy: 0, maintenance: 20 * HOUR };
-        let bar = drawn(days, Health::Healthy, 1);
+        let bar = drawn(days, DayStatus::Healthy, 1);
         assert!(bar.contains("<var title=\"2026-11-22: 100%, 20 h in maintenance\"></var>"), "{bar}");
     }
 
@@ -270,7 +285,7 @@ mod tests {
                 Day { healthy: 20 * HOUR, unhealthy: u32::try_from(at % 2).unwrap() * HOUR, maintenance: 0 };
         }
         let mut bars: Vec<Bar> = (0..500).map(|_| Bar::default()).collect();
-        fill(bars.iter_mut().map(|bar| (Health::Healthy, bar)), vec![Some(days); 500], NOW);
+        fill(bars.iter_mut().map(|bar| (DayStatus::Healthy, bar)), vec![Some(days); 500], NOW);
         let length: usize = bars.iter().map(|bar| bar.to_string().len()).sum();
         assert!(length < 150_000, "{length}");
         let titles: usize = bars.iter().map(|bar| bar.to_string().matches("title").count()).sum();

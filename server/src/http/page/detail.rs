@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use status_core::{Acknowledgement, Zone};
+use status_core::{Acknowledgement, Event, Experiment, Monitor, Now, Zone};
 
 use super::bar::DayStatus;
 use super::change::page_of;
@@ -81,7 +81,7 @@ pub(super) async fn render(
     ack: &AckForm,
 ) -> (StatusCode, askama::Result<String>) {
     match http::api::detail::with_past(app, name).await {
-        Some((view, past)) => (StatusCode::OK, render_known(app, who, &view, &past, ack)),
+        Some((view, past)) => (StatusCode::OK, render_known(app, who, &view, past, ack).await),
         None => {
             let system = http::api::system::view(app);
             (StatusCode::NOT_FOUND, Unknown { system: &system, who, name }.render())
@@ -89,36 +89,59 @@ pub(super) async fn render(
     }
 }
 
-fn render_known(
+/// What the monitor knows of it, copied: the driver waits for each input while somebody else has the monitor.
+struct Copied {
+    events: Vec<Event>,
+    today: DayStatus,
+    /// The windows of maintenance that name it.
+    maintenance: Vec<Row>,
+    remarks: Vec<RemarkRow>,
+    known: Option<Known>,
+    zone: String,
+}
+
+impl Copied {
+    fn of(monitor: &Monitor, name: &str, now: Now) -> Self {
+        let zone = &monitor.config().zone;
+        let experiment = monitor.experiment(name);
+        let known = experiment.and_then(Experiment::acknowledgement);
+        Self {
+            events: experiment.map(|known| known.events().cloned().collect()).unwrap_or_default(),
+            today: experiment.map_or(DayStatus::Unknown, DayStatus::now),
+            maintenance: windows::rows(monitor, now.wall, Some(name)),
+            remarks: windows::remarks(monitor, Some(name)),
+            known: known.map(|known| Known::of(known, zone)),
+            zone: zone.name().to_owned(),
+        }
+    }
+}
+
+async fn render_known(
     app: &AppState,
     who: &Who,
     view: &DetailView,
-    past: &Past,
+    past: Past,
     ack: &AckForm,
 ) -> askama::Result<String> {
     let system = http::api::system::view(app);
     let uptime = &view.uptime;
     let name = view.topic_name.as_str();
-    let now = app.now().wall;
-    let watched = app.uptime().watched(now);
-    let (maintenance, remarks, known, zone, strips, story) = {
-        let monitor = app.shared().monitor();
-        let rows = windows::rows(&monitor, now, Some(name));
-        let zone = monitor.config().zone.clone();
-        let experiment = monitor.experiment(name);
-        let known = experiment.and_then(|known| known.acknowledgement());
-        let known = known.map(|known| Known::of(known, &zone));
-        let strips = experiment.map(|known| strips::of(known, &watched, now)).unwrap_or_default();
-        let story = experiment.map(|known| story::of(known, past, now)).unwrap_or_default();
-        (rows, windows::remarks(&monitor, Some(name)), known, zone.name().to_owned(), strips, story)
-    };
+    let now = app.now();
+    let Copied { events, today, maintenance, remarks, known, zone } =
+        Copied::of(&app.shared().monitor(), name, now);
+    let watched = app.uptime().watched(now.wall);
+    // It takes its time where there are thousands of events.
+    let told = tokio::task::spawn_blocking(move || {
+        (strips::of(&events, &watched, now.wall), story::of(&events, &past, now.wall))
+    });
+    let (strips, story) = told.await.map_err(|error| askama::Error::Custom(error.into()))?;
     let form = WindowForm { names: name.to_owned(), back: page_of(name), ..WindowForm::default() };
     let page = Detail {
         system: &system,
         who,
         view,
         windows: [("24 hours", uptime.last_24h), ("7 days", uptime.last_7d), ("30 days", uptime.last_30d)],
-        days: days(view),
+        days: days(view, today),
         strips,
         outages: uptime.outages.len() + uptime.more_outages,
         story,
@@ -133,16 +156,11 @@ fn render_known(
 }
 
 /// The days of the bar; the last cell is as it is now.
-fn days(view: &DetailView) -> Vec<DayCell> {
+fn days(view: &DetailView, today: DayStatus) -> Vec<DayCell> {
     let last = view.uptime.days.len().saturating_sub(1);
     let cell = |(at, day): (usize, &DayView)| {
-        let now = match view.state {
-            "healthy" => DayStatus::Healthy,
-            "unhealthy" => DayStatus::Mostly,
-            _ => DayStatus::Unknown,
-        };
         let (class, now) = if at == last {
-            (now.class(), format!("; now {}", view.state))
+            (today.class(), format!("; now {}", today.words()))
         } else {
             (day.class(), String::new())
         };

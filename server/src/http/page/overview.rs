@@ -88,7 +88,7 @@ fn listed(app: &AppState, found: Vec<Row>, listing: &Listing, now: Wall) -> Vec<
     let mut rows: Vec<Row> = found.into_iter().filter(|row| row.is_shown(listing.show)).collect();
     let names: Vec<ExperimentName> = rows.iter().map(|row| row.name.as_str().into()).collect();
     let days = app.uptime().all_days(names.iter(), now);
-    bar::fill(rows.iter_mut().map(|row| (row.health, &mut row.bar)), days, now);
+    bar::fill(rows.iter_mut().map(|row| (row.today, &mut row.bar)), days, now);
     rows::sort(&mut rows, listing);
     rows
 }

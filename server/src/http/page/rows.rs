@@ -2,7 +2,7 @@
 
 use status_core::{Experiment, ExperimentName, Monitor, Now, Resource, StreamStatus, Wall, printable};
 
-use super::bar::Bar;
+use super::bar::{Bar, DayStatus};
 use super::listing::{Listing, Show, Sort};
 use super::words::Ago;
 use crate::view::experiment::since;
@@ -32,6 +32,8 @@ pub(super) struct Row {
     is_acknowledged: bool,
     in_maintenance: bool,
     pub(super) booking: String,
+    /// How the bar has today.
+    pub(super) today: DayStatus,
     pub(super) bar: Bar,
 }
 
@@ -108,6 +110,7 @@ impl Row {
             is_acknowledged: known.acknowledgement().is_some(),
             in_maintenance: known.window().is_some(),
             booking: booking(monitor, name),
+            today: DayStatus::now(known),
             bar: Bar::default(),
         }
     }

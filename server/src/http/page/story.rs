@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use status_core::{Event, Experiment, Feed, Wall, printable};
+use status_core::{Event, Feed, Wall, printable};
 
 use super::words::{span, stamp};
 use crate::past::Past;
@@ -40,14 +40,13 @@ pub(super) struct Step {
 }
 
 /// The entries, the newest first: those of the events that are in memory, and older outages that the store knows of.
-pub(super) fn of(known: &Experiment, past: &Past, now: Wall) -> Vec<Entry> {
+pub(super) fn of(events: &[Event], past: &Past, now: Wall) -> Vec<Entry> {
     let all = incidents(past);
     let outages: Vec<&Incident> =
         all.iter().filter(|one| matches!(one.subject, Subject::Experiment(_))).collect();
-    let events: Vec<&Event> = known.events().collect();
     let mut entries: Vec<Entry> = Vec::new();
     let mut next: Option<Wall> = None;
-    let pieces: Vec<&[&Event]> = events.chunk_by(|one, other| one.healthy == other.healthy).collect();
+    let pieces: Vec<&[Event]> = events.chunk_by(|one, other| one.healthy == other.healthy).collect();
     for piece in pieces.into_iter().rev() {
         entries.push(Entry::of(piece, next, now).with(&outages, next));
         next = piece.first().map(|event| event.when);
@@ -63,12 +62,12 @@ pub(super) fn of(known: &Experiment, past: &Past, now: Wall) -> Vec<Entry> {
 
 impl Entry {
     /// Events of which each found it as healthy as the one before.
-    fn of(piece: &[&Event], to: Option<Wall>, now: Wall) -> Self {
+    fn of(piece: &[Event], to: Option<Wall>, now: Wall) -> Self {
         let (from, is_healthy) = piece.first().map_or((now, true), |event| (event.when, event.healthy));
         let feeds: BTreeSet<&str> =
             piece.iter().flat_map(|event| event.cause()).map(|feed| Feed::as_str(*feed)).collect();
-        let issues: BTreeSet<_> = piece.iter().flat_map(|event| event.issues()).collect();
-        let steps = |event: &&Event| Step {
+        let issues: BTreeSet<_> = piece.iter().flat_map(Event::issues).collect();
+        let steps = |event: &Event| Step {
             when: stamp(&event.when.to_string()),
             issues: listed(event.issues().iter()),
         };
@@ -89,11 +88,11 @@ impl Entry {
 
     /// The same, with what is known of the outage that it is.
     fn with(mut self, outages: &[&Incident], to: Option<Wall>) -> Self {
-        let is_it = |outage: &&&Incident| {
-            outage.from >= self.began && to.is_none_or(|to| outage.from < to) && !self.is_healthy
-        };
-        // The oldest of them: what was unknown in between makes several of one.
-        if let Some(outage) = outages.iter().rev().find(is_it) {
+        // Of those that began within it, which are the first, the newest first, it is the oldest: what was unknown in
+        // between makes several of one.
+        let within = outages.partition_point(|outage| outage.from >= self.began);
+        let oldest = within.checked_sub(1).and_then(|at| outages.get(at));
+        if let Some(outage) = oldest.filter(|one| !self.is_healthy && to.is_none_or(|to| one.from < to)) {
             self.tell(outage);
         }
         self

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use status_core::{Event, Experiment, Feed, Wall, printable};
+use status_core::{Event, Feed, Wall, printable};
 
 use super::words::span;
 use crate::observers::uptime::Span;
@@ -40,11 +40,11 @@ pub(super) struct Piece {
 }
 
 /// The strips of an experiment, jump first. What is `watched` is known, as far back as its events go.
-pub(super) fn of(known: &Experiment, watched: &[Span], now: Wall) -> Vec<Strip> {
+pub(super) fn of(events: &[Event], watched: &[Span], now: Wall) -> Vec<Strip> {
     let mut times: BTreeMap<String, Vec<(Span, Was)>> = BTreeMap::new();
     let begin = now - LENGTH;
     let mut to = now;
-    for event in known.events().rev() {
+    for event in events.iter().rev() {
         let lasted = Span { from: event.when, to };
         to = event.when;
         let Some(lasted) = lasted.within(Span { from: begin, to: now }) else { continue };
