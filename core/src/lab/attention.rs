@@ -47,6 +47,8 @@ struct Outage {
     cause_now: Vec<Feed>,
     /// Since when those feeds are back, though it is not well yet.
     feeds_back: Option<Time>,
+    /// When a mail first told of it.
+    told_at: Option<Wall>,
 }
 
 /// How an outage ended.
@@ -142,12 +144,20 @@ impl Attention {
         self.mailed.as_deref()
     }
 
-    /// The mail server has answered about a mail with its news.
-    pub(crate) fn was_mailed(&mut self, mailed: &Arc<Mailed>) {
+    /// When a mail first told of what is wrong with it; `None` if none has, or nothing is.
+    pub(crate) fn told_at(&self) -> Option<Wall> {
+        self.outage.as_ref().and_then(|outage| outage.told_at)
+    }
+
+    /// The mail server has answered about a mail with its news. Returns whether that is to be written down.
+    pub(crate) fn was_mailed(&mut self, mailed: &Arc<Mailed>) -> bool {
         self.mailed = Some(match self.mailed.take() {
             None => Arc::clone(mailed),
             Some(before) => Arc::new(before.and(mailed)),
         });
+        let is_first = |outage: &&mut Outage| outage.told_at.is_none() && mailed.at >= outage.since;
+        let outage = self.outage.as_mut().filter(|_| !mailed.taken.is_empty()).filter(is_first);
+        outage.map(|outage| outage.told_at = Some(mailed.at)).is_some()
     }
 
     /// Whether nothing of it changes while there is no event.
@@ -200,8 +210,9 @@ impl Attention {
             None => {
                 let cause = came.cause.clone();
                 let cause_now = cause.clone();
+                let (since, began) = (now.wall, now.time);
                 self.outage =
-                    Some(Outage { since: now.wall, began: now.time, cause, cause_now, feeds_back: None });
+                    Some(Outage { since, began, cause, cause_now, feeds_back: None, told_at: None });
             }
             // What had trouble of its own in this outage has it still, most likely.
             Some(outage) if outage.cause.is_empty() => {}
@@ -339,6 +350,7 @@ impl Attention {
         let record = AttentionRecord {
             since: self.unhealthy_since(),
             cause: self.outage.as_ref().map(|outage| outage.cause.clone()).unwrap_or_default(),
+            told_at: self.told_at(),
             told: self.told.clone(),
             told_of_flapping: self.told_of_flapping,
             flap: self.flap.record(now),
@@ -358,6 +370,7 @@ impl Attention {
             cause_now: cause.clone(),
             cause,
             feeds_back: None,
+            told_at: record.told_at,
         });
         Self {
             outage,

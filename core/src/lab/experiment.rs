@@ -162,6 +162,12 @@ impl Experiment {
         self.attention.mailed()
     }
 
+    /// When a mail first told of what is wrong with it; `None` if none has, or nothing is.
+    #[must_use]
+    pub fn told_at(&self) -> Option<Wall> {
+        self.attention.told_at()
+    }
+
     /// Since when it has not been well; `None` if it is, or that is not known.
     #[must_use]
     pub fn unhealthy_since(&self) -> Option<Wall> {

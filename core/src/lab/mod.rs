@@ -35,8 +35,10 @@ impl Lab {
     /// The mail server has answered about a mail with news of these.
     pub(crate) fn was_mailed(&mut self, experiments: &[ExperimentName], mailed: &Arc<Mailed>) {
         for name in experiments {
-            if let Some(experiment) = self.experiments.get_mut(name) {
-                experiment.attention.was_mailed(mailed);
+            if let Some(experiment) = self.experiments.get_mut(name)
+                && experiment.attention.was_mailed(mailed)
+            {
+                experiment.written.at = None;
             }
         }
     }

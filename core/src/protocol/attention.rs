@@ -22,6 +22,9 @@ pub struct AttentionRecord {
     /// Feeds whose silence is all that is wrong with it, or was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cause: Vec<Feed>,
+    /// When a mail first told of what has been wrong since then; `None` if none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Wall>,
     /// What people were last told; the newest event is compared with it once its events are news again.
     #[serde(default, skip_serializing_if = "Told::is_newest")]
     pub told: Told,

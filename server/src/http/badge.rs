@@ -50,7 +50,7 @@ pub(super) async fn show(
     operation_id = "booking_badge",
     params(("name" = String, Path, description = "The experiment's topic stub, such as pend00")),
     responses(
-        (status = 200, description = "A picture that says bookable, not bookable, in maintenance or not known", body = str, content_type = "image/svg+xml"),
+        (status = 200, description = "A picture that says bookable, not bookable, does not work, in maintenance or not known", body = str, content_type = "image/svg+xml"),
         (status = 304, description = "Nothing has changed since the answer with this ETag"),
         (status = 404, description = "No experiment of that name can be booked; the answer is a picture, too", body = str, content_type = "image/svg+xml"),
         (status = 405, description = "Only GET and HEAD are allowed", body = Problem)
@@ -92,8 +92,8 @@ pub(super) async fn lab(State(app): State<AppState>, headers: HeaderMap) -> Resp
     let works = views.iter().filter(|view| view.is == Use::Works).count();
     let (state, colour) = match (works, views.len()) {
         (_, 0) => ("not known".to_owned(), QUIET),
-        (works, all) if works == all => (format!("all {all} bookable"), GOOD),
-        (works, all) => (format!("{works} of {all} bookable"), if works == 0 { BAD } else { QUIET }),
+        (works, all) if works == all => (format!("all {all} work"), GOOD),
+        (works, all) => (format!("{works} of {all} work"), if works == 0 { BAD } else { QUIET }),
     };
     answer(&headers, coloured(name, &state, colour), true)
 }
@@ -111,7 +111,7 @@ fn answer(headers: &HeaderMap, picture: String, is_known: bool) -> Response {
 fn draw(name: &str, state: &str) -> String {
     let colour = match state {
         "healthy" | "bookable" => GOOD,
-        "unhealthy" | "not bookable" => BAD,
+        "unhealthy" | "not bookable" | "does not work" => BAD,
         _ => QUIET,
     };
     coloured(name, state, colour)
@@ -155,6 +155,14 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_work_is_as_red_as_what_cannot_be_booked() {
+        let colour =
+            |is: Use| [GOOD, BAD, QUIET].into_iter().find(|one| draw("a", is.as_str()).contains(one));
+        let all = [Use::Works, Use::Out, Use::Broken, Use::Maintenance, Use::Unknown];
+        assert_eq!(all.map(colour), [Some(GOOD), Some(BAD), Some(BAD), Some(QUIET), Some(QUIET)]);
+    }
 
     #[test]
     fn names_cannot_write_markup() {

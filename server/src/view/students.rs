@@ -11,8 +11,10 @@ const REASON_AT_MOST: usize = 200;
 /// How an experiment is to students.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
-    /// It cannot be booked, or does not work.
+    /// It cannot be booked.
     Out,
+    /// It can be booked, but does not work.
+    Broken,
     /// People are working on it, so it cannot be booked.
     Maintenance,
     /// Nothing is known of it at the moment.
@@ -38,6 +40,7 @@ impl Use {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Out => "not bookable",
+            Self::Broken => "does not work",
             Self::Maintenance => "in maintenance",
             Self::Unknown => "not known",
             Self::Works => "bookable",
@@ -88,10 +91,10 @@ fn told(monitor: &Monitor, name: &ExperimentName, known: &Experiment, now: Now) 
         (true, false) => (Use::Out, "works again, and can be booked in a moment".to_owned()),
         (true, true) => (Use::Out, format!("can't be booked{}{also}", about(known, now, zone))),
         (false, true) if acts(monitor) => {
-            (Use::Out, format!("does not work{}{also}", about(known, now, zone)))
+            (Use::Broken, format!("does not work{}{also}", about(known, now, zone)))
         }
         (false, true) => {
-            (Use::Out, format!("can be booked, but does not work{}{also}", about(known, now, zone)))
+            (Use::Broken, format!("can be booked, but does not work{}{also}", about(known, now, zone)))
         }
     }
 }
@@ -127,14 +130,19 @@ fn is_unknown(monitor: &Monitor, name: &ExperimentName, known: &Experiment) -> b
 fn about(known: &Experiment, now: Now, zone: &Zone) -> String {
     let since = since(known);
     let mut text = since.map(|at| format!(" since {}", moment(at, now.wall, zone))).unwrap_or_default();
-    let is_told =
-        |mailed: &&Mailed| !mailed.taken.is_empty() && since.is_some_and(|since| mailed.at >= since);
     if known.acknowledgement().is_some() {
         text.push_str(", and somebody is seeing to it");
-    } else if let Some(mailed) = known.mailed().filter(is_told) {
-        text.push_str(&format!(", maintainers were told at {}", moment(mailed.at, now.wall, zone)));
+    } else if let Some(at) = since.and_then(|since| told_at(known, since)) {
+        text.push_str(&format!(", maintainers were told at {}", moment(at, now.wall, zone)));
     }
     text
+}
+
+/// When a mail first told of what has been so since then: the first of the outage, or the newest where that told of what
+/// was wrong before.
+fn told_at(known: &Experiment, since: Wall) -> Option<Wall> {
+    let newest = known.mailed().filter(|mailed| !mailed.taken.is_empty()).map(|mailed: &Mailed| mailed.at);
+    [known.told_at(), newest].into_iter().flatten().find(|at| *at >= since)
 }
 
 /// Since when something that books it has not been available.

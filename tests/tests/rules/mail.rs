@@ -42,6 +42,30 @@ fn an_event_is_written_with_every_streams_verdict_and_read_again() {
 }
 
 #[test]
+fn when_a_mail_first_told_of_an_outage_is_kept_until_it_is_over() {
+    let mut world = well(1);
+    world.restart(); // with a store
+    world.until(60.0);
+    let told_at = |world: &World| world.monitor.experiment("pend00").and_then(|known| known.told_at());
+    assert_eq!(told_at(&world), None);
+    world.unplug(VIDEO);
+    world.until(80.0);
+    let first = told_at(&world).expect("a mail has told of it");
+    world.hosts.clear();
+    world.until(120.0);
+    let mailed = world.monitor.experiment("pend00").and_then(|known| known.mailed()).map(|mailed| mailed.at);
+    assert!(mailed.is_some_and(|at| at > first), "a second mail has told of jump");
+    assert_eq!(told_at(&world), Some(first));
+    world.restart();
+    world.until(140.0);
+    assert_eq!(told_at(&world), Some(first), "a restart forgets nothing");
+    world.streams.push((VIDEO.into(), ago(40)));
+    world.hosts.push("pend00".into());
+    world.until(200.0);
+    assert_eq!(told_at(&world), None);
+}
+
+#[test]
 fn the_newest_events_are_kept() {
     let mut world = World::lab(1, Config { events: 3, ..config() });
     for n in 0..10 {

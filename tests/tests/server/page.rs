@@ -131,7 +131,7 @@ async fn students_are_told_in_plain_words_and_nothing_internal() {
         ("/badge/pend01/booking.svg", 200, "pend01: not bookable"),
         ("/badge/pend02/booking.svg", 200, "pend02: bookable"),
         ("/badge/nobody/booking.svg", 404, "nobody: not known"),
-        ("/badges/lab.svg", 200, "lab: 2 of 4 bookable"),
+        ("/badges/lab.svg", 200, "lab: 2 of 4 work"),
     ] {
         let answer = running.request(Method::GET, path).await;
         assert_eq!(

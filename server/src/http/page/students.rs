@@ -58,9 +58,11 @@ pub(crate) fn summary(views: &[StudentView]) -> String {
         return format!("All {works} work");
     }
     let mut text = format!("{works} of {} work", views.len());
-    for is in [Use::Out, Use::Maintenance, Use::Unknown] {
-        if count(is) > 0 {
-            text.push_str(&format!(", {} {}", count(is), is.as_str()));
+    for is in [Use::Out, Use::Broken, Use::Maintenance, Use::Unknown] {
+        match (count(is), is) {
+            (0, _) => {}
+            (several @ 2.., Use::Broken) => text.push_str(&format!(", {several} do not work")),
+            (count, is) => text.push_str(&format!(", {count} {}", is.as_str())),
         }
     }
     text
@@ -71,7 +73,7 @@ impl StudentView {
     fn class(&self) -> &'static str {
         match self.is {
             Use::Works => "o",
-            Use::Out => "u",
+            Use::Out | Use::Broken => "u",
             Use::Maintenance => "w",
             Use::Unknown => "d",
         }
@@ -80,9 +82,29 @@ impl StudentView {
     fn mark(&self) -> &'static str {
         match self.is {
             Use::Works => "✓",
-            Use::Out => "✕",
+            Use::Out | Use::Broken => "✕",
             Use::Maintenance => "⚒",
             Use::Unknown => "…",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_booked_and_does_not_work_is_said_to_be_just_that() {
+        let of = |all: &[Use]| {
+            let view = |is: &Use| StudentView { name: String::new(), is: *is, text: String::new() };
+            summary(&all.iter().map(view).collect::<Vec<_>>())
+        };
+        let (works, broken) = (Use::Works, Use::Broken);
+        assert_eq!(of(&[works, works, works, broken, broken, broken]), "3 of 6 work, 3 do not work");
+        assert_eq!(
+            of(&[works, Use::Out, broken, Use::Maintenance, Use::Unknown]),
+            "1 of 5 work, 1 not bookable, 1 does not work, 1 in maintenance, 1 not known"
+        );
+        assert_eq!(of(&[works, works]), "All 2 work");
     }
 }
