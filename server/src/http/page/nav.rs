@@ -11,7 +11,7 @@ const PAGES: [(&str, &str); 6] = [
     ("?maintenance", "Maintenance"),
 ];
 /// What is no page of its own there: it belongs to the experiments.
-const OF_EXPERIMENTS: [&str; 5] = ["", "q", "show", "sort", "experiment"];
+const OF_EXPERIMENTS: [&str; 6] = ["", "q", "show", "sort", "look", "experiment"];
 
 /// One link.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +49,7 @@ mod tests {
         assert_eq!(here(""), "Experiments");
         assert_eq!(here("q=pend&show=healthy"), "Experiments");
         assert_eq!(here("experiment=pend00"), "Experiments");
+        assert_eq!(here("look=tiles"), "Experiments");
         assert_eq!(here("maintenance"), "Maintenance");
         assert_eq!(here("signin&next=%3Fmaintenance"), "");
     }
