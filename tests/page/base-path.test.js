@@ -29,12 +29,16 @@ for (const [where, proxy] of [['below a path of nginx', true], ['at the root of 
     assert.deepEqual(await names(page), ['pend00', 'pend01', 'pend02', 'pend03', 'pend04', 'pend05']);
     assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.tiles')).display), 'grid');
 
-    for (const path of ['', '?experiment=pend00']) {
+    const paths = ['', '?experiment=pend00', '?timeline', 'timeline', '?incidents', '?report', '?students', 'students/pend00'];
+    for (const path of paths) {
       await page.goto(lab.url(path));
       for (const address of await addresses(page)) {
         assert.ok(address.startsWith(lab.address), `${address} is not below ${lab.address}`);
         assert.equal((await fetch(address)).status, 200, address);
       }
+      await page.locator('#main a:visible, header a:visible').first().click();
+      await page.locator('#main').waitFor();
+      assert.ok(page.url().startsWith(lab.address), `${path} leads to ${page.url()}`);
     }
     await visit.end();
   });
@@ -75,6 +79,9 @@ for (const path of ['/bare', '/rewritten']) {
 /** Every address in a page, as the browser understands it. */
 function addresses(page) {
   return page.evaluate(() => [
-    ...new Set([...document.querySelectorAll('[href], [src], [action]')].map((one) => one.href ?? one.src ?? one.action)),
+    ...new Set([...document.querySelectorAll('[href], [src], [action]')].map((one) => {
+      const written = ['href', 'src', 'action'].map((name) => one.getAttribute(name)).find((text) => text !== null);
+      return new URL(written, document.baseURI).href.split('#')[0];
+    })),
   ]);
 }

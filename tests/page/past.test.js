@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Visit } from './support/browser.js';
+import { assertNotReloaded, isLive, mark, Visit } from './support/browser.js';
 import { browser, lab } from './support/open-lab.js';
 import { until } from './support/processes.js';
 
@@ -28,6 +28,55 @@ test('an incident is told once, with its mail and who acknowledged it, and filte
   assert.equal(await page.getByRole('row', { name: /jump is silent/ }).count(), 1);
   const system = await visit.open('?incidents&kind=system&open=false');
   assert.equal(await system.locator('tbody tr a').count(), 0);
+  await visit.end();
+});
+
+test('a link of an outage in the time line leads to its entry', async () => {
+  const visit = await Visit.start(browser, lab);
+  const page = await visit.open('?timeline&since=30d');
+  const link = page.locator('.lanes a[href*="?incidents&name="]').last();
+  const title = await link.locator('title').textContent();
+  await link.locator('path').click({ force: true });
+  await page.waitForURL(/\?incidents&name=/);
+  const entry = page.locator('tbody tr:target');
+  assert.equal(await entry.count(), 1, page.url());
+  const name = await entry.getByRole('link').first().innerText();
+  assert.ok(title.startsWith(`${name}: `), `${title} leads to ${name}`);
+  await visit.end();
+});
+
+test('a time in which no mail could be sent is seen in the time line', async () => {
+  const visit = await Visit.start(browser, lab, { javaScriptEnabled: false });
+  const page = await visit.open('?timeline&since=30d', { live: false });
+  const waited = page.locator('.lanes a path.st-alert title', { hasText: /^a mail waited: .*, [78] h/ });
+  assert.ok(await waited.count() > 0);
+  await visit.end();
+});
+
+test('a page of what happened moves on with time, though nothing happens', async () => {
+  const visit = await Visit.start(browser, lab);
+  const page = await visit.open('?timeline');
+  await page.route(/api\/v1\/system/, async (route) => {
+    const answer = await route.fetch();
+    const revision = await page.evaluate(() => document.body.dataset.revision);
+    await route.fulfill({ json: { ...await answer.json(), revision } });
+  });
+  await page.locator('.names a').last().focus();
+  await page.locator('.lanes').evaluate((lanes) => { lanes.scrollLeft = 0; });
+  await mark(page);
+  const seen = () => page.evaluate(() => [document.activeElement.getAttribute('href'), document.querySelector('.lanes').scrollLeft]);
+  const before = await seen();
+  const again = page.waitForRequest((request) => request.url().endsWith('?timeline'));
+  await page.evaluate(() => {
+    const { now } = Date;
+    Date.now = () => now() + 46_000;
+    window.dispatchEvent(new Event('focus'));
+  });
+  await (await again).response();
+  await isLive(page);
+  await assertNotReloaded(page);
+  assert.deepEqual(await seen(), before);
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
   await visit.end();
 });
 

@@ -22,9 +22,14 @@ impl Pairs {
         Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    /// What stands for a name; `None` if nothing or an empty text does.
+    /// What stands for a name, without blanks around it; `None` if nothing or an empty text does.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.trim());
+        self.raw(name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// What stands for a name, as it is; `None` if nothing or an empty text does.
+    pub(crate) fn raw(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         found.filter(|value| !value.is_empty())
     }
 
@@ -32,7 +37,7 @@ impl Pairs {
     pub(crate) fn only(&self, names: &[&str]) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for name in names {
-            if let Some(value) = self.get(name) {
+            if let Some(value) = self.raw(name) {
                 query.append_pair(name, value);
             }
         }
@@ -72,7 +77,7 @@ pub(crate) fn length(text: Option<&str>, usual: Duration, now: Wall) -> Result<D
 }
 
 /// A month, such as 2026-11, of UTC.
-pub(crate) fn month(text: &str) -> Result<Span, Wrong> {
+fn month(text: &str) -> Result<Span, Wrong> {
     let wrong = || format!("month is {text:?}: a month such as 2026-11 was expected");
     let (year, month) =
         text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2).ok_or_else(wrong)?;
@@ -85,6 +90,15 @@ pub(crate) fn month(text: &str) -> Result<Span, Wrong> {
         Ok(Wall::from_millis(u64::try_from(stamp.as_millisecond()).map_err(|_| wrong())?))
     };
     Ok(Span { from: begin(year, month)?, to: begin(next_year, next)? })
+}
+
+/// A month, such as 2026-11, of UTC, that has begun.
+pub(crate) fn past_month(text: &str, now: Wall) -> Result<Span, Wrong> {
+    let span = month(text)?;
+    if span.from > now {
+        return Err(format!("month is {text:?}: it has not begun yet"));
+    }
+    Ok(span)
 }
 
 /// A number in a range.
@@ -107,24 +121,43 @@ pub(crate) fn one_of<T: Copy>(
 }
 
 /// Names, in which `*` stands for any characters and `?` for any one.
-pub(crate) struct Named(Pattern);
+pub(crate) struct Named {
+    text: String,
+    /// What stands for other names, too; `None` where only the name itself is meant.
+    pattern: Option<Pattern>,
+}
 
 impl Named {
+    /// The longest name that an experiment may have, in bytes.
+    const LONGEST: usize = 256;
+
+    /// What was asked for, as it was: a name may begin or end with a blank.
     pub(crate) fn read(text: Option<&str>) -> Result<Option<Self>, Wrong> {
         let Some(text) = text else { return Ok(None) };
-        let pattern = Pattern::parse(text).ok().filter(|pattern| pattern.service().is_none());
-        let expected = "a name was expected, in which * stands for any characters, of at most 250 characters";
-        pattern.map(|pattern| Some(Self(pattern))).ok_or_else(|| format!("name is {text:?}: {expected}"))
+        if text.len() > Self::LONGEST {
+            let expected = "a name was expected, in which * stands for any characters, of at most 256 bytes";
+            return Err(format!("name is {text:?}: {expected}"));
+        }
+        let wanted = text.trim();
+        // A pattern that begins with @ stands for a service elsewhere.
+        let pattern = match wanted.strip_prefix('@') {
+            Some(rest) => Pattern::parse(&format!("?{rest}")),
+            None => Pattern::parse(wanted),
+        };
+        Ok(Some(Self { text: text.to_owned(), pattern: pattern.ok() }))
     }
 
     pub(crate) fn matches(&self, name: &str) -> bool {
-        self.0.matches(name)
+        let is_marked = self.text.trim().starts_with('@');
+        name == self.text
+            || self.pattern.as_ref().is_some_and(|pattern| pattern.matches(name))
+                && (!is_marked || name.starts_with('@'))
     }
 }
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str())
+        f.write_str(&self.text)
     }
 }
 
@@ -168,13 +201,25 @@ mod tests {
             one_of("open", Some("perhaps"), &words).unwrap_err(),
             "open is \"perhaps\": true or false was expected"
         );
-        assert!(
-            Named::read(Some("@relay")).err().is_some_and(|wrong| wrong.starts_with("name is \"@relay\": "))
-        );
+        let long = "x".repeat(257);
+        assert!(Named::read(Some(&long)).err().is_some_and(|wrong| wrong.starts_with("name is \"xx")));
         let pairs = Pairs::of("a=1&b&a=%FF&c=+x+&a=");
         assert_eq!(
             (pairs.get("a"), pairs.get("b"), pairs.get("c"), pairs.has("b")),
             (None, None, Some("x"), true)
         );
+    }
+
+    #[test]
+    fn every_name_that_there_can_be_can_be_asked_for() {
+        let matches =
+            |asked: &str, name: &str| Named::read(Some(asked)).ok().flatten().unwrap().matches(name);
+        let long = "x".repeat(256);
+        for name in ["@relay", "@@x", "@", " a", "a ", "a b", "a+b", "<b>", "\u{202e}a", "a*b?", &long, " "] {
+            assert!(matches(name, name), "{name:?}");
+            assert!(!matches(name, "pend00"), "{name:?}");
+        }
+        assert!(matches("@r*", "@relay") && !matches("@r*", "xrelay") && matches(" pend* ", "pend00"));
+        assert!(Named::read(None).is_ok_and(|named| named.is_none()));
     }
 }

@@ -776,12 +776,16 @@ async fn what_happened_is_told_in_pages_and_tables() {
     }
     assert!(site.ask("GET", "/timeline", &[], "").await.body.contains("href=\"./?file=past.css\""));
     assert_eq!(site.ask("GET", "/?file=past.css", &[], "").await.status, 200);
+    let long = format!("/timeline?name={}", "x".repeat(257));
     for (path, wrong) in [
         ("/timeline?since=soon", "since is &quot;soon&quot;"),
-        ("/timeline?name=@relay", "name is &quot;@relay&quot;"),
+        (long.as_str(), "name is &quot;xx"),
         ("/incidents?open=perhaps", "open is &quot;perhaps&quot;"),
         ("/incidents?kind=x", "kind is &quot;x&quot;"),
         ("/report?month=2026-13", "month is &quot;2026-13&quot;"),
+        ("/report?month=2130-01", "month is &quot;2130-01&quot;: it has not begun yet"),
+        ("/report?month=2026-02&since=7d", "month and since are both there"),
+        ("/incidents?skip=x", "skip is &quot;x&quot;"),
     ] {
         let answer = site.ask("GET", path, &[], "").await;
         let body = answer.body.replace("&#34;", "&quot;");
@@ -897,4 +901,59 @@ async fn the_page_of_an_experiment_with_many_events_keeps_nobody_waiting() {
         tries.push((longest, begun.elapsed()));
     }
     assert!(tries.iter().any(|(longest, whole)| *longest * 8 < *whole), "{tries:?}");
+}
+
+#[tokio::test]
+async fn every_link_of_the_time_line_leads_to_an_entry_whatever_the_name() {
+    let now = SystemClock.now().wall.as_millis();
+    let names = ["pend00", "a b", " a+b", "\u{202e}<i>", "@relay", "x%20y"];
+    let events = |outages: u64| -> Vec<(u64, bool, &str)> {
+        (0..2 * outages).map(|at| (now - 60_000 * (2 * outages + 1 - at), at % 2 == 1, "")).collect()
+    };
+    let mut experiments: Vec<_> = names.iter().map(|name| saved(name, &events(1))).collect();
+    experiments.push(saved("often", &events(700)));
+    let store = store(&experiments).await;
+    let saved = Saved { experiments: experiments.into_iter().collect(), ..Saved::default() };
+    let site = Site::resumed(None, saved, Some(store));
+    let page = site.ask("GET", "/timeline?since=7d", &[], "").await.body.replace("&amp;", "&");
+    let links: std::collections::BTreeSet<&str> = page
+        .split("href=\"./")
+        .filter_map(|link| link.split('"').next())
+        .filter(|link| link.starts_with("?incidents&name="))
+        .collect();
+    assert!(links.len() > names.len(), "{page}");
+    for link in links {
+        let (query, id) = link.split_once('#').unwrap();
+        let found = site.ask("GET", &format!("/{query}"), &[], "").await;
+        assert_eq!(found.status, 200, "{link}");
+        assert!(found.body.contains(&format!("<tr id=\"{id}\"")), "{link}: {}", found.body);
+    }
+    let oldest = site.ask("GET", "/?incidents&name=often&since=7d&skip=600", &[], "").await.body;
+    assert!(oldest.contains("Numbers 601 to 700") && !oldest.contains("More before them"), "{oldest}");
+    let newest = site.ask("GET", "/?incidents&name=often&since=7d", &[], "").await.body;
+    let more = "<a href=\"?incidents&#38;since=7d&#38;name=often&#38;skip=300\">More before them</a>";
+    assert!(newest.contains("Numbers 1 to 300") && newest.contains(more), "{newest}");
+}
+
+#[tokio::test]
+async fn without_a_store_nobody_says_that_no_mail_was_sent() {
+    let now = SystemClock.now().wall.as_millis();
+    let events = [(now - 9_000_000, true, ""), (now - 60_000, false, "")];
+    let ask = async |store: Option<Arc<dyn Store>>| {
+        let experiments = [saved("pend00", &events)].into();
+        let site = Site::resumed(None, Saved { experiments, ..Saved::default() }, store);
+        [site.ask("GET", "/report", &[], "").await.body, site.ask("GET", "/incidents", &[], "").await.body]
+    };
+    let [report, incidents] = ask(None).await;
+    assert!(
+        report.contains("not known, since nothing is kept") && !report.contains("No mail was"),
+        "{report}"
+    );
+    assert!(incidents.contains("not known, since nothing is kept"), "{incidents}");
+    let [report, incidents] = ask(Some(store(&[saved("pend00", &events)]).await)).await;
+    assert!(report.contains("No mail was sent."), "{report}");
+    assert!(incidents.contains("<td data-of=\"told by mail\">none"), "{incidents}");
+    let month = &SystemClock.now().wall.to_string()[..7];
+    assert!(report.contains(&format!("?report&amp;month={month}\"")), "{report}");
+    assert!(report.contains(" data-moves>") && incidents.contains(" data-moves>"), "{report}");
 }

@@ -144,7 +144,7 @@ impl Wanted {
         let kinds = [("experiment", Kind::Experiment), ("system", Kind::System)];
         Ok(Self {
             since: asked::length(pairs.get("since"), USUAL, now)?,
-            name: Named::read(pairs.get("name"))?,
+            name: Named::read(pairs.raw("name"))?,
             open: asked::one_of("open", pairs.get("open"), &[("true", true), ("false", false)])?,
             kind: asked::one_of("kind", pairs.get("kind"), &kinds)?,
             limit: asked::number("limit", pairs.get("limit"), USUAL_COUNT, MOST)?,
@@ -246,52 +246,103 @@ async fn asked_for(app: &AppState, RawQuery(query): RawQuery) -> Result<Vec<Inci
     of(app, &wanted).await.map_err(|Unread(why)| Problem::answer(StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
-const COLUMNS: &str = "id,kind,name,from,to,seconds,out,issues,cause,experiments,mailed,subject,acknowledged_by,acknowledged,note,flapping";
+const COLUMNS: &str = "id,kind,name,from,to,seconds,out,issues,cause,experiments,mailed,subject,acknowledged_by,acknowledged,note,flapping,complete";
 
 fn table(incidents: &[Incident]) -> String {
-    let mut text = format!("{COLUMNS}\r\n");
+    let mut table = format!("{COLUMNS}\r\n");
     for incident in incidents {
         let view = IncidentView::of(incident);
         let mail = view.mail.as_ref();
         let known = view.acknowledged.as_ref();
-        let cells: [&str; 16] = [
-            &view.id,
-            view.kind,
-            incident.name(),
-            &view.from,
-            view.to.as_deref().unwrap_or_default(),
-            &view.seconds.to_string(),
-            if view.out { "true" } else { "false" },
-            &view.issues.join("; "),
-            view.cause.unwrap_or_default(),
-            &view.experiments_count.to_string(),
-            mail.map(|mail| mail.at.as_str()).unwrap_or_default(),
-            mail.map(|mail| mail.subject.as_str()).unwrap_or_default(),
-            known.map(|known| known.by.as_str()).unwrap_or_default(),
-            known.map(|known| known.at.as_str()).unwrap_or_default(),
-            known.map(|known| known.note.as_str()).unwrap_or_default(),
-            if view.flapping { "true" } else { "false" },
+        let cells: [String; 17] = [
+            text(&view.id),
+            text(view.kind),
+            text(incident.name()),
+            view.from.clone(),
+            view.to.clone().unwrap_or_default(),
+            view.seconds.to_string(),
+            view.out.to_string(),
+            text(&view.issues.join("; ")),
+            text(view.cause.unwrap_or_default()),
+            view.experiments_count.to_string(),
+            mail.map(|mail| mail.at.clone()).unwrap_or_default(),
+            text(mail.map(|mail| mail.subject.as_str()).unwrap_or_default()),
+            text(known.map(|known| known.by.as_str()).unwrap_or_default()),
+            known.map(|known| known.at.clone()).unwrap_or_default(),
+            text(known.map(|known| known.note.as_str()).unwrap_or_default()),
+            view.flapping.to_string(),
+            mail.map(|mail| mail.complete.to_string()).unwrap_or_default(),
         ];
-        text.push_str(&cells.map(cell).join(","));
-        text.push_str("\r\n");
+        table.push_str(&cells.join(","));
+        table.push_str("\r\n");
     }
-    text
+    table
 }
 
-/// A cell as RFC 4180 has it. What a spreadsheet would take for a formula begins with an apostrophe.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+/// A cell with what others wrote: in quotes, as RFC 4180 has them, whatever separates cells where it is read. What a spreadsheet
+/// would take for a formula begins with an apostrophe.
+fn text(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let mark = if is_formula { "'" } else { "" };
+    format!("\"{mark}{}\"", text.replace('"', "\"\""))
 }
 
 #[cfg(test)]
 mod tests {
+    use status_adapters::store::PastMail;
+    use status_core::Wall;
+
     use super::*;
 
     #[test]
     fn a_cell_is_neither_a_formula_nor_two_cells() {
-        let cells = ["plain", "a,b", "say \"no\"", "=1+1", "two\nlines", ""].map(cell);
-        assert_eq!(cells, ["plain", "\"a,b\"", "\"say \"\"no\"\"\"", "'=1+1", "\"two\nlines\"", ""]);
+        let cells =
+            ["plain", "a,b", "a;b", "say \"no\"", "=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "two\nlines", ""];
+        let expected = [
+            "\"plain\"",
+            "\"a,b\"",
+            "\"a;b\"",
+            "\"say \"\"no\"\"\"",
+            "\"'=1+1\"",
+            "\"'+1\"",
+            "\"'-1\"",
+            "\"'@x\"",
+            "\"'\t=1\"",
+            "\"'\r=1\"",
+            "\"two\nlines\"",
+            "\"\"",
+        ];
+        assert_eq!(cells.map(text), expected);
+    }
+
+    #[test]
+    fn a_table_says_last_whether_everybody_got_the_mail() {
+        let of = |mail: Option<PastMail>| {
+            let incident = Incident {
+                subject: Subject::Experiment("=pend00".into()),
+                from: Wall::from_millis(7),
+                to: None,
+                down: Duration::ZERO,
+                out: false,
+                issues: Vec::new(),
+                cause: None,
+                hidden: Vec::new(),
+                mail,
+                acknowledged: None,
+                flapping: false,
+            };
+            table(&[incident]).lines().nth(1).unwrap().to_owned()
+        };
+        let mail = |trouble: Option<&str>| PastMail {
+            at: Wall::from_millis(8),
+            subject: "lab".to_owned(),
+            trouble: trouble.map(ToOwned::to_owned),
+            mentions: Vec::new(),
+        };
+        assert!(of(None).starts_with("\"'=pend00@7\",\"experiment\",\"'=pend00\",1970-"), "{}", of(None));
+        let ends = [of(None), of(Some(mail(None))), of(Some(mail(Some("ops: 550"))))];
+        let last = ends.map(|line| line.rsplit(',').next().unwrap().to_owned());
+        assert_eq!(last, ["", "true", "false"]);
+        assert_eq!(COLUMNS.split(',').count(), of(None).split(',').count());
     }
 }

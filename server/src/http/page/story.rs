@@ -118,7 +118,10 @@ impl Entry {
     }
 
     fn tell(&mut self, outage: &Incident) {
-        self.mailed = outage.mail.as_ref().map(|mail| stamp(&mail.at.to_string()));
+        self.mailed = outage.mail.as_ref().map(|mail| {
+            let missed = if mail.trouble.is_some() { ", which somebody did not get" } else { "" };
+            format!("{}{missed}", stamp(&mail.at.to_string()))
+        });
         self.acknowledged = outage.acknowledged.as_ref().map(|one| printable(&one.by).into_owned());
         self.flapping = outage.flapping;
     }

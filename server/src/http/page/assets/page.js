@@ -19,6 +19,7 @@
   const GOOD_FOR = 7000; // how long an answer holds, counted from the question
   const GOOD_FOR_HIDDEN = 75000; // browsers wake pages in the background once a minute
   const SEARCH_PAUSE = 250;
+  const MOVES_EVERY = 45000; // how soon a page is fetched again that moves with time, whatever the revision
   const connection = document.getElementById('connection');
   const form = document.getElementById('filter');
   document.documentElement.classList.add('script');
@@ -28,6 +29,7 @@
   const spoken = { page: document.body.dataset.time };
   let confirmed = null; // when the question was asked whose answer showed that the page is right
   const opened = instant();
+  let shown = opened; // when what is shown was taken over
   let failure = ''; // why the last question was in vain; empty while none was
   let turn = 0; // counts questions: the answers to older ones are ignored
   let cancel = null;
@@ -122,7 +124,8 @@
       age('relay-age', news.relay.last_snapshot);
       age('jump-age', news.jump.last_snapshot);
       age('book-age', news.book.manifest_at);
-      if (news.revision === document.body.dataset.revision) return;
+      const isStill = !('moves' in document.body.dataset) || since(shown) < MOVES_EVERY;
+      if (news.revision === document.body.dataset.revision && isStill) return;
     }
     const address = location.href;
     const text = await read(address, 'text/html', options);
@@ -175,6 +178,7 @@
   // Takes over what has changed, and leaves alone what somebody uses.
   function show(page) {
     titled = page.title;
+    shown = instant();
     document.body.dataset.revision = page.body.dataset.revision;
     const open = new Map([...document.querySelectorAll('details')].map((one) => [one.id, one.open]));
     const focus = document.activeElement;

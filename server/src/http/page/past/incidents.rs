@@ -6,15 +6,17 @@ use status_core::{Wall, printable};
 use super::super::filters;
 use super::super::who::Who;
 use super::super::words::{span, stamp};
-use super::Refused;
+use super::{History, Refused};
 use crate::http::api::incidents::{self, Wanted};
-use crate::http::asked::Pairs;
+use crate::http::asked::{self, Pairs, Wrong};
 use crate::http::{self, AppState};
 use crate::past::incident::{Incident, Subject};
 use crate::view::system::SystemView;
 
 /// How many the page shows.
-const SHOWN: usize = 300;
+pub(super) const SHOWN: usize = 300;
+/// How many may be left out at most.
+const MOST_SKIPPED: usize = 100_000;
 
 #[derive(Template)]
 #[template(path = "incidents.html")]
@@ -23,8 +25,11 @@ struct IncidentsPage<'a> {
     who: &'a Who,
     choices: Vec<super::Choice>,
     rows: Vec<Row>,
-    /// Whether there are more.
-    more: bool,
+    /// The number of the first of them.
+    first: usize,
+    /// The query of those before them, if there are any, and of those after.
+    older: Option<String>,
+    newer: Option<String>,
     since: &'a str,
     name: &'a str,
     kind: &'a str,
@@ -56,19 +61,33 @@ pub(super) async fn render(
     now: Wall,
 ) -> Result<askama::Result<String>, Refused> {
     let wanted = Wanted::read(pairs, now)?;
+    let skip = match pairs.get("skip") {
+        None | Some("0") => 0,
+        some => asked::number("skip", some, 0, MOST_SKIPPED)?,
+    };
     let limit = wanted.limit.min(SHOWN);
-    let mut found = incidents::of(app, &Wanted { limit: limit + 1, ..wanted }).await?;
+    let mut found = incidents::of(app, &Wanted { limit: skip + limit + 1, ..wanted }).await?;
+    found.drain(..skip.min(found.len()));
     let more = found.len() > limit;
     found.truncate(limit);
+    let filter = pairs.only(&["since", "name", "kind", "open", "limit"]);
+    let page_after = |skip: usize| match (skip, filter.as_str()) {
+        (0, filter) => format!("?incidents&{filter}").trim_end_matches('&').to_owned(),
+        (skip, "") => format!("?incidents&skip={skip}"),
+        (skip, filter) => format!("?incidents&{filter}&skip={skip}"),
+    };
+    let history = History::of(app);
     let system = http::api::system::view(app);
     let since = pairs.get("since").unwrap_or("30d");
-    let text = |name| pairs.get(name).unwrap_or_default();
+    let text = |name| pairs.raw(name).unwrap_or_default();
     let page = IncidentsPage {
         system: &system,
         who,
-        choices: super::choices(crate::http::asked::length(pairs.get("since"), incidents::USUAL, now)?),
-        rows: found.iter().map(Row::of).collect(),
-        more,
+        choices: super::choices(asked::length(pairs.get("since"), incidents::USUAL, now)?),
+        rows: found.iter().map(|one| Row::of(one, history)).collect(),
+        first: skip + 1,
+        older: more.then(|| page_after(skip + limit)),
+        newer: (skip > 0).then(|| page_after(skip.saturating_sub(limit))),
         since,
         name: text("name"),
         kind: text("kind"),
@@ -79,22 +98,28 @@ pub(super) async fn render(
 }
 
 impl Row {
-    fn of(incident: &Incident) -> Self {
+    fn of(incident: &Incident, history: History) -> Self {
         let (experiment, effect) = match &incident.subject {
             Subject::Experiment(name) if incident.out => (Some(name.to_string()), "out of booking"),
             Subject::Experiment(name) => (Some(name.to_string()), "unhealthy"),
             Subject::System(_) => (None, "system"),
         };
         let minute = |at: Wall| stamp(&at.to_string()).get(..16).unwrap_or_default().to_owned();
-        let mail =
-            incident.mail.as_ref().map(|mail| format!("{}: {}", minute(mail.at), printable(&mail.subject)));
+        let mail = incident.mail.as_ref().map(|mail| {
+            let missed = if mail.trouble.is_some() { " (somebody did not get it)" } else { "" };
+            format!("{}: {}{missed}", minute(mail.at), printable(&mail.subject))
+        });
+        let no_mail = match history {
+            History::Kept => "none",
+            History::NotKept => "not known, since nothing is kept",
+        };
         let known = incident.acknowledged.as_ref().map(|one| {
             let note =
                 if one.note.is_empty() { String::new() } else { format!(": {}", printable(&one.note)) };
             format!("{}{note}", printable(&one.by))
         });
         Self {
-            id: incident.id(),
+            id: super::anchor(incident.name(), incident.from),
             title: printable(&incident.title()).into_owned(),
             experiment,
             is_open: incident.to.is_none(),
@@ -108,7 +133,7 @@ impl Row {
             to: incident.to.map(minute).unwrap_or_default(),
             lasted: span(incident.down),
             what: what(incident),
-            mail: mail.unwrap_or_else(|| "none".to_owned()),
+            mail: mail.unwrap_or_else(|| no_mail.to_owned()),
             known: known.unwrap_or_default(),
         }
     }

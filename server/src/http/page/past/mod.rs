@@ -13,12 +13,13 @@ use axum::http::StatusCode;
 use status_core::Wall;
 
 pub(crate) use self::report::document;
-use self::timeline::Timeline;
+use self::timeline::{Post, Timeline};
 use super::filters;
 use super::who::Who;
 use crate::http::asked::{self, Named, Pairs, Wrong};
 use crate::http::gather::{self, Asked, Unread};
 use crate::http::{self, AppState};
+use crate::observers::uptime::Span;
 use crate::view::system::SystemView;
 
 /// A page of what happened.
@@ -69,6 +70,20 @@ impl From<Unread> for Refused {
     }
 }
 
+/// Whether there is a store that keeps what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum History {
+    Kept,
+    /// What nobody remembers may have happened all the same.
+    NotKept,
+}
+
+impl History {
+    fn of(app: &AppState) -> Self {
+        if app.store().is_some() { Self::Kept } else { Self::NotKept }
+    }
+}
+
 /// What is wrong with an address.
 #[derive(Template)]
 #[template(path = "wrong.html")]
@@ -89,6 +104,36 @@ struct TimelinePage<'a> {
     time: String,
     timeline: &'a Timeline,
     name: Option<String>,
+    /// The time that is chosen.
+    since: &'a str,
+    /// How far back the incidents go that it leads to.
+    incidents: String,
+}
+
+/// How far back incidents go, so that all of a time are among them, also a while after it was looked at.
+fn since(window: Span) -> String {
+    format!("{}d", window.length().as_secs() / DAY.as_secs() + 1)
+}
+
+/// What asks for the incidents around one that has so many before it, the newest first; nothing where all are on one page.
+fn skip(before: usize) -> String {
+    if before + NEWER_BY_THEN < incidents::SHOWN {
+        String::new()
+    } else {
+        format!("&skip={}", before.saturating_sub(incidents::SHOWN / 2))
+    }
+}
+
+/// What tells an incident from all others in a page, and in an address after the `#`, where nobody reads it in a way of their own.
+fn anchor(name: &str, from: Wall) -> String {
+    let mut anchor = String::with_capacity(name.len() + 14);
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => anchor.push(char::from(byte)),
+            other => anchor.push_str(&format!(".{other:02x}")),
+        }
+    }
+    format!("{anchor}@{}", from.as_millis())
 }
 
 /// A time that can be chosen.
@@ -98,6 +143,8 @@ struct Choice {
     is_chosen: bool,
 }
 
+/// So many incidents may be new by the time that somebody follows a link.
+const NEWER_BY_THEN: usize = 50;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The times that a page offers.
 const CHOICES: [(&str, &str, u32); 3] = [("24h", "24 hours", 1), ("7d", "7 days", 7), ("30d", "30 days", 30)];
@@ -140,19 +187,58 @@ async fn timeline(
     now: Wall,
 ) -> Result<askama::Result<String>, Refused> {
     let since = asked::length(pairs.get("since"), DAY, now)?;
-    let name = Named::read(pairs.get("name"))?;
+    let name = Named::read(pairs.raw("name"))?;
     let past = gather::past(app, Asked::Last(since)).await?;
     let root = who.root();
     let (told, window) = (name.as_ref().map(ToString::to_string), past.window);
     let time = told::times(window);
     // It takes its time where there are hundreds of rows.
     let groups = app.groups().clone();
-    let drawn = tokio::task::spawn_blocking(move || Timeline::draw(&past, &groups, name.as_ref(), root));
-    let Ok(timeline) = drawn.await else {
+    let post = Post::of(&app.shared().monitor());
+    let incidents = self::since(window);
+    let draw = move || Timeline::draw(&past, &post, &groups, name.as_ref(), root);
+    let Ok(timeline) = tokio::task::spawn_blocking(draw).await else {
         return Err(Refused::Wrong("this time cannot be drawn".to_owned()));
     };
     let system = http::api::system::view(app);
     let choices = choices(since);
-    let page = TimelinePage { system: &system, who, choices, time, timeline: &timeline, name: told };
+    let chosen = pairs.get("since").unwrap_or("24h");
+    let page = TimelinePage {
+        system: &system,
+        who,
+        choices,
+        time,
+        timeline: &timeline,
+        name: told,
+        since: chosen,
+        incidents,
+    };
     Ok(page.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anchor_is_the_same_in_a_page_and_in_an_address() {
+        let of = |name: &str| anchor(name, Wall::from_millis(7));
+        assert_eq!(of("pend_00-a"), "pend_00-a@7");
+        assert_eq!(of("a +%<\u{202e}.@"), "a.20.2b.25.3c.e2.80.ae.2e.40@7");
+        assert_ne!(of("a b"), of("a.20b"));
+    }
+
+    #[test]
+    fn what_is_far_down_is_on_the_page_that_a_link_leads_to() {
+        assert_eq!(skip(0), "");
+        for before in [249, 250, 299, 300, 1_234] {
+            let skipped = skip(before).strip_prefix("&skip=").map_or(0, |skip| skip.parse().unwrap());
+            for newer in [0, NEWER_BY_THEN - 1] {
+                assert!(
+                    (skipped..skipped + incidents::SHOWN).contains(&(before + newer)),
+                    "{before} {newer}"
+                );
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The report: what a time came to, to be read and printed.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use askama::Template;
@@ -8,7 +9,7 @@ use status_core::{Wall, printable};
 use super::super::filters;
 use super::super::who::Who;
 use super::super::words::{percent, span, stamp};
-use super::Refused;
+use super::{History, Refused};
 use crate::http::asked::{self, Pairs};
 use crate::http::gather::{self, Asked};
 use crate::http::{self, AppState};
@@ -26,14 +27,30 @@ struct ReportPage<'a> {
     system: &'a SystemView,
     who: &'a Who,
     choices: Vec<super::Choice>,
-    report: &'a Report,
+    /// The present month and the one before, and whether it is the one that is shown.
+    months: [(String, bool); 2],
+    report: Shown<'a>,
 }
 
 #[derive(Template)]
 #[template(path = "report-document.html")]
 struct Document<'a> {
     style: &'static str,
+    report: Shown<'a>,
+}
+
+/// A report as it is shown.
+struct Shown<'a> {
     report: &'a Report,
+    history: History,
+}
+
+impl Deref for Shown<'_> {
+    type Target = Report;
+
+    fn deref(&self) -> &Report {
+        self.report
+    }
 }
 
 /// A report as a document of its own, for whoever has no server to ask.
@@ -41,6 +58,7 @@ struct Document<'a> {
 /// # Errors
 /// If it cannot be written.
 pub(crate) fn document(report: &Report) -> askama::Result<String> {
+    let report = Shown { report, history: History::Kept };
     Document { style: STYLE, report }.render()
 }
 
@@ -50,9 +68,13 @@ pub(super) async fn render(
     pairs: &Pairs,
     now: Wall,
 ) -> Result<askama::Result<String>, Refused> {
-    let (asked, chosen) = match pairs.get("month") {
-        Some(month) => (Asked::Between(asked::month(month)?), Duration::ZERO),
-        None => {
+    let (asked, chosen) = match (pairs.get("month"), pairs.get("since")) {
+        (Some(_), Some(_)) => {
+            let both = "month and since are both there: one of them was expected";
+            return Err(Refused::Wrong(both.to_owned()));
+        }
+        (Some(month), None) => (Asked::Between(asked::past_month(month, now)?), Duration::ZERO),
+        (None, _) => {
             let length = asked::length(pairs.get("since"), USUAL, now)?;
             (Asked::Last(length), length)
         }
@@ -63,7 +85,20 @@ pub(super) async fn render(
     let Ok(report) = made else { return Err(Refused::Wrong("there is no report of this time".to_owned())) };
     let system = http::api::system::view(app);
     let choices = super::choices(chosen);
-    Ok(ReportPage { system: &system, who, choices, report: &report }.render())
+    let months = months(now, pairs.get("month"));
+    let report = Shown { report: &report, history: History::of(app) };
+    Ok(ReportPage { system: &system, who, choices, months, report }.render())
+}
+
+/// The present month and the one before, with whether it is chosen.
+fn months(now: Wall, chosen: Option<&str>) -> [(String, bool); 2] {
+    let month = |at: Wall| at.to_string().get(..7).unwrap_or_default().to_owned();
+    let present = month(now);
+    let begun = asked::past_month(&present, now).map_or(now, |span| span.from);
+    [present, month(begun - Duration::from_secs(1))].map(|text| {
+        let is_chosen = chosen == Some(text.as_str());
+        (text, is_chosen)
+    })
 }
 
 /// Cells of a row of figures.
@@ -117,10 +152,15 @@ impl Report {
         };
         self.alerts.iter().map(told).collect()
     }
+}
 
+impl Shown<'_> {
     /// The mails in words.
     fn mailed(&self) -> String {
         match (self.mails, self.mails_in_trouble) {
+            (0, _) if self.history == History::NotKept => {
+                "Which mails were sent is not known, since nothing is kept.".to_owned()
+            }
             (0, _) => "No mail was sent.".to_owned(),
             (1, 0) => "One mail was sent, and everybody has it.".to_owned(),
             (all, 0) => format!("{all} mails were sent, and everybody has them."),
