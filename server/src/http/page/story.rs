@@ -65,7 +65,7 @@ impl Entry {
     fn of(piece: &[Event], to: Option<Wall>, now: Wall) -> Self {
         let (from, is_healthy) = piece.first().map_or((now, true), |event| (event.when, event.healthy));
         let feeds: BTreeSet<&str> =
-            piece.iter().flat_map(|event| event.cause()).map(|feed| Feed::as_str(*feed)).collect();
+            piece.iter().flat_map(Event::cause).map(|feed| Feed::as_str(*feed)).collect();
         let issues: BTreeSet<_> = piece.iter().flat_map(Event::issues).collect();
         let steps = |event: &Event| Step {
             when: stamp(&event.when.to_string()),

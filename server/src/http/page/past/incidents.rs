@@ -61,10 +61,7 @@ pub(super) async fn render(
     now: Wall,
 ) -> Result<askama::Result<String>, Refused> {
     let wanted = Wanted::read(pairs, now)?;
-    let skip = match pairs.get("skip") {
-        None | Some("0") => 0,
-        some => asked::number("skip", some, 0, MOST_SKIPPED)?,
-    };
+    let skip = skipped(pairs)?;
     let limit = wanted.limit.min(SHOWN);
     let mut found = incidents::of(app, &Wanted { limit: skip + limit + 1, ..wanted }).await?;
     found.drain(..skip.min(found.len()));
@@ -95,6 +92,14 @@ pub(super) async fn render(
         csv: pairs.only(&["since", "name", "kind", "open"]),
     };
     Ok(page.render())
+}
+
+/// How many of the newest are left out.
+fn skipped(pairs: &Pairs) -> Result<usize, Wrong> {
+    match pairs.get("skip") {
+        None | Some("0") => Ok(0),
+        some => asked::number("skip", some, 0, MOST_SKIPPED),
+    }
 }
 
 impl Row {

@@ -13,8 +13,8 @@ use super::super::words::percent;
 use super::ticks::ticks;
 use super::told::{self, Whole};
 use crate::http::asked::Named;
-use crate::observers::uptime::{Outage, Span, State, Tally, outages};
-use crate::past::{AlertTime, Past, Track};
+use crate::observers::uptime::{Span, State, Tally};
+use crate::past::{AlertTime, Past, Track, WholeOutage};
 use crate::settings::Groups;
 
 /// How wide the picture is, in pixels.
@@ -132,7 +132,7 @@ impl Timeline {
         for (group, members) in &groups {
             drawing.group(group, members);
         }
-        let outages = groups.values().flatten().map(|(_, track)| outages(&track.stretches).len()).sum();
+        let outages = groups.values().flatten().map(|(_, track)| track.outages.len()).sum();
         drawing.finish(rows, outages)
     }
 }
@@ -303,7 +303,7 @@ impl Drawing<'_> {
         let lane = lane(name.as_str(), track, past.window, scale);
         let link: String = byte_serialize(name.as_str().as_bytes()).collect();
         let mut left = self.worded;
-        let (own, wholes) = (outages(&track.stretches), told::wholes(past, name, track));
+        let wholes = told::wholes(past, name, track);
         let title = format!("{}: {} healthy", name.as_str(), percent(Tally::of(&track.stretches).share()));
         self.canvas.lane(&lane, &title, self.height, 3, |run| {
             left = left.checked_sub(usize::from(is_told(run.paint)))?;
@@ -311,12 +311,14 @@ impl Drawing<'_> {
                 |one: &&Whole| paint(one.state) == run.paint && is_in(run, one.span, past.window, scale);
             let mut here = wholes.iter().filter(is_here);
             let one = here.next().filter(|_| is_told(run.paint))?;
-            let is_it =
-                |outage: &Outage| outage.first <= one.members.start && one.members.start <= outage.last;
-            let href = match own.iter().rposition(is_it).filter(|_| one.state.is_down()) {
+            let is_it = |whole: &WholeOutage| {
+                let outage = whole.outage;
+                outage.from <= one.span.from && (outage.is_open || one.span.from < outage.to)
+            };
+            let href = match track.outages.iter().rposition(is_it).filter(|_| one.state.is_down()) {
                 Some(at) => {
-                    let skip = super::skip(own.len() - 1 - at);
-                    let anchor = super::anchor(name.as_str(), own[at].from);
+                    let skip = super::skip(track.outages.len() - 1 - at);
+                    let anchor = super::anchor(name.as_str(), track.outages[at].outage.from);
                     format!("{root}?incidents&name={link}&since={since}{skip}#{anchor}")
                 }
                 None => format!("{root}?experiment={link}"),
