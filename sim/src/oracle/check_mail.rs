@@ -12,7 +12,7 @@ use status_core::{
 };
 
 use super::mail_text::{Many, Told, is_told_as_it_is, is_told_by, section};
-use super::muted::Muted;
+use super::muted::{End, Muted};
 use super::reference::{Found, Reference, seconds};
 use super::{memory, news_of_alert};
 use crate::scenario::Fault;
@@ -44,6 +44,10 @@ pub(crate) struct MailCheck {
     raised: BTreeMap<SystemAlert, u32>,
     /// Experiments whose events are no news at the moment.
     muted: Muted,
+    /// What ended while a server that starts decided nothing yet.
+    ended_in_startup: Vec<End>,
+    /// The experiments that this was about and that were decided on since.
+    compared: BTreeSet<ExperimentName>,
     /// How each experiment stands, as its newest event tells.
     newest: BTreeMap<ExperimentName, String>,
     /// Lines that no mail has brought yet, each with when it came to be.
@@ -225,6 +229,8 @@ impl MailCheck {
     /// A server starts: it has a while to send what it knows of.
     pub(crate) fn server_started(&mut self, now: Time, saved: &Saved) {
         self.muted = Muted::restored(saved);
+        self.ended_in_startup.clear();
+        self.compared.clear();
         self.excused = self.excused.max(now + self.soon);
     }
 
@@ -321,14 +327,15 @@ impl MailCheck {
     }
 
     /// Takes down what is to be mailed.
-    pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
+    pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action], decides: bool) {
         let Now { time: at, wall } = now;
         self.fresh = (!found.is_empty()).then_some(wall);
         let (began, ended) = self.muted.take_in(actions);
         for found in found {
             self.newest.insert(found.name.clone(), found.line.clone());
             let is_new_to_flapping = began.contains(&found.name);
-            let is_muted = self.muted.holds(&found.name) && !is_new_to_flapping;
+            let is_muted =
+                self.muted.holds(&found.name) && !is_new_to_flapping || self.is_compared(&found.name);
             if is_muted || self.service_flaps() || self.muted.has_service() {
                 // What was to be told of it is told as it is now.
                 let gone = self.unsent.extract_if(.., |unsent| unsent.name == found.name);
@@ -341,6 +348,9 @@ impl MailCheck {
         }
         let calm = self.newest.iter().filter(|(name, _)| ended.iter().any(|end| end.names(name)));
         self.perhaps.extend(calm.map(|(_, line)| line.clone()));
+        if !decides {
+            self.ended_in_startup.extend(ended);
+        }
         for (alert, raised) in actions.iter().filter_map(news_of_alert) {
             *self.raised.entry(alert).or_default() += u32::from(raised);
             if self.service_flaps() || self.muted.has_service() {
@@ -356,6 +366,12 @@ impl MailCheck {
         if self.fresh.is_some() {
             self.times.insert(wall.to_string(), at);
         }
+    }
+
+    /// Whether this is the first event of an experiment since what made its events no news ended in a startup. It is
+    /// compared with what people were last told, and where it reads the same, it is none.
+    fn is_compared(&mut self, name: &ExperimentName) -> bool {
+        self.ended_in_startup.iter().any(|end| end.names(name)) && self.compared.insert(name.clone())
     }
 
     /// Whether an alert may be known to come and go, so that nobody can say what it causes.

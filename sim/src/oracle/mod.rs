@@ -263,7 +263,7 @@ impl Oracle {
         if self.mode == Mode::Observe {
             self.compare_observed(now.time, &found, actions);
         }
-        self.mail.news(now, &found, actions);
+        self.mail.news(now, &found, actions, self.reference.startup_is_over(now.time));
         for what in self.mail.check(now.time, actions, &self.reference) {
             self.complain(now.time, Invariant::Mailed, what);
         }

@@ -96,8 +96,8 @@ impl Recipients {
         self.0.iter().map(|(address, one)| (address.clone(), one.taken())).collect()
     }
 
-    pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action]) {
-        self.0.values_mut().for_each(|one| one.news(now, found, actions));
+    pub(crate) fn news(&mut self, now: Now, found: &[Found], actions: &[Action], decides: bool) {
+        self.0.values_mut().for_each(|one| one.news(now, found, actions, decides));
     }
 
     pub(crate) fn check(&mut self, now: Time, actions: &[Action], reference: &Reference) -> Vec<String> {
