@@ -74,7 +74,7 @@ pub(crate) async fn past(app: &AppState, asked: Asked) -> Result<Arc<Past>, Unre
     }
     let window = asked.span(now.wall);
     let records = stored(app, None, window.from).await?;
-    let past = Arc::new(make(app, records, None, window, now).await);
+    let past = Arc::new(make(app, records, None, window).await?);
     keep(app, Kept { revision, asked, at: now.wall, past: Arc::clone(&past) });
     Ok(past)
 }
@@ -102,7 +102,11 @@ pub(crate) async fn past_of(app: &AppState, name: &ExperimentName, asked: Asked)
         tracing::warn!("what is told of {name} is only what is in memory: {why}");
         PastRecords::default()
     });
-    make(app, records, Some(name), window, now).await
+    let made = make(app, records, Some(name), window).await;
+    made.unwrap_or_else(|Unread(why)| {
+        tracing::error!("what is told of {name} is not what happened: {why}");
+        Past::of(PastRecords::default(), &Startups::default(), window, now.wall)
+    })
 }
 
 /// What the store has, if there is one.
@@ -123,18 +127,17 @@ async fn make(
     mut records: PastRecords,
     name: Option<&ExperimentName>,
     window: Span,
-    now: Now,
-) -> Past {
+) -> Result<Past, Unread> {
+    add_known(&mut records, &app.shared().monitor(), name);
+    // It is read after all that is told: what happened a moment ago would seem to lie in the future else, as where the
+    // clock was set back.
+    let now = app.now();
     let watched = app.uptime().watched(now.wall);
     records.watched = with_newer(records.watched, &watched);
-    let startups = {
-        let monitor = app.shared().monitor();
-        add_known(&mut records, &monitor, name);
-        startups(app, &monitor, &records, &watched, now)
-    };
+    let startups = startups(app, &app.shared().monitor(), &records, &watched, now);
     // It takes its time where there are hundreds of experiments with thousands of events.
     let made = tokio::task::spawn_blocking(move || Past::of(records, &startups, window, now.wall));
-    made.await.unwrap_or_else(|_| Past::of(PastRecords::default(), &Startups::default(), window, now.wall))
+    made.await.map_err(|error| Unread(format!("the account of what happened could not be made: {error}")))
 }
 
 /// When the server was watching: as it is in memory, and before that as the store has it.

@@ -171,8 +171,8 @@ impl Wanted {
 /// If the store cannot be read.
 pub(crate) async fn of(app: &AppState, wanted: &Wanted) -> Result<Vec<Incident>, Unread> {
     let past = gather::past(app, Asked::Last(wanted.since)).await?;
-    let made = tokio::task::spawn_blocking(move || incidents(&past));
-    let all = made.await.unwrap_or_default();
+    let made = tokio::task::spawn_blocking(move || incidents(&past)).await;
+    let all = made.map_err(|error| Unread(format!("the incidents could not be listed: {error}")))?;
     Ok(all.into_iter().filter(|one| wanted.takes(one)).take(wanted.limit).collect())
 }
 
