@@ -48,7 +48,7 @@ test('a link of an outage in the time line leads to its entry', async () => {
 test('a time in which no mail could be sent is seen in the time line', async () => {
   const visit = await Visit.start(browser, lab, { javaScriptEnabled: false });
   const page = await visit.open('?timeline&since=30d', { live: false });
-  const waited = page.locator('.lanes a path.st-alert title', { hasText: /^a mail waited: .*, [78] h/ });
+  const waited = page.locator('.lanes a path.st-alert title', { hasText: /^a mail waited: .*, \d h/ });
   assert.ok(await waited.count() > 0);
   await visit.end();
 });
