@@ -46,7 +46,8 @@ fn when_a_mail_first_told_of_an_outage_is_kept_until_it_is_over() {
     let mut world = well(1);
     world.restart(); // with a store
     world.until(60.0);
-    let told_at = |world: &World| world.monitor.experiment("pend00").and_then(|known| known.told_at());
+    let told_at =
+        |world: &World| world.monitor.experiment("pend00").and_then(status_core::Experiment::told_at);
     assert_eq!(told_at(&world), None);
     world.unplug(VIDEO);
     world.until(80.0);
