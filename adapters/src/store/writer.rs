@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use status_core::{Change, Failure, FailureKind, Saved, Wall};
 
 use super::continuity::Continuity;
+use super::not_opened::NotOpened;
 use super::place::{self, Found, Identity};
 use super::schema::{self, Kind};
 use super::size::{Gone, Limit, Trimmed, Trims};
@@ -42,22 +43,7 @@ struct Open {
     _lock: std::fs::File,
 }
 
-pub(super) enum Trouble {
-    InUse(InUse),
-    Refused(Refusal),
-    Failed(Failure),
-}
-
-impl Trouble {
-    pub(super) fn into_failure(self) -> Failure {
-        let refused = |detail| Failure { kind: FailureKind::Refused, detail };
-        match self {
-            Self::Failed(failure) => failure,
-            Self::Refused(refusal) => refused(refusal.to_string()),
-            Self::InUse(in_use) => refused(in_use.to_string()),
-        }
-    }
-}
+pub(super) type Trouble = NotOpened<InUse, Refusal>;
 
 impl Writer {
     pub(super) fn new(path: &Path, limit: Limit, clock: Arc<dyn Clock>, gate: Arc<RwLock<()>>) -> Self {

@@ -16,6 +16,7 @@ use super::schema::{self, Kind};
 use super::{InUse, Refusal, lock, refuse};
 use crate::clock::Clock;
 use crate::store::continuity::Continuity;
+use crate::store::not_opened;
 use crate::store::rows::millis;
 use crate::store::size::{Gone, Trimmed, Trims};
 
@@ -42,22 +43,7 @@ struct Held {
     epoch: i64,
 }
 
-pub(super) enum NotOpened {
-    InUse(InUse),
-    Refused(Refusal),
-    Failed(Failure),
-}
-
-impl NotOpened {
-    pub(super) fn into_failure(self) -> Failure {
-        let refused = |detail| Failure { kind: FailureKind::Refused, detail };
-        match self {
-            Self::Failed(failure) => failure,
-            Self::Refused(refusal) => refused(refusal.to_string()),
-            Self::InUse(in_use) => refused(in_use.to_string()),
-        }
-    }
-}
+pub(super) type NotOpened = not_opened::NotOpened<InUse, Refusal>;
 
 impl Writer {
     pub(super) fn new(address: Address, max_size: u64, clock: Arc<dyn Clock>) -> Self {
