@@ -15,13 +15,13 @@ pub(super) const EVENTS: usize = 100_000;
 pub(super) const OTHERS: usize = 20_000;
 /// How many events of one outage that began before the time are read.
 pub(super) const OF_AN_OUTAGE: usize = 1_000;
-/// Remarks are read from so long before the time: no window of maintenance that is repeated is on for longer.
+/// Remarks are read from this long before the time, so that the beginning of each repeated window of maintenance is among them.
 pub const WINDOW_AT_MOST: Duration = Duration::from_secs(48 * 3600);
 
 /// What happened.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PastRecords {
-    /// From when on all is told: from the time on that was asked for, or later, if too much happened since.
+    /// When the records begin: at the time that was asked for, or later, if too much happened since.
     pub since: Wall,
     /// When the server was watching: from when to when, in order.
     pub watched: Vec<(Wall, Wall)>,
