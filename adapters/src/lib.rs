@@ -108,6 +108,16 @@ pub trait Store: Send + Sync {
     /// [`Change::ReplaceAll`], since the file may be another one then.
     async fn save(&self, changes: Vec<Change>) -> Result<(), Failure>;
 
+    /// Likewise, but only if no later epoch than this one has begun: of a store that several servers share.
+    ///
+    /// # Errors
+    /// Why it could not be written, as above; [`Superseded`](status_core::FailureKind::Superseded) if another server has
+    /// begun to lead.
+    async fn save_in(&self, epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure> {
+        let _ = epoch;
+        self.save(changes).await
+    }
+
     /// Reads the events from a time on, of one experiment or all, in the order in which they happened: of
     /// too many, the `newest`.
     ///

@@ -22,6 +22,11 @@ impl Ages {
         Self { started, last_save }
     }
 
+    /// Since when it is known that the last save has this stamp, if it is.
+    pub(crate) fn known_since(&self, stamp: Option<Now>) -> Option<Now> {
+        (stamp.is_some() && stamp == self.last_save).then_some(self.started)
+    }
+
     /// The stamp of what is written down now.
     pub(crate) fn stamp(&self, now: Now) -> Now {
         let before = self.last_save.map_or(self.started.time, |saved| saved.time);

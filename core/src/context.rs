@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::leadership::Authority;
 use crate::protocol::{Action, CallId, Change, Config, Deadline, Note, Now, Time, Timer, Wall, Withheld};
 use crate::unsaved::{Key, Unsaved};
 use crate::withheld::WithheldLog;
@@ -21,6 +22,8 @@ pub(crate) struct Cx<'a> {
     /// When this process started.
     pub(crate) started: Time,
     pub(crate) config: &'a Config,
+    /// How far this server may act.
+    pub(crate) authority: Authority,
     calls: &'a mut CallIds,
     withheld: &'a mut WithheldLog,
     /// When the monitor is to be called again: up to the check, when the next check is due; after it, each component adds
@@ -45,6 +48,7 @@ impl<'a> Cx<'a> {
             now,
             started,
             config,
+            authority: Authority::Full,
             calls,
             withheld,
             due,

@@ -56,6 +56,7 @@ mod context;
 mod feed;
 mod flap;
 mod lab;
+mod leadership;
 mod mail;
 mod maintenance;
 mod monitor;
@@ -69,20 +70,21 @@ pub use book::{Book, Hold, Resource};
 pub use feed::FeedSubscription;
 pub use flap::Flapping;
 pub use lab::{Experiment, Muted, Observation, Stream};
+pub use leadership::Leadership;
 pub use mail::Outbox;
 pub use maintenance::Maintenance;
 pub use monitor::Monitor;
 pub use protocol::{
     Acknowledgement, AcknowledgementEnd, Action, AttentionRecord, Availability, BookOverride, CallId, Change,
-    Command, CommandId, Condition, Config, Connection, Deadline, Delivery, EndedAlert, Event, EventKey,
-    ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig, FlapLine,
-    FlapRecord, FlappingRecord, Forgotten, GivenUp, Input, Issue, LetterRecord, LossRecord, Mail, MailConfig,
-    MailFailure, MailFailureKind, MailLine, Mailed, MaintenanceRecord, Manifest, Mention, Mentioned, Mode,
-    News, NewsItem, NewsRange, Note, Now, Obeyed, OutboxRecord, Owing, PastAlert, Pattern, QueuedMailRecord,
-    RecipientRecord, RecoveryRecord, Refused, Remark, RemarkKind, Repetition, Report, Requirements,
-    ResourceName, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest, SealedMail, SetBy,
-    StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Told, Topic, Traffic, Transmitted,
-    Undelivered, Verdict, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime, Withheld, Zone,
-    in_words, printable,
+    Command, CommandId, Condition, Config, Connection, Deadline, Delivery, Election, EndedAlert, Event,
+    EventKey, ExperimentName, ExperimentRecord, Failure, FailureKind, Feed, FlapBooking, FlapConfig,
+    FlapLine, FlapRecord, FlappingRecord, Forgotten, GivenUp, Input, Issue, LetterRecord, LossRecord, Mail,
+    MailConfig, MailFailure, MailFailureKind, MailLine, Mailed, MaintenanceRecord, Manifest, Mention,
+    Mentioned, Mode, News, NewsItem, NewsRange, Note, Now, Obeyed, OutboxRecord, Owing, PastAlert, Pattern,
+    QueuedMailRecord, RecipientRecord, RecoveryRecord, Refused, Remark, RemarkKind, Repetition, Report,
+    Requirements, ResourceName, Role, Saved, SavedAlert, SavedExperiment, SavedMail, SavedManifest,
+    SealedMail, SetBy, StreamRecord, StreamStatus, Summary, SystemAlert, Time, Timer, Told, Topic, Traffic,
+    Transmitted, Undelivered, Verdict, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime,
+    Withheld, Zone, in_words, printable,
 };
 pub use store::Persistence;

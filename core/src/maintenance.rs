@@ -169,6 +169,11 @@ impl Maintenance {
         self.obeyed.iter_mut().for_each(|(_, _, save)| *save = save.or(Some(call)));
     }
 
+    /// The commands that were obeyed and of which nobody was told: they are forgotten.
+    pub(crate) fn take_waiting(&mut self) -> impl Iterator<Item = CommandId> + use<> {
+        core::mem::take(&mut self.obeyed).into_iter().map(|(command, ..)| command)
+    }
+
     /// Tells people of the commands that this save wrote down, or tried to: nobody waits for a broken store.
     pub(crate) fn save_answered(&mut self, call: CallId, cx: &mut Cx<'_>) {
         self.answer(|save| save == Some(call), cx);

@@ -140,6 +140,10 @@ impl From<&Note> for What {
             | Note::ForgotStream { .. }
             | Note::UnmatchedRequirement { .. }
             | Note::Withheld(_)
+            | Note::Leads
+            | Note::Follows
+            | Note::CutOff { .. }
+            | Note::LeadsAgain
             | Note::MailGivenUp { .. } => Self::Noted { text: note.to_string() },
             Note::Remark(remark) => Self::Remarked { text: remark.to_string() },
         }

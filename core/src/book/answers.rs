@@ -54,7 +54,8 @@ impl Book {
         if may_change && let Some(withheld) = resource.withholds(config) {
             cx.withhold(withheld);
         }
-        if may_change && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
+        let is_allowed = cx.authority.allows(resource.desired());
+        if may_change && is_allowed && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
             let request = resource.begin(change, now, config);
             self.queue.begin(request, change, resource, cx);
             self.pace.started(now);
@@ -106,6 +107,7 @@ impl Book {
             | FailureKind::NotFound
             | FailureKind::Garbled
             | FailureKind::Replaced
+            | FailureKind::Superseded
             | FailureKind::Ended => {
                 if self.pace.is_held() {
                     self.pace.hold(began, now);
@@ -178,7 +180,7 @@ impl Book {
                 }
                 self.troubles(name, asked, failure, config, now);
             }
-            FailureKind::Refused | FailureKind::Garbled | FailureKind::Replaced => {
+            FailureKind::Refused | FailureKind::Garbled | FailureKind::Replaced | FailureKind::Superseded => {
                 self.pace.failed(&name, began, now);
                 self.troubles(name, asked, failure, config, now);
             }

@@ -191,7 +191,11 @@ impl Book {
             {
                 cx.withhold(withheld);
             }
-            self.queue.put(resource, cx.now.time, config);
+            if cx.authority.allows(resource.desired()) {
+                self.queue.put(resource, cx.now.time, config);
+            } else {
+                self.queue.remove(resource);
+            }
         }
     }
 
@@ -293,7 +297,10 @@ impl Book {
             self.tried_manifest = resource.is_none();
             match resource.and_then(|name| self.resources.get_mut(&name)) {
                 // The next check puts it into the queue, where it differs even then.
-                Some(resource) if !may_change && resource.may_be_set(now, config) => {
+                Some(resource)
+                    if !cx.authority.allows(resource.desired())
+                        || (!may_change && resource.may_be_set(now, config)) =>
+                {
                     self.queue.remove(resource);
                     continue;
                 }

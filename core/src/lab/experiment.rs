@@ -31,7 +31,7 @@ pub struct Experiment {
     pub(crate) listed: bool,
     /// In the order of their topics.
     pub(crate) streams: Vec<Stream>,
-    jump: Option<Observation>,
+    pub(super) jump: Option<Observation>,
     /// When jump last listed it, before the server was restarted.
     pub(crate) jump_seen_before: Option<Wall>,
     pub(crate) events: VecDeque<Event>,

@@ -4,6 +4,7 @@
 //! Of the steady clock only ages survive: [`Ages`] says how.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -11,11 +12,19 @@ use smol_str::SmolStr;
 
 use super::attention::Attention;
 use super::experiment::{Experiment, Written};
-use super::stream::Stream;
+use super::stream::{Observation, Stream};
 use crate::ages::Ages;
 use crate::protocol::{
-    Event, EventKey, ExperimentName, ExperimentRecord, Now, SavedExperiment, StreamRecord, Time, Wall,
+    Event, EventKey, ExperimentName, ExperimentRecord, Now, SavedExperiment, StreamRecord, Time, Topic, Wall,
 };
+
+/// What the feeds have shown of an experiment.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    last_named: Time,
+    jump: Option<Observation>,
+    streams: BTreeMap<Topic, Observation>,
+}
 
 impl Experiment {
     /// As the store has it. Nothing has been seen yet, so its verdict stays what it was until startup
@@ -47,6 +56,31 @@ impl Experiment {
             experiment.keep_event(event, usize::MAX);
         }
         experiment
+    }
+
+    /// What the feeds have shown of it, for a server that is to know the rest from elsewhere.
+    pub(crate) fn into_heard(self) -> Heard {
+        let shown = |stream: Stream| stream.observation.map(|observation| (stream.topic, observation));
+        Heard {
+            last_named: self.last_named,
+            jump: self.jump,
+            streams: self.streams.into_iter().filter_map(shown).collect(),
+        }
+    }
+
+    /// Takes over what this server has heard of it.
+    pub(crate) fn hear_again(&mut self, heard: Heard) {
+        self.last_named = self.last_named.max(heard.last_named);
+        self.jump = heard.jump;
+        let mut observations = heard.streams;
+        for stream in &mut self.streams {
+            stream.observation = observations.remove(&stream.topic);
+        }
+    }
+
+    /// The verdict is shown as it was written down, since nobody here makes another.
+    pub(crate) fn show_as_decided(&mut self) {
+        self.verdict.decided |= core::mem::take(&mut self.restored);
     }
 
     /// As it is written down.

@@ -15,6 +15,10 @@ use crate::protocol::{Mail, MailConfig, MailLine, NewsItem, NewsRange, Now, Queu
 /// A mail that is composed this long after its news says that it is late.
 const LATE_AFTER: Duration = Duration::from_secs(60);
 
+/// What a mail says first that another server may send, too.
+const TWICE: &str =
+    "This mail may come twice: the database does not answer, and another server may have sent it.\n\n";
+
 /// What a mail says, and how old that is.
 struct MailContent<'a> {
     digest: Digest<'a>,
@@ -95,7 +99,11 @@ impl Outbox {
         let is_quiet = events.is_empty() && cleared.is_empty() && missed == 0;
         let (begun, awake) = oldest.unwrap_or((*when, self.awake.at(now.time)));
         let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER + config.wait + config.every;
-        let notice = if late { late_notice(&zone.in_full(begun), attempts, missed) } else { String::new() };
+        let mut notice =
+            if late { late_notice(&zone.in_full(begun), attempts, missed) } else { String::new() };
+        if self.twice {
+            notice.insert_str(0, TWICE);
+        }
         let digest = Digest {
             notice,
             when: *when,

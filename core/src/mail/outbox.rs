@@ -54,6 +54,8 @@ pub struct Outbox {
     pub(super) given_up: VecDeque<GivenUp>,
     /// What became of experiments' news since somebody last took that.
     pub(super) settled: Vec<Settled>,
+    /// Whether another server may send the same mails.
+    pub(super) twice: bool,
 }
 
 /// The newest state, as the newest news found it.
@@ -113,7 +115,37 @@ impl Outbox {
             awake: AwakeClock::new(0, now.time),
             given_up: VecDeque::new(),
             settled: Vec::new(),
+            twice: false,
         }
+    }
+
+    /// Which life of the server this is, and how many mails it has composed: both are part of each mail's identity.
+    pub(crate) fn life(&self) -> (SmolStr, u64) {
+        (self.incarnation.clone(), self.composed)
+    }
+
+    /// So many mails have been composed in this life.
+    pub(crate) fn go_on_counting(&mut self, composed: u64) {
+        self.composed = composed;
+    }
+
+    /// Notes whether another server may send the same mails. If that has just become so, a mail that was composed and never
+    /// tried is composed anew, to say so.
+    pub(crate) fn may_come_twice(&mut self, twice: bool, cx: &mut Cx<'_>) {
+        if core::mem::replace(&mut self.twice, twice) || !twice {
+            return;
+        }
+        let is_untried = |mail: &&mut QueuedMail| {
+            !mail.in_doubt && !mail.record.covers.is_empty() && !matches!(mail.state, MailState::Sending(..))
+        };
+        for mail in self.mails.iter_mut().filter(is_untried) {
+            for address in core::mem::take(&mut mail.record.mail.recipients) {
+                let one = self.recipients.iter_mut().find(|one| one.known.address == address);
+                one.into_iter().for_each(|one| one.tell_again(&mail.record.covers));
+            }
+            cx.mark_dirty(Key::Recipients);
+        }
+        self.drop_mails_for_nobody(cx);
     }
 
     /// How many mails somebody does not have yet.

@@ -12,6 +12,7 @@ use super::recipient::Recipient;
 use crate::context::Cx;
 use crate::protocol::{
     EndedAlert, LetterRecord, Mail, NewsItem, Now, OutboxRecord, QueuedMailRecord, SavedMail, SealedMail,
+    Time,
 };
 use crate::unsaved::Key;
 
@@ -20,12 +21,13 @@ impl Outbox {
     ///
     /// A recipient that is configured no more is owed nothing more; one that is new is owed what comes from
     /// now on. Without mail, what is owed waits for a server that sends it. A mail that was written down may
-    /// have been sent, and goes out as it was.
+    /// have been sent, and goes out as it was. That all this is owed is known since `known_since`.
     pub(crate) fn restored(
         incarnation: SmolStr,
         saved: SavedMail,
         recipients: Option<&[SmolStr]>,
         current_state: CurrentState,
+        known_since: Time,
         cx: &mut Cx<'_>,
     ) -> Self {
         let now = cx.now;
@@ -35,7 +37,7 @@ impl Outbox {
         let awake = stamps.chain(shown).max().unwrap_or(0);
         let newest = record.as_ref().map_or(0, |record| record.newest);
         let mut outbox = Self::new(incarnation, &[], now);
-        outbox.awake = AwakeClock::new(awake, now.time);
+        outbox.awake = AwakeClock::new(awake, known_since);
         outbox.log = NewsLog::new(VecDeque::from(news), newest);
         outbox.current_state = current_state;
         outbox.restore_recipients(record, recipients, now);

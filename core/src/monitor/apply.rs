@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use super::Parts;
 use crate::context::Cx;
-use crate::protocol::{Action, CallId, Failure, Feed, Input, Manifest, Report};
+use crate::leadership::Authority;
+use crate::protocol::{Action, CallId, Failure, FailureKind, Feed, Input, Manifest, Refused, Report};
 use crate::unsaved::Key;
 
 impl Parts {
@@ -28,6 +29,9 @@ impl Parts {
                     self.lab.was_mailed(&settled.experiments, &settled.mailed);
                 }
             }
+            Input::Commanded { command, .. } if cx.authority == Authority::None => {
+                cx.act(Action::Answer { command, outcome: Err(Refused::NotLeading) });
+            }
             Input::Commanded { command, by, what } => {
                 match self.obey(by, what, cx) {
                     Ok(obeyed) => self.maintenance.obeyed(command, obeyed),
@@ -36,7 +40,15 @@ impl Parts {
                 cx.recheck();
             }
             Input::StoreReplaced { detail } => self.store.on_replaced(detail, cx),
+            Input::Elected(election) => self.on_election(election, cx),
             Input::Saved { call, outcome } => {
+                let is_superseded = |failure: &Failure| {
+                    failure.kind == FailureKind::Superseded
+                        && self.store.is_of_epoch(call, self.leadership.epoch())
+                };
+                if outcome.as_ref().is_err_and(is_superseded) {
+                    return self.step_down(cx);
+                }
                 self.store.on_saved(call, outcome, &mut self.lab, &self.alerts, cx);
                 self.outbox.save_answered(call);
                 self.maintenance.save_answered(call, cx);

@@ -9,6 +9,7 @@ use crate::book::Hold;
 use crate::context::Cx;
 use crate::feed::Silence;
 use crate::lab::{Came, Experiment, Muted, Story};
+use crate::leadership::Authority;
 use crate::mail::{
     Acknowledged, Composed, CurrentState, Digest, LONGEST, OpenWindow, Problem, StandingAlert,
 };
@@ -37,6 +38,11 @@ impl Parts {
     pub(super) fn check(&mut self, cx: &mut Cx<'_>) {
         cx.begin_check();
         self.end_stall(cx);
+        self.leadership.check(cx);
+        if cx.authority == Authority::None {
+            // Whoever leads decides, and what is decided is known by what is written down.
+            return self.log_health(cx);
+        }
         self.maintenance.check(cx);
         self.alerts.let_time_pass(cx);
         self.book.relay_is_silent = self.knows_nothing_of_streams(cx);
@@ -119,7 +125,10 @@ impl Parts {
                 }
                 SystemAlert::BookUnreachable => self.book.unreachable(now.time, cx.started, startup_is_over),
                 SystemAlert::ManifestEmpty => self.book.without_manifest(now.time),
-                SystemAlert::StoreBroken => self.store.condition(now.time),
+                SystemAlert::StoreBroken => {
+                    let cut_off = self.leadership.condition(now.time);
+                    cut_off.unwrap_or_else(|| self.store.condition(now.time))
+                }
                 SystemAlert::StoreReplaced => self.store.replacement(),
                 SystemAlert::TooManyNames => self.lab.too_many(cx, startup_is_over),
             };

@@ -1,5 +1,6 @@
 //! The core's one door: inputs in, actions out.
 
+mod adopt;
 mod apply;
 mod check;
 mod invariants;
@@ -19,6 +20,7 @@ use crate::book::Book;
 use crate::context::{CallIds, Cx};
 use crate::feed::{FeedSubscription, Feeds};
 use crate::lab::{Experiment, Lab};
+use crate::leadership::Leadership;
 use crate::mail::Outbox;
 use crate::maintenance::Maintenance;
 use crate::protocol::{
@@ -51,6 +53,7 @@ struct Parts {
     maintenance: Maintenance,
     outbox: Outbox,
     store: Persistence,
+    leadership: Leadership,
     /// The last stall, while what the server missed is still to come.
     stall: Option<Stall>,
     /// When the whole state is logged again.
@@ -71,6 +74,7 @@ impl Monitor {
             maintenance: Maintenance::default(),
             outbox: Outbox::new(format_smolstr!("{}", now.wall.as_millis()), config.recipients(), now),
             store: Persistence::off(now, &config),
+            leadership: Leadership::sole(now),
             stall: None,
             log_due: started + config.log_every,
         };
@@ -97,8 +101,10 @@ impl Monitor {
         let late = self.late(&input);
         let (calls, withheld) = (&mut self.calls, &mut self.withheld);
         let mut cx = Cx::new(self.now, self.started, &self.config, calls, withheld, self.check_due);
+        cx.authority = self.parts.leadership.authority(self.now.time);
         self.parts.notice_stall(before, late, &mut cx);
         self.parts.apply(input, &mut cx);
+        cx.authority = self.parts.leadership.authority(self.now.time);
         if cx.is_check_due() {
             self.parts.check(&mut cx);
             self.check_due = cx.due();
@@ -186,6 +192,12 @@ impl Monitor {
     #[must_use]
     pub fn persistence(&self) -> Option<&Persistence> {
         Some(&self.parts.store).filter(|store| store.is_on())
+    }
+
+    /// What this server is to those that share its store.
+    #[must_use]
+    pub fn leadership(&self) -> &Leadership {
+        &self.parts.leadership
     }
 
     /// What was decided lately and not done, since this server only observes, the oldest first.

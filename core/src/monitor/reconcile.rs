@@ -3,6 +3,7 @@
 use super::Parts;
 use crate::context::Cx;
 use crate::lab::Experiment;
+use crate::leadership::{Authority, Mailing};
 use crate::protocol::Mode;
 use crate::store::Known;
 
@@ -11,6 +12,10 @@ impl Parts {
     pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
         let may_change = self.is_judging();
         self.feeds.reconcile(cx);
+        if cx.authority == Authority::None {
+            drop(cx.take_unsaved());
+            return self.feeds.schedule_wake(cx);
+        }
         self.book.reconcile(may_change, cx);
         self.reconcile_mail(cx);
         self.schedule_wake(cx);
@@ -18,8 +23,10 @@ impl Parts {
 
     /// A mail is written down before it is sent, and what else has changed with it.
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
-        let acts = cx.config.mode == Mode::Act;
-        if let Some(config) = cx.config.mail.as_ref().filter(|_| acts) {
+        let mailing = self.leadership.mailing(cx.now.time);
+        let mails = cx.config.mode == Mode::Act && mailing != Mailing::Waits;
+        if let Some(config) = cx.config.mail.as_ref().filter(|_| mails) {
+            self.outbox.may_come_twice(mailing == Mailing::Twice, cx);
             let is_due = self.outbox.reminder_due(config).is_some_and(|at| at <= cx.now.time);
             if is_due && self.has_unattended_problems() {
                 self.outbox.remind(self.current_state(cx.now.wall, cx), cx.now);
@@ -34,8 +41,8 @@ impl Parts {
         if unsaved_too {
             self.maintenance.answer_all(cx);
         }
-        if acts {
-            self.outbox.reconcile(unsaved_too, cx);
+        if mails {
+            self.outbox.reconcile(unsaved_too || mailing == Mailing::Twice, cx);
         }
     }
 
@@ -48,7 +55,7 @@ impl Parts {
             maintenance: &self.maintenance,
             outbox: &self.outbox,
         };
-        if let Some(call) = self.store.save(known, cx) {
+        if let Some(call) = self.store.save(known, self.leadership.epoch(), cx) {
             self.outbox.being_written(call);
             self.maintenance.being_written(call);
         }
@@ -64,7 +71,8 @@ impl Parts {
     fn schedule_wake(&self, cx: &mut Cx<'_>) {
         self.feeds.schedule_wake(cx);
         self.book.schedule_wake(cx);
-        if cx.config.mail.is_some() && cx.config.mode == Mode::Act {
+        let mailing = self.leadership.mailing(cx.now.time);
+        if cx.config.mail.is_some() && cx.config.mode == Mode::Act && mailing != Mailing::Waits {
             self.outbox.schedule_wake(cx);
         }
         self.store.schedule_wake(cx);

@@ -9,6 +9,7 @@ use crate::ages::Ages;
 use crate::alerts::Alerts;
 use crate::context::Cx;
 use crate::lab::Experiment;
+use crate::leadership::Leadership;
 use crate::mail::Outbox;
 use crate::maintenance::Maintenance;
 use crate::protocol::{Config, ExperimentName, Manifest, Now, Saved, SavedManifest, Topic};
@@ -25,6 +26,17 @@ impl Monitor {
         // What is noted here was noted when it happened.
         let mut cx = Cx::new(now, monitor.started, &monitor.config, calls, withheld, monitor.check_due);
         monitor.parts.restore(SmolStr::new(incarnation), saved, &mut cx);
+        monitor
+    }
+
+    /// A monitor that starts now, of a server that may share its store with others: it does nothing until
+    /// [`Input::Elected`](crate::Input::Elected) says that it leads. `incarnation` is a text that no other life of any
+    /// server has had or will have.
+    #[must_use]
+    pub fn join(config: Config, incarnation: &str, now: Now) -> Self {
+        let mut monitor = Self::resume(config, incarnation, Saved::default(), now);
+        monitor.parts.leadership = Leadership::follower(now);
+        monitor.parts.store.forget_unsaved();
         monitor
     }
 }
@@ -53,12 +65,12 @@ impl Parts {
         }
         let recipients = cx.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
         let current_state = self.current_state(cx.now.wall, cx);
-        self.outbox = Outbox::restored(incarnation, mail, recipients, current_state, cx);
+        self.outbox = Outbox::restored(incarnation, mail, recipients, current_state, cx.now.time, cx);
         self.store.collect(cx);
     }
 
     /// The requirements are those of the last manifest until book gives another.
-    fn restore_manifest(&mut self, manifest: Manifest, empty: bool, cx: &mut Cx<'_>) {
+    pub(super) fn restore_manifest(&mut self, manifest: Manifest, empty: bool, cx: &mut Cx<'_>) {
         let when: BTreeMap<ExperimentName, _> = self
             .lab
             .experiments

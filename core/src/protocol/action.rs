@@ -73,6 +73,10 @@ pub enum Action {
     Save {
         /// To be given back with the answer.
         call: CallId,
+        /// What [`Election::Won`](crate::Election::Won) said: once a later one has begun, nothing of an earlier one is
+        /// written. `None` where no other server can use the store.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
         /// What to write down, in this order: all of it or nothing.
         changes: Vec<Change>,
     },

@@ -81,6 +81,8 @@ pub enum Refused {
     TooManyWindows,
     /// Something in it makes no sense: what, for people.
     Invalid(String),
+    /// Another server leads by now, which knows nothing of it.
+    NotLeading,
 }
 
 impl fmt::Display for Refused {
@@ -99,6 +101,9 @@ impl fmt::Display for Refused {
                 )
             }
             Self::Invalid(what) => f.write_str(what),
+            Self::NotLeading => {
+                f.write_str("another server has begun to lead meanwhile, and nothing is changed: ask again")
+            }
         }
     }
 }

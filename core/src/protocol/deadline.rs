@@ -49,11 +49,13 @@ pub enum Timer {
     Acknowledgement,
     /// Problems are to be mailed again.
     Reminder,
+    /// The lock of a store that several servers share is not this server's for certain any more.
+    Lease,
 }
 
 impl Timer {
     /// Every timer, those of a feed once.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Idle,
         Self::Startup,
         Self::Stale,
@@ -70,6 +72,7 @@ impl Timer {
         Self::Maintenance,
         Self::Acknowledgement,
         Self::Reminder,
+        Self::Lease,
     ];
 
     /// Returns its name in figures and in the log, the same for both feeds.
@@ -92,6 +95,7 @@ impl Timer {
             Self::Maintenance => "maintenance",
             Self::Acknowledgement => "acknowledgement",
             Self::Reminder => "reminder",
+            Self::Lease => "lease",
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::command::{Command, CommandId};
+use super::election::Election;
 use super::mail::Delivery;
 use super::manifest::{Availability, Manifest};
 use super::name::Feed;
@@ -92,6 +93,8 @@ pub enum Input {
         /// What the person tells the server to do.
         what: Command,
     },
+    /// Something became known of who leads, of several servers that share a store.
+    Elected(Election),
     /// Answers [`Action::Save`](crate::Action::Save).
     Saved {
         /// Which call this answers.
@@ -140,6 +143,8 @@ pub enum FailureKind {
     Ended,
     /// The store is another file than before, and lacks what was saved.
     Replaced,
+    /// Another server leads by now, and this one writes nothing more.
+    Superseded,
 }
 
 impl fmt::Display for Failure {

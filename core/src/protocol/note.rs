@@ -103,6 +103,17 @@ pub enum Note {
     Withheld(Withheld),
     /// Something that people did, or that concerns how much they are told.
     Remark(RemarkKind),
+    /// This server leads, of those that share its store.
+    Leads,
+    /// Another server leads, or may: this one does nothing.
+    Follows,
+    /// It led when the store last answered, and another server may lead by now.
+    CutOff {
+        /// Why the store does not answer.
+        detail: String,
+    },
+    /// The store answers again, and this server leads as before.
+    LeadsAgain,
     /// A mail was given up. Its events are in the history, but some addresses were never told.
     MailGivenUp {
         /// Its subject.
@@ -193,6 +204,14 @@ impl fmt::Display for Note {
             }
             Self::Withheld(withheld) => withheld.fmt(f),
             Self::Remark(remark) => remark.fmt(f),
+            Self::Leads => f.write_str("this server leads"),
+            Self::Follows => f.write_str("this server follows, and does nothing"),
+            Self::CutOff { detail } => write!(
+                f,
+                "another server may lead by now, so nothing is put back into booking, and mails wait: {}",
+                printable(detail)
+            ),
+            Self::LeadsAgain => f.write_str("this server leads as before"),
             Self::MailGivenUp { subject, detail } => write!(f, "gave up mail \"{subject}\": {detail}"),
         }
     }

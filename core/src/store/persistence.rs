@@ -68,6 +68,8 @@ pub struct Persistence {
 #[derive(Debug)]
 struct UnderWay {
     call: CallId,
+    /// In which it was begun.
+    epoch: Option<u64>,
     since: Time,
     /// The number of the newest event in it.
     events: u64,
@@ -153,6 +155,33 @@ impl Persistence {
             for_long.map(|span| alloc::format!("it has not answered for {span:?}"))
         };
         self.last_error().map(|last_error| String::from(last_error.detail.as_str())).or_else(hangs)
+    }
+
+    /// Since when it is known that the last save has this stamp, if it is.
+    pub(crate) fn known_since(&self, stamp: Option<Now>) -> Option<Now> {
+        self.ages.known_since(stamp)
+    }
+
+    /// What another server has written down is what this one knows from now on.
+    pub(crate) fn adopt(&mut self, ages: Ages, rewrite_all: bool, cx: &Cx<'_>) {
+        let (now, config) = (cx.now.time, cx.config);
+        let (incarnation, events, prune_at) = (self.incarnation.clone(), self.events, self.prune_at);
+        *self = Self { events, prune_at, rewrite_all, ..Self::new(incarnation, ages, now, config) };
+    }
+
+    /// The store may be written again: what waits is written at once.
+    pub(crate) fn try_at_once(&mut self) {
+        self.retry_at = None;
+    }
+
+    /// Whether this save is under way and was begun in this epoch.
+    pub(crate) fn is_of_epoch(&self, call: CallId, epoch: Option<u64>) -> bool {
+        self.under_way.as_ref().is_some_and(|save| save.call == call && save.epoch == epoch)
+    }
+
+    /// Nothing is to be saved: another server does.
+    pub(crate) fn forget_unsaved(&mut self) {
+        self.unsaved = Unsaved::default();
     }
 
     /// Whether there is a store.
@@ -251,7 +280,7 @@ impl Persistence {
     }
 
     /// Starts a save of what the store does not have, if one may start now. Returns which.
-    pub(crate) fn save(&mut self, known: Known<'_>, cx: &mut Cx<'_>) -> Option<CallId> {
+    pub(crate) fn save(&mut self, known: Known<'_>, epoch: Option<u64>, cx: &mut Cx<'_>) -> Option<CallId> {
         let now = cx.now.time;
         self.collect(cx);
         if !self.is_on || self.under_way.is_some() || self.retry_at.is_some_and(|at| now < at) {
@@ -261,8 +290,8 @@ impl Persistence {
         if changes.is_empty() {
             return None;
         }
-        let call = cx.ask(|call| Action::Save { call, changes });
-        self.begin(call, now);
+        let call = cx.ask(|call| Action::Save { call, epoch, changes });
+        self.begin(call, epoch, now);
         Some(call)
     }
 
@@ -318,13 +347,13 @@ impl Persistence {
     }
 
     /// What the store is to have is on its way to it.
-    fn begin(&mut self, call: CallId, now: Time) {
+    fn begin(&mut self, call: CallId, epoch: Option<u64>, now: Time) {
         self.retry_at = None;
         if now >= self.prune_at {
             self.prune_at = now + PRUNE_EVERY;
         }
         let (happened, whole) = (self.unsaved.happened.len(), self.lost.is_some());
-        self.under_way = Some(UnderWay { call, since: now, events: self.events, happened, whole });
+        self.under_way = Some(UnderWay { call, epoch, since: now, events: self.events, happened, whole });
     }
 
     fn is_slow(&self, now: Time) -> bool {

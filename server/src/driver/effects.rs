@@ -50,7 +50,7 @@ impl Effects {
                 }
             }
             Action::SendMail { call, mail } => self.send(call, mail),
-            Action::Save { call, changes } => self.save(call, changes),
+            Action::Save { call, epoch, changes } => self.save(call, epoch, changes),
             // Observers log these, and whoever gave a command has its answer from the driver.
             Action::LogHealth | Action::Answer { .. } | Action::Note(_) => {}
         }
@@ -89,16 +89,17 @@ impl Effects {
             | Input::FeedClosed { .. }
             | Input::Stalled { .. }
             | Input::StoreReplaced { .. }
-            | Input::Commanded { .. } => false,
+            | Input::Commanded { .. }
+            | Input::Elected(_) => false,
         }
     }
 
-    fn save(&mut self, call: CallId, changes: Vec<Change>) {
+    fn save(&mut self, call: CallId, epoch: Option<u64>, changes: Vec<Change>) {
         self.under_way.insert(call);
         let store = self.services.store.clone();
         let saving = async move {
             match store {
-                Some(store) => store.save(changes).await,
+                Some(store) => store.save_in(epoch, changes).await,
                 None => Ok(()),
             }
         };

@@ -63,7 +63,7 @@ impl Observer for DecisionLog {
             Input::AvailabilitySet { call, outcome } => self.resource(now, *call, outcome.as_ref().err()),
             Input::MailSent { mail, outcome, .. } => self.mail(now, mail, outcome),
             Input::StoreReplaced { detail } => tracing::error!("{detail}"),
-            Input::Commanded { .. } => {}
+            Input::Commanded { .. } | Input::Elected(_) => {}
             Input::Saved { outcome: Ok(()), .. } => self.well(now, "store"),
             Input::Saved { outcome: Err(failure), .. } => self.ill(now, "store", &failure.detail),
         }
@@ -206,6 +206,7 @@ fn write_note(note: &Note) {
         }
         Note::AlertRaised { alert, .. } => tracing::error!(alert = alert.as_str(), "{note}"),
         Note::AlertCleared { alert } => tracing::warn!(alert = alert.as_str(), "{note}"),
+        Note::Leads | Note::Follows | Note::CutOff { .. } | Note::LeadsAgain => tracing::warn!("{note}"),
         Note::Held { .. }
         | Note::SlowFeed { .. }
         | Note::Slept { reconnects: true, .. }

@@ -100,6 +100,7 @@ impl Reachable {
             | Input::Saved { .. }
             | Input::StoreReplaced { .. }
             | Input::Commanded { .. }
+            | Input::Elected(_)
             | Input::Stalled { .. } => {}
         }
     }
@@ -123,6 +124,7 @@ impl Reachable {
             | FailureKind::Refused
             | FailureKind::Garbled
             | FailureKind::Replaced
+            | FailureKind::Superseded
             | FailureKind::Ended => self.failures += u32::from(self.in_a_row.len() >= MANY),
         }
     }
@@ -148,6 +150,7 @@ impl Reachable {
                 | FailureKind::Refused
                 | FailureKind::Garbled
                 | FailureKind::Replaced
+                | FailureKind::Superseded
                 | FailureKind::Ended,
             ) => {
                 self.failures += u32::from(self.in_a_row.len() >= MANY);

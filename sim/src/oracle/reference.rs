@@ -280,6 +280,7 @@ impl Reference {
             | Input::MailSent { .. }
             | Input::StoreReplaced { .. }
             | Input::Commanded { .. }
+            | Input::Elected(_)
             | Input::Saved { .. } => {}
         }
         stalled

@@ -42,7 +42,7 @@ impl World<'_> {
                 let way = self.way();
                 self.plan_in(way, Event::MailServer { life, call, mail });
             }
-            Action::Save { call, changes } => self.save(call, changes),
+            Action::Save { call, epoch: _, changes } => self.save(call, changes),
             Action::Answer { outcome: Err(refused), .. } => self.tell(What::from(&refused)),
             Action::LogHealth | Action::Answer { outcome: Ok(_), .. } => {}
             Action::Note(note) => self.tell(What::from(&note)),

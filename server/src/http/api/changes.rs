@@ -231,10 +231,11 @@ fn not_so(outcome: Result<Obeyed, CommandFailure>) -> Response {
     };
     let answer = Problem::answer(status(&failure), failure.to_string());
     match failure {
+        CommandFailure::Refused(Refused::NotLeading)
+        | CommandFailure::Busy
+        | CommandFailure::Stopping
+        | CommandFailure::Late => ([(header::RETRY_AFTER, "10")], answer).into_response(),
         CommandFailure::Refused(_) => answer,
-        CommandFailure::Busy | CommandFailure::Stopping | CommandFailure::Late => {
-            ([(header::RETRY_AFTER, "10")], answer).into_response()
-        }
     }
 }
 
@@ -248,9 +249,10 @@ pub(crate) fn status(failure: &CommandFailure) -> StatusCode {
             StatusCode::CONFLICT
         }
         CommandFailure::Refused(Refused::Invalid(_)) => StatusCode::UNPROCESSABLE_ENTITY,
-        CommandFailure::Busy | CommandFailure::Stopping | CommandFailure::Late => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        CommandFailure::Refused(Refused::NotLeading)
+        | CommandFailure::Busy
+        | CommandFailure::Stopping
+        | CommandFailure::Late => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

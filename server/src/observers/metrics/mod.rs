@@ -199,6 +199,7 @@ fn kind(kind: FailureKind) -> &'static str {
         FailureKind::Garbled => "garbled",
         FailureKind::Ended => "ended",
         FailureKind::Replaced => "replaced",
+        FailureKind::Superseded => "superseded",
     }
 }
 
@@ -214,7 +215,8 @@ impl Observer for Metrics {
             | Input::Stalled { .. }
             | Input::Reported { .. }
             | Input::StoreReplaced { .. }
-            | Input::Commanded { .. } => {}
+            | Input::Commanded { .. }
+            | Input::Elected(_) => {}
             Input::FeedClosed { feed, .. } => {
                 self.disconnects.get_or_create(&[("feed", feed.as_str())]).inc();
             }

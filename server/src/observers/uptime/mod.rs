@@ -333,6 +333,10 @@ impl Observer for Uptime {
             | Note::UnmatchedRequirement { .. }
             | Note::Withheld(_)
             | Note::Remark(_)
+            | Note::Leads
+            | Note::Follows
+            | Note::CutOff { .. }
+            | Note::LeadsAgain
             | Note::MailGivenUp { .. } => {}
         }
     }

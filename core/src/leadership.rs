@@ -1,0 +1,206 @@
+//! Whether this server acts, or another one that shares its store.
+//!
+//! Whoever holds the store's lock leads. The store gives the lock away no sooner than [`LEASE`] after it was last asked
+//! for it, so that for so long nobody else acts, whatever happens to this server or to its network. After that another
+//! one may lead: a leader that does not hear from the store does only what does no harm where two do it.
+
+use alloc::format;
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::alerts::AlertCondition;
+use crate::context::Cx;
+use crate::protocol::{Election, Note, Now, Role, Time, Timer, Wall};
+
+/// How long the lock is this server's for certain after it has asked for it. A store must keep it for longer.
+pub(crate) const LEASE: Duration = Duration::from_secs(8);
+/// How long mails wait for a store that does not answer.
+const MAILS_WAIT: Duration = Duration::from_secs(300);
+/// A store that does not answer for so long is a system alert.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What this server is to those that share its store.
+#[derive(Debug)]
+pub struct Leadership {
+    role: Role,
+    /// The number of the last time that it got the lock; `None` if it never has.
+    epoch: Option<u64>,
+    /// Since when that is its role.
+    since: Wall,
+    /// Until when the lock is its own for certain, if it leads.
+    until: Time,
+    /// Why the store could not be asked when that was last tried; `None` if it could.
+    trouble: Option<String>,
+    /// Whether it was said that the store does not answer.
+    is_noted: bool,
+}
+
+/// How far this server may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authority {
+    /// It does whatever it decides.
+    Full,
+    /// Another server may lead by now: what is dead is taken out of booking, and nothing is put back.
+    Protective,
+    /// Another server leads, and it does nothing.
+    None,
+}
+
+/// Whether mails may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mailing {
+    /// They go out when they are due.
+    Free,
+    /// They wait.
+    Waits,
+    /// They have waited for long enough, and go out although another server may send the same.
+    Twice,
+}
+
+impl Authority {
+    /// Whether a resource may be asked about and changed that should be so; `None` if nothing is decided.
+    pub(crate) fn allows(self, desired: Option<bool>) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Protective => desired == Some(false),
+            Self::None => false,
+        }
+    }
+}
+
+impl Leadership {
+    /// A server that shares its store with no other.
+    pub(crate) fn sole(now: Now) -> Self {
+        Self {
+            role: Role::Sole,
+            epoch: None,
+            since: now.wall,
+            until: now.time,
+            trouble: None,
+            is_noted: false,
+        }
+    }
+
+    /// A server that may share its store, and does nothing until it leads.
+    pub(crate) fn follower(now: Now) -> Self {
+        Self { role: Role::Follower, ..Self::sole(now) }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Since when it is that.
+    #[must_use]
+    pub fn since(&self) -> Wall {
+        self.since
+    }
+
+    /// Why the store could not be asked who leads; `None` if it could.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Whether it led when the store last answered, and another may lead by now.
+    #[must_use]
+    pub fn is_cut_off(&self, now: Time) -> bool {
+        self.role == Role::Leader && now >= self.until
+    }
+
+    /// What its saves name.
+    pub(crate) fn epoch(&self) -> Option<u64> {
+        self.epoch
+    }
+
+    pub(crate) fn authority(&self, now: Time) -> Authority {
+        match self.role {
+            Role::Sole => Authority::Full,
+            Role::Leader if now < self.until => Authority::Full,
+            Role::Leader => Authority::Protective,
+            Role::Follower => Authority::None,
+        }
+    }
+
+    /// Whether mails may go out.
+    pub(crate) fn mailing(&self, now: Time) -> Mailing {
+        match self.authority(now) {
+            Authority::Full => Mailing::Free,
+            Authority::Protective if now >= self.until + MAILS_WAIT => Mailing::Twice,
+            Authority::Protective | Authority::None => Mailing::Waits,
+        }
+    }
+
+    /// Whether the store has not answered a leader for long, and what there is to say of it.
+    pub(crate) fn condition(&self, now: Time) -> Option<AlertCondition> {
+        if !self.is_cut_off(now) {
+            return None;
+        }
+        if now < self.until + PATIENCE {
+            return Some(AlertCondition::Unknown);
+        }
+        let why = self.trouble.as_deref().unwrap_or("it does not answer");
+        let detail = format!("{why}; another server may lead, so nothing is put back into booking");
+        Some(AlertCondition::Raised { detail, since: self.until })
+    }
+
+    /// Applies what became known, but for what is written down.
+    pub(crate) fn apply(&mut self, election: &Election, cx: &mut Cx<'_>) {
+        let before = self.authority(cx.now.time);
+        match election {
+            Election::Won { epoch, asked_at, .. } => {
+                self.epoch = Some(*epoch);
+                (self.until, self.trouble) = (*asked_at + LEASE, None);
+                self.become_role(Role::Leader, cx);
+                self.is_noted = false;
+            }
+            Election::Held { asked_at } if self.role == Role::Leader => {
+                (self.until, self.trouble) = ((*asked_at + LEASE).max(self.until), None);
+                if core::mem::take(&mut self.is_noted) {
+                    cx.note(Note::LeadsAgain);
+                }
+            }
+            Election::Held { .. } => {}
+            Election::Lost { detail } => {
+                self.until = self.until.min(cx.now.time);
+                self.trouble = Some(detail.clone());
+            }
+            Election::Follows { .. } => {
+                self.trouble = None;
+                self.become_role(Role::Follower, cx);
+            }
+        }
+        if before != self.authority(cx.now.time) {
+            cx.recheck();
+        }
+    }
+
+    /// A save of this server was refused, since another one leads by now.
+    pub(crate) fn superseded(&mut self, cx: &mut Cx<'_>) {
+        self.become_role(Role::Follower, cx);
+    }
+
+    fn become_role(&mut self, role: Role, cx: &mut Cx<'_>) {
+        if self.role == Role::Sole || (self.role == role && !self.is_noted) {
+            return;
+        }
+        (self.role, self.since, self.is_noted) = (role, cx.now.wall, false);
+        cx.note(if role == Role::Leader { Note::Leads } else { Note::Follows });
+    }
+
+    /// Says once that the store does not answer, and has the monitor called when that changes what may be done.
+    pub(crate) fn check(&mut self, cx: &mut Cx<'_>) {
+        if self.role != Role::Leader {
+            return;
+        }
+        if self.is_cut_off(cx.now.time) && !core::mem::replace(&mut self.is_noted, true) {
+            cx.note(Note::CutOff { detail: self.trouble.clone().unwrap_or_default() });
+        }
+        let changes = [self.until, self.until + PATIENCE, self.until + MAILS_WAIT];
+        if let Some(at) = changes.into_iter().find(|at| *at > cx.now.time) {
+            cx.wake_by(at, Timer::Lease);
+        }
+    }
+}
