@@ -40,6 +40,7 @@ pub fn trouble(kind: FailureKind) -> &'static str {
         FailureKind::Garbled => "what it answered makes no sense",
         FailureKind::Ended => "it closed the connection",
         FailureKind::Replaced => "its file was replaced",
+        FailureKind::Superseded => "another server leads by now",
     }
 }
 
