@@ -42,7 +42,7 @@ pub(crate) enum Authority {
     Full,
     /// Another server may lead by now: what is dead is taken out of booking, and nothing is put back.
     Protective,
-    /// Another server leads, and it does nothing.
+    /// Another server leads: it only looks.
     None,
 }
 
@@ -58,13 +58,17 @@ pub(crate) enum Mailing {
 }
 
 impl Authority {
-    /// Whether a resource may be asked about and changed that should be so; `None` if nothing is decided.
-    pub(crate) fn allows(self, desired: Option<bool>) -> bool {
+    /// Whether book may be asked about a resource that should be so; `None` if nothing is decided.
+    pub(crate) fn may_ask(self, desired: Option<bool>) -> bool {
         match self {
-            Self::Full => true,
+            Self::Full | Self::None => true,
             Self::Protective => desired == Some(false),
-            Self::None => false,
         }
+    }
+
+    /// Whether anything may be changed.
+    pub(crate) fn may_change(self) -> bool {
+        self != Self::None
     }
 }
 

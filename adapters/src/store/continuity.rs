@@ -47,6 +47,18 @@ impl Continuity {
         mark
     }
 
+    /// Whether this is the mark that this process has last written, or may have.
+    #[cfg(feature = "postgres")]
+    pub(super) fn knows(&self, found: Option<&str>) -> bool {
+        found.is_some() && [self.mark.as_deref(), self.tried.as_deref()].contains(&found)
+    }
+
+    /// Another server has written since: what it wrote is what there is.
+    #[cfg(feature = "postgres")]
+    pub(super) fn begin_anew(&mut self) {
+        *self = Self::default();
+    }
+
     /// Notes the mark that was written.
     pub(super) fn marked(&mut self, mark: String) {
         self.mark = Some(mark);

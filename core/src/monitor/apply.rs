@@ -19,7 +19,7 @@ impl Parts {
             }
             Input::ManifestFetched { call, outcome } => self.on_manifest(call, outcome, cx),
             Input::AvailabilityRead { call, outcome } => {
-                let judging = self.is_judging();
+                let judging = self.is_judging() && cx.authority.may_change();
                 self.book.on_availability_read(call, outcome, judging, cx);
             }
             Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
@@ -74,7 +74,8 @@ impl Parts {
         let came = self.book.manifest_came(is_regular, manifest.is_empty(), cx);
         let mut changed = self.book.is_empty() != was_empty;
         // Book gives an empty manifest after a restart, until somebody uploads one: the last requirements stay.
-        if !manifest.is_empty() {
+        // Where another server leads, what that has read is what holds.
+        if !manifest.is_empty() && cx.authority.may_change() {
             changed |= self.replace_manifest(manifest, cx);
         }
         if changed {

@@ -10,13 +10,14 @@ use crate::store::Known;
 impl Parts {
     /// Asks for what differs, and finds when it is to be looked at again.
     pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
-        let may_change = self.is_judging();
+        let may_change = self.is_judging() && cx.authority.may_change();
         self.feeds.reconcile(cx);
+        self.book.reconcile(may_change, cx);
         if cx.authority == Authority::None {
             drop(cx.take_unsaved());
-            return self.feeds.schedule_wake(cx);
+            self.feeds.schedule_wake(cx);
+            return self.book.schedule_wake(cx);
         }
-        self.book.reconcile(may_change, cx);
         self.reconcile_mail(cx);
         self.schedule_wake(cx);
     }

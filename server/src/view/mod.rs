@@ -4,6 +4,7 @@
 //! what a service answered word for word, which may name hosts and mail addresses: that is in the log.
 
 pub mod attention;
+pub mod cluster;
 pub mod event;
 pub mod experiment;
 pub mod group;

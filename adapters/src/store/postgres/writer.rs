@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use status_core::{Change, Failure, FailureKind, Saved, Wall};
@@ -20,9 +21,14 @@ use crate::store::not_opened;
 use crate::store::rows::millis;
 use crate::store::size::{Gone, Trimmed, Trims};
 
-/// Says whether the row in the head is as this process has left it, and keeps everybody from changing it until the
+/// Counts a save, if the row in the head is as this process has left it, and keeps everybody from changing it until the
 /// end of the transaction: whoever gets the lock waits for what was begun before.
-const CLAIM: &str = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2 FOR SHARE";
+const CLAIM: &str =
+    "UPDATE status_store SET revision = revision + 1 WHERE epoch = $1 AND mark = $2 RETURNING revision";
+
+/// How much of the lease may be left, in milliseconds, of a leader that does not know yet that the database was started
+/// anew since.
+const LEASE_OF_BEFORE: &str = "SELECT greatest(0, 8000 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::int8";
 
 pub(super) struct Writer {
     address: Address,
@@ -31,9 +37,16 @@ pub(super) struct Writer {
     held: Option<Held>,
     /// Whether it was open at some time, so that it is opened again when it can be.
     was_open: bool,
+    /// The last epoch that this process began, and the one before if nobody else has begun one in between.
+    epoch: i64,
+    continued: Option<i64>,
+    /// Whether the core is still to be told what others have written.
+    owes_saved: bool,
     continuity: Continuity,
     trims: Trims,
     size: Arc<AtomicU64>,
+    /// Whether others may write when this process does not hold the lock.
+    is_shared: bool,
 }
 
 /// The session that holds the lock.
@@ -41,6 +54,17 @@ struct Held {
     session: Session,
     /// What this holder of the lock has raised the store's epoch to.
     epoch: i64,
+    /// Since when it holds it.
+    since: Wall,
+}
+
+/// What came of beginning an epoch.
+pub(super) struct Begun {
+    pub(super) epoch: u64,
+    /// Whether nobody else has written since this process last did, so that it knows everything.
+    pub(super) is_continued: bool,
+    /// What is to be told if the store lacks what was saved.
+    pub(super) replaced: Option<String>,
 }
 
 pub(super) type NotOpened = not_opened::NotOpened<InUse, Refusal>;
@@ -53,9 +77,13 @@ impl Writer {
             room: Room::new(max_size),
             held: None,
             was_open: false,
+            epoch: 0,
+            continued: None,
+            owes_saved: true,
             continuity: Continuity::default(),
             trims: Trims::default(),
             size: Arc::default(),
+            is_shared: false,
         }
     }
 
@@ -81,7 +109,7 @@ impl Writer {
             return Err(NotOpened::Refused(refusal));
         }
         self.begin(&mut session, kind).await.map_err(|why| self.failed(why)).map(|epoch| {
-            self.held = Some(Held { session, epoch });
+            self.held = Some(Held { session, epoch, since: self.clock.now().wall });
             self.was_open = true;
         })?;
         self.make_room().await.map_err(|why| self.failed(why))?;
@@ -96,13 +124,21 @@ impl Writer {
     /// them, and raises the epoch.
     async fn begin(&mut self, session: &mut Session, kind: Kind) -> Result<i64, Trouble> {
         schema::migrate(session, self.address.schema(), kind).await?;
-        let rows = session.rows("SELECT mark FROM status_store", &[]).await?;
+        let rows = session.rows("SELECT mark, epoch FROM status_store", &[]).await?;
         let found: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
+        let last: i64 = rows.first().map_or(Ok(0), |row| row.try_get(1))?;
+        let is_known = self.continuity.knows(found.as_deref());
+        self.continued = Some(self.epoch).filter(|_| is_known);
+        if self.is_shared && !is_known && last >= self.epoch {
+            self.continuity.begin_anew();
+            self.owes_saved = true;
+        }
         let mark = self.continuity.recognize(found.as_deref());
         let sql = "UPDATE status_store SET epoch = epoch + 1, mark = $1 RETURNING epoch";
         let rows = session.rows(sql, &[(&mark, Type::TEXT)]).await?;
         let epoch = rows.first().map_or(Err(Trouble::Stale), |row| Ok(row.try_get(0)?))?;
         self.continuity.marked(mark);
+        self.epoch = epoch;
         Ok(epoch)
     }
 
@@ -120,11 +156,59 @@ impl Writer {
         }
     }
 
-    fn is_open(&self) -> bool {
+    /// Begins an epoch with a session that has just got the lock, of several servers that share the schema.
+    pub(super) async fn begin_epoch(&mut self, mut session: Session, kind: Kind) -> Result<Begun, Trouble> {
+        self.held = None;
+        self.is_shared = true;
+        let epoch = self.begin(&mut session, kind).await?;
+        self.held = Some(Held { session, epoch, since: self.clock.now().wall });
+        self.make_room().await?;
+        let store = self.address.to_string();
+        let replaced = self.continuity.tell(&store).err().map(|failure| failure.detail);
+        let is_continued = !self.owes_saved;
+        Ok(Begun { epoch: epoch.cast_unsigned(), is_continued, replaced })
+    }
+
+    /// The core was told everything that others have written.
+    pub(super) fn has_told_all(&mut self) {
+        self.owes_saved = false;
+    }
+
+    /// Gives the lock up, where it is held still.
+    pub(super) fn let_go(&mut self) {
+        self.held = None;
+    }
+
+    pub(super) fn held_session(&self) -> Option<(&Session, i64)> {
+        self.held.as_ref().map(|held| (&held.session, held.epoch))
+    }
+
+    pub(super) fn leads_since(&self) -> Wall {
+        self.held.as_ref().map_or(Wall::default(), |held| held.since)
+    }
+
+    /// Whether the head is as this process has left it: with that the lock is asked for, too.
+    pub(super) async fn is_as_left(&self) -> Result<bool, Trouble> {
+        match self.still_ours().await {
+            Some(Ok(())) => Ok(true),
+            Some(Err(trouble)) if !trouble.is_of_another_store() => Err(trouble),
+            Some(Err(_)) | None => Ok(false),
+        }
+    }
+
+    /// How long whoever led before may believe that it still does.
+    pub(super) async fn lease_of_before(&self) -> Result<Duration, Trouble> {
+        let Some(held) = &self.held else { return Err(Trouble::Stale) };
+        let rows = held.session.rows(LEASE_OF_BEFORE, &[]).await?;
+        let millis: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+    }
+
+    pub(super) fn is_open(&self) -> bool {
         self.held.as_ref().is_some_and(|held| !held.session.is_closed())
     }
 
-    async fn measure(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn measure(&mut self) -> Result<(), Trouble> {
         let Some(held) = &self.held else { return Ok(()) };
         let rows = held.session.rows(SIZE, &[]).await?;
         let size: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
@@ -185,6 +269,39 @@ impl Writer {
         let sql = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2";
         let rows = held.session.rows(sql, &[(&held.epoch, Type::INT8), (&mark, Type::TEXT)]).await;
         Some(rows.and_then(|rows| if rows.is_empty() { Err(Trouble::Stale) } else { Ok(()) }))
+    }
+
+    /// Likewise, if no later epoch has begun.
+    pub(super) async fn save_in(&mut self, epoch: u64, changes: &[Change]) -> Result<(), Failure> {
+        let store = self.address.to_string();
+        let failed = |kind, why: &str| {
+            Err(Failure { kind, detail: format!("the store {store} cannot be written: {why}") })
+        };
+        let epoch = epoch.cast_signed();
+        match &self.held {
+            None => {
+                self.continuity.failed();
+                return failed(FailureKind::Unreachable, "nobody knows who holds its lock just now");
+            }
+            Some(held) if held.epoch != epoch && self.continued == Some(epoch) => {
+                self.continuity.failed();
+                return failed(FailureKind::Refused, "it was opened anew");
+            }
+            Some(held) if held.epoch != epoch => {
+                return failed(FailureKind::Superseded, "another server leads");
+            }
+            Some(_) => {}
+        }
+        let fitting = self.continuity.fitting(changes, &store)?;
+        let written = self.write(fitting).await;
+        written.map_err(|trouble| {
+            self.held = None;
+            self.continuity.failed();
+            let is_superseded = matches!(trouble, Trouble::Stale);
+            let failure = trouble.into_failure(&self.address, "written");
+            let kind = if is_superseded { FailureKind::Superseded } else { failure.kind };
+            Failure { kind, ..failure }
+        })
     }
 
     pub(super) async fn save(&mut self, changes: &[Change]) -> Result<(), Failure> {
