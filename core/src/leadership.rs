@@ -137,6 +137,12 @@ impl Leadership {
         }
     }
 
+    /// For how long what is to be sent or answered waits until it is written down, where that fails: another server goes on
+    /// from what is written down.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.role == Role::Sole { Duration::ZERO } else { MAILS_WAIT }
+    }
+
     /// Whether the store has not answered a leader for long, and what there is to say of it.
     pub(crate) fn condition(&self, now: Time) -> Option<AlertCondition> {
         if !self.is_cut_off(now) {
@@ -200,7 +206,8 @@ impl Leadership {
             return;
         }
         if self.is_cut_off(cx.now.time) && !core::mem::replace(&mut self.is_noted, true) {
-            cx.note(Note::CutOff { detail: self.trouble.clone().unwrap_or_default() });
+            let detail = self.trouble.clone().unwrap_or_else(|| "the store does not answer".into());
+            cx.note(Note::CutOff { detail });
         }
         let changes = [self.until, self.until + PATIENCE, self.until + MAILS_WAIT];
         if let Some(at) = changes.into_iter().find(|at| *at > cx.now.time) {

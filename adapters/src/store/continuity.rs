@@ -38,6 +38,10 @@ impl Continuity {
     /// Finds out, by the mark that a store has, whether it is the one that this process has written to. Returns the
     /// mark that is to be written there now; [`marked`](Self::marked) is to be told once it is.
     pub(super) fn recognize(&mut self, found: Option<&str>) -> String {
+        if found.is_some() && found == self.tried.as_deref() {
+            // It was written, and only the answer was lost.
+            self.mark = self.tried.take();
+        }
         let is_known = found.is_some() && [self.mark.as_deref(), self.tried.as_deref()].contains(&found);
         if self.mark.is_some() && !is_known && self.owed == Owed::Nothing {
             self.owed = Owed::Untold;

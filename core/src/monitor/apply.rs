@@ -49,9 +49,16 @@ impl Parts {
                 if outcome.as_ref().is_err_and(is_superseded) {
                     return self.step_down(cx);
                 }
+                // Nobody waits for a broken store, unless another server would go on without what it lacks.
+                let is_done = outcome.is_ok() || self.leadership.patience().is_zero();
                 self.store.on_saved(call, outcome, &mut self.lab, &self.alerts, cx);
-                self.outbox.save_answered(call);
-                self.maintenance.save_answered(call, cx);
+                if is_done {
+                    self.outbox.save_answered(call);
+                    self.maintenance.save_answered(call, cx);
+                } else {
+                    self.outbox.save_refused(call);
+                    self.maintenance.save_refused(call);
+                }
             }
         }
     }

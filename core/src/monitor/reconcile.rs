@@ -38,7 +38,7 @@ impl Parts {
             self.outbox.prepare(config, cx);
         }
         self.save(cx);
-        let unsaved_too = self.store.is_not_waited_for(cx.now.time);
+        let unsaved_too = self.store.is_not_waited_for(cx.now.time, self.leadership.patience());
         if unsaved_too {
             self.maintenance.answer_all(cx);
         }

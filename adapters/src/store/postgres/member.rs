@@ -30,6 +30,10 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const READ_EVERY: Duration = Duration::from_millis(500);
 const READ_FRACTION: u32 = 4;
 
+/// How much of the lease may be left, in milliseconds, of a leader that does not know yet that the database was started
+/// anew since.
+const LEASE_OF_BEFORE: &str = "SELECT greatest(0, 8000 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::int8";
+
 /// What this server is to the others.
 pub(super) struct Member {
     pub(super) address: Address,
@@ -46,6 +50,8 @@ pub(super) struct Member {
     /// The number of the last save that it has read.
     pub(super) revision: Option<i64>,
     pub(super) read_from: Option<Time>,
+    /// It does not ask for the lock before this.
+    pub(super) waits_until: Option<Time>,
     /// When it last said that it is there, and since when the lock is its own.
     pub(super) said_at: Option<Time>,
     /// Whether the core was told that it leads.
@@ -140,9 +146,13 @@ impl Member {
     async fn follow(&mut self) -> Result<(), Trouble> {
         let session = match self.standby.take().filter(|session| !session.is_closed()) {
             Some(session) => session,
-            None => Session::open(&self.address, Role::Writer).await?,
+            None => self.connect().await?,
         };
         let asked_at = self.clock.now().time;
+        if self.waits_until.is_some_and(|until| asked_at < until) {
+            self.standby = Some(session);
+            return Ok(());
+        }
         let sql = "SELECT pg_try_advisory_lock($1)";
         let rows = session.rows(sql, &[(&lock_key(&self.address), Type::INT8)]).await?;
         if rows.first().map_or(Ok(false), |row| row.try_get(0))? {
@@ -156,6 +166,15 @@ impl Member {
             self.said_at = Some(asked_at);
         }
         self.read_news(asked_at).await
+    }
+
+    /// Connects. A database that was started just now has forgotten who held the lock, who may not know that yet: another
+    /// server leaves it the time to, and so whoever led goes on.
+    async fn connect(&mut self) -> Result<Session, Trouble> {
+        let session = Session::open(&self.address, Role::Writer).await?;
+        let wait = if self.writer.lock().await.wrote_last() { 0 } else { lease_of_before(&session).await? };
+        self.waits_until = Some(self.clock.now().time + Duration::from_millis(wait));
+        Ok(session)
     }
 
     /// Reads what was written down since it last did, if anything was.
@@ -192,20 +211,19 @@ impl Member {
             return Err(Trouble::Unusable(refusal.to_string()));
         }
         let is_new = matches!(kind, Kind::Missing | Kind::Empty);
-        let Begun { epoch, is_continued, replaced } =
-            self.writer.lock().await.begin_epoch(session, kind).await?;
+        let Begun { epoch, is_continued } = self.writer.lock().await.begin_epoch(session, kind).await?;
         let (saved, asked_at) = if is_continued {
             (None, asked_at)
         } else {
             let saved = if is_new { Saved::default() } else { self.read_while_held().await? };
             // Now it is asked once more: reading may have taken long.
             let asked_at = self.clock.now().time;
-            if !self.writer.lock().await.is_as_left().await? {
+            if !self.writer.lock().await.is_in_its_epoch().await? {
                 return Err(Trouble::Stale);
             }
             (Some(Box::new(saved)), asked_at)
         };
-        self.writer.lock().await.has_told_all();
+        let replaced = self.writer.lock().await.begin_writing().await?;
         (self.leads, self.said_at, self.revision) = (true, None, None);
         tracing::info!(epoch, "this server has the lock of the store {}", self.address);
         self.say(Turn::Elected(Election::Won { epoch, asked_at, saved })).await;
@@ -215,18 +233,12 @@ impl Member {
         Ok(())
     }
 
-    /// Reads everything, and says meanwhile that it holds the lock. Where the database itself was started just now, the
-    /// leader before may not know yet that its lock is lost: it is given the time to.
+    /// Reads everything, and says meanwhile that it holds the lock.
     async fn read_while_held(&self) -> Result<Saved, Trouble> {
-        let wait = self.writer.lock().await.lease_of_before().await?;
-        let reading = async {
-            tokio::time::sleep(wait).await;
-            self.read().await
-        };
         let holding = async {
             loop {
                 tokio::time::sleep(SAY_EVERY).await;
-                match self.writer.lock().await.is_as_left().await {
+                match self.writer.lock().await.is_in_its_epoch().await {
                     Ok(true) => {}
                     Ok(false) => return Trouble::Stale,
                     Err(trouble) => return trouble,
@@ -234,10 +246,20 @@ impl Member {
             }
         };
         tokio::select! {
-            saved = reading => saved,
+            saved = self.read() => saved,
             trouble = holding => Err(trouble),
         }
     }
+}
+
+async fn lease_of_before(session: &Session) -> Result<u64, Trouble> {
+    let rows = session.rows("SELECT to_regclass('status_store') IS NOT NULL", &[]).await?;
+    if !rows.first().map_or(Ok(false), |row| row.try_get(0))? {
+        return Ok(0);
+    }
+    let rows = session.rows(LEASE_OF_BEFORE, &[]).await?;
+    let millis: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    Ok(u64::try_from(millis).unwrap_or(0))
 }
 
 impl Writer {

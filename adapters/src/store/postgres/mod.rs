@@ -183,6 +183,7 @@ impl PostgresStore {
             standby: None,
             revision: None,
             read_from: None,
+            waits_until: None,
             said_at: None,
             leads: false,
         };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use status_core::{Change, Failure, FailureKind, Saved, Wall};
@@ -26,10 +25,6 @@ use crate::store::size::{Gone, Trimmed, Trims};
 const CLAIM: &str =
     "UPDATE status_store SET revision = revision + 1 WHERE epoch = $1 AND mark = $2 RETURNING revision";
 
-/// How much of the lease may be left, in milliseconds, of a leader that does not know yet that the database was started
-/// anew since.
-const LEASE_OF_BEFORE: &str = "SELECT greatest(0, 8000 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::int8";
-
 pub(super) struct Writer {
     address: Address,
     clock: Arc<dyn Clock>,
@@ -42,11 +37,11 @@ pub(super) struct Writer {
     continued: Option<i64>,
     /// Whether the core is still to be told what others have written.
     owes_saved: bool,
+    /// What is to be written to know the store again, where another server has written since.
+    new_mark: Option<String>,
     continuity: Continuity,
     trims: Trims,
     size: Arc<AtomicU64>,
-    /// Whether others may write when this process does not hold the lock.
-    is_shared: bool,
 }
 
 /// The session that holds the lock.
@@ -63,8 +58,6 @@ pub(super) struct Begun {
     pub(super) epoch: u64,
     /// Whether nobody else has written since this process last did, so that it knows everything.
     pub(super) is_continued: bool,
-    /// What is to be told if the store lacks what was saved.
-    pub(super) replaced: Option<String>,
 }
 
 pub(super) type NotOpened = not_opened::NotOpened<InUse, Refusal>;
@@ -80,10 +73,10 @@ impl Writer {
             epoch: 0,
             continued: None,
             owes_saved: true,
+            new_mark: None,
             continuity: Continuity::default(),
             trims: Trims::default(),
             size: Arc::default(),
-            is_shared: false,
         }
     }
 
@@ -124,15 +117,8 @@ impl Writer {
     /// them, and raises the epoch.
     async fn begin(&mut self, session: &mut Session, kind: Kind) -> Result<i64, Trouble> {
         schema::migrate(session, self.address.schema(), kind).await?;
-        let rows = session.rows("SELECT mark, epoch FROM status_store", &[]).await?;
+        let rows = session.rows("SELECT mark FROM status_store", &[]).await?;
         let found: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
-        let last: i64 = rows.first().map_or(Ok(0), |row| row.try_get(1))?;
-        let is_known = self.continuity.knows(found.as_deref());
-        self.continued = Some(self.epoch).filter(|_| is_known);
-        if self.is_shared && !is_known && last >= self.epoch {
-            self.continuity.begin_anew();
-            self.owes_saved = true;
-        }
         let mark = self.continuity.recognize(found.as_deref());
         let sql = "UPDATE status_store SET epoch = epoch + 1, mark = $1 RETURNING epoch";
         let rows = session.rows(sql, &[(&mark, Type::TEXT)]).await?;
@@ -156,27 +142,64 @@ impl Writer {
         }
     }
 
-    /// Begins an epoch with a session that has just got the lock, of several servers that share the schema.
+    /// Begins an epoch with a session that has just got the lock, of several servers that share the schema. Nothing is
+    /// written yet that keeps the server from going on that wrote last.
     pub(super) async fn begin_epoch(&mut self, mut session: Session, kind: Kind) -> Result<Begun, Trouble> {
         self.held = None;
-        self.is_shared = true;
-        let epoch = self.begin(&mut session, kind).await?;
-        self.held = Some(Held { session, epoch, since: self.clock.now().wall });
-        self.make_room().await?;
-        let store = self.address.to_string();
-        let replaced = self.continuity.tell(&store).err().map(|failure| failure.detail);
+        schema::migrate(&mut session, self.address.schema(), kind).await?;
+        let sql = "UPDATE status_store SET epoch = epoch + 1 RETURNING epoch, mark";
+        let rows = session.rows(sql, &[]).await?;
+        let row = rows.first().ok_or(Trouble::Stale)?;
+        let (epoch, found): (i64, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+        let is_known = self.continuity.knows(found.as_deref());
+        if !is_known && epoch > self.epoch {
+            // Another server has written, or this one has just been started.
+            self.continuity.begin_anew();
+            self.owes_saved = true;
+        }
         let is_continued = !self.owes_saved;
-        Ok(Begun { epoch: epoch.cast_unsigned(), is_continued, replaced })
+        self.continued = Some(self.epoch).filter(|_| is_continued);
+        self.new_mark = (!is_known).then(|| self.continuity.recognize(found.as_deref()));
+        self.epoch = epoch;
+        self.held = Some(Held { session, epoch, since: self.clock.now().wall });
+        Ok(Begun { epoch: epoch.cast_unsigned(), is_continued })
     }
 
-    /// The core was told everything that others have written.
-    pub(super) fn has_told_all(&mut self) {
+    /// The core is told next everything that others have written: from now on this server is the one that wrote last.
+    /// Returns what is to be told if the store lacks what was saved.
+    pub(super) async fn begin_writing(&mut self) -> Result<Option<String>, Trouble> {
+        let held = self.held.as_ref().ok_or(Trouble::Stale)?;
+        if let Some(mark) = &self.new_mark {
+            let sql = "UPDATE status_store SET mark = $1 WHERE epoch = $2 RETURNING epoch";
+            let values = [(mark as _, Type::TEXT), (&held.epoch as _, Type::INT8)];
+            if held.session.rows(sql, &values).await?.is_empty() {
+                return Err(Trouble::Stale);
+            }
+            self.continuity.marked(mark.clone());
+            self.new_mark = None;
+        }
         self.owes_saved = false;
+        self.make_room().await?;
+        Ok(self.continuity.tell(&self.address.to_string()).err().map(|failure| failure.detail))
     }
 
-    /// Gives the lock up, where it is held still.
+    /// Whether this process was the last that wrote, as far as it knows.
+    pub(super) fn wrote_last(&self) -> bool {
+        !self.owes_saved
+    }
+
+    /// Whether the epoch is the one that this process has begun: with that the lock is asked for, too.
+    pub(super) async fn is_in_its_epoch(&self) -> Result<bool, Trouble> {
+        let Some(held) = &self.held else { return Ok(false) };
+        let sql = "SELECT 1 FROM status_store WHERE epoch = $1";
+        Ok(!held.session.rows(sql, &[(&held.epoch, Type::INT8)]).await?.is_empty())
+    }
+
+    /// Gives the lock up, where it is held still. A database that comes back may lack what it took last: so all is
+    /// written anew.
     pub(super) fn let_go(&mut self) {
         self.held = None;
+        self.continuity.failed();
     }
 
     pub(super) fn held_session(&self) -> Option<(&Session, i64)> {
@@ -194,14 +217,6 @@ impl Writer {
             Some(Err(trouble)) if !trouble.is_of_another_store() => Err(trouble),
             Some(Err(_)) | None => Ok(false),
         }
-    }
-
-    /// How long whoever led before may believe that it still does.
-    pub(super) async fn lease_of_before(&self) -> Result<Duration, Trouble> {
-        let Some(held) = &self.held else { return Err(Trouble::Stale) };
-        let rows = held.session.rows(LEASE_OF_BEFORE, &[]).await?;
-        let millis: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-        Ok(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
     pub(super) fn is_open(&self) -> bool {
