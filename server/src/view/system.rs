@@ -364,8 +364,9 @@ pub fn sends_mail(monitor: &Monitor) -> bool {
 #[must_use]
 pub fn store_trouble(monitor: &Monitor) -> Option<String> {
     let told = || monitor.alerts().iter().find(|(alert, ..)| *alert == SystemAlert::StoreBroken);
-    let last_error = monitor.persistence()?.last_error();
-    last_error.map(ToString::to_string).or_else(|| told().map(|(_, detail, _)| detail.to_owned()))
+    let last_error = monitor.persistence()?.last_error().map(ToString::to_string);
+    let lost = || monitor.leadership().trouble().map(ToOwned::to_owned);
+    last_error.or_else(lost).or_else(|| told().map(|(_, detail, _)| detail.to_owned()))
 }
 
 impl StoreView {

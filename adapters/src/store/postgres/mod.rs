@@ -64,11 +64,11 @@ pub struct PostgresStore {
     peers: Arc<Mutex<Peers>>,
 }
 
-/// Another server uses the store: this one is not to start.
+/// Another server uses the store, which is wanted for oneself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "another server uses the store {0}: two would each send every mail, so stop that one, or name another schema in \
-     STATUS_STORE; of a server whose machine died, the database knows after 10 s"
+    "another server uses the store {0}: stop that one and those that follow it, or name another schema; of a server whose \
+     machine died, the database knows after 10 s"
 )]
 pub struct InUse(pub String);
 
