@@ -34,7 +34,8 @@ pub(super) async fn store(store: StoreSettings, max_size: u64) -> Finding {
         StoreSettings::Database(address) => {
             let preview = postgres::preview(&address).await;
             if preview == Ok(Preview::InUse) {
-                let text = format!("{address}: a server leads there, and one that is started beside it follows");
+                let text =
+                    format!("{address}: a server leads there, and one that is started beside it follows");
                 return Finding::note(NAME, text);
             }
             let finding = found(&address.to_string(), preview);

@@ -93,7 +93,11 @@ fn cluster(to: &mut Registry, monitor: &Monitor, peers: &Peers) {
     one(to, "status_servers", servers, count(seen));
     let changes: Counter = Counter::default();
     changes.inc_by(peers.changes);
-    to.register("status_leader_changes", "How often this server has seen another one lead than before", changes);
+    to.register(
+        "status_leader_changes",
+        "How often this server has seen another one lead than before",
+        changes,
+    );
 }
 
 fn counts(to: &mut Registry, counts: Counts) {
