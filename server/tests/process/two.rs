@@ -154,7 +154,8 @@ async fn a_leader_that_stood_still_comes_back_to_another_one() {
     mail(&services, 3).await;
     one.stop().await;
     let mails = services.smtp.mails();
-    assert_eq!((mails.len(), news(&mails, EXPERIMENT)), (3, vec![true, false, true]));
+    let told = (once_each(&mails).0.len(), news(&mails, EXPERIMENT));
+    assert_eq!(told, (3, vec![true, false, true]));
 }
 
 /// A connection to a database that can be cut, so that nothing gets through and nobody is told.
@@ -216,7 +217,6 @@ async fn a_leader_that_is_cut_off_takes_out_what_is_dead_and_puts_nothing_back()
     let mut one = serve(&services, &through, "one");
     leads(&one).await;
     mail(&services, 1).await;
-    api(&one, "/readyz", |ready| ready["undelivered_mails"] == 0).await;
     wire.cut.send(true).unwrap();
     api(&one, "/api/v1/system", |system| system["cluster"]["database_is_away"] == true).await;
     silence(&services, STREAM);
@@ -237,7 +237,8 @@ async fn a_leader_that_is_cut_off_takes_out_what_is_dead_and_puts_nothing_back()
     assert_eq!(follows(&one).await["leader"], "two");
     one.stop().await;
     two.stop().await;
-    assert_eq!(services.smtp.mails().len(), 1, "nothing that was mailed has changed");
+    // The mail may come again, since the wire may be cut before it is written down that it has come.
+    assert_eq!(once_each(&services.smtp.mails()).0.len(), 1, "nothing that was mailed has changed");
 }
 
 /// Each kill comes within a moment after a stream has fallen silent or works again.
