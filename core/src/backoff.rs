@@ -68,6 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_released_for_later_waits_until_then() {
+        let mut wait = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
+        wait.failed(Time::from_millis(0));
+        wait.release_at(Time::from_millis(700));
+        assert_eq!((wait.due_at(), wait.attempt()), (Some(Time::from_millis(700)), 1));
+    }
+
+    #[test]
     fn intervals_grow_to_the_longest() {
         let secs = |n| backoff(n, Duration::from_secs(5), Duration::from_secs(60)).as_secs();
         assert_eq!([0, 1, 2, 3, 4, 5, 1000].map(secs), [5, 5, 10, 20, 40, 60, 60]);

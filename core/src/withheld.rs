@@ -38,3 +38,22 @@ impl WithheldLog {
         self.0.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+
+    #[test]
+    fn a_long_mail_is_remembered_up_to_64_kibibytes() {
+        let kept = |length| {
+            let mail = Withheld::Mail { subject: String::new(), body: "x".repeat(length) };
+            match WithheldLog::default().put(Wall::default(), mail) {
+                Withheld::Mail { body, .. } => body.len(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([65_536, 65_537].map(kept), [65_536, 65_536 + "\n...\n".len()]);
+    }
+}

@@ -435,3 +435,19 @@ impl Outbox {
         config.map(|config| subject(config, events)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_mails_that_were_given_up_are_remembered() {
+        let mut outbox = Outbox::new(SmolStr::default(), &[], Now::default());
+        for number in 0..25 {
+            let (when, why) = (Wall::from_millis(number), String::new());
+            outbox.remember_given_up(GivenUp { when, subject: String::new(), why, mentions: Vec::new() });
+        }
+        let left: Vec<u64> = outbox.given_up().map(|lost| lost.when.as_millis()).collect();
+        assert_eq!(left, (5..25).collect::<Vec<_>>());
+    }
+}

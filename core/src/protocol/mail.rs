@@ -348,3 +348,27 @@ pub struct Summary {
     /// New events that are only counted.
     pub more_events: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_life_left_is_counted_whatever_it_is() {
+        let news = News { number: 1, at: Wall::default(), awake: 0, item: NewsItem::Raised, count: 1 };
+        let letter = LetterRecord {
+            id: "a.1.status".into(),
+            begun: Wall::default(),
+            newest: Wall::default(),
+            tries: 0,
+            summary: Summary::default(),
+            sealed: None,
+            trouble: None,
+        };
+        let of = |news: &[News], letters: &[LetterRecord]| {
+            SavedMail { news: news.to_vec(), letters: letters.to_vec(), ..SavedMail::default() }.undelivered()
+        };
+        assert_eq!(of(&[], &[]), 0);
+        assert_eq!(of(&[news.clone(), news], &[letter]), 3);
+    }
+}

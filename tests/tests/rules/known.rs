@@ -81,6 +81,11 @@ fn a_topic_that_names_another_experiment_is_a_problem_only_while_it_is_required(
     world.hosts.extend(["a".to_owned(), "a-st-b".to_owned()]);
     world.until(40.0);
     assert!(healthy(&world, "a") && healthy(&world, "a-st-b"));
+    let required = |world: &World, name: &str| -> Vec<bool> {
+        let known = world.monitor.experiment(name).expect("it is known");
+        known.streams().iter().map(status_core::Stream::is_required).collect()
+    };
+    assert_eq!((required(&world, "a"), required(&world, "a-st-b")), (vec![true], vec![false]));
     world.add_resource("r-a", "a", &[]);
     world.until(65.0);
     world.unplug("a-st-b-st-c");

@@ -350,6 +350,7 @@ fn one_mail_is_under_way_at_a_time_and_the_news_that_comes_meanwhile_is_the_next
     assert_eq!(world.mails.len(), 2);
     assert!(world.mails[1].subject.starts_with("lab 4 new health events: "), "{}", world.mails[1].subject);
     assert!(world.mails[1].body.starts_with("This mail is late: it was to be sent at "));
+    assert!(!world.mails[1].body.contains("more than a day old"), "{}", world.mails[1].body);
     assert!(world.mails[1].body.contains("All current problems (5):"));
     assert!(world.kept_back.len() == 1 && world.monitor.outbox().len() == 1);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use status_core::{
     Action, Change, Command, CommandId, Config, Feed, FlapConfig, Input, MailConfig, MailFailureKind, Obeyed,
-    Pattern, Refused, RemarkKind, Repetition, Wall, WindowBooking, WindowId, WindowOrder, WindowTime,
+    Pattern, Refused, RemarkKind, Repetition, Wall, Window, WindowBooking, WindowId, WindowOrder, WindowTime,
 };
 use status_tests::{World, config};
 
@@ -127,6 +127,17 @@ fn all_windows_together_name_a_bounded_number_of_experiments() {
     }
     let (from, until) = (world.now().wall, Wall::from_millis(u64::MAX));
     let one_more = order(&["spin00"], WindowTime::Once { from, until }, WindowBooking::Keep);
+    assert_eq!(tell(&mut world, one_more), Err(Refused::TooManyWindows));
+}
+
+#[test]
+fn there_is_a_bounded_number_of_windows() {
+    let mut world = well(1);
+    for _ in 0..Window::AT_MOST {
+        window(&mut world, &["pend00"], 600, WindowBooking::Keep);
+    }
+    let (from, until) = (world.now().wall, Wall::from_millis(u64::MAX));
+    let one_more = order(&["pend00"], WindowTime::Once { from, until }, WindowBooking::Keep);
     assert_eq!(tell(&mut world, one_more), Err(Refused::TooManyWindows));
 }
 

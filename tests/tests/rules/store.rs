@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use status_core::{Change, Config, Experiment, FailureKind, Feed, Input, SystemAlert, Transmitted, Wall};
+use status_core::{
+    Change, Config, Experiment, FailureKind, Feed, FlapRecord, Input, LossRecord, SavedAlert, SystemAlert,
+    Transmitted, Wall,
+};
 use status_tests::{World, config};
 
 use crate::restart::{kept, saves};
@@ -245,4 +248,36 @@ fn without_a_store_nothing_is_written_down() {
     world.until(100.0);
     assert_eq!(world.mails.len(), 2, "it works as with one");
     assert!(saves(&world).is_empty() && world.monitor.persistence().is_none());
+}
+
+#[test]
+fn of_an_alert_only_what_is_not_usual_is_written_and_read_again() {
+    let usual = SavedAlert {
+        alert: SystemAlert::ManifestEmpty,
+        detail: "upload it".to_owned(),
+        since: Wall::from_millis(5),
+        stands: true,
+        told: true,
+        told_of_flapping: false,
+        flap: FlapRecord::default(),
+        calmed: None,
+    };
+    let text = serde_json::to_string(&usual).unwrap();
+    assert_eq!(text, r#"{"alert":"ManifestEmpty","detail":"upload it","since":5}"#);
+    let flap = FlapRecord {
+        losses: vec![LossRecord { what: (), times: vec![Wall::from_millis(3)] }],
+        flapping: None,
+    };
+    let other = SavedAlert {
+        stands: false,
+        told: false,
+        told_of_flapping: true,
+        flap,
+        calmed: Some(4),
+        ..usual.clone()
+    };
+    for alert in [usual, other] {
+        let text = serde_json::to_string(&alert).unwrap();
+        assert_eq!(serde_json::from_str::<SavedAlert>(&text).unwrap(), alert, "{text}");
+    }
 }
