@@ -42,6 +42,8 @@ fn serve(services: &Services, url: &str, name: &str) -> Status {
         ("STATUS_HEALTH_LAST_CHECKED", "60s"),
         ("STATUS_HEALTH_LAST_ACTIVE", "300ms"),
         ("STATUS_HEALTH_STARTUP", "1500ms"),
+        // What comes and goes all the time is news each time.
+        ("STATUS_FLAP_AFTER", "0"),
     ];
     Status::serve(services, &chosen)
 }
