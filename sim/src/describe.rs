@@ -59,9 +59,27 @@ pub fn step(step: &Step) -> String {
             format!("the clock is set {} by {by:?}", if *millis < 0 { "back" } else { "forward" })
         }
         Step::Tell { by, order } => told(by, order),
-        Step::Suspend { lasts } => format!("the server's machine is suspended, for {lasts:?}"),
-        Step::Kill => "the server is killed".into(),
-        Step::Start => "the server is started".into(),
+        Step::Suspend { servers, lasts } => match servers.as_slice() {
+            [] => format!("the server's machine is suspended, for {lasts:?}"),
+            _ => format!("{} suspended, for {lasts:?}", of_servers(servers, "the machine")),
+        },
+        Step::CutOff { servers, lasts } => {
+            let lasts = lasts.map(|lasts| format!(", for {lasts:?}")).unwrap_or_default();
+            format!("{} cut off from the database{lasts}", of_servers(servers, ""))
+        }
+        Step::Reconnect { servers } => format!("{} connected to the database again", of_servers(servers, "")),
+        Step::Kill { servers } => format!("{} killed", of_servers(servers, "")),
+        Step::Start { servers } => format!("{} started", of_servers(servers, "")),
+    }
+}
+
+/// `server a is`, `the machine of server a is`; `the server is` if there is only one.
+fn of_servers(servers: &[String], what: &str) -> String {
+    let of = if what.is_empty() { String::new() } else { format!("{what} of ") };
+    match servers {
+        [] => format!("{of}the server is"),
+        [one] => format!("{of}server {one} is"),
+        _ => format!("{of}servers {} are", names(servers)),
     }
 }
 

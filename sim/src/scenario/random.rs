@@ -108,6 +108,7 @@ fn lab(choices: &mut Choices<'_>) -> Lab {
         relay_every: Duration::from_millis(choices.of(&EVERY)),
         jump_every: Duration::from_millis(choices.of(&EVERY)),
         relay: if choices.byte() % 4 == 1 { RelayVersion::V08 } else { RelayVersion::V07 },
+        servers: 1,
     }
 }
 
@@ -169,13 +170,15 @@ fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
         24 if choices.is() => crowd(choices),
         24 => garbage(choices),
         25 => Step::SetClock { millis: (i64::from(choices.byte()) - 128) * 60_000 },
-        26 => Step::Suspend { lasts: Duration::from_millis(choices.span(1, 250) * SECOND) },
+        26 => {
+            Step::Suspend { servers: Vec::new(), lasts: Duration::from_millis(choices.span(1, 250) * SECOND) }
+        }
         27 => Step::Add { experiment: added(choices, names), streams: vec!["data".into()] },
         28 => Step::Remove { experiments: experiments(choices, names) },
-        29 => Step::Kill,
+        29 => Step::Kill { servers: Vec::new() },
         30 => recipients(choices),
         31 if choices.byte() % 4 == 1 => Step::DeleteStore,
-        _ => Step::Start,
+        _ => Step::Start { servers: Vec::new() },
     }
 }
 
