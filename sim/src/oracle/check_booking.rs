@@ -210,6 +210,16 @@ impl BookingCheck {
         self.load.need(4 * self.resources.len() + 4);
     }
 
+    /// The server may put nothing back into booking: another one may lead. Once it may, it has a query and a retry for that.
+    pub(crate) fn puts_nothing_back(&mut self, now: Time) {
+        let until = now + self.query_every + RETRY + self.soon();
+        self.excused = self.excused.max(until);
+        self.excused_reasons = self.excused_reasons.max(until + REASON_EVERY);
+        let resources = &self.resources;
+        let is_out = |name: &ResourceName| resources.get(name).is_some_and(|one| one.wanted == Some(false));
+        self.failed.retain(|name, _| is_out(name));
+    }
+
     /// Whether the alert about book must stand; `None` where both are right.
     pub(crate) fn is_unreachable(&self, now: Time) -> Option<bool> {
         self.reachable.is_unreachable(now, self.resources.len())

@@ -97,6 +97,10 @@ pub(crate) struct MailCheck {
     store_excused: Time,
     /// Whether the store ever failed.
     store_failed: bool,
+    /// Whether several servers share the store, and one sent a mail that is not written down: nobody can say what another
+    /// one knows of it.
+    are_several: bool,
+    sent_unwritten: bool,
     /// Whether a server was killed after that: nobody can say then what the next one knows to be mailed.
     blurred: bool,
     excused: Time,
@@ -151,7 +155,7 @@ impl MailCheck {
     pub(crate) fn server_killed(&mut self, now: Time, model: &Model) -> Vec<String> {
         self.killed = true;
         self.forgive_what_is_old(now);
-        self.blurred |= self.store_failed;
+        self.blurred |= if self.are_several { self.sent_unwritten } else { self.store_failed };
         let address = self.address.clone();
         // One that has arrived waits only since the store does not know it.
         let queued = model.queued_mails().iter().map(|queued| &queued.mail);
@@ -295,10 +299,25 @@ impl MailCheck {
     }
 
     /// A mail is sent: just so it must be written down, unless the store is broken.
-    pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
+    pub(crate) fn sending(&mut self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
         let excused = !self.store_is_well || now <= self.store_excused;
         let is_there = model.queued_mails().iter().any(|queued| queued.mail == *mail);
+        self.sent_unwritten |= !is_there;
         (!excused && !is_there).then(|| format!("a mail is sent that is not written down: {}", mail.subject))
+    }
+
+    pub(crate) fn is_told_by_several(&mut self) {
+        self.are_several = true;
+    }
+
+    pub(crate) fn all_is_written(&mut self) {
+        self.sent_unwritten = false;
+    }
+
+    /// The server cannot come to a store that it shares, and has a while to send what waits once it can.
+    pub(crate) fn waits_for_the_lock(&mut self, now: Time) {
+        self.excused = self.excused.max(now + STORE_PATIENCE + self.soon);
+        self.store_excused = self.store_excused.max(now + STORE_RETRY);
     }
 
     /// The mails that the mail server has, as it said.

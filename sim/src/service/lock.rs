@@ -73,7 +73,8 @@ impl Default for Member {
 
 impl Lock {
     /// Who holds it.
-    pub(crate) fn holder(&self) -> Option<u64> {
+    #[cfg(test)]
+    fn holder(&self) -> Option<u64> {
         self.holder
     }
 
@@ -98,6 +99,9 @@ impl Lock {
             self.holder = Some(life);
             (member.epoch, member.leads, member.is_behind) = (Some(self.epoch), true, false);
             let reads = std::mem::take(&mut member.is_foreign);
+            // That an epoch has begun is written, too.
+            let others = self.members.iter_mut().filter(|(other, _)| **other != life);
+            others.for_each(|(_, other)| other.is_foreign = true);
             return Standing::Won { epoch: self.epoch, reads };
         }
         let is_time = member.loaded.is_none_or(|at| now.since(at) >= LOADED_AT_MOST_EVERY);

@@ -189,6 +189,18 @@ impl World<'_> {
         self.plan_in(takes, Event::Order { step, tried: 0 });
     }
 
+    /// Somebody leads soon, whenever one can.
+    pub(super) fn judge_servers(&mut self) {
+        if !self.is_shared() || !self.judged {
+            return;
+        }
+        let can_ask = matches!(self.store_device.fault, Fault::None | Fault::LosesAnswers);
+        let running: Vec<u64> = self.running().map(|server| server.life).collect();
+        let able = running.iter().copied().filter(|life| can_ask && !self.is_cut_off(*life));
+        let able: Vec<u64> = able.collect();
+        self.oracle.servers_run(self.now.time, &running, &able);
+    }
+
     fn is_cut_off(&self, life: u64) -> bool {
         let is_it = |server: &super::Server| server.life == life;
         self.machines.iter().any(|machine| machine.is_cut_off && machine.server.as_ref().is_some_and(is_it))
@@ -207,6 +219,7 @@ impl World<'_> {
 
     /// The beginning of a server that joins others.
     pub(super) fn join(&mut self, life: u64, now: Now) -> status_core::Monitor {
+        self.oracle.server_joined(life, now);
         status_core::Monitor::join(self.settings.core.clone(), &format!("life{life}"), now)
     }
 }

@@ -172,7 +172,7 @@ impl<'a> World<'a> {
             lock: Lock::default(),
             leader: None,
             oracle: Oracle::new(settings.core.clone()),
-            judged: lab.servers < 2,
+            judged: true,
             meter: Meter::default(),
             timeline: Timeline::default(),
             states: BTreeMap::new(),
@@ -211,6 +211,7 @@ impl<'a> World<'a> {
             let next = planned.into_iter().chain(wake).min().filter(|at| *at <= end);
             let Some(next) = next else { break };
             self.pass(next);
+            self.judge_servers();
             match planned.filter(|at| *at <= next).and_then(|_| self.agenda.pop_first()) {
                 Some((_, event)) => self.happen(event),
                 None => {
@@ -284,7 +285,9 @@ impl<'a> World<'a> {
     /// After the quiet time, all must be well.
     pub(crate) fn judge_end(&mut self) {
         let place = self.shown_place();
-        let Some(server) = place.and_then(|place| self.machines[place].server.as_ref()) else { return };
+        let Some(server) = place.and_then(|place| self.machines[place].server.as_ref()) else {
+            return self.oracle.nobody_leads(self.now.time);
+        };
         let every = [(Feed::Relay, self.relay.every), (Feed::Jump, self.jump.every)];
         self.oracle.judge_end(self.now, &server.monitor, every);
         // A feed that reports too rarely for the limit shows nothing well for long, and neither does
@@ -426,6 +429,7 @@ impl<'a> World<'a> {
         self.crash_disk(life);
         if self.is_shared() {
             self.leave(life, was_cut_off);
+            self.oracle.server_ended(life);
             self.role_is(place, Role::Follower);
         } else {
             self.oracle.server_killed(self.now.time, self.store_device.model());
@@ -450,11 +454,11 @@ impl<'a> World<'a> {
         let manifest = matches!(input, Input::ManifestFetched { .. });
         let due = server.monitor.deadline().at;
         if self.judged {
-            self.oracle.told(self.now.time, due, &input);
+            self.oracle.told(life, self.now.time, due, &input, self.store_device.model());
         }
         let actions = server.monitor.handle(self.now, input);
         if self.judged {
-            self.oracle.acted(self.now, &actions, &server.monitor, &self.book);
+            self.oracle.acted(life, self.now, &actions, &server.monitor, &self.book);
         }
         let news = actions.iter().any(|action| !matches!(action, Action::ReadAvailability { .. }));
         let crash = self.crashes.pop_front_if(|crash| crash.input <= self.inputs);

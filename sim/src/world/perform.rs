@@ -38,7 +38,7 @@ impl World<'_> {
             }
             Action::SendMail { call, mail } => {
                 if self.judged {
-                    self.oracle.sending(self.now.time, &mail, self.store_device.model());
+                    self.oracle.sending(life, self.now.time, &mail, self.store_device.model());
                 }
                 let way = self.way();
                 self.plan_in(way, Event::MailServer { life, call, mail });
@@ -59,11 +59,11 @@ impl World<'_> {
             Note::Leads => self.role_is(place, Role::Leader),
             Note::Follows => self.role_is(place, Role::Follower),
             _ => {
-                let what = match What::from(note) {
-                    What::Noted { text } => What::Noted { text: format!("{}: {text}", self.called(place)) },
-                    what => what,
-                };
-                self.tell(what);
+                let what = What::from(note);
+                // What one finds that does not lead any more is nothing that was decided.
+                let is_its_own = self.leader() != Some(place) || matches!(what, What::Noted { .. });
+                let its_own = What::Noted { text: format!("{}: {note}", self.called(place)) };
+                self.tell(if is_its_own { its_own } else { what });
             }
         }
     }

@@ -144,6 +144,7 @@ impl World<'_> {
         machine.is_cut_off = true;
         machine.cut_offs += 1;
         let cut_off = machine.cut_offs;
+        self.note_cut_off(place);
         if let Some(lasts) = lasts {
             self.plan_in(lasts, Event::Reconnect { place, cut_off });
         }
@@ -151,6 +152,13 @@ impl World<'_> {
 
     pub(super) fn reconnect(&mut self, place: usize) {
         self.machines[place].is_cut_off = false;
+        self.note_cut_off(place);
+    }
+
+    fn note_cut_off(&mut self, place: usize) {
+        if let Some(server) = &self.machines[place].server {
+            self.oracle.server_is_cut_off(server.life, self.now.time);
+        }
     }
 
     /// Somebody tells a server what a step says.

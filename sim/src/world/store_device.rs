@@ -112,7 +112,7 @@ impl World<'_> {
     /// A server has something written down.
     pub(super) fn save(&mut self, life: u64, call: CallId, epoch: Option<u64>, changes: Vec<Change>) {
         if self.judged {
-            self.oracle.saving(self.now.time, call, &changes);
+            self.oracle.saving(life, self.now.time, call, epoch, &changes);
         }
         let takes = self.store_device.rng.millis(1, 30);
         let late = if let Fault::Slow(late) = self.store_device.fault { late } else { Duration::ZERO };
@@ -130,7 +130,7 @@ impl World<'_> {
         let after = if self.store_device.fault == Fault::Hangs { PATIENCE } else { Duration::ZERO };
         let outcome = self.store_device.take(changes);
         if outcome.is_ok() && self.judged {
-            self.oracle.written(self.now.time, call, self.store_device.model());
+            self.oracle.written(life, self.now.time, call, self.store_device.model());
         }
         self.plan_in(after, Event::Come { life, input: Input::Saved { call, outcome } });
     }
@@ -147,6 +147,9 @@ impl World<'_> {
         };
         if outcome.is_ok() || self.store_device.fault == Fault::LosesAnswers {
             self.lock.wrote(life);
+            if self.judged && self.place(life).is_some() {
+                self.oracle.written(life, self.now.time, call, self.store_device.model());
+            }
         }
         let is_late = matches!(&outcome, Err(failure) if failure.kind == FailureKind::TimedOut);
         let after = if is_late { SHARED_PATIENCE } else { Duration::ZERO };
