@@ -178,6 +178,13 @@ impl MailCheck {
         let mut wrong = Vec::new();
         // The newest first: of events that are alike, it is the newest that is owed.
         for unsent in std::mem::take(&mut self.unsent).into_iter().rev() {
+            let is_there =
+                || model.history(Some(&unsent.name), unsent.wall).any(|(_, event)| event.when == unsent.wall);
+            if self.are_several && !is_there() {
+                // Another server may find it again.
+                self.perhaps.push(unsent.line);
+                continue;
+            }
             if let Some(at) = told.iter().rposition(|line| *line == unsent.line) {
                 told.remove(at);
                 self.unsent.push(unsent);
@@ -187,10 +194,7 @@ impl MailCheck {
                 self.unsent.push(unsent);
                 continue;
             }
-            let name = ExperimentName::from(unsent.line.split(' ').next().unwrap_or_default());
-            let is_there =
-                || model.history(Some(&name), unsent.wall).any(|(_, event)| event.when == unsent.wall);
-            let is_missing = !merged.contains(&name) && is_there();
+            let is_missing = !merged.contains(&unsent.name) && is_there();
             if is_missing && counted == 0 {
                 let line = &unsent.line;
                 wrong.push(format!("it was written down, and that it is to be mailed was not: {line}"));
@@ -199,7 +203,9 @@ impl MailCheck {
             self.perhaps.push(unsent.line);
         }
         self.unsent.reverse();
-        self.alerts_of_a_killed_server(&mails, &owed);
+        let stand = |alert: SystemAlert| !self.are_several || saved_stands(model, alert);
+        let standing = SystemAlert::ALL.into_iter().filter(|alert| stand(*alert)).collect();
+        self.alerts_of_a_killed_server(&mails, &owed, &standing);
         self.dropped.retain(|id| !mails.iter().any(|mail| mail.id == id.as_str()));
         // Where the mark was lost, the mail may come again.
         Arc::make_mut(&mut self.taken)
@@ -208,13 +214,18 @@ impl MailCheck {
     }
 
     /// Alerts that no mail tells, and no news that is owed, a mail may tell that was on its way.
-    fn alerts_of_a_killed_server(&mut self, mails: &[&Mail], owed: &[&News]) {
+    fn alerts_of_a_killed_server(
+        &mut self,
+        mails: &[&Mail],
+        owed: &[&News],
+        standing: &BTreeSet<SystemAlert>,
+    ) {
         let is_told = |untold: &Untold| {
             let over =
                 |news: &&News| matches!(news.item, NewsItem::Cleared(over) if over.alert == untold.alert);
             mails.iter().any(|mail| mail.body.contains(&untold.alert.to_string()))
                 || owed.iter().any(over)
-                || (untold.raised && !owed.is_empty())
+                || (untold.raised && !owed.is_empty() && standing.contains(&untold.alert))
         };
         for untold in std::mem::take(&mut self.untold) {
             if is_told(&untold) {
@@ -736,6 +747,11 @@ impl Untold {
         };
         names(if self.raised { "System alerts" } else { "No longer a system alert" })
     }
+}
+
+/// Whether it is written down that an alert stands.
+fn saved_stands(model: &Model, alert: SystemAlert) -> bool {
+    model.saved(0).alerts.iter().any(|saved| saved.alert == alert && saved.stands)
 }
 
 fn begins_with(line: &str, name: &ExperimentName) -> bool {

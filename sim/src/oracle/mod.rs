@@ -98,6 +98,8 @@ pub(crate) struct Oracle {
     /// The epoch that is judged, and when the server that began it last did something.
     epoch: u64,
     acted_at: Time,
+    /// The stamp of every save of them, and for how long servers had run by then.
+    saves: Vec<reference::Stamped>,
     /// The mails that a server sent while another one led, and that say so.
     strangers: BTreeSet<String>,
     booking: BookingCheck,
@@ -130,6 +132,7 @@ impl Oracle {
             leadership: Leadership::default(),
             epoch: 0,
             acted_at: Time::default(),
+            saves: Vec::new(),
             strangers: BTreeSet::new(),
             mode: config.mode,
             booking: BookingCheck::new(&config),
@@ -181,6 +184,7 @@ impl Oracle {
         self.mail.are_told_by_several();
         let mut heard = Reference::new(self.config.clone());
         heard.server_started(now, &Saved::default());
+        heard.will_know(&self.saves);
         self.others.insert(life, heard);
         self.leadership.joined(life);
     }
@@ -283,7 +287,10 @@ impl Oracle {
             return;
         }
         let saves = self.reference.saving(now, changes);
-        self.others.values_mut().for_each(|other| other.will_know(&saves));
+        if self.acts.is_some() {
+            self.others.values_mut().for_each(|other| other.will_know(&saves));
+            self.saves.extend(saves);
+        }
         self.store.saving(call, changes);
         self.memory.marking(call, self.mail.taken());
         if self.reference.is_judging() {

@@ -13,6 +13,9 @@ use super::known::{self, Experiment, Lab, Stream};
 use super::memory::Digest;
 use super::muted::Muted;
 
+/// A stamp that a server put on a save, and for how long servers had run by then.
+pub(crate) type Stamped = ((Time, Wall), Duration);
+
 /// Everything that the server was told, and what follows.
 #[derive(Debug)]
 pub(crate) struct Reference {
@@ -148,12 +151,12 @@ impl Reference {
     }
 
     /// Another server that shares what is written down writes something, with a stamp that this one will find.
-    pub(crate) fn will_know(&mut self, saves: &[((Time, Wall), Duration)]) {
+    pub(crate) fn will_know(&mut self, saves: &[Stamped]) {
         self.saves.extend(saves.iter().copied());
     }
 
     /// The server has something written down, with a stamp. Returns how long servers had run by then.
-    pub(crate) fn saving(&mut self, now: Time, changes: &[Change]) -> Vec<((Time, Wall), Duration)> {
+    pub(crate) fn saving(&mut self, now: Time, changes: &[Change]) -> Vec<Stamped> {
         let ran = self.ran_before + now.since(self.knows.0);
         let stamps = changes.iter().filter_map(|change| {
             let Change::Clock(stamp) = change else { return None };

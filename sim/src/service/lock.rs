@@ -9,7 +9,7 @@ use status_core::Time;
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
 /// What others have written is given to a server that follows no more often.
 const LOADED_AT_MOST_EVERY: Duration = Duration::from_secs(1);
-/// A server whose connection broke leaves the lock for so long to the one that held it last: that one knows what could not
+/// A server whose connection is new leaves the lock for so long to the one that held it last: that one knows what could not
 /// be written while the database was away.
 const LEFT_TO_THE_LAST: Duration = Duration::from_secs(5);
 
@@ -27,7 +27,7 @@ pub(crate) struct Lock {
 struct Member {
     /// When it last asked on the connection that it has; `None` if that is closed.
     asked: Option<Time>,
-    /// When it got the connection that it has, if one broke before that.
+    /// When it got the connection that it has, if somebody had led before that.
     since: Option<Time>,
     broke: bool,
     /// The epoch that it began last.
@@ -82,7 +82,8 @@ impl Lock {
     pub(crate) fn asked(&mut self, life: u64, now: Time, can_write: bool) -> Standing {
         self.close_idle(now);
         let (holder, newest) = (self.holder, self.epoch);
-        let member = self.members.entry(life).or_default();
+        let since = Some(now).filter(|_| newest > 0);
+        let member = self.members.entry(life).or_insert_with(|| Member { since, ..Member::default() });
         if member.asked.is_none() && member.broke {
             // The next question comes on a new connection.
             (member.broke, member.asked, member.since) = (false, Some(now), Some(now));
@@ -188,8 +189,9 @@ mod tests {
     #[test]
     fn it_is_free_at_once_when_its_holder_ends_and_ten_seconds_after_one_is_stopped() {
         let mut lock = held();
+        assert_eq!(lock.asked(B, at(5_100), true), Standing::Waits);
         lock.ended(A, true);
-        assert_eq!(lock.asked(B, at(600), true), Standing::Won { epoch: 2, reads: true });
+        assert_eq!(lock.asked(B, at(5_600), true), Standing::Won { epoch: 2, reads: true });
         let mut lock = held();
         assert_eq!(lock.asked(B, at(10_000), true), Standing::Waits);
         assert_eq!(lock.asked(B, at(10_001), true), Standing::Won { epoch: 2, reads: true });
