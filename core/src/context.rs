@@ -81,6 +81,16 @@ impl<'a> Cx<'a> {
         self.out.push(Action::Note(note));
     }
 
+    /// Lets something be done of which nothing is to be noted: it was when it happened.
+    pub(crate) fn quietly(&mut self, done: impl FnOnce(&mut Self)) {
+        let before = self.out.len();
+        done(self);
+        let is_old = |(at, action): (usize, Action)| {
+            (at < before || !matches!(action, Action::Note(_))).then_some(action)
+        };
+        self.out = core::mem::take(&mut self.out).into_iter().enumerate().filter_map(is_old).collect();
+    }
+
     /// Tells operators what would be done, if this server did more than observe.
     pub(crate) fn withhold(&mut self, withheld: Withheld) {
         let withheld = self.withheld.put(self.now.wall, withheld);

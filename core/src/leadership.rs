@@ -29,6 +29,8 @@ pub struct Leadership {
     since: Wall,
     /// Until when the lock is its own for certain, if it leads.
     until: Time,
+    /// For how long it has stood still since then, so that it could ask for nothing.
+    stood_still: Duration,
     /// Why the store could not be asked when that was last tried; `None` if it could.
     trouble: Option<String>,
     /// Whether it was said that the store does not answer.
@@ -76,6 +78,7 @@ impl Leadership {
             epoch: None,
             since: now.wall,
             until: now.time,
+            stood_still: Duration::ZERO,
             trouble: None,
             is_noted: false,
         }
@@ -128,7 +131,7 @@ impl Leadership {
     pub(crate) fn mailing(&self, now: Time) -> Mailing {
         match self.authority(now) {
             Authority::Full => Mailing::Free,
-            Authority::Protective if now >= self.until + MAILS_WAIT => Mailing::Twice,
+            Authority::Protective if now >= self.waits_since() + MAILS_WAIT => Mailing::Twice,
             Authority::Protective | Authority::None => Mailing::Waits,
         }
     }
@@ -138,7 +141,7 @@ impl Leadership {
         if !self.is_cut_off(now) {
             return None;
         }
-        if now < self.until + PATIENCE {
+        if now < self.waits_since() + PATIENCE {
             return Some(AlertCondition::Unknown);
         }
         let why = self.trouble.as_deref().unwrap_or("it does not answer");
@@ -152,12 +155,13 @@ impl Leadership {
         match election {
             Election::Won { epoch, asked_at, .. } => {
                 self.epoch = Some(*epoch);
-                (self.until, self.trouble) = (*asked_at + LEASE, None);
+                (self.until, self.trouble, self.stood_still) = (*asked_at + LEASE, None, Duration::ZERO);
                 self.become_role(Role::Leader, cx);
                 self.is_noted = false;
             }
             Election::Held { asked_at } if self.role == Role::Leader => {
                 (self.until, self.trouble) = ((*asked_at + LEASE).max(self.until), None);
+                self.stood_still = Duration::ZERO;
                 if core::mem::take(&mut self.is_noted) {
                     cx.note(Note::LeadsAgain);
                 }
@@ -175,6 +179,16 @@ impl Leadership {
         if before != self.authority(cx.now.time) {
             cx.recheck();
         }
+    }
+
+    /// The server stood still for `span`: what of it came after the lease is no time in which the store was asked in vain.
+    pub(crate) fn stalled(&mut self, span: Duration, now: Time) {
+        self.stood_still += span.min(now.since(self.until));
+    }
+
+    /// Since when it waits for the store, as if it had not stood still.
+    fn waits_since(&self) -> Time {
+        self.until + self.stood_still
     }
 
     /// A save of this server was refused, since another one leads by now.
@@ -198,7 +212,8 @@ impl Leadership {
         if self.is_cut_off(cx.now.time) && !core::mem::replace(&mut self.is_noted, true) {
             cx.note(Note::CutOff { detail: self.trouble.clone().unwrap_or_default() });
         }
-        let changes = [self.until, self.until + PATIENCE, self.until + MAILS_WAIT];
+        let since = self.waits_since();
+        let changes = [self.until, since + PATIENCE, since + MAILS_WAIT];
         if let Some(at) = changes.into_iter().find(|at| *at > cx.now.time) {
             cx.wake_by(at, Timer::Lease);
         }
