@@ -361,9 +361,11 @@ impl MailCheck {
         let Now { time: at, wall } = now;
         self.fresh = (!found.is_empty()).then_some(wall);
         let (began, ended) = self.muted.take_in(actions);
+        // What changes as such a window ends is compared with what was told before it.
+        let is_compared = ended.iter().any(End::is_of_service);
         for found in found {
             self.newest.insert(found.name.clone(), found.line.clone());
-            let is_new_to_flapping = began.contains(&found.name);
+            let is_new_to_flapping = began.contains(&found.name) && !self.muted.is_maintained(&found.name);
             let is_muted =
                 self.muted.holds(&found.name) && !is_new_to_flapping || self.is_compared(&found.name);
             if is_muted || self.service_flaps() || self.muted.has_service() {
@@ -383,7 +385,7 @@ impl MailCheck {
         }
         for (alert, raised) in actions.iter().filter_map(news_of_alert) {
             *self.raised.entry(alert).or_default() += u32::from(raised);
-            if self.service_flaps() || self.muted.has_service() {
+            if self.service_flaps() || self.muted.has_service() || is_compared {
                 // What was to be told of it is told as it is now.
                 let gone = self.untold.extract_if(.., |untold| untold.alert == alert);
                 self.perhaps_untold.extend(gone.map(|untold| untold.alert));

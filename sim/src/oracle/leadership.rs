@@ -1,6 +1,6 @@
 //! Whether at most one acts, of several servers that share a database: each is held against what it was told of the lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use status_core::{Action, CallId, Election, FailureKind, Input, Note, Time};
@@ -22,6 +22,9 @@ pub(super) struct Leadership {
     leases: BTreeMap<u64, Lease>,
     /// Since when each server could lead and none did, in an unbroken time.
     unled: BTreeMap<u64, Time>,
+    /// The mails that were sent by who held the lock. Of one of which nobody knows what became it may be that it is sent
+    /// again just as it was, and not say that it may come twice.
+    sent: BTreeSet<String>,
 }
 
 /// What a server was told of the lock.
@@ -30,6 +33,8 @@ struct Lease {
     leads: bool,
     epoch: u64,
     until: Time,
+    /// For how long it has stood still since then.
+    stood_still: Duration,
     /// The saves that are under way, and in which epoch each was begun.
     saves: BTreeMap<CallId, Option<u64>>,
 }
@@ -68,9 +73,13 @@ impl Leadership {
         match input {
             Input::Elected(Election::Won { epoch, asked_at, .. }) => {
                 (lease.leads, lease.epoch, lease.until) = (true, *epoch, *asked_at + LEASE);
+                lease.stood_still = Duration::ZERO;
                 return (others && now < lease.until).then(|| "two servers lead at a time".to_owned());
             }
-            Input::Elected(Election::Held { asked_at }) => lease.until = lease.until.max(*asked_at + LEASE),
+            Input::Elected(Election::Held { asked_at }) => {
+                lease.until = lease.until.max(*asked_at + LEASE);
+                lease.stood_still = Duration::ZERO;
+            }
             Input::Elected(Election::Lost { .. }) => lease.until = lease.until.min(now),
             Input::Elected(Election::Follows { .. }) => lease.leads = false,
             Input::Saved { call, outcome } => {
@@ -93,6 +102,13 @@ impl Leadership {
         None
     }
 
+    /// A server stood still for so long, in which it could not ask for the lock.
+    pub(super) fn stalled(&mut self, life: u64, now: Time, span: Duration) {
+        if let Some(lease) = self.leases.get_mut(&life) {
+            lease.stood_still += span.min(now.since(lease.until));
+        }
+    }
+
     /// Time has passed in which these servers ran, and those of them that come to the database could lead. Returns what is
     /// wrong if none has led for too long.
     pub(super) fn pass(&mut self, now: Time, running: &[u64], able: &[u64]) -> Option<String> {
@@ -109,8 +125,19 @@ impl Leadership {
     }
 
     /// What is wrong with what a server does that leads as far as it knows, or does not.
-    pub(super) fn asks(&self, life: u64, now: Time, actions: &[Action], heard: &Reference) -> Vec<String> {
+    pub(super) fn asks(
+        &mut self,
+        life: u64,
+        now: Time,
+        actions: &[Action],
+        heard: &Reference,
+    ) -> Vec<String> {
         if self.is_full(life, now) {
+            let sent = actions.iter().filter_map(|action| match action {
+                Action::SendMail { mail, .. } => Some(mail.id.to_string()),
+                _ => None,
+            });
+            self.sent.extend(sent);
             return Vec::new();
         }
         let asked = actions.iter().filter_map(|action| self.wrong(life, now, action, heard));
@@ -133,8 +160,8 @@ impl Leadership {
                 format!("{resource} is set by a server that does not hold the lock")
             }
             Action::SendMail { mail, .. } => {
-                let may_be_sent = lease.leads && now >= lease.until + MAILS_WAIT;
-                if may_be_sent && mail.body.contains(TWICE) {
+                let may_be_sent = lease.leads && now >= lease.until + lease.stood_still + MAILS_WAIT;
+                if may_be_sent && (mail.body.contains(TWICE) || self.sent.contains(mail.id.as_str())) {
                     return None;
                 }
                 format!("a mail is sent by a server that does not hold the lock: {}", mail.subject)

@@ -378,9 +378,8 @@ impl Oracle {
     /// A server is about to hear this. It had asked to be called at `due`.
     pub(crate) fn told(&mut self, life: u64, now: Time, due: Time, input: &Input, model: &Model) {
         if !self.told_of_the_lock(life, now, input, model) {
-            if let Some(heard) = self.others.get_mut(&life) {
-                heard.told(now, due, input);
-            }
+            let stalled = self.others.get_mut(&life).and_then(|heard| heard.told(now, due, input));
+            stalled.into_iter().for_each(|span| self.leadership.stalled(life, now, span));
             return;
         }
         let late = self.reference.overdue(now);
@@ -392,6 +391,7 @@ impl Oracle {
             self.mail.server_is_late(now);
             self.booking.waits_for_query(now);
             self.mail.server_stalled(stalled);
+            self.leadership.stalled(life, now, stalled);
         }
         self.mail.told(input);
         self.store.told(input);
@@ -407,8 +407,8 @@ impl Oracle {
             return self.other_acted(life, now, actions, monitor);
         }
         self.reference.acted(actions);
-        self.judge_authority(now.time, actions);
         let found = self.reference.check(now);
+        self.judge_authority(now.time, actions);
         self.compare_events(now, &found, actions);
         self.compare_announced(now.time, actions);
         self.note_alerts(now.time, actions);
@@ -453,11 +453,10 @@ impl Oracle {
     fn judge_authority(&mut self, now: Time, actions: &[Action]) {
         let Some(life) = self.acts else { return };
         self.acted_at = now;
-        if self.leadership.is_full(life, now) {
-            return;
+        if !self.leadership.is_full(life, now) {
+            self.mail.wait_for_the_lock(now);
+            self.booking.puts_nothing_back(now);
         }
-        self.mail.wait_for_the_lock(now);
-        self.booking.puts_nothing_back(now);
         for what in self.leadership.asks(life, now, actions, &self.reference) {
             self.complain(now, Invariant::OneActs, what);
         }
