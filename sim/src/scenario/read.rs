@@ -694,3 +694,55 @@ fn server(name: &str, lab: &Lab) -> Result<String, String> {
     let all: Vec<&str> = lab.server_names().collect();
     Err(format!("{name:?} is no server of this lab; there are {}", all.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lab: &str, step: &str) -> Result<Step, String> {
+        let text =
+            format!("name = \"x\"\nlasts = \"5m\"\nlab = {{ {lab} }}\nsteps = [{{ at = \"1m\", {step} }}]");
+        let scenario = Scenario::read(&text).map_err(|error| error.to_string())?;
+        Ok(scenario.steps[0].step.clone())
+    }
+
+    #[test]
+    fn a_step_names_the_server_where_there_are_several() {
+        const TWO: &str = "servers = 2";
+        let kill =
+            |servers: &[&str]| Step::Kill { servers: servers.iter().map(ToString::to_string).collect() };
+        assert_eq!(read(TWO, r#"do = "kill", what = "a""#), Ok(kill(&["a"])));
+        assert_eq!(read(TWO, r#"do = "kill", what = "all""#), Ok(kill(&["a", "b"])));
+        assert_eq!(read("", r#"do = "kill""#), Ok(kill(&[])));
+        for (lab, step, problem) in [
+            (TWO, r#"do = "kill""#, "what is missing for \"kill\": one of the servers a, b, or \"all\""),
+            (TWO, r#"do = "kill", what = "c""#, "what: \"c\" is no server of this lab; there are a, b"),
+            (TWO, r#"do = "delete_store""#, "do: servers that share a database have no file"),
+            (
+                "",
+                r#"do = "kill", what = "a""#,
+                "what: the lab has one server; `servers = 2` in [lab] makes two",
+            ),
+            ("", r#"do = "cut_off", what = "a""#, "do: the lab has one server, which shares no database"),
+            ("servers = 4", r#"do = "kill""#, "servers: 4 is not from 1 to 3"),
+        ] {
+            let refused = read(lab, step).unwrap_err();
+            assert!(refused.contains(problem), "{refused} for {step}");
+        }
+    }
+
+    #[test]
+    fn who_leads_can_be_expected_of_several() {
+        let of = |lab: &str, name: &str| {
+            let text = format!(
+                "name = \"x\"\nlasts = \"5m\"\nlab = {{ {lab} }}\nexpect = [{{ leads = [{name:?}] }}]"
+            );
+            Scenario::read(&text).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(of("servers = 2", "b"), Ok(()));
+        assert!(
+            of("servers = 2", "c").unwrap_err().contains("line 4: leads: \"c\" is no server of this lab")
+        );
+        assert!(of("", "a").unwrap_err().contains("leads: the lab has one server, which always acts"));
+    }
+}
