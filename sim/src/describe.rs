@@ -59,28 +59,31 @@ pub fn step(step: &Step) -> String {
             format!("the clock is set {} by {by:?}", if *millis < 0 { "back" } else { "forward" })
         }
         Step::Tell { by, order } => told(by, order),
-        Step::Suspend { servers, lasts } => match servers.as_slice() {
-            [] => format!("the server's machine is suspended, for {lasts:?}"),
-            _ => format!("{} suspended, for {lasts:?}", of_servers(servers, "the machine")),
-        },
-        Step::CutOff { servers, lasts } => {
-            let lasts = lasts.map(|lasts| format!(", for {lasts:?}")).unwrap_or_default();
-            format!("{} cut off from the database{lasts}", of_servers(servers, ""))
-        }
-        Step::Reconnect { servers } => format!("{} connected to the database again", of_servers(servers, "")),
-        Step::Kill { servers } => format!("{} killed", of_servers(servers, "")),
-        Step::Start { servers } => format!("{} started", of_servers(servers, "")),
+        Step::Suspend { servers, lasts } => suspended(servers, *lasts),
+        Step::CutOff { servers, lasts } => cut_off(servers, *lasts),
+        Step::Reconnect { servers } => format!("{} connected to the database again", are(servers)),
+        Step::Kill { servers } => format!("{} killed", are(servers)),
+        Step::Start { servers } => format!("{} started", are(servers)),
     }
 }
 
-/// `server a is`, `the machine of server a is`; `the server is` if there is only one.
-fn of_servers(servers: &[String], what: &str) -> String {
-    let of = if what.is_empty() { String::new() } else { format!("{what} of ") };
+/// `server a is`; `the server is` if there is only one.
+fn are(servers: &[String]) -> String {
     match servers {
-        [] => format!("{of}the server is"),
-        [one] => format!("{of}server {one} is"),
-        _ => format!("{of}servers {} are", names(servers)),
+        [] => "the server is".into(),
+        [one] => format!("server {one} is"),
+        _ => format!("servers {} are", names(servers)),
     }
+}
+
+fn suspended(servers: &[String], lasts: Duration) -> String {
+    let is = if servers.is_empty() { "the server's machine is".into() } else { are(servers) };
+    format!("{is} suspended, for {lasts:?}")
+}
+
+fn cut_off(servers: &[String], lasts: Option<Duration>) -> String {
+    let lasts = lasts.map(|lasts| format!(", for {lasts:?}")).unwrap_or_default();
+    format!("{} cut off from the database{lasts}", are(servers))
 }
 
 fn told(by: &str, order: &Order) -> String {

@@ -203,9 +203,10 @@ impl MailCheck {
             self.perhaps.push(unsent.line);
         }
         self.unsent.reverse();
-        let stand = |alert: SystemAlert| !self.are_several || saved_stands(model, alert);
-        let standing = SystemAlert::ALL.into_iter().filter(|alert| stand(*alert)).collect();
-        self.alerts_of_a_killed_server(&mails, &owed, &standing);
+        if self.are_several {
+            self.forgive_alerts_that_are_not_written(model);
+        }
+        self.alerts_of_a_killed_server(&mails, &owed);
         self.dropped.retain(|id| !mails.iter().any(|mail| mail.id == id.as_str()));
         // Where the mark was lost, the mail may come again.
         Arc::make_mut(&mut self.taken)
@@ -213,19 +214,25 @@ impl MailCheck {
         wrong
     }
 
+    /// What was found of an alert after the last save is found by another server itself, if it is so still.
+    fn forgive_alerts_that_are_not_written(&mut self, model: &Model) {
+        for alert in SystemAlert::ALL {
+            let stands = saved_stands(model, alert);
+            let newest = self.untold.iter().rposition(|untold| untold.alert == alert);
+            if let Some(newest) = newest.filter(|at| self.untold[*at].raised != stands) {
+                self.perhaps_untold.push(self.untold.remove(newest).alert);
+            }
+        }
+    }
+
     /// Alerts that no mail tells, and no news that is owed, a mail may tell that was on its way.
-    fn alerts_of_a_killed_server(
-        &mut self,
-        mails: &[&Mail],
-        owed: &[&News],
-        standing: &BTreeSet<SystemAlert>,
-    ) {
+    fn alerts_of_a_killed_server(&mut self, mails: &[&Mail], owed: &[&News]) {
         let is_told = |untold: &Untold| {
             let over =
                 |news: &&News| matches!(news.item, NewsItem::Cleared(over) if over.alert == untold.alert);
             mails.iter().any(|mail| mail.body.contains(&untold.alert.to_string()))
                 || owed.iter().any(over)
-                || (untold.raised && !owed.is_empty() && standing.contains(&untold.alert))
+                || (untold.raised && !owed.is_empty())
         };
         for untold in std::mem::take(&mut self.untold) {
             if is_told(&untold) {

@@ -133,11 +133,11 @@ impl Leadership {
         heard: &Reference,
     ) -> Vec<String> {
         if self.is_full(life, now) {
-            let sent = actions.iter().filter_map(|action| match action {
-                Action::SendMail { mail, .. } => Some(mail.id.to_string()),
-                _ => None,
-            });
-            self.sent.extend(sent);
+            for action in actions {
+                if let Action::SendMail { mail, .. } = action {
+                    self.sent.insert(mail.id.to_string());
+                }
+            }
             return Vec::new();
         }
         let asked = actions.iter().filter_map(|action| self.wrong(life, now, action, heard));

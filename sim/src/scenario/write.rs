@@ -160,26 +160,21 @@ fn add_fields(timed: &Timed, fields: &mut Row) {
             add_order(order, timed.at, fields);
             fields.add("by", quoted(by));
         }
-        Step::Suspend { servers, lasts } => {
-            add_servers(servers, fields);
-            fields.add("for", span(*lasts));
-        }
-        Step::CutOff { servers, lasts } => {
-            add_servers(servers, fields);
-            lasts.iter().for_each(|lasts| fields.add("for", span(*lasts)));
-        }
+        Step::Suspend { servers, lasts } => add_servers(servers, Some(*lasts), fields),
+        Step::CutOff { servers, lasts } => add_servers(servers, *lasts, fields),
         Step::Reconnect { servers } | Step::Kill { servers } | Step::Start { servers } => {
-            add_servers(servers, fields);
+            add_servers(servers, None, fields);
         }
         Step::LoadManifest | Step::RestartBook | Step::DeleteStore => {}
     }
 }
 
 /// Of a lab with one server there is nothing to say.
-fn add_servers(servers: &[String], fields: &mut Row) {
+fn add_servers(servers: &[String], lasts: Option<Duration>, fields: &mut Row) {
     if !servers.is_empty() {
         fields.add("what", texts(servers));
     }
+    lasts.iter().for_each(|lasts| fields.add("for", span(*lasts)));
 }
 
 fn add_order(order: &Order, at: Duration, fields: &mut Row) {

@@ -55,17 +55,14 @@ impl World<'_> {
         let Some(place) = self.place(life).filter(|_| self.is_shared()) else {
             return self.tell(What::from(note));
         };
-        match note {
-            Note::Leads => self.role_is(place, Role::Leader),
-            Note::Follows => self.role_is(place, Role::Follower),
-            _ => {
-                let what = What::from(note);
-                // What one finds that does not lead any more is nothing that was decided.
-                let is_its_own = self.leader() != Some(place) || matches!(what, What::Noted { .. });
-                let its_own = What::Noted { text: format!("{}: {note}", self.called(place)) };
-                self.tell(if is_its_own { its_own } else { what });
-            }
+        if matches!(note, Note::Leads | Note::Follows) {
+            return self.role_is(place, if *note == Note::Leads { Role::Leader } else { Role::Follower });
         }
+        let what = What::from(note);
+        // What one finds that does not lead any more is nothing that was decided.
+        let is_its_own = self.leader() != Some(place) || matches!(what, What::Noted { .. });
+        let its_own = What::Noted { text: format!("{}: {note}", self.called(place)) };
+        self.tell(if is_its_own { its_own } else { what });
     }
 
     fn ask(&mut self, life: u64, call: CallId, request: Request) {

@@ -50,13 +50,12 @@ impl StoreDevice {
         self.disk.is_deleted() && !matches!(self.fault, Fault::Down | Fault::Refuses | Fault::Hangs)
     }
 
-    /// Writes something down for a server that shares the database, or does not.
-    fn take_shared(&mut self, changes: Vec<Change>) -> Result<(), Failure> {
-        let fails = |kind, detail| Err(failure(kind, detail));
+    /// Why nothing is written for a server that shares the database, if nothing is.
+    fn refusal(&self) -> Option<Failure> {
         match self.fault {
-            Fault::Down => return fails(FailureKind::Unreachable, "the database is not there"),
-            Fault::Refuses => return fails(FailureKind::Refused, "the database is read-only"),
-            Fault::Hangs => return fails(FailureKind::TimedOut, "the database does not answer"),
+            Fault::Down => Some(failure(FailureKind::Unreachable, "the database is not there")),
+            Fault::Refuses => Some(failure(FailureKind::Refused, "the database is read-only")),
+            Fault::Hangs => Some(failure(FailureKind::TimedOut, "the database does not answer")),
             Fault::None
             | Fault::Slow(_)
             | Fault::LosesAnswers
@@ -66,14 +65,14 @@ impl StoreDevice {
             | Fault::TurnsAway
             | Fault::Repeats
             | Fault::FailsSome(_)
-            | Fault::Limits { .. } => {}
+            | Fault::Limits { .. } => None,
         }
+    }
+
+    /// Writes something down for a server that shares the database.
+    fn write_shared(&mut self, changes: Vec<Change>) {
         self.record.iter_mut().for_each(|record| record.push(changes.clone()));
         self.disk.write(changes);
-        match self.fault {
-            Fault::LosesAnswers => fails(FailureKind::TimedOut, "nobody knows whether it was written"),
-            _ => Ok(()),
-        }
     }
 
     /// Writes something down, or does not.
@@ -138,19 +137,23 @@ impl World<'_> {
     /// What a server wants to have written comes to the database that it shares: nothing is written for one that was
     /// superseded. What was on its way when a server ended comes all the same.
     fn written_shared(&mut self, life: u64, call: CallId, epoch: Option<u64>, changes: Vec<Change>) {
-        let outcome = if !self.reaches_database(life) {
-            Err(failure(FailureKind::TimedOut, "the database does not answer"))
+        let refusal = if !self.reaches_database(life) {
+            Some(failure(FailureKind::TimedOut, "the database does not answer"))
         } else if self.store_device.answers() && !self.lock.allows(epoch) {
-            Err(failure(FailureKind::Superseded, "another server leads"))
+            Some(failure(FailureKind::Superseded, "another server leads"))
         } else {
-            self.store_device.take_shared(changes)
+            self.store_device.refusal()
         };
-        if outcome.is_ok() || self.store_device.fault == Fault::LosesAnswers {
+        if refusal.is_none() {
+            self.store_device.write_shared(changes);
             self.lock.wrote(life);
             if self.judged && self.place(life).is_some() {
                 self.oracle.written(life, self.now.time, call, self.store_device.model());
             }
         }
+        let is_lost = || self.store_device.fault == Fault::LosesAnswers;
+        let lost = || failure(FailureKind::TimedOut, "nobody knows whether it was written");
+        let outcome = refusal.or_else(|| is_lost().then(lost)).map_or(Ok(()), Err);
         let is_late = matches!(&outcome, Err(failure) if failure.kind == FailureKind::TimedOut);
         let after = if is_late { SHARED_PATIENCE } else { Duration::ZERO };
         self.plan_in(after, Event::Come { life, input: Input::Saved { call, outcome } });

@@ -287,7 +287,7 @@ fn waiting() -> (World, CallId) {
     world.store_waits = true;
     let now = world.now().wall;
     let order = WindowOrder {
-        names: vec![status_core::Pattern::parse("pend01").unwrap()],
+        names: vec![status_core::Pattern::parse("pend01").expect("it is a name")],
         time: WindowTime::Once { from: now, until: Wall::from_millis(now.as_millis() + 600_000) },
         reason: "new bearings".into(),
         booking: WindowBooking::Keep,
@@ -355,7 +355,7 @@ fn what_is_written_takes_the_place_of_all_but_what_was_heard() {
     let one = leader(2);
     let mut two = follower_of(&one);
     let seen = |world: &World| {
-        let known = world.monitor.experiment("pend00").unwrap();
+        let known = world.monitor.experiment("pend00").expect("it is known");
         known.streams()[0].observation().map(|observation| observation.seen)
     };
     let before = seen(&two);
@@ -385,6 +385,10 @@ fn nothing_is_noted_of_what_another_one_wrote_down() {
 fn neither_the_events_nor_the_mails_of_a_life_have_a_number_twice() {
     let mut world = leader(1);
     let (mut ids, mut keys) = (Vec::new(), Vec::new());
+    let key = |change: &Change| match change {
+        Change::Event { key, .. } => Some(key.clone()),
+        _ => None,
+    };
     for round in 0..4_u32 {
         world.trace.clear();
         world.unplug(VIDEO);
@@ -394,12 +398,7 @@ fn neither_the_events_nor_the_mails_of_a_life_have_a_number_twice() {
         for (_, action) in &world.trace {
             match action {
                 Action::SendMail { mail, .. } => ids.push(mail.id.clone()),
-                Action::Save { changes, .. } => {
-                    keys.extend(changes.iter().filter_map(|change| match change {
-                        Change::Event { key, .. } => Some(key.clone()),
-                        _ => None,
-                    }))
-                }
+                Action::Save { changes, .. } => keys.extend(changes.iter().filter_map(key)),
                 _ => {}
             }
         }
