@@ -8,6 +8,7 @@
 pub mod book;
 pub mod check_writable;
 pub mod clock;
+pub mod cluster;
 mod connect_error;
 mod crypto;
 mod diagnosis;

@@ -44,7 +44,7 @@ pub(crate) enum Authority {
     Full,
     /// Another server may lead by now: what is dead is taken out of booking, and nothing is put back.
     Protective,
-    /// Another server leads, and it does nothing.
+    /// Another server leads: it only looks.
     None,
 }
 
@@ -60,13 +60,17 @@ pub(crate) enum Mailing {
 }
 
 impl Authority {
-    /// Whether a resource may be asked about and changed that should be so; `None` if nothing is decided.
-    pub(crate) fn allows(self, desired: Option<bool>) -> bool {
+    /// Whether book may be asked about a resource that should be so; `None` if nothing is decided.
+    pub(crate) fn may_ask(self, desired: Option<bool>) -> bool {
         match self {
-            Self::Full => true,
+            Self::Full | Self::None => true,
             Self::Protective => desired == Some(false),
-            Self::None => false,
         }
+    }
+
+    /// Whether anything may be changed.
+    pub(crate) fn may_change(self) -> bool {
+        self != Self::None
     }
 }
 
@@ -134,6 +138,12 @@ impl Leadership {
             Authority::Protective if now >= self.waits_since() + MAILS_WAIT => Mailing::Twice,
             Authority::Protective | Authority::None => Mailing::Waits,
         }
+    }
+
+    /// For how long what is to be sent or answered waits until it is written down, where that fails: another server goes on
+    /// from what is written down.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.role == Role::Sole { Duration::ZERO } else { MAILS_WAIT }
     }
 
     /// Whether the store has not answered a leader for long, and what there is to say of it.
@@ -210,7 +220,8 @@ impl Leadership {
             return;
         }
         if self.is_cut_off(cx.now.time) && !core::mem::replace(&mut self.is_noted, true) {
-            cx.note(Note::CutOff { detail: self.trouble.clone().unwrap_or_default() });
+            let detail = self.trouble.clone().unwrap_or_else(|| "the store does not answer".into());
+            cx.note(Note::CutOff { detail });
         }
         let since = self.waits_since();
         let changes = [self.until, since + PATIENCE, since + MAILS_WAIT];

@@ -179,6 +179,11 @@ impl Maintenance {
         self.answer(|save| save == Some(call), cx);
     }
 
+    /// What this save was to write down waits for another one.
+    pub(crate) fn save_refused(&mut self, call: CallId) {
+        self.obeyed.iter_mut().for_each(|(_, _, save)| *save = save.filter(|save| *save != call));
+    }
+
     /// Tells people of all commands that were obeyed, since nothing can be written down.
     pub(crate) fn answer_all(&mut self, cx: &mut Cx<'_>) {
         self.answer(|_| true, cx);

@@ -18,7 +18,7 @@ pub struct Order {
     /// What is to be done.
     pub command: Command,
     /// What came of it.
-    pub answer: oneshot::Sender<Result<Obeyed, Refused>>,
+    pub answer: oneshot::Sender<Result<Obeyed, CommandFailure>>,
 }
 
 /// Takes orders to whoever obeys them.
@@ -33,6 +33,8 @@ pub enum CommandFailure {
     Busy,
     /// Nobody obeys any more, since the server stops.
     Stopping,
+    /// This server follows, and no other could be told.
+    NotHandedOn,
     /// Nothing came of it in time, and it may be obeyed still.
     Late,
 }
@@ -43,6 +45,9 @@ impl fmt::Display for CommandFailure {
             Self::Refused(refused) => refused.fmt(f),
             Self::Busy => f.write_str("too many changes wait already: ask again later"),
             Self::Stopping => f.write_str("the server stops, or has not begun to work: ask again later"),
+            Self::NotHandedOn => f.write_str(
+                "this server follows, and the database through which it tells the one that leads does not answer: ask again later",
+            ),
             Self::Late => f.write_str(
                 "the server did not get round to it in time, and may do it still: look before you ask again",
             ),
@@ -66,7 +71,7 @@ pub async fn give(
         TrySendError::Closed(_) => CommandFailure::Stopping,
     })?;
     match tokio::time::timeout(PATIENCE, answered).await {
-        Ok(Ok(outcome)) => outcome.map_err(CommandFailure::Refused),
+        Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(CommandFailure::Stopping),
         Err(_) => Err(CommandFailure::Late),
     }
@@ -93,7 +98,7 @@ mod tests {
         let obeying = tokio::spawn(async move {
             let order: Order = orders.recv().await.unwrap();
             assert_eq!((order.by.as_str(), &order.command), ("alice", &command()));
-            order.answer.send(Err(Refused::NoSuchWindow(WindowId(7)))).unwrap();
+            order.answer.send(Err(CommandFailure::Refused(Refused::NoSuchWindow(WindowId(7))))).unwrap();
             orders
         });
         assert_eq!(given(Some(&sender)).await, CommandFailure::Refused(Refused::NoSuchWindow(WindowId(7))));

@@ -397,7 +397,7 @@ impl World {
                 let outcome = self.deliver(&mail);
                 Some(Input::MailSent { call, mail: mail.id, outcome })
             }
-            Action::Save { call, changes, .. } => {
+            Action::Save { call, epoch: _, changes } => {
                 let outcome = if self.store_fails { Err(failure(FailureKind::Refused)) } else { Ok(()) };
                 if outcome.is_ok() {
                     changes.into_iter().for_each(|change| self.store.apply(change));

@@ -38,6 +38,10 @@ impl Continuity {
     /// Finds out, by the mark that a store has, whether it is the one that this process has written to. Returns the
     /// mark that is to be written there now; [`marked`](Self::marked) is to be told once it is.
     pub(super) fn recognize(&mut self, found: Option<&str>) -> String {
+        if found.is_some() && found == self.tried.as_deref() {
+            // It was written, and only the answer was lost.
+            self.mark = self.tried.take();
+        }
         let is_known = found.is_some() && [self.mark.as_deref(), self.tried.as_deref()].contains(&found);
         if self.mark.is_some() && !is_known && self.owed == Owed::Nothing {
             self.owed = Owed::Untold;
@@ -45,6 +49,18 @@ impl Continuity {
         let mark = new_life();
         self.tried = Some(mark.clone());
         mark
+    }
+
+    /// Whether this is the mark that this process has last written, or may have.
+    #[cfg(feature = "postgres")]
+    pub(super) fn knows(&self, found: Option<&str>) -> bool {
+        found.is_some() && [self.mark.as_deref(), self.tried.as_deref()].contains(&found)
+    }
+
+    /// Another server has written since: what it wrote is what there is.
+    #[cfg(feature = "postgres")]
+    pub(super) fn begin_anew(&mut self) {
+        *self = Self::default();
     }
 
     /// Notes the mark that was written.

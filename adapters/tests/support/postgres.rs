@@ -148,6 +148,11 @@ impl Postgres {
         fs::read_to_string(self.folder.join("data/server.crt")).unwrap()
     }
 
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address of a schema on loopback, where a password is asked for, with more parameters such as
     /// `&sslmode=require`.
     pub fn url(&self, schema: &str, more: &str) -> String {

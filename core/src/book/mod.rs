@@ -191,7 +191,7 @@ impl Book {
             {
                 cx.withhold(withheld);
             }
-            if cx.authority.allows(resource.desired()) {
+            if cx.authority.may_ask(resource.desired()) {
                 self.queue.put(resource, cx.now.time, config);
             } else {
                 self.queue.remove(resource);
@@ -226,6 +226,11 @@ impl Book {
         for (name, resource) in &self.resources {
             self.by_experiment.entry(resource.stub().clone()).or_default().push(name.clone());
         }
+    }
+
+    /// Has the manifest read at once, and with it every resource.
+    pub(crate) fn read_at_once(&mut self, now: Time) {
+        self.poll.begin_anew(now);
     }
 
     /// Takes in a manifest that differs from the one before it, or not: all resources are
@@ -298,7 +303,7 @@ impl Book {
             match resource.and_then(|name| self.resources.get_mut(&name)) {
                 // The next check puts it into the queue, where it differs even then.
                 Some(resource)
-                    if !cx.authority.allows(resource.desired())
+                    if !cx.authority.may_ask(resource.desired())
                         || (!may_change && resource.may_be_set(now, config)) =>
                 {
                     self.queue.remove(resource);

@@ -86,6 +86,11 @@ impl ManifestPoll {
         self.calling.is_some()
     }
 
+    /// It is to be read at once, as regularly.
+    pub(super) fn begin_anew(&mut self, now: Time) {
+        self.due = now;
+    }
+
     /// Begins to read it.
     pub(super) fn begin(&mut self, call: CallId, now: Time) {
         self.early_at = None;

@@ -375,6 +375,14 @@ impl Outbox {
         }
     }
 
+    /// Lets the mail wait for another save that waited for this one.
+    pub(crate) fn save_refused(&mut self, call: CallId) {
+        let ready = MailState::Ready(Some(call));
+        if let Some(mail) = self.mails.iter_mut().find(|mail| mail.state == ready) {
+            (mail.state, mail.written) = (MailState::Ready(None), false);
+        }
+    }
+
     /// Applies a stall: nothing could be tried meanwhile.
     pub(crate) fn stalled(&mut self, span: Duration) {
         self.awake.stalled(span);

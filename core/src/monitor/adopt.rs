@@ -4,7 +4,6 @@
 use super::Parts;
 use crate::ages::Ages;
 use crate::alerts::Alerts;
-use crate::book::Book;
 use crate::context::Cx;
 use crate::lab::Experiment;
 use crate::mail::Outbox;
@@ -16,7 +15,11 @@ impl Parts {
     pub(super) fn on_election(&mut self, election: Election, cx: &mut Cx<'_>) {
         self.leadership.apply(&election, cx);
         match election {
-            Election::Won { saved: Some(saved), .. } | Election::Follows { saved } => self.adopt(*saved, cx),
+            Election::Won { saved: Some(saved), .. } => {
+                self.adopt(*saved, cx);
+                self.book.read_at_once(cx.now.time);
+            }
+            Election::Follows { saved } => self.adopt(*saved, cx),
             Election::Won { saved: None, .. } => self.store.try_at_once(),
             Election::Held { .. } | Election::Lost { .. } => {}
         }
@@ -48,7 +51,6 @@ impl Parts {
             }
             self.lab.experiments.insert(name, experiment);
         }
-        self.book = Book::new(cx.now.time);
         if let Some(SavedManifest { manifest, empty }) = manifest {
             cx.quietly(|cx| self.restore_manifest(manifest, empty, cx));
         }

@@ -19,7 +19,7 @@ impl Parts {
             }
             Input::ManifestFetched { call, outcome } => self.on_manifest(call, outcome, cx),
             Input::AvailabilityRead { call, outcome } => {
-                let judging = self.is_judging();
+                let judging = self.is_judging() && cx.authority.may_change();
                 self.book.on_availability_read(call, outcome, judging, cx);
             }
             Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
@@ -49,9 +49,16 @@ impl Parts {
                 if outcome.as_ref().is_err_and(is_superseded) {
                     return self.step_down(cx);
                 }
+                // Nobody waits for a broken store, unless another server would go on without what it lacks.
+                let is_done = outcome.is_ok() || self.leadership.patience().is_zero();
                 self.store.on_saved(call, outcome, &mut self.lab, &self.alerts, cx);
-                self.outbox.save_answered(call);
-                self.maintenance.save_answered(call, cx);
+                if is_done {
+                    self.outbox.save_answered(call);
+                    self.maintenance.save_answered(call, cx);
+                } else {
+                    self.outbox.save_refused(call);
+                    self.maintenance.save_refused(call);
+                }
             }
         }
     }
@@ -74,7 +81,8 @@ impl Parts {
         let came = self.book.manifest_came(is_regular, manifest.is_empty(), cx);
         let mut changed = self.book.is_empty() != was_empty;
         // Book gives an empty manifest after a restart, until somebody uploads one: the last requirements stay.
-        if !manifest.is_empty() {
+        // Where another server leads, what that has read is what holds.
+        if !manifest.is_empty() && cx.authority.may_change() {
             changed |= self.replace_manifest(manifest, cx);
         }
         if changed {

@@ -41,6 +41,7 @@ impl Parts {
         self.leadership.check(cx);
         if cx.authority == Authority::None {
             // Whoever leads decides, and what is decided is known by what is written down.
+            self.follow(cx);
             return self.log_health(cx);
         }
         self.maintenance.check(cx);
@@ -87,6 +88,18 @@ impl Parts {
         self.lab.recount(streams);
         remarks.into_iter().for_each(|remark| self.maintenance.remark(remark, cx));
         news
+    }
+
+    /// Takes what whoever leads has decided as what book should say, and looks whether it does.
+    fn follow(&mut self, cx: &mut Cx<'_>) {
+        let open = self.maintenance.open(cx.now.wall, &cx.config.zone);
+        for (name, experiment) in &mut self.lab.experiments {
+            open.cover(name.as_str(), &mut experiment.cover);
+            let streams = experiment.streams();
+            self.book.judge(name, |topic| streams.iter().any(|one| one.topic() == topic && one.is_ok()));
+            let hold = hold(experiment, open, cx.config);
+            self.book.decide(name, experiment.verdict.decided, hold.as_ref(), cx);
+        }
     }
 
     fn round(&self, cx: &Cx<'_>) -> Round {

@@ -10,13 +10,14 @@ use crate::store::Known;
 impl Parts {
     /// Asks for what differs, and finds when it is to be looked at again.
     pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
-        let may_change = self.is_judging();
+        let may_change = self.is_judging() && cx.authority.may_change();
         self.feeds.reconcile(cx);
+        self.book.reconcile(may_change, cx);
         if cx.authority == Authority::None {
             drop(cx.take_unsaved());
-            return self.feeds.schedule_wake(cx);
+            self.feeds.schedule_wake(cx);
+            return self.book.schedule_wake(cx);
         }
-        self.book.reconcile(may_change, cx);
         self.reconcile_mail(cx);
         self.schedule_wake(cx);
     }
@@ -37,7 +38,7 @@ impl Parts {
             self.outbox.prepare(config, cx);
         }
         self.save(cx);
-        let unsaved_too = self.store.is_not_waited_for(cx.now.time);
+        let unsaved_too = self.store.is_not_waited_for(cx.now.time, self.leadership.patience());
         if unsaved_too {
             self.maintenance.answer_all(cx);
         }

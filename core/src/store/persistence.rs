@@ -53,6 +53,8 @@ pub struct Persistence {
     lost: Option<String>,
     under_way: Option<UnderWay>,
     failures: u32,
+    /// Since when nothing can be written down; `None` while that is not so.
+    failing_since: Option<Time>,
     last_error: Option<Failure>,
     /// Whether something was written down since the server started.
     has_written: bool,
@@ -107,6 +109,7 @@ impl Persistence {
             lost: None,
             under_way: None,
             failures: 0,
+            failing_since: None,
             last_error: None,
             has_written: false,
             written_at: now,
@@ -254,9 +257,12 @@ impl Persistence {
         self.rewrite_all = true;
     }
 
-    /// Whether mails and answers to people do not wait until they are written down: the store is off, fails, or is slow.
-    pub(crate) fn is_not_waited_for(&self, now: Time) -> bool {
-        !self.is_on || self.failures > 0 || self.is_slow(now)
+    /// Whether mails and answers to people do not wait until they are written down: the store is off, or has failed or been
+    /// slow for longer than `patience`.
+    pub(crate) fn is_not_waited_for(&self, now: Time, patience: Duration) -> bool {
+        let slow_since = self.under_way.as_ref().filter(|_| self.is_slow(now)).map(|save| save.since);
+        let is_over = |since: Option<Time>| since.is_some_and(|since| now.since(since) >= patience);
+        !self.is_on || is_over(self.failing_since) || is_over(slow_since)
     }
 
     /// The server stalled for `span`, so that no answer of the store could come: that time does not count as waiting.
@@ -337,6 +343,7 @@ impl Persistence {
         self.unsaved.happened.drain(..written.happened);
         self.rewrite_all = false;
         self.failures = 0;
+        self.failing_since = None;
         self.last_error = None;
     }
 
@@ -344,6 +351,7 @@ impl Persistence {
     fn failed(&mut self, failure: Failure, now: Time) {
         self.rewrite_all = true;
         self.failures = self.failures.saturating_add(1);
+        self.failing_since = self.failing_since.or(Some(now));
         self.last_error = Some(failure);
         self.retry_at = Some(now + backoff(self.failures, FIRST_RETRY, LONGEST_RETRY));
     }

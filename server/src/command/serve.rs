@@ -179,7 +179,7 @@ impl Server {
 
     /// What answers are made from.
     fn app(&self, metrics: Metrics, live: Live, commands: CommandSender) -> AppState {
-        let Services { store, clock, .. } = self.services.clone();
+        let Services { store, cluster, clock, .. } = self.services.clone();
         AppState::new(AppParts {
             shared: self.shared.clone(),
             started: clock.now().wall,
@@ -192,6 +192,7 @@ impl Server {
             groups: self.groups.clone(),
             metrics_experiments: self.metrics_experiments,
             secret_admin: self.secret_admin.clone(),
+            cluster,
             commands: Some(commands),
         })
     }
@@ -219,12 +220,17 @@ pub fn services(settings: &Settings) -> Result<Services, String> {
         jump: feed(Feed::Jump, &settings.jump)?,
         mailer,
         store: None,
+        cluster: None,
         clock,
     })
 }
 
 /// Opens the store, and goes on where the last life of the server ended.
 async fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
+    #[cfg(feature = "postgres")]
+    if let StoreSettings::Database(address) = &settings.store {
+        return Ok(join(settings, address, services));
+    }
     let core = settings.core.clone();
     let afresh = |core| {
         let now = services.clock.now();
@@ -257,6 +263,22 @@ async fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor
     Ok(go_on(settings, saved, past, now))
 }
 
+/// Joins the servers on a database: what is known follows from who leads.
+#[cfg(feature = "postgres")]
+fn join(settings: &Settings, address: &Address, services: &mut Services) -> (Monitor, Uptime) {
+    let clock = Arc::clone(&services.clock);
+    let events = settings.core.events.max(1);
+    let (address, instance) = (address.clone(), settings.instance.clone());
+    tracing::info!("joining the servers on the store {address} as {instance}");
+    let store = PostgresStore::join(address, settings.store_max_size, events, instance, clock);
+    let store = Arc::new(store);
+    services.store = Some(Arc::clone(&store) as Arc<dyn Store>);
+    services.cluster = Some(store);
+    let now = services.clock.now();
+    let uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), settings.core.startup, now);
+    (Monitor::join(settings.core.clone(), &new_life(), now), uptime)
+}
+
 /// The store that the settings name, and where that is; `None` if nothing is to be kept.
 async fn open_store(
     settings: &Settings,
@@ -273,11 +295,7 @@ async fn open_store(
             Ok(Some((Arc::new(store), place)))
         }
         #[cfg(feature = "postgres")]
-        StoreSettings::Database(address) => {
-            let opening = PostgresStore::open(Address::clone(address), max_size, clock);
-            let store = opening.await.map_err(|in_use| in_use.to_string())?;
-            Ok(Some((Arc::new(store), address.to_string())))
-        }
+        StoreSettings::Database(_) => Ok(None),
         StoreSettings::Memory => Ok(None),
         StoreSettings::Nowhere => {
             tracing::warn!("{NO_STORE}");

@@ -13,8 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use status_adapters::clock::{Clock, Stopwatch};
+use status_adapters::cluster::{Cluster, OrderId, Turn};
 use status_adapters::{Book, FeedSource, Mailer, Store};
-use status_core::{Action, CommandId, Deadline, Failure, FailureKind, Input, Now, Obeyed, Refused, Time};
+use status_core::{
+    Action, Command, CommandId, Deadline, Failure, FailureKind, Input, Now, Obeyed, Refused, Role, Time,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +25,7 @@ use self::effects::Effects;
 pub use self::observer::Observer;
 pub use self::shared::Shared;
 use self::systemd::Watchdog;
-use crate::orders::Order;
+use crate::orders::{CommandFailure, Order};
 
 /// The services, real or fake.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ pub struct Services {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// Keeps what a restart must not lose; `None` if nothing is kept.
     pub store: Option<Arc<dyn Store>>,
+    /// The servers on the same store; `None` if no other can be there.
+    pub cluster: Option<Arc<dyn Cluster>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -63,11 +68,15 @@ pub async fn run(
 ) {
     let (sender, received) = mpsc::channel(WAITING_INPUTS);
     let clock = Arc::clone(&services.clock);
-    if let Some(store) = services.store.clone() {
-        tokio::spawn(look_after(store, sender.clone(), stop.clone()));
+    let (turns, turning) = mpsc::channel(WAITING_INPUTS);
+    match (services.cluster.clone(), services.store.clone()) {
+        (Some(cluster), _) => drop(tokio::spawn(take_turns(cluster, turns, stop.clone()))),
+        (None, Some(store)) => drop(tokio::spawn(look_after(store, sender.clone(), stop.clone()))),
+        (None, None) => {}
     }
+    let cluster = services.cluster.clone();
     let mut effects = Effects { services, sender, feeds: BTreeMap::new(), under_way: BTreeSet::new() };
-    let mut inputs = Inputs::new(received, orders, Arc::clone(&clock), stop);
+    let mut inputs = Inputs::new(received, turning, orders, Arc::clone(&clock), cluster, stop);
     let mut next = Some(Input::Wake);
     while let Some(input) = next {
         let now = clock.now();
@@ -75,6 +84,7 @@ pub async fn run(
         effects.finish_call(&input);
         let (actions, deadline) = turn(&shared, now, input, &mut observer, |_| true);
         perform(actions, &mut inputs, &mut effects);
+        inputs.follows = shared.monitor().leadership().role() == Role::Follower;
         next = inputs.next(deadline).await;
         if next == Some(Input::Wake) {
             tracing::trace!(why = deadline.why.as_str(), "something is due");
@@ -140,14 +150,29 @@ struct Inputs {
     /// How many orders came, which numbers them.
     ordered: u64,
     /// Who waits for the answer to which command.
-    waiting: BTreeMap<CommandId, oneshot::Sender<Result<Obeyed, Refused>>>,
+    waiting: BTreeMap<CommandId, Waiting>,
+    /// What became known of the servers on the same store.
+    turning: mpsc::Receiver<Turn>,
+    cluster: Option<Arc<dyn Cluster>>,
+    /// Whether another server leads, which is told what people tell this one.
+    follows: bool,
+}
+
+/// Who waits for what comes of a command.
+enum Waiting {
+    /// A person, who asked this server.
+    Person(oneshot::Sender<Result<Obeyed, CommandFailure>>),
+    /// Another server, which was asked.
+    Server(OrderId),
 }
 
 impl Inputs {
     fn new(
         received: mpsc::Receiver<Input>,
+        turning: mpsc::Receiver<Turn>,
         orders: mpsc::Receiver<Order>,
         clock: Arc<dyn Clock>,
+        cluster: Option<Arc<dyn Cluster>>,
         stop: CancellationToken,
     ) -> Self {
         let last_turn = clock.now().time;
@@ -161,25 +186,53 @@ impl Inputs {
             orders,
             ordered: 0,
             waiting: BTreeMap::new(),
+            turning,
+            follows: cluster.is_some(),
+            cluster,
         }
     }
 
     /// An order becomes an input, and whoever gave it waits for its answer.
-    fn command(&mut self, order: Order) -> Input {
-        let Order { by, command: what, answer } = order;
+    fn command(&mut self, by: String, what: Command, waiting: Waiting) -> Input {
         self.ordered += 1;
         let command = CommandId(self.ordered);
         // Callers that are gone need no answer.
-        self.waiting.retain(|_, answer| !answer.is_closed());
-        self.waiting.insert(command, answer);
+        self.waiting.retain(|_, one| !matches!(one, Waiting::Person(answer) if answer.is_closed()));
+        self.waiting.insert(command, waiting);
         Input::Commanded { command, by, what }
+    }
+
+    /// An order becomes an input, unless another server leads, which is told then.
+    fn ordered(&mut self, order: Order) -> Option<Input> {
+        let Order { by, command, answer } = order;
+        match self.cluster.clone().filter(|_| self.follows) {
+            Some(cluster) => {
+                tokio::spawn(hand_on(cluster, by, command, answer));
+                None
+            }
+            None => Some(self.command(by, command, Waiting::Person(answer))),
+        }
+    }
+
+    fn turn(&mut self, turn: Turn) -> Input {
+        match turn {
+            Turn::Elected(election) => Input::Elected(election),
+            Turn::Replaced(detail) => Input::StoreReplaced { detail },
+            Turn::Ordered { order, by, command } => self.command(by, command, Waiting::Server(order)),
+        }
     }
 
     /// Tells whoever gave a command what came of it.
     fn answer(&mut self, command: CommandId, outcome: Result<Obeyed, Refused>) {
-        if let Some(answer) = self.waiting.remove(&command) {
+        match self.waiting.remove(&command) {
             // Who has gone away meanwhile needs no answer.
-            let _ = answer.send(outcome);
+            Some(Waiting::Person(answer)) => drop(answer.send(outcome.map_err(CommandFailure::Refused))),
+            Some(Waiting::Server(order)) => {
+                if let Some(cluster) = self.cluster.clone() {
+                    tokio::spawn(async move { cluster.answer(order, outcome).await });
+                }
+            }
+            None => {}
         }
     }
 
@@ -198,7 +251,8 @@ impl Inputs {
                     None
                 }
                 Some(input) = self.received.recv() => Some(input),
-                Some(order) = self.orders.recv() => Some(self.command(order)),
+                Some(turn) = self.turning.recv() => Some(self.turn(turn)),
+                Some(order) = self.orders.recv() => self.ordered(order),
                 () = tokio::time::sleep(self.clock.wait_for(time_left(self.clock.now(), deadline))) => {
                     time_left(self.clock.now(), deadline).is_zero().then_some(Input::Wake)
                 }
@@ -247,6 +301,38 @@ fn ends_something(action: &Action) -> bool {
 
 fn time_left(now: Now, deadline: Deadline) -> Duration {
     deadline.at.since(now.time).min(LONGEST_SLEEP)
+}
+
+/// Hands on what becomes known of the servers on the same store.
+async fn take_turns(cluster: Arc<dyn Cluster>, turns: mpsc::Sender<Turn>, stop: CancellationToken) {
+    loop {
+        let turn = tokio::select! {
+            () = stop.cancelled() => return,
+            turn = cluster.turn() => turn,
+        };
+        if turns.send(turn).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells the server that leads what a person told this one.
+async fn hand_on(
+    cluster: Arc<dyn Cluster>,
+    by: String,
+    command: Command,
+    answer: oneshot::Sender<Result<Obeyed, CommandFailure>>,
+) {
+    let outcome = match cluster.order(&by, &command).await {
+        Ok(outcome) => outcome.map_err(CommandFailure::Refused),
+        Err(failure) => {
+            tracing::warn!("{failure}");
+            let is_undone = failure.kind == FailureKind::Unreachable;
+            Err(if is_undone { CommandFailure::NotHandedOn } else { CommandFailure::Late })
+        }
+    };
+    // Who has gone away meanwhile needs no answer.
+    let _ = answer.send(outcome);
 }
 
 /// Looks regularly whether the store is still there, and tells when it is not.

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use secrecy::SecretString;
 use status_adapters::Store;
 use status_adapters::clock::Clock;
+use status_adapters::cluster::Cluster;
 use status_core::{Command, Monitor, Now, Obeyed, Wall, Window};
 
 use super::auth::Auth;
@@ -18,6 +19,7 @@ use crate::observers::metrics::Metrics;
 use crate::observers::uptime::Uptime;
 use crate::orders::{self, CommandFailure, CommandSender};
 use crate::settings::Groups;
+use crate::view::cluster::ClusterView;
 use crate::view::system;
 
 /// How long an age in an answer is good for, in milliseconds.
@@ -67,6 +69,8 @@ pub struct AppParts {
     pub life: String,
     /// What signs the tokens of those who may change something; `None` if nobody may.
     pub secret_admin: Option<SecretString>,
+    /// The servers on the same store; `None` if no other can be there.
+    pub cluster: Option<Arc<dyn Cluster>>,
     /// Who obeys commands; `None` if nobody does.
     pub commands: Option<CommandSender>,
 }
@@ -100,6 +104,15 @@ impl AppState {
                 revision
             }
         }
+    }
+
+    /// Which of several servers this one is; `None` if no other can be there.
+    pub(crate) fn cluster_view(&self) -> Option<ClusterView> {
+        ClusterView::of(&self.0.shared.monitor(), self.0.cluster.as_deref())
+    }
+
+    pub(crate) fn cluster(&self) -> Option<&dyn Cluster> {
+        self.0.cluster.as_deref()
     }
 
     /// Has a command obeyed, and says what came of it.

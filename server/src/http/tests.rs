@@ -29,7 +29,7 @@ use crate::command::serve;
 use crate::driver::{Services, Shared};
 use crate::observers::metrics::Metrics;
 use crate::observers::uptime::Uptime;
-use crate::orders::Order;
+use crate::orders::{CommandFailure, Order};
 use crate::settings::tests::REQUIRED;
 use crate::settings::{OtherSites, Settings};
 
@@ -110,6 +110,7 @@ impl Site {
             store,
             life: "life".to_owned(),
             secret_admin,
+            cluster: None,
             commands: Some(commands),
         });
         Self { app: router(app.clone(), OtherSites::MayRead), state: app, orders }
@@ -139,7 +140,7 @@ impl Site {
             tokio::spawn(async move { app.ask(&method, &path, &[("authorization", &token())], body).await });
         let Order { by, command, answer } =
             tokio::time::timeout(HOUR, self.orders.recv()).await.unwrap().unwrap();
-        answer.send(outcome).unwrap();
+        answer.send(outcome.map_err(CommandFailure::Refused)).unwrap();
         (asking.await.unwrap(), by, command)
     }
 
@@ -585,7 +586,7 @@ async fn sent(
     });
     let Order { by, command, answer } =
         tokio::time::timeout(HOUR, site.orders.recv()).await.unwrap().unwrap();
-    answer.send(outcome).unwrap();
+    answer.send(outcome.map_err(CommandFailure::Refused)).unwrap();
     (asking.await.unwrap(), by, command)
 }
 

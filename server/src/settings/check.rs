@@ -55,6 +55,7 @@ pub(super) fn settings(
     let other_sites = found.read(&v.cors, OtherSites::MayRead, parse::other_sites);
     let metrics_experiments = found.read(&v.metrics_experiments, false, parse::boolean);
     let groups = found.read(&v.groups, Groups::default(), Groups::parse);
+    let instance = found.read(&v.instance, this_host(), parse::instance);
     match (book, relay, jump, found.problems.is_empty()) {
         (Some(book), Some(relay), Some(jump), true) => Ok((
             Settings {
@@ -71,6 +72,7 @@ pub(super) fn settings(
                 serve_addresses,
                 other_sites,
                 groups,
+                instance,
                 metrics_experiments,
                 secret_admin,
                 profile,
@@ -79,6 +81,12 @@ pub(super) fn settings(
         )),
         _ => Err(Problems { problems: found.problems, warnings: found.warnings }),
     }
+}
+
+/// What this machine calls itself.
+fn this_host() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "status".to_owned() } else { name }
 }
 
 /// Where the store is, and nothing else.

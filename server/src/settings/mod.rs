@@ -58,6 +58,8 @@ pub struct Settings {
     pub serve_addresses: Vec<IpAddr>,
     /// `STATUS_CORS`: whether web pages of other sites may read what is public.
     pub other_sites: OtherSites,
+    /// `STATUS_INSTANCE`: what this server is called, of several that share a store.
+    pub instance: String,
     /// `STATUS_METRICS_EXPERIMENTS`: whether `/metrics` has figures for each experiment.
     pub metrics_experiments: bool,
     /// `STATUS_GROUPS`: how the page groups experiments, beside by their kind.

@@ -327,6 +327,15 @@ pub(super) fn zone(text: &str) -> Result<Zone, Expected> {
 }
 
 /// Words for one line of a mail.
+/// What a server is called.
+pub(super) fn instance(text: &str) -> Result<String, Expected> {
+    const MOST: usize = 64;
+    if text.trim() != text || text.chars().any(char::is_control) || text.chars().count() > MOST {
+        return Err(format!("a name of at most {MOST} characters, such as status-a"));
+    }
+    Ok(text.to_owned())
+}
+
 pub(super) fn words(text: &str) -> Result<String, Expected> {
     const MOST: usize = 200;
     if text.chars().any(char::is_control) || text.chars().count() > MOST {

@@ -66,6 +66,7 @@ variables! {
     health_events health_last health_last_active health_last_checked health_log_every health_startup
     history_keep
     host_book host_jump host_relay
+    instance
     log_file log_format log_keep log_level log_max_size
     max_experiments metrics_experiments
     mode

@@ -4,6 +4,7 @@
 //! what a service answered word for word, which may name hosts and mail addresses: that is in the log.
 
 pub mod attention;
+pub mod cluster;
 pub mod event;
 pub mod experiment;
 pub mod group;
@@ -40,6 +41,7 @@ pub fn trouble(kind: FailureKind) -> &'static str {
         FailureKind::Garbled => "what it answered makes no sense",
         FailureKind::Ended => "it closed the connection",
         FailureKind::Replaced => "its file was replaced",
+        FailureKind::Superseded => "another server leads by now",
     }
 }
 

@@ -3,9 +3,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
-use status_core::{Feed, FeedSubscription, Monitor, Now, PastAlert, SystemAlert, Verdict, Wall, Withheld};
+use status_core::{
+    Feed, FeedSubscription, Monitor, Now, PastAlert, Role, SystemAlert, Verdict, Wall, Withheld,
+};
 use utoipa::ToSchema;
 
+use super::cluster::ClusterView;
 use super::standing::{Bookings, Counts, acts};
 use super::summary::{self, State};
 use super::{seconds, trouble};
@@ -59,6 +62,9 @@ pub struct SystemView {
     /// What was decided lately and not done, in `STATUS_MODE=observe`: the newest 20, the newest first. All,
     /// with the texts of mails, are at `/api/v1/withheld`.
     pub withheld: Vec<WithheldView>,
+    /// Who leads, of several servers that share a store; missing where no other server can use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterView>,
 }
 
 /// How a feed stands.
@@ -193,6 +199,7 @@ impl SystemView {
             alerts: alerts.collect(),
             past_alerts: monitor.alerts().past().rev().take(PAST_ALERTS).map(PastAlertView::of).collect(),
             withheld: WithheldView::newest(monitor, WITHHELD, false),
+            cluster: None,
         };
         let (state, words) = summary::of(&view);
         (view.state, view.summary) = (state, words.join(", "));
@@ -244,6 +251,9 @@ pub fn not_heard_of(monitor: &Monitor) -> Vec<&'static str> {
 #[must_use]
 pub fn revision(monitor: &Monitor) -> String {
     let mut hash = DefaultHasher::new();
+    let leadership = monitor.leadership();
+    let is_cut_off = leadership.is_cut_off(monitor.now().time);
+    (leadership.role() == Role::Leader, leadership.since().as_millis(), is_cut_off).hash(&mut hash);
     for (name, known) in monitor.experiments() {
         let Verdict { decided, healthy, jump_ok, available } = known.verdict();
         (name, decided, healthy, jump_ok, available, known.is_restored()).hash(&mut hash);
@@ -354,8 +364,9 @@ pub fn sends_mail(monitor: &Monitor) -> bool {
 #[must_use]
 pub fn store_trouble(monitor: &Monitor) -> Option<String> {
     let told = || monitor.alerts().iter().find(|(alert, ..)| *alert == SystemAlert::StoreBroken);
-    let last_error = monitor.persistence()?.last_error();
-    last_error.map(ToString::to_string).or_else(|| told().map(|(_, detail, _)| detail.to_owned()))
+    let last_error = monitor.persistence()?.last_error().map(ToString::to_string);
+    let lost = || monitor.leadership().trouble().map(ToOwned::to_owned);
+    last_error.or_else(lost).or_else(|| told().map(|(_, detail, _)| detail.to_owned()))
 }
 
 impl StoreView {

@@ -116,7 +116,7 @@ fn serve(services: &Services, path: &Path) -> Status {
 }
 
 /// The mails in the order in which they came first, and how often one came again.
-fn once_each(mails: &[Mail]) -> (Vec<&Mail>, usize) {
+pub(crate) fn once_each(mails: &[Mail]) -> (Vec<&Mail>, usize) {
     let mut known: BTreeMap<&str, &Mail> = BTreeMap::new();
     let mut first = Vec::new();
     for mail in mails {
@@ -136,7 +136,7 @@ fn once_each(mails: &[Mail]) -> (Vec<&Mail>, usize) {
 }
 
 /// What mails tell anew of an experiment, in their order: whether it is well.
-fn news(mails: &[Mail], experiment: &str) -> Vec<bool> {
+pub(crate) fn news(mails: &[Mail], experiment: &str) -> Vec<bool> {
     let (mails, _) = once_each(mails);
     let new = |mail: &&Mail| -> Vec<bool> {
         let lines = mail.body.lines().skip_while(|line| !line.starts_with("New health events"));
@@ -148,7 +148,7 @@ fn news(mails: &[Mail], experiment: &str) -> Vec<bool> {
 }
 
 /// Waits until the mails that have arrived hold this many events of the experiment.
-async fn told(services: &Services, times: usize) {
+pub(crate) async fn told(services: &Services, times: usize) {
     let waiting = services.smtp.wait_for(
         |seen| {
             let mails: Vec<Mail> = seen.mails.iter().cloned().collect();

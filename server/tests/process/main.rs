@@ -24,3 +24,5 @@ mod store;
 mod store_postgres;
 mod support;
 mod systemd;
+#[cfg(feature = "postgres")]
+mod two;

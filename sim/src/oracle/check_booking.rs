@@ -162,7 +162,11 @@ impl BookingCheck {
         self.changing.clear();
         self.failed.clear();
         self.load.server_started();
-        self.reachable = Reachable::default();
+    }
+
+    /// Another server is judged from now on, which has asked book itself. Returns what the one before was told.
+    pub(crate) fn goes_on_with(&mut self, reachable: Reachable) -> Reachable {
+        std::mem::replace(&mut self.reachable, reachable)
     }
 
     /// The server is told what became of a change.

@@ -300,7 +300,9 @@ impl MailCheck {
         self.store_is_well = fault == Fault::None;
         self.store_failed |= !self.store_is_well;
         if self.store_is_well {
-            self.excused = self.excused.max(now + STORE_PATIENCE);
+            // What several share is waited for, and tried again rarely.
+            let waits = if self.are_several { STORE_RETRY + self.soon } else { STORE_PATIENCE };
+            self.excused = self.excused.max(now + waits);
             self.store_excused = now + STORE_RETRY;
         }
     }
@@ -334,7 +336,7 @@ impl MailCheck {
 
     /// The server cannot come to a store that it shares, and has a while to send what waits once it can.
     pub(crate) fn waits_for_the_lock(&mut self, now: Time) {
-        self.excused = self.excused.max(now + STORE_PATIENCE + self.soon);
+        self.excused = self.excused.max(now + STORE_RETRY + self.soon);
         self.store_excused = self.store_excused.max(now + STORE_RETRY);
     }
 

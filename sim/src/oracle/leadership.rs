@@ -168,13 +168,13 @@ impl Leadership {
             }
             _ if lease.leads => return None,
             Action::Save { .. } => "a server saves that follows".to_owned(),
-            Action::FetchManifest { .. } | Action::ReadAvailability { .. } => {
-                "a server asks book that follows".to_owned()
-            }
             Action::Note(Note::Event { experiment, .. }) => {
                 format!("a server that follows tells of an event of {experiment}")
             }
-            Action::Note(_)
+            // It looks at what book says, as one that only observes.
+            Action::FetchManifest { .. }
+            | Action::ReadAvailability { .. }
+            | Action::Note(_)
             | Action::OpenFeed { .. }
             | Action::CloseFeed { .. }
             | Action::LogHealth

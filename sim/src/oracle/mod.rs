@@ -33,6 +33,7 @@ use crate::service::Book;
 use check_booking::BookingCheck;
 use leadership::Leadership;
 use memory::Memory;
+use reachable::Reachable;
 use recipients::Recipients;
 use reference::Reference;
 use store::Store;
@@ -93,7 +94,7 @@ pub(crate) struct Oracle {
     /// is one server.
     acts: Option<u64>,
     /// What the others heard, by their lives.
-    others: BTreeMap<u64, Reference>,
+    others: BTreeMap<u64, Heard>,
     leadership: Leadership,
     /// The epoch that is judged, and when the server that began it last did something.
     epoch: u64,
@@ -114,6 +115,14 @@ pub(crate) struct Oracle {
     /// What the newest event of each experiment said of its resources.
     announced: BTreeMap<ResourceName, bool>,
     violations: Vec<Violation>,
+}
+
+/// What a server heard that is not judged.
+#[derive(Debug)]
+struct Heard {
+    reference: Reference,
+    /// What it has asked of book, and was told.
+    book: Reachable,
 }
 
 /// How many broken promises are told, each once: where one is broken, many are.
@@ -154,6 +163,7 @@ impl Oracle {
     /// A server starts: it knows what was written down, and nothing else.
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
         self.reference.server_started(now, saved);
+        self.booking.goes_on_with(Reachable::default());
         self.goes_on_from(now.time, saved);
     }
 
@@ -182,10 +192,10 @@ impl Oracle {
     /// A server starts that shares what is written down with others, and does nothing yet.
     pub(crate) fn server_joined(&mut self, life: u64, now: Now) {
         self.mail.are_told_by_several();
-        let mut heard = Reference::new(self.config.clone());
-        heard.server_started(now, &Saved::default());
-        heard.will_know(&self.saves);
-        self.others.insert(life, heard);
+        let mut reference = Reference::new(self.config.clone());
+        reference.server_started(now, &Saved::default());
+        reference.will_know(&self.saves);
+        self.others.insert(life, Heard { reference, book: Reachable::default() });
         self.leadership.joined(life);
     }
 
@@ -223,8 +233,11 @@ impl Oracle {
     /// A server has got the lock: it goes on from what is written down and what it has heard itself.
     fn take_over(&mut self, life: u64, now: Time, saved: &Saved, model: &Model) {
         let Some(mut heard) = self.others.remove(&life) else { return };
-        heard.adopt(now, saved);
-        let before = std::mem::replace(&mut self.reference, heard);
+        heard.reference.adopt(now, saved);
+        let before = Heard {
+            reference: std::mem::replace(&mut self.reference, heard.reference),
+            book: self.booking.goes_on_with(heard.book),
+        };
         if let Some(superseded) = self.acts.replace(life) {
             self.others.insert(superseded, before);
         }
@@ -242,7 +255,11 @@ impl Oracle {
     /// The server that acted knows that it does not any more.
     fn step_down(&mut self, life: u64) {
         self.acts = None;
-        let before = std::mem::replace(&mut self.reference, Reference::new(self.config.clone()));
+        let nothing = Reference::new(self.config.clone());
+        let before = Heard {
+            reference: std::mem::replace(&mut self.reference, nothing),
+            book: self.booking.goes_on_with(Reachable::default()),
+        };
         self.others.insert(life, before);
     }
 
@@ -268,7 +285,7 @@ impl Oracle {
         if let (Input::Elected(Election::Follows { saved }), Some(heard)) =
             (input, self.others.get_mut(&life))
         {
-            heard.adopt(now, saved);
+            heard.reference.adopt(now, saved);
         }
         self.is_judged(life)
     }
@@ -288,7 +305,7 @@ impl Oracle {
         }
         let saves = self.reference.saving(now, changes);
         if self.acts.is_some() {
-            self.others.values_mut().for_each(|other| other.will_know(&saves));
+            self.others.values_mut().for_each(|other| other.reference.will_know(&saves));
             self.saves.extend(saves);
         }
         self.store.saving(call, changes);
@@ -378,7 +395,8 @@ impl Oracle {
     /// A server is about to hear this. It had asked to be called at `due`.
     pub(crate) fn told(&mut self, life: u64, now: Time, due: Time, input: &Input, model: &Model) {
         if !self.told_of_the_lock(life, now, input, model) {
-            let stalled = self.others.get_mut(&life).and_then(|heard| heard.told(now, due, input));
+            let acts = self.leadership.leads(life);
+            let stalled = self.others.get_mut(&life).and_then(|heard| heard.told(now, due, input, acts));
             stalled.into_iter().for_each(|span| self.leadership.stalled(life, now, span));
             return;
         }
@@ -465,9 +483,10 @@ impl Oracle {
     /// A server does something that follows, or that does not know yet that another one leads.
     fn other_acted(&mut self, life: u64, now: Now, actions: &[Action], monitor: &Monitor) {
         let Some(heard) = self.others.get_mut(&life) else { return };
-        heard.acted(actions);
-        heard.check(now);
-        let wrong = self.leadership.asks(life, now.time, actions, heard);
+        heard.reference.acted(actions);
+        heard.book.asks(actions);
+        heard.reference.check(now);
+        let wrong = self.leadership.asks(life, now.time, actions, &heard.reference);
         for what in wrong {
             self.complain(now.time, Invariant::OneActs, what);
         }
@@ -678,6 +697,17 @@ impl Oracle {
     fn no_change_while_not_judging(&mut self, now: Time, actions: &[Action]) {
         if actions.iter().any(|action| matches!(action, Action::SetAvailability { .. })) {
             self.complain(now, Invariant::Health, "it changed an availability while it knew nothing".into());
+        }
+    }
+}
+
+impl Heard {
+    /// The server is told something. What book's manifest lists is for it what the one that leads has written down.
+    fn told(&mut self, now: Time, due: Time, input: &Input, acts: bool) -> Option<Duration> {
+        self.book.told(now, input);
+        match input {
+            Input::ManifestFetched { .. } if !acts => self.reference.told(now, due, &Input::Wake),
+            _ => self.reference.told(now, due, input),
         }
     }
 }

@@ -10,8 +10,8 @@ pub(crate) const IDLE: Duration = Duration::from_secs(10);
 /// What others have written is given to a server that follows no more often.
 const LOADED_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 /// A server whose connection is new leaves the lock for so long to the one that held it last: that one knows what could not
-/// be written while the database was away.
-const LEFT_TO_THE_LAST: Duration = Duration::from_secs(5);
+/// be written while the database was away, and its time may not be over.
+const LEFT_TO_THE_LAST: Duration = Duration::from_secs(8);
 
 /// The lock, as the database has it. Servers are known by their lives.
 #[derive(Debug, Default)]
@@ -230,7 +230,7 @@ mod tests {
         let mut lock = held();
         lock.stop();
         assert_eq!(lock.asked(B, at(60_000), true), Standing::Closed);
-        assert_ne!(lock.asked(B, at(64_999), true), Standing::Won { epoch: 2, reads: true });
-        assert_eq!(lock.asked(B, at(65_000), true), Standing::Won { epoch: 2, reads: true });
+        assert_ne!(lock.asked(B, at(67_999), true), Standing::Won { epoch: 2, reads: true });
+        assert_eq!(lock.asked(B, at(68_000), true), Standing::Won { epoch: 2, reads: true });
     }
 }

@@ -111,7 +111,7 @@ fn set(world: &World) -> Vec<(&str, bool)> {
 }
 
 #[test]
-fn a_server_that_follows_hears_the_feeds_and_does_nothing() {
+fn a_server_that_follows_hears_the_feeds_looks_at_book_and_does_nothing() {
     let mut world = joined(2, config());
     follows(&mut world);
     world.until(60.0);
@@ -122,7 +122,11 @@ fn a_server_that_follows_hears_the_feeds_and_does_nothing() {
     for (_, action) in &world.trace {
         let is_quiet = matches!(
             action,
-            Action::OpenFeed { .. } | Action::LogHealth | Action::Note(Note::FeedPace { .. })
+            Action::OpenFeed { .. }
+                | Action::FetchManifest { .. }
+                | Action::ReadAvailability { .. }
+                | Action::LogHealth
+                | Action::Note(Note::FeedPace { .. })
         );
         assert!(is_quiet, "{action:?}");
     }

@@ -7,6 +7,9 @@
 mod address;
 mod client;
 pub(super) mod copy;
+mod member;
+mod orders;
+mod presence;
 mod preview;
 mod read;
 mod room;
@@ -22,17 +25,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use status_core::{Change, Event, ExperimentName, Failure, FailureKind, Remark, Saved, Wall};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use status_core::{
+    Change, Command, Event, ExperimentName, Failure, FailureKind, Obeyed, Refused, Remark, Saved, Wall,
+};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tokio_postgres::types::Type;
 
 use super::size::Trimmed;
-use super::{PastRecords, UptimeRecords};
+use super::{PastRecords, UptimeRecords, new_life};
 use crate::Store;
 use crate::clock::Clock;
+use crate::cluster::{Cluster, OrderId, Peers, Turn};
 pub use address::Address;
 use client::{Role, Session, Trouble};
+use member::Member;
 pub use preview::preview;
 use read::Reading;
 use schema::Kind;
@@ -43,6 +50,9 @@ const READS_AT_ONCE: usize = 4;
 /// So often the session that holds the lock asks something: a third of the time after which it would be ended.
 const KEEP_EVERY: Duration = Duration::from_secs(3);
 
+/// How many turns wait for whoever asks for them.
+const TURNS: usize = 16;
+
 /// The store in a schema that this process alone writes to.
 pub struct PostgresStore {
     history: History,
@@ -50,13 +60,15 @@ pub struct PostgresStore {
     size: Arc<AtomicU64>,
     writer: Arc<AsyncMutex<Writer>>,
     keeper: AbortHandle,
+    turns: AsyncMutex<mpsc::Receiver<Turn>>,
+    peers: Arc<Mutex<Peers>>,
 }
 
-/// Another server uses the store: this one is not to start.
+/// Another server uses the store, which is wanted for oneself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "another server uses the store {0}: two would each send every mail, so stop that one, or name another schema in \
-     STATUS_STORE; of a server whose machine died, the database knows after 10 s"
+    "another server uses the store {0}: stop that one and those that follow it, or name another schema; of a server whose \
+     machine died, the database knows after 10 s"
 )]
 pub struct InUse(pub String);
 
@@ -139,7 +151,45 @@ impl PostgresStore {
         let (trimmed, size) = (writer.trimmed(), writer.size());
         let writer = Arc::new(AsyncMutex::new(writer));
         let keeper = tokio::spawn(keep(Arc::clone(&writer))).abort_handle();
-        Ok(Self { history: History::of(address, Role::Reader), trimmed, size, writer, keeper })
+        let (_, turns) = mpsc::channel(1);
+        let (turns, peers) = (AsyncMutex::new(turns), Arc::default());
+        let history = History::of(address, Role::Reader);
+        Ok(Self { history, trimmed, size, writer, keeper, turns, peers })
+    }
+
+    /// One of several servers that share the schema, called `instance`. It asks for the lock, and what becomes known is
+    /// to be [asked](Cluster::turn) for, with the newest `events` of each experiment.
+    #[must_use]
+    pub fn join(
+        address: Address,
+        max_size: u64,
+        events: usize,
+        instance: String,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let writer = Writer::new(address.clone(), max_size, Arc::clone(&clock));
+        let (trimmed, size) = (writer.trimmed(), writer.size());
+        let writer = Arc::new(AsyncMutex::new(writer));
+        let (sender, turns) = mpsc::channel(TURNS);
+        let peers = Arc::new(Mutex::new(Peers { me: instance, ..Peers::default() }));
+        let member = Member {
+            address: address.clone(),
+            clock,
+            life: new_life(),
+            events,
+            writer: Arc::clone(&writer),
+            turns: sender,
+            peers: Arc::clone(&peers),
+            standby: None,
+            revision: None,
+            read_from: None,
+            waits_until: None,
+            said_at: None,
+            leads: false,
+        };
+        let keeper = tokio::spawn(member.run()).abort_handle();
+        let history = History::of(address, Role::Reader);
+        Self { history, trimmed, size, writer, keeper, turns: AsyncMutex::new(turns), peers }
     }
 
     /// Has the writer do something, which comes to its end also where nobody waits for it any more.
@@ -271,6 +321,11 @@ impl Store for PostgresStore {
         self.with_writer(move |writer| Box::pin(async move { writer.save(&changes).await })).await
     }
 
+    async fn save_in(&self, epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure> {
+        let Some(epoch) = epoch else { return self.save(changes).await };
+        self.with_writer(move |writer| Box::pin(async move { writer.save_in(epoch, &changes).await })).await
+    }
+
     async fn history(
         &self,
         experiment: Option<&ExperimentName>,
@@ -306,5 +361,30 @@ impl Store for PostgresStore {
 
     fn size(&self) -> Option<u64> {
         Some(self.size.load(Ordering::Relaxed)).filter(|size| *size > 0)
+    }
+}
+
+#[async_trait]
+impl Cluster for PostgresStore {
+    async fn turn(&self) -> Turn {
+        match self.turns.lock().await.recv().await {
+            Some(turn) => turn,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn peers(&self) -> Peers {
+        self.peers.lock().clone()
+    }
+
+    async fn order(&self, by: &str, command: &Command) -> Result<Result<Obeyed, Refused>, Failure> {
+        orders::hand_on(&self.history.address, by, command).await
+    }
+
+    async fn answer(&self, order: OrderId, outcome: Result<Obeyed, Refused>) {
+        if let Err(trouble) = self.writer.lock().await.answer(order, &outcome).await {
+            let failure = trouble.into_failure(&self.history.address, "told what came of an order");
+            tracing::warn!("{failure}");
+        }
     }
 }

@@ -61,10 +61,26 @@ const STEPS: &[&str] = &["
         mark TEXT
     );
     INSERT INTO status_store (program, version, epoch) VALUES ('status', 0, 0);
+", "
+    ALTER TABLE status_store ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
+    CREATE TABLE servers (
+        life TEXT PRIMARY KEY,
+        instance TEXT NOT NULL,
+        leads_since BIGINT,
+        seen TIMESTAMPTZ NOT NULL
+    );
+    CREATE TABLE orders (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        who TEXT NOT NULL,
+        command TEXT NOT NULL,
+        made TIMESTAMPTZ NOT NULL DEFAULT now(),
+        taken BIGINT,
+        answer TEXT
+    );
 "];
 
 /// The one row that says what the schema is: that it is ours, its version, and who wrote to it last. `epoch` is raised
-/// by whoever gets the lock, and each save names the epoch that it belongs to.
+/// by whoever gets the lock, and each save names the epoch that it belongs to, and raises `revision`.
 pub(super) const HEAD: &str = "status_store";
 
 /// What is in the head of a store of ours.

@@ -20,9 +20,10 @@ use crate::store::not_opened;
 use crate::store::rows::millis;
 use crate::store::size::{Gone, Trimmed, Trims};
 
-/// Says whether the row in the head is as this process has left it, and keeps everybody from changing it until the
+/// Counts a save, if the row in the head is as this process has left it, and keeps everybody from changing it until the
 /// end of the transaction: whoever gets the lock waits for what was begun before.
-const CLAIM: &str = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2 FOR SHARE";
+const CLAIM: &str =
+    "UPDATE status_store SET revision = revision + 1 WHERE epoch = $1 AND mark = $2 RETURNING revision";
 
 pub(super) struct Writer {
     address: Address,
@@ -31,6 +32,13 @@ pub(super) struct Writer {
     held: Option<Held>,
     /// Whether it was open at some time, so that it is opened again when it can be.
     was_open: bool,
+    /// The last epoch that this process began, and the one before if nobody else has begun one in between.
+    epoch: i64,
+    continued: Option<i64>,
+    /// Whether the core is still to be told what others have written.
+    owes_saved: bool,
+    /// What is to be written to know the store again, where another server has written since.
+    new_mark: Option<String>,
     continuity: Continuity,
     trims: Trims,
     size: Arc<AtomicU64>,
@@ -41,6 +49,15 @@ struct Held {
     session: Session,
     /// What this holder of the lock has raised the store's epoch to.
     epoch: i64,
+    /// Since when it holds it.
+    since: Wall,
+}
+
+/// What came of beginning an epoch.
+pub(super) struct Begun {
+    pub(super) epoch: u64,
+    /// Whether nobody else has written since this process last did, so that it knows everything.
+    pub(super) is_continued: bool,
 }
 
 pub(super) type NotOpened = not_opened::NotOpened<InUse, Refusal>;
@@ -53,6 +70,10 @@ impl Writer {
             room: Room::new(max_size),
             held: None,
             was_open: false,
+            epoch: 0,
+            continued: None,
+            owes_saved: true,
+            new_mark: None,
             continuity: Continuity::default(),
             trims: Trims::default(),
             size: Arc::default(),
@@ -81,7 +102,7 @@ impl Writer {
             return Err(NotOpened::Refused(refusal));
         }
         self.begin(&mut session, kind).await.map_err(|why| self.failed(why)).map(|epoch| {
-            self.held = Some(Held { session, epoch });
+            self.held = Some(Held { session, epoch, since: self.clock.now().wall });
             self.was_open = true;
         })?;
         self.make_room().await.map_err(|why| self.failed(why))?;
@@ -103,6 +124,7 @@ impl Writer {
         let rows = session.rows(sql, &[(&mark, Type::TEXT)]).await?;
         let epoch = rows.first().map_or(Err(Trouble::Stale), |row| Ok(row.try_get(0)?))?;
         self.continuity.marked(mark);
+        self.epoch = epoch;
         Ok(epoch)
     }
 
@@ -120,11 +142,88 @@ impl Writer {
         }
     }
 
-    fn is_open(&self) -> bool {
+    /// Begins an epoch with a session that has just got the lock, of several servers that share the schema. Nothing is
+    /// written yet that keeps the server from going on that wrote last.
+    pub(super) async fn begin_epoch(&mut self, mut session: Session, kind: Kind) -> Result<Begun, Trouble> {
+        self.held = None;
+        schema::migrate(&mut session, self.address.schema(), kind).await?;
+        let sql = "UPDATE status_store SET epoch = epoch + 1 RETURNING epoch, mark";
+        let rows = session.rows(sql, &[]).await?;
+        let row = rows.first().ok_or(Trouble::Stale)?;
+        let (epoch, found): (i64, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+        let is_known = self.continuity.knows(found.as_deref());
+        if !is_known && epoch > self.epoch {
+            // Another server has written, or this one has just been started.
+            self.continuity.begin_anew();
+            self.owes_saved = true;
+        }
+        let is_continued = !self.owes_saved;
+        self.continued = Some(self.epoch).filter(|_| is_continued);
+        self.new_mark = (!is_known).then(|| self.continuity.recognize(found.as_deref()));
+        self.epoch = epoch;
+        self.held = Some(Held { session, epoch, since: self.clock.now().wall });
+        Ok(Begun { epoch: epoch.cast_unsigned(), is_continued })
+    }
+
+    /// The core is told next everything that others have written: from now on this server is the one that wrote last.
+    /// Returns what is to be told if the store lacks what was saved.
+    pub(super) async fn begin_writing(&mut self) -> Result<Option<String>, Trouble> {
+        let held = self.held.as_ref().ok_or(Trouble::Stale)?;
+        if let Some(mark) = &self.new_mark {
+            let sql = "UPDATE status_store SET mark = $1 WHERE epoch = $2 RETURNING epoch";
+            let values = [(mark as _, Type::TEXT), (&held.epoch as _, Type::INT8)];
+            if held.session.rows(sql, &values).await?.is_empty() {
+                return Err(Trouble::Stale);
+            }
+            self.continuity.marked(mark.clone());
+            self.new_mark = None;
+        }
+        self.owes_saved = false;
+        self.make_room().await?;
+        Ok(self.continuity.tell(&self.address.to_string()).err().map(|failure| failure.detail))
+    }
+
+    /// Whether this process was the last that wrote, as far as it knows.
+    pub(super) fn wrote_last(&self) -> bool {
+        !self.owes_saved
+    }
+
+    /// Whether the epoch is the one that this process has begun: with that the lock is asked for, too.
+    pub(super) async fn is_in_its_epoch(&self) -> Result<bool, Trouble> {
+        let Some(held) = &self.held else { return Ok(false) };
+        let sql = "SELECT 1 FROM status_store WHERE epoch = $1";
+        Ok(!held.session.rows(sql, &[(&held.epoch, Type::INT8)]).await?.is_empty())
+    }
+
+    /// Gives the lock up, where it is held still. A database that comes back may lack what it took last: so all is
+    /// written anew.
+    pub(super) fn let_go(&mut self) {
+        self.held = None;
+        self.continuity.failed();
+    }
+
+    pub(super) fn held_session(&self) -> Option<(&Session, i64)> {
+        self.held.as_ref().map(|held| (&held.session, held.epoch))
+    }
+
+    pub(super) fn leads_since(&self) -> Wall {
+        self.held.as_ref().map_or(Wall::default(), |held| held.since)
+    }
+
+    /// Whether the head is as this process has left it: with that the lock is asked for, too.
+    pub(super) async fn is_as_left(&self) -> Result<bool, Trouble> {
+        match self.still_ours().await {
+            Some(Ok(())) => Ok(true),
+            Some(Err(trouble)) if !trouble.is_of_another_store() => Err(trouble),
+            Some(Err(_)) | None => Ok(false),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
         self.held.as_ref().is_some_and(|held| !held.session.is_closed())
     }
 
-    async fn measure(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn measure(&mut self) -> Result<(), Trouble> {
         let Some(held) = &self.held else { return Ok(()) };
         let rows = held.session.rows(SIZE, &[]).await?;
         let size: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
@@ -185,6 +284,39 @@ impl Writer {
         let sql = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2";
         let rows = held.session.rows(sql, &[(&held.epoch, Type::INT8), (&mark, Type::TEXT)]).await;
         Some(rows.and_then(|rows| if rows.is_empty() { Err(Trouble::Stale) } else { Ok(()) }))
+    }
+
+    /// Likewise, if no later epoch has begun.
+    pub(super) async fn save_in(&mut self, epoch: u64, changes: &[Change]) -> Result<(), Failure> {
+        let store = self.address.to_string();
+        let failed = |kind, why: &str| {
+            Err(Failure { kind, detail: format!("the store {store} cannot be written: {why}") })
+        };
+        let epoch = epoch.cast_signed();
+        match &self.held {
+            None => {
+                self.continuity.failed();
+                return failed(FailureKind::Unreachable, "nobody knows who holds its lock just now");
+            }
+            Some(held) if held.epoch != epoch && self.continued == Some(epoch) => {
+                self.continuity.failed();
+                return failed(FailureKind::Refused, "it was opened anew");
+            }
+            Some(held) if held.epoch != epoch => {
+                return failed(FailureKind::Superseded, "another server leads");
+            }
+            Some(_) => {}
+        }
+        let fitting = self.continuity.fitting(changes, &store)?;
+        let written = self.write(fitting).await;
+        written.map_err(|trouble| {
+            self.held = None;
+            self.continuity.failed();
+            let is_superseded = matches!(trouble, Trouble::Stale);
+            let failure = trouble.into_failure(&self.address, "written");
+            let kind = if is_superseded { FailureKind::Superseded } else { failure.kind };
+            Failure { kind, ..failure }
+        })
     }
 
     pub(super) async fn save(&mut self, changes: &[Change]) -> Result<(), Failure> {

@@ -32,7 +32,13 @@ pub(super) async fn store(store: StoreSettings, max_size: u64) -> Finding {
         }
         #[cfg(feature = "postgres")]
         StoreSettings::Database(address) => {
-            let finding = found(&address.to_string(), postgres::preview(&address).await);
+            let preview = postgres::preview(&address).await;
+            if preview == Ok(Preview::InUse) {
+                let text =
+                    format!("{address}: a server leads there, and one that is started beside it follows");
+                return Finding::note(NAME, text);
+            }
+            let finding = found(&address.to_string(), preview);
             if address.is_unproven() && finding.verdict == Verdict::Ok {
                 let text = "as sslmode says, the database need not prove that it is the one that is meant";
                 return Finding::note(NAME, format!("{}\n{text}", finding.text));

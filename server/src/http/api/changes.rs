@@ -232,6 +232,7 @@ fn not_so(outcome: Result<Obeyed, CommandFailure>) -> Response {
     let answer = Problem::answer(status(&failure), failure.to_string());
     match failure {
         CommandFailure::Refused(Refused::NotLeading)
+        | CommandFailure::NotHandedOn
         | CommandFailure::Busy
         | CommandFailure::Stopping
         | CommandFailure::Late => ([(header::RETRY_AFTER, "10")], answer).into_response(),
@@ -250,6 +251,7 @@ pub(crate) fn status(failure: &CommandFailure) -> StatusCode {
         }
         CommandFailure::Refused(Refused::Invalid(_)) => StatusCode::UNPROCESSABLE_ENTITY,
         CommandFailure::Refused(Refused::NotLeading)
+        | CommandFailure::NotHandedOn
         | CommandFailure::Busy
         | CommandFailure::Stopping
         | CommandFailure::Late => StatusCode::SERVICE_UNAVAILABLE,

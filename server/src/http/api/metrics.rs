@@ -4,6 +4,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
+use status_adapters::cluster::Cluster;
+
 use crate::http::{AppState, PATIENCE_WITH_STORE, Problem};
 use crate::observers::metrics::{Dialect, Machine, Scene};
 
@@ -39,6 +41,7 @@ pub(crate) async fn show(State(app): State<AppState>, headers: HeaderMap) -> Res
             machine: &machine,
             each_experiment: app.has_metrics_of_experiments(),
             stream_clients: app.live().clients(),
+            peers: app.cluster().map(Cluster::peers),
         };
         app.metrics().figures(&scene)
     };

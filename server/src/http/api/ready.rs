@@ -10,6 +10,7 @@ use status_core::Monitor;
 use utoipa::ToSchema;
 
 use crate::http::{AppState, Problem};
+use crate::view::cluster::ClusterView;
 use crate::view::system::{MailView, not_heard_of, store_trouble};
 
 /// The process runs.
@@ -37,7 +38,8 @@ pub(crate) async fn alive() -> &'static str {
 )]
 pub(crate) async fn ready(State(app): State<AppState>) -> Response {
     let trimmed = app.store().and_then(status_adapters::Store::trimmed);
-    let readiness = Readiness::of(&app.shared().monitor(), trimmed);
+    let mut readiness = Readiness::of(&app.shared().monitor(), trimmed);
+    readiness.join(app.cluster_view());
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }
@@ -47,7 +49,7 @@ pub(crate) async fn ready(State(app): State<AppState>) -> Response {
 pub(crate) struct Readiness {
     /// Whether nothing is missing.
     ready: bool,
-    /// What has not been heard of yet: `relay`, `jump` or `book`.
+    /// What has not been heard of yet: `relay`, `jump` or `book`, or `store` if that does not say who leads.
     missing: Vec<&'static str>,
     /// How many mails somebody does not have yet.
     undelivered_mails: usize,
@@ -62,6 +64,12 @@ pub(crate) struct Readiness {
     /// What the store had to let go since the server started, since it would have become larger than
     /// `STATUS_STORE_MAX_SIZE`; null while nothing had to.
     store_trimmed: Option<LetGo>,
+    /// `leader` or `follower`, of several servers that share a store; missing where no other server can use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    /// What the server is called that leads; missing where that is not known, or no other server can use the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leader: Option<String>,
 }
 
 /// What the store had to let go.
@@ -133,7 +141,19 @@ impl Readiness {
             given_up: given_up.collect(),
             store_trouble: store_trouble(monitor),
             store_trimmed: trimmed.map(LetGo::from),
+            role: None,
+            leader: None,
         }
+    }
+
+    /// Adds which of several servers this one is. One that follows nobody knows nothing.
+    fn join(&mut self, cluster: Option<ClusterView>) {
+        let Some(cluster) = cluster else { return };
+        if !cluster.leads() && (cluster.database_is_away || cluster.leader.is_none()) {
+            self.missing.push("store");
+            self.ready = false;
+        }
+        (self.role, self.leader) = (Some(cluster.role), cluster.leader);
     }
 }
 

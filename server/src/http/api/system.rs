@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use crate::http::etag::{self, Tag};
 use crate::http::{AppState, Problem};
+use crate::view::cluster::ClusterView;
 use crate::view::system::{SystemView, WithheldView};
 
 /// How the lab as a whole and the services stand.
@@ -47,5 +48,6 @@ pub(crate) async fn withheld(State(app): State<AppState>, headers: HeaderMap) ->
 /// The system as it is now.
 pub(crate) fn view(app: &AppState) -> SystemView {
     let monitor = app.shared().monitor();
-    SystemView::of(&monitor, app.now(), app.revision(&monitor))
+    let view = SystemView::of(&monitor, app.now(), app.revision(&monitor));
+    SystemView { cluster: ClusterView::of(&monitor, app.cluster()), ..view }
 }

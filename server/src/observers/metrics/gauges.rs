@@ -7,7 +7,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use status_adapters::Store;
-use status_core::{Feed, Monitor, Now, SystemAlert, Wall};
+use status_adapters::cluster::Peers;
+use status_core::{Feed, Monitor, Now, Role, SystemAlert, Wall};
 
 use super::Label;
 use super::process::Process;
@@ -28,6 +29,8 @@ pub struct Scene<'a> {
     pub each_experiment: bool,
     /// How many clients follow the stream of changes.
     pub stream_clients: usize,
+    /// The servers on the same store; `None` if no other can be there.
+    pub peers: Option<Peers>,
 }
 
 /// What the system tells of this process and its store.
@@ -73,7 +76,28 @@ pub(super) fn register(to: &mut Registry, scene: &Scene<'_>) {
     if let Some(bytes) = scene.machine.store_bytes {
         one(to, "status_store_size_bytes", "Size of the store, with its log", whole(bytes));
     }
+    if let Some(peers) = &scene.peers {
+        cluster(to, scene.monitor, peers);
+    }
     process(to, &scene.machine.process, scene.started);
+}
+
+/// Who leads, of several servers on one store.
+fn cluster(to: &mut Registry, monitor: &Monitor, peers: &Peers) {
+    let leadership = monitor.leadership();
+    let leads = leadership.role() == Role::Leader && !leadership.is_cut_off(monitor.now().time);
+    let leads = f64::from(u8::from(leads));
+    one(to, "status_leader", "Whether this server leads, and the database confirms it", leads);
+    let seen = peers.followers.len() + usize::from(peers.leader.is_some());
+    let servers = "Servers on the same store that were there within the last ten seconds";
+    one(to, "status_servers", servers, count(seen));
+    let changes: Counter = Counter::default();
+    changes.inc_by(peers.changes);
+    to.register(
+        "status_leader_changes",
+        "How often this server has seen another one lead than before",
+        changes,
+    );
 }
 
 fn counts(to: &mut Registry, counts: Counts) {

@@ -10,7 +10,7 @@ mod known;
 mod state;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +19,10 @@ use status_adapters::Store;
 use status_adapters::clock::Clock;
 use status_adapters::store::UptimeRecords;
 use status_core::{
-    Action, Condition, ExperimentName, Input, Note, Now, RemarkKind, Time, Wall, Window, WindowId,
+    Action, Condition, Election, ExperimentName, Input, MaintenanceRecord, Note, Now, RemarkKind, Time, Wall,
+    Window, WindowId,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::Observer;
@@ -32,6 +34,10 @@ pub use windows::WindowTimes;
 
 /// How often it is written down that the server is watching.
 const BEAT: Duration = Duration::from_secs(60);
+/// How much of what happened is remembered until the past before it is read.
+const NOTES_AT_MOST: usize = 10_000;
+/// What another server has written down is read again at most so often.
+const READ_EVERY: Duration = Duration::from_secs(5);
 /// For how long it is remembered when the server was watching: a day more than is shown.
 pub const REMEMBERED: Duration = Duration::from_secs(31 * 24 * 3600);
 /// How many stretches of watching are remembered, the newest.
@@ -41,7 +47,7 @@ const STEP: Duration = Duration::from_secs(5);
 
 /// What is known of the last days. It is cheap to clone, and all clones are one.
 #[derive(Clone)]
-pub struct Uptime(Arc<Mutex<UptimeState>>);
+pub struct Uptime(Arc<Mutex<UptimeState>>, Arc<Notify>);
 
 struct UptimeState {
     /// When the server was watching, in order, none overlapping another; the last goes on while `watching`.
@@ -56,6 +62,17 @@ struct UptimeState {
     tracks: BTreeMap<ExperimentName, Track>,
     /// The windows of maintenance that are on.
     on: BTreeMap<WindowId, Window>,
+    /// What another server has written down of the past, until it is read.
+    adopted: Option<Adopted>,
+}
+
+/// What is known of what another server has written down.
+struct Adopted {
+    /// The experiments that are known, and the windows of maintenance that were on.
+    names: BTreeSet<ExperimentName>,
+    on: Vec<Window>,
+    /// What happened since.
+    since: Vec<(Now, Note)>,
 }
 
 #[derive(Clone, Copy)]
@@ -96,8 +113,10 @@ impl Uptime {
         let tracks = past.changes.into_iter().filter_map(track).collect();
         let begins = now.time + startup;
         let on = on.into_iter().map(|window| (window.id, window)).collect();
-        let ledger = UptimeState { watched, watching: false, stalled: false, begins, now, tracks, on };
-        Self(Arc::new(Mutex::new(ledger)))
+        let adopted = None;
+        let ledger =
+            UptimeState { watched, watching: false, stalled: false, begins, now, tracks, on, adopted };
+        Self(Arc::new(Mutex::new(ledger)), Arc::default())
     }
 
     /// How an experiment's last days went, the oldest first; `None` if it is not known.
@@ -128,13 +147,35 @@ impl Uptime {
     pub async fn keep(self, store: Option<Arc<dyn Store>>, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let Some(store) = store else { return };
         loop {
-            let stopped = tokio::time::timeout(BEAT, stop.cancelled()).await.is_ok();
+            let stopped = tokio::select! {
+                () = stop.cancelled() => true,
+                () = self.1.notified() => {
+                    self.read(&*store, &*clock).await;
+                    let _ = tokio::time::timeout(READ_EVERY, stop.cancelled()).await;
+                    continue;
+                }
+                () = tokio::time::sleep(BEAT) => false,
+            };
             if stopped {
                 self.ledger().go_on(clock.now());
             }
             self.write(&*store).await;
             if stopped {
                 return;
+            }
+        }
+    }
+
+    /// Reads what another server has written down of the past, and goes on from there.
+    async fn read(&self, store: &dyn Store, clock: &dyn Clock) {
+        if self.ledger().adopted.is_none() {
+            return;
+        }
+        match store.uptime_records(None, clock.now().wall - REMEMBERED).await {
+            Ok(past) => self.ledger().adopt(past),
+            Err(failure) => {
+                tracing::warn!("{failure}; figures of the past are not up to date");
+                self.1.notify_one();
             }
         }
     }
@@ -196,6 +237,60 @@ impl UptimeState {
             }
             Some(_) | None if !self.stalled && now.time >= self.begins => self.begin(now.wall),
             Some(_) | None => {}
+        }
+    }
+
+    /// Takes over what was read of the past, and adds when this server was watching since, and what happened since.
+    fn adopt(&mut self, mut past: UptimeRecords) {
+        let Some(Adopted { names, on, since }) = self.adopted.take() else { return };
+        past.changes.retain(|name, _| names.contains(name));
+        let own = self.spans(self.now.wall);
+        past.watched.extend(own.iter().map(|span| (span.from, span.to)));
+        past.watched.sort_by_key(|(from, _)| *from);
+        let read = Uptime::resumed(past, on, Duration::ZERO, self.now);
+        let mut read = read.ledger();
+        std::mem::swap(&mut self.watched, &mut read.watched);
+        std::mem::swap(&mut self.tracks, &mut read.tracks);
+        std::mem::swap(&mut self.on, &mut read.on);
+        // What is watched from now on is a stretch of its own.
+        self.watching = false;
+        for (now, note) in since {
+            self.noted(now, &note);
+        }
+    }
+
+    fn noted(&mut self, now: Now, note: &Note) {
+        if let Some(adopted) = &mut self.adopted {
+            if adopted.since.len() < NOTES_AT_MOST {
+                adopted.since.push((now, note.clone()));
+            }
+        }
+        match note {
+            Note::Event { experiment, event, .. } => self.changed(experiment, event.when, event.condition()),
+            Note::Remark(RemarkKind::WindowBegan(window)) => self.window_turns(window, true, now.wall),
+            Note::Remark(RemarkKind::WindowEnded { window, .. }) => {
+                self.window_turns(window, false, now.wall);
+            }
+            Note::ForgotExperiment { experiment, why: _ } => {
+                self.tracks.remove(experiment);
+            }
+            Note::Slept { overslept, .. } => self.on_stall(now.wall, *overslept),
+            Note::Judging => self.judges(now),
+            Note::AlertRaised { .. }
+            | Note::AlertCleared { .. }
+            | Note::Held { .. }
+            | Note::Released { .. }
+            | Note::SlowFeed { .. }
+            | Note::FeedPace { .. }
+            | Note::ForgotStream { .. }
+            | Note::UnmatchedRequirement { .. }
+            | Note::Withheld(_)
+            | Note::Remark(_)
+            | Note::Leads
+            | Note::Follows
+            | Note::CutOff { .. }
+            | Note::LeadsAgain
+            | Note::MailGivenUp { .. } => {}
         }
     }
 
@@ -302,42 +397,23 @@ impl Track {
 }
 
 impl Observer for Uptime {
-    fn input(&mut self, now: Now, _: &Input) {
-        self.ledger().go_on(now);
+    fn input(&mut self, now: Now, input: &Input) {
+        let mut ledger = self.ledger();
+        ledger.go_on(now);
+        let Input::Elected(Election::Follows { saved } | Election::Won { saved: Some(saved), .. }) = input
+        else {
+            return;
+        };
+        let MaintenanceRecord { windows, on, .. } = &saved.maintenance;
+        let on = windows.iter().filter(|window| on.contains(&window.id)).cloned().collect();
+        let names = saved.experiments.keys().cloned().collect();
+        ledger.adopted = Some(Adopted { names, on, since: Vec::new() });
+        self.1.notify_one();
     }
 
     fn action(&mut self, now: Now, action: &Action) {
-        let Action::Note(note) = action else { return };
-        match note {
-            Note::Event { experiment, event, .. } => {
-                self.ledger().changed(experiment, event.when, event.condition());
-            }
-            Note::Remark(RemarkKind::WindowBegan(window)) => {
-                self.ledger().window_turns(window, true, now.wall);
-            }
-            Note::Remark(RemarkKind::WindowEnded { window, .. }) => {
-                self.ledger().window_turns(window, false, now.wall);
-            }
-            Note::ForgotExperiment { experiment, why: _ } => {
-                self.ledger().tracks.remove(experiment);
-            }
-            Note::Slept { overslept, .. } => self.ledger().on_stall(now.wall, *overslept),
-            Note::Judging => self.ledger().judges(now),
-            Note::AlertRaised { .. }
-            | Note::AlertCleared { .. }
-            | Note::Held { .. }
-            | Note::Released { .. }
-            | Note::SlowFeed { .. }
-            | Note::FeedPace { .. }
-            | Note::ForgotStream { .. }
-            | Note::UnmatchedRequirement { .. }
-            | Note::Withheld(_)
-            | Note::Remark(_)
-            | Note::Leads
-            | Note::Follows
-            | Note::CutOff { .. }
-            | Note::LeadsAgain
-            | Note::MailGivenUp { .. } => {}
+        if let Action::Note(note) = action {
+            self.ledger().noted(now, note);
         }
     }
 }

@@ -1,0 +1,293 @@
+//! One of the servers that share a schema: it asks for the lock again and again, and says what became known.
+//!
+//! Whoever holds the lock asks something at least every three seconds. The database ends the session of one that asks
+//! nothing for ten, and with it the lock is free. So for eight seconds after each question nobody else holds it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use status_core::{Election, Failure, Saved, Time};
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio_postgres::types::Type;
+
+use super::address::Address;
+use super::client::{Role, Session, Trouble};
+use super::read::Reading;
+use super::schema::{self, Kind};
+use super::writer::{Begun, Writer};
+use super::{lock_key, orders, presence, refuse};
+use crate::clock::Clock;
+use crate::cluster::{Peers, Turn};
+
+/// How often a server looks whether the lock is free, and the leader whether there are orders.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the leader says that it holds the lock, and each server that it is there.
+const SAY_EVERY: Duration = Duration::from_secs(3);
+/// A database that can't be reached is tried again after this long.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// What was written down is read at most so often, and at most a fifth of the time.
+const READ_EVERY: Duration = Duration::from_millis(500);
+const READ_FRACTION: u32 = 4;
+
+/// How much of the lease may be left, in milliseconds, of a leader that does not know yet that the database was started
+/// anew since.
+const LEASE_OF_BEFORE: &str = "SELECT greatest(0, 8000 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::int8";
+
+/// What this server is to the others.
+pub(super) struct Member {
+    pub(super) address: Address,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Tells it from all others, also of the same name.
+    pub(super) life: String,
+    /// How many events of each experiment are read.
+    pub(super) events: usize,
+    pub(super) writer: Arc<AsyncMutex<Writer>>,
+    pub(super) turns: mpsc::Sender<Turn>,
+    pub(super) peers: Arc<Mutex<Peers>>,
+    /// With which it asks for the lock while it follows.
+    pub(super) standby: Option<Session>,
+    /// The number of the last save that it has read.
+    pub(super) revision: Option<i64>,
+    pub(super) read_from: Option<Time>,
+    /// It does not ask for the lock before this.
+    pub(super) waits_until: Option<Time>,
+    /// When it last said that it is there, and since when the lock is its own.
+    pub(super) said_at: Option<Time>,
+    /// Whether the core was told that it leads.
+    pub(super) leads: bool,
+}
+
+impl Member {
+    pub(super) async fn run(mut self) {
+        loop {
+            let looked = self.look().await;
+            let pause = if looked.is_ok() { LOOK_EVERY } else { TRY_AGAIN };
+            if let Err(trouble) = looked {
+                self.lost(trouble).await;
+            }
+            if self.turns.is_closed() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), Trouble> {
+        if self.leads {
+            let writer = Arc::clone(&self.writer);
+            let mut writer = writer.lock().await;
+            if writer.is_open() {
+                return self.lead(&mut writer).await;
+            }
+            drop(writer);
+            self.lost(Trouble::Unusable("the connection that held the lock is closed".to_owned())).await;
+        }
+        self.follow().await
+    }
+
+    async fn say(&self, turn: Turn) {
+        // Nobody listens any more when the server stops.
+        let _ = self.turns.send(turn).await;
+    }
+
+    /// The store does not answer, or the lock is lost.
+    async fn lost(&mut self, trouble: Trouble) {
+        self.standby = None;
+        self.said_at = None;
+        self.writer.lock().await.let_go();
+        let Failure { detail, .. } = trouble.into_failure(&self.address, "asked who leads");
+        let is_new = self.peers.lock().trouble.replace(detail.clone()).is_none();
+        if is_new || self.leads {
+            tracing::warn!("{detail}");
+            self.say(Turn::Elected(Election::Lost { detail })).await;
+        }
+        self.leads = false;
+    }
+
+    /// Says that it holds the lock still, and hands on what people told other servers.
+    async fn lead(&mut self, writer: &mut Writer) -> Result<(), Trouble> {
+        let asked_at = self.clock.now().time;
+        for (order, by, command) in writer.orders().await? {
+            match command {
+                Ok(command) => self.say(Turn::Ordered { order, by, command }).await,
+                Err(refused) => writer.answer(order, &Err(refused)).await?,
+            }
+        }
+        if self.said_at.is_some_and(|at| asked_at.since(at) < SAY_EVERY) {
+            return Ok(());
+        }
+        if !writer.is_as_left().await? {
+            return Err(Trouble::Stale);
+        }
+        writer.measure().await?;
+        self.said_at = Some(asked_at);
+        let me = self.peers.lock().me.clone();
+        let seen = writer.say_presence(&self.life, &me).await?;
+        self.see(seen);
+        // One that nobody takes in time is followed by the next.
+        let _ = self.turns.try_send(Turn::Elected(Election::Held { asked_at }));
+        Ok(())
+    }
+
+    fn see(&self, seen: presence::Seen) {
+        let mut peers = self.peers.lock();
+        let name = |peers: &Peers| peers.leader.as_ref().map(|leader| leader.instance.clone());
+        let before = name(&peers);
+        (peers.leader, peers.followers, peers.trouble) = (seen.leader, seen.followers, None);
+        let now = name(&peers);
+        if before.is_some() && now.is_some() && before != now {
+            peers.changes += 1;
+            tracing::warn!("{} leads, no more {}", now.unwrap_or_default(), before.unwrap_or_default());
+        }
+    }
+
+    /// Asks for the lock, and reads what whoever holds it has written down.
+    async fn follow(&mut self) -> Result<(), Trouble> {
+        let session = match self.standby.take().filter(|session| !session.is_closed()) {
+            Some(session) => session,
+            None => self.connect().await?,
+        };
+        let asked_at = self.clock.now().time;
+        if self.waits_until.is_some_and(|until| asked_at < until) {
+            self.standby = Some(session);
+            return Ok(());
+        }
+        let sql = "SELECT pg_try_advisory_lock($1)";
+        let rows = session.rows(sql, &[(&lock_key(&self.address), Type::INT8)]).await?;
+        if rows.first().map_or(Ok(false), |row| row.try_get(0))? {
+            return self.begin(session, asked_at).await;
+        }
+        let session = self.standby.insert(session);
+        if self.said_at.is_none_or(|at| asked_at.since(at) >= SAY_EVERY) {
+            let me = self.peers.lock().me.clone();
+            let seen = presence::say(session, &self.life, &me, None).await?;
+            self.see(seen);
+            self.said_at = Some(asked_at);
+        }
+        self.read_news(asked_at).await
+    }
+
+    /// Connects. A database that was started just now has forgotten who held the lock, who may not know that yet: another
+    /// server leaves it the time to, and so whoever led goes on.
+    async fn connect(&mut self) -> Result<Session, Trouble> {
+        let session = Session::open(&self.address, Role::Writer).await?;
+        let wait = if self.writer.lock().await.wrote_last() { 0 } else { lease_of_before(&session).await? };
+        self.waits_until = Some(self.clock.now().time + Duration::from_millis(wait));
+        Ok(session)
+    }
+
+    /// Reads what was written down since it last did, if anything was.
+    async fn read_news(&mut self, now: Time) -> Result<(), Trouble> {
+        let Some(session) = &mut self.standby else { return Ok(()) };
+        if self.read_from.is_some_and(|at| now < at) {
+            return Ok(());
+        }
+        let rows = session.rows("SELECT revision FROM status_store", &[]).await?;
+        let revision: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0).map(Some))?;
+        if revision == self.revision {
+            return Ok(());
+        }
+        let saved = self.read().await?;
+        self.revision = revision;
+        let read = self.clock.now().time;
+        self.read_from = Some(read + READ_EVERY.max(read.since(now) * READ_FRACTION));
+        self.say(Turn::Elected(Election::Follows { saved: Box::new(saved) })).await;
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Saved, Trouble> {
+        let mut session = super::reader(&self.address, Role::Patient).await?;
+        let reading = Reading::begin(&mut session).await?;
+        let saved = reading.saved(self.events).await?;
+        reading.end().await?;
+        Ok(saved)
+    }
+
+    /// It has the lock: it reads what others have written down, and leads.
+    async fn begin(&mut self, session: Session, asked_at: Time) -> Result<(), Trouble> {
+        let kind = schema::kind(&session, self.address.schema()).await?;
+        if let Some(refusal) = refuse(&self.address, kind) {
+            return Err(Trouble::Unusable(refusal.to_string()));
+        }
+        let is_new = matches!(kind, Kind::Missing | Kind::Empty);
+        let Begun { epoch, is_continued } = self.writer.lock().await.begin_epoch(session, kind).await?;
+        let (saved, asked_at) = if is_continued {
+            (None, asked_at)
+        } else {
+            let saved = if is_new { Saved::default() } else { self.read_while_held().await? };
+            // Now it is asked once more: reading may have taken long.
+            let asked_at = self.clock.now().time;
+            if !self.writer.lock().await.is_in_its_epoch().await? {
+                return Err(Trouble::Stale);
+            }
+            (Some(Box::new(saved)), asked_at)
+        };
+        let replaced = self.writer.lock().await.begin_writing().await?;
+        (self.leads, self.said_at, self.revision) = (true, None, None);
+        tracing::info!(epoch, "this server has the lock of the store {}", self.address);
+        self.say(Turn::Elected(Election::Won { epoch, asked_at, saved })).await;
+        if let Some(detail) = replaced {
+            self.say(Turn::Replaced(detail)).await;
+        }
+        Ok(())
+    }
+
+    /// Reads everything, and says meanwhile that it holds the lock.
+    async fn read_while_held(&self) -> Result<Saved, Trouble> {
+        let holding = async {
+            loop {
+                tokio::time::sleep(SAY_EVERY).await;
+                match self.writer.lock().await.is_in_its_epoch().await {
+                    Ok(true) => {}
+                    Ok(false) => return Trouble::Stale,
+                    Err(trouble) => return trouble,
+                }
+            }
+        };
+        tokio::select! {
+            saved = self.read() => saved,
+            trouble = holding => Err(trouble),
+        }
+    }
+}
+
+async fn lease_of_before(session: &Session) -> Result<u64, Trouble> {
+    let rows = session.rows("SELECT to_regclass('status_store') IS NOT NULL", &[]).await?;
+    if !rows.first().map_or(Ok(false), |row| row.try_get(0))? {
+        return Ok(0);
+    }
+    let rows = session.rows(LEASE_OF_BEFORE, &[]).await?;
+    let millis: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+    Ok(u64::try_from(millis).unwrap_or(0))
+}
+
+impl Writer {
+    /// What people told other servers since this was last asked.
+    async fn orders(&mut self) -> Result<Vec<orders::Order>, Trouble> {
+        match self.held_session() {
+            Some((session, epoch)) => orders::take(session, epoch).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Tells of an order what came of it.
+    pub(super) async fn answer(
+        &mut self,
+        order: crate::cluster::OrderId,
+        outcome: &Result<status_core::Obeyed, status_core::Refused>,
+    ) -> Result<(), Trouble> {
+        match self.held_session() {
+            Some((session, epoch)) => orders::answer(session, epoch, order, outcome).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn say_presence(&mut self, life: &str, me: &str) -> Result<presence::Seen, Trouble> {
+        let since = self.leads_since();
+        match self.held_session() {
+            Some((session, _)) => presence::say(session, life, me, Some(since)).await,
+            None => Ok(presence::Seen::default()),
+        }
+    }
+}

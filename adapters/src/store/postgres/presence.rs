@@ -1,0 +1,46 @@
+//! Which servers are there: each says so every few seconds, in a row of its own.
+
+use status_core::Wall;
+use tokio_postgres::types::Type;
+
+use super::client::{Session, Trouble};
+use crate::cluster::Peer;
+use crate::store::rows::millis;
+use crate::store::uptime::wall;
+
+/// Says that a server is there, and since when it leads if it does; forgets those that were not for an hour.
+const SAY: &str = "WITH gone AS (DELETE FROM servers WHERE seen < now() - interval '1 hour')
+    INSERT INTO servers (life, instance, leads_since, seen) VALUES ($1, $2, $3, now())
+    ON CONFLICT (life) DO UPDATE SET instance = $2, leads_since = $3, seen = now()";
+
+/// Those of the last ten seconds. Of two that say that they lead, the newer one does.
+const SEEN: &str =
+    "SELECT life, instance, leads_since FROM servers WHERE seen > now() - interval '10 seconds'
+    ORDER BY leads_since DESC NULLS LAST, instance, life";
+
+/// Who is there.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) leader: Option<Peer>,
+    pub(super) followers: Vec<String>,
+}
+
+/// Says that a server is there, and returns who else is.
+pub(super) async fn say(
+    session: &Session,
+    life: &str,
+    me: &str,
+    leads_since: Option<Wall>,
+) -> Result<Seen, Trouble> {
+    let since = leads_since.map(millis);
+    session.rows(SAY, &[(&life, Type::TEXT), (&me, Type::TEXT), (&since, Type::INT8)]).await?;
+    let mut seen = Seen::default();
+    for row in session.rows(SEEN, &[]).await? {
+        let (instance, leads_since): (String, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+        match leads_since.filter(|_| seen.leader.is_none()) {
+            Some(since) => seen.leader = Some(Peer { instance, since: wall(since) }),
+            None => seen.followers.push(instance),
+        }
+    }
+    Ok(seen)
+}

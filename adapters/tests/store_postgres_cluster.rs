@@ -1,0 +1,167 @@
+//! Several servers on one schema of a real PostgreSQL: one holds the lock, and the others know it.
+#![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use status_adapters::Store;
+use status_adapters::clock::SystemClock;
+use status_adapters::cluster::{Cluster, Turn};
+use status_adapters::store::postgres::PostgresStore;
+use status_core::{Command, Election, FailureKind, Refused, Saved, WindowId};
+use support::postgres::{Postgres, schema, shared};
+use support::store::{ALL, LARGE, event, experiment};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn join(postgres: &Postgres, schema: &str, name: &str) -> PostgresStore {
+    PostgresStore::join(postgres.address(schema), LARGE, ALL, name.to_owned(), Arc::new(SystemClock))
+}
+
+/// What becomes known next, but for that the lock is held still.
+async fn turn(store: &PostgresStore) -> Turn {
+    let next = async {
+        loop {
+            match store.turn().await {
+                Turn::Elected(Election::Held { .. }) => {}
+                other => return other,
+            }
+        }
+    };
+    tokio::time::timeout(LONG, next).await.expect("something becomes known")
+}
+
+async fn won(store: &PostgresStore) -> (u64, Option<Box<Saved>>) {
+    loop {
+        match turn(store).await {
+            Turn::Elected(Election::Won { epoch, saved, .. }) => return (epoch, saved),
+            Turn::Elected(Election::Lost { .. } | Election::Follows { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// What was written down when it first knew that another one leads and has written this many events.
+async fn follows(store: &PostgresStore, events: usize) {
+    loop {
+        match turn(store).await {
+            Turn::Elected(Election::Follows { saved }) => {
+                if saved.experiments.values().map(|one| one.events.len()).sum::<usize>() == events {
+                    return;
+                }
+            }
+            Turn::Elected(Election::Lost { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn end_sessions(postgres: &Postgres, schema: &str) {
+    let sql = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid IN
+            (SELECT pid FROM pg_stat_activity WHERE query LIKE '%status_store%' OR query LIKE '%servers%'
+                OR query LIKE '%orders%') AND '{schema}' <> ''"
+    );
+    postgres.sql(&sql).await;
+}
+
+#[tokio::test]
+async fn once_another_one_leads_nothing_of_an_older_epoch_is_written() {
+    let Some(postgres) = Postgres::start(None) else { return };
+    let schema = schema();
+    let one = join(&postgres, &schema, "one");
+    let (epoch, saved) = won(&one).await;
+    assert_eq!((epoch, saved), (1, Some(Box::default())));
+    one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
+    let two = join(&postgres, &schema, "two");
+    follows(&two, 1).await;
+    let early = two.save_in(Some(1), vec![event(2, "pend00", false)]).await.unwrap_err();
+    assert_eq!(early.kind, FailureKind::Unreachable, "{early}");
+    one.save_in(Some(1), vec![event(3, "pend00", false)]).await.unwrap();
+    follows(&two, 2).await;
+
+    end_sessions(&postgres, &schema).await;
+    let mut leader = tokio::select! {
+        (epoch, saved) = won(&two) => (epoch, saved),
+        (epoch, saved) = won(&one) => (epoch, saved),
+    };
+    // Whichever was the first: the other one's saves are of an older epoch, or it does not lead.
+    let is_two = leader.1.is_some();
+    if !is_two {
+        // The first was faster than the second: it goes on, and is stopped for good now.
+        drop(one);
+        leader = won(&two).await;
+        assert!(leader.0 > 2 && leader.1.is_some());
+        return;
+    }
+    assert_eq!(leader.0, 2);
+    let late = one.save_in(Some(1), vec![event(4, "pend00", true)]).await.unwrap_err();
+    assert!(matches!(late.kind, FailureKind::Unreachable | FailureKind::Superseded), "{late}");
+    two.save_in(Some(2), vec![event(5, "pend00", true)]).await.unwrap();
+    assert_eq!(two.load(ALL).await.unwrap().experiments["pend00"].events.len(), 3);
+    follows(&one, 3).await;
+    assert_eq!(one.peers().me, "one");
+}
+
+#[tokio::test]
+async fn whoever_wrote_last_goes_on_when_the_database_is_back() {
+    let Some(postgres) = Postgres::start(None) else { return };
+    let one = join(&postgres, "lab1", "one");
+    won(&one).await;
+    one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
+    let two = join(&postgres, "lab1", "two");
+    follows(&two, 1).await;
+    for epoch in 2..5 {
+        postgres.crash();
+        let lost = turn(&one).await;
+        assert!(matches!(lost, Turn::Elected(Election::Lost { .. })), "{lost:?}");
+        assert!(postgres.begin());
+        assert_eq!(won(&one).await, (epoch, None), "nobody else has written");
+        let stale = one.save_in(Some(epoch - 1), vec![event(9, "pend00", false)]).await.unwrap_err();
+        assert_eq!(stale.kind, FailureKind::Refused, "its own epoch is over, and nobody else leads: {stale}");
+    }
+    // All is written anew: the database may have lost what it took last.
+    one.save_in(Some(4), vec![event(2, "pend00", false)]).await.unwrap_err();
+    one.save_in(Some(4), vec![status_core::Change::ReplaceAll, experiment("pend00", true)]).await.unwrap();
+    assert_eq!(one.load(ALL).await.unwrap().experiments["pend00"].events.len(), 1);
+}
+
+#[tokio::test]
+async fn tables_that_are_dropped_are_made_again_and_everything_is_wanted() {
+    let Some(postgres) = shared(|| None) else { return };
+    let schema = schema();
+    let one = join(postgres, &schema, "one");
+    won(&one).await;
+    one.save_in(Some(1), vec![experiment("pend00", true)]).await.unwrap();
+    postgres.sql(&format!("DROP SCHEMA {schema} CASCADE")).await;
+    assert_eq!(won(&one).await, (1, None));
+    let replaced = turn(&one).await;
+    assert!(
+        matches!(&replaced, Turn::Replaced(text) if text.contains("was deleted or replaced")),
+        "{replaced:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_one_is_told_the_leader_does_once() {
+    let Some(postgres) = shared(|| None) else { return };
+    let schema = schema();
+    let one = join(postgres, &schema, "one");
+    won(&one).await;
+    one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
+    let two = Arc::new(join(postgres, &schema, "two"));
+    follows(&two, 1).await;
+    let telling = Arc::clone(&two);
+    let command = Command::EndWindow(WindowId(7));
+    let told = tokio::spawn(async move { telling.order("alice", &Command::EndWindow(WindowId(7))).await });
+    let Turn::Ordered { order, by, command: came } = turn(&one).await else { panic!("it is told first") };
+    assert_eq!((by.as_str(), &came), ("alice", &command));
+    let refused = Refused::NoSuchWindow(WindowId(7));
+    one.answer(order, Err(refused.clone())).await;
+    assert_eq!(told.await.unwrap(), Ok(Err(refused)));
+    let again = tokio::time::timeout(Duration::from_secs(2), turn(&one)).await;
+    assert!(again.is_err(), "{again:?}");
+}
