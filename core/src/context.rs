@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::leadership::Authority;
+use crate::authority::Authority;
 use crate::protocol::{Action, CallId, Change, Config, Deadline, Note, Now, Time, Timer, Wall, Withheld};
 use crate::unsaved::{Key, Unsaved};
 use crate::withheld::WithheldLog;

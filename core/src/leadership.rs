@@ -9,6 +9,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::alerts::AlertCondition;
+use crate::authority::Authority;
 use crate::context::Cx;
 use crate::protocol::{Election, Note, Now, Role, Time, Timer, Wall};
 
@@ -37,17 +38,6 @@ pub struct Leadership {
     is_noted: bool,
 }
 
-/// How far this server may act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Authority {
-    /// It does whatever it decides.
-    Full,
-    /// Another server may lead by now: what is dead is taken out of booking, and nothing is put back.
-    Protective,
-    /// Another server leads: it only looks.
-    None,
-}
-
 /// Whether mails may go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mailing {
@@ -57,21 +47,6 @@ pub(crate) enum Mailing {
     Waits,
     /// They have waited for long enough, and go out although another server may send the same.
     Twice,
-}
-
-impl Authority {
-    /// Whether book may be asked about a resource that should be so; `None` if nothing is decided.
-    pub(crate) fn may_ask(self, desired: Option<bool>) -> bool {
-        match self {
-            Self::Full | Self::None => true,
-            Self::Protective => desired == Some(false),
-        }
-    }
-
-    /// Whether anything may be changed.
-    pub(crate) fn may_change(self) -> bool {
-        self != Self::None
-    }
 }
 
 impl Leadership {
