@@ -705,10 +705,8 @@ impl Heard {
     /// The server is told something. What book's manifest lists is for it what the one that leads has written down.
     fn told(&mut self, now: Time, due: Time, input: &Input, acts: bool) -> Option<Duration> {
         self.book.told(now, input);
-        match input {
-            Input::ManifestFetched { .. } if !acts => self.reference.told(now, due, &Input::Wake),
-            _ => self.reference.told(now, due, input),
-        }
+        let is_ignored = !acts && matches!(input, Input::ManifestFetched { .. });
+        self.reference.told(now, due, if is_ignored { &Input::Wake } else { input })
     }
 }
 
