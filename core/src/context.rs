@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::leadership::Authority;
+use crate::authority::Authority;
 use crate::protocol::{Action, CallId, Change, Config, Deadline, Note, Now, Time, Timer, Wall, Withheld};
 use crate::unsaved::{Key, Unsaved};
 use crate::withheld::WithheldLog;
@@ -79,6 +79,16 @@ impl<'a> Cx<'a> {
     /// Tells operators of a decision.
     pub(crate) fn note(&mut self, note: Note) {
         self.out.push(Action::Note(note));
+    }
+
+    /// Lets something be done of which nothing is to be noted: it was when it happened.
+    pub(crate) fn quietly(&mut self, done: impl FnOnce(&mut Self)) {
+        let before = self.out.len();
+        done(self);
+        let is_old = |(at, action): (usize, Action)| {
+            (at < before || !matches!(action, Action::Note(_))).then_some(action)
+        };
+        self.out = core::mem::take(&mut self.out).into_iter().enumerate().filter_map(is_old).collect();
     }
 
     /// Tells operators what would be done, if this server did more than observe.

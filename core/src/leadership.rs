@@ -9,6 +9,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::alerts::AlertCondition;
+use crate::authority::Authority;
 use crate::context::Cx;
 use crate::protocol::{Election, Note, Now, Role, Time, Timer, Wall};
 
@@ -29,21 +30,12 @@ pub struct Leadership {
     since: Wall,
     /// Until when the lock is its own for certain, if it leads.
     until: Time,
+    /// For how long it has stood still since then, so that it could ask for nothing.
+    stood_still: Duration,
     /// Why the store could not be asked when that was last tried; `None` if it could.
     trouble: Option<String>,
     /// Whether it was said that the store does not answer.
     is_noted: bool,
-}
-
-/// How far this server may act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Authority {
-    /// It does whatever it decides.
-    Full,
-    /// Another server may lead by now: what is dead is taken out of booking, and nothing is put back.
-    Protective,
-    /// Another server leads: it only looks.
-    None,
 }
 
 /// Whether mails may go out.
@@ -57,21 +49,6 @@ pub(crate) enum Mailing {
     Twice,
 }
 
-impl Authority {
-    /// Whether book may be asked about a resource that should be so; `None` if nothing is decided.
-    pub(crate) fn may_ask(self, desired: Option<bool>) -> bool {
-        match self {
-            Self::Full | Self::None => true,
-            Self::Protective => desired == Some(false),
-        }
-    }
-
-    /// Whether anything may be changed.
-    pub(crate) fn may_change(self) -> bool {
-        self != Self::None
-    }
-}
-
 impl Leadership {
     /// A server that shares its store with no other.
     pub(crate) fn sole(now: Now) -> Self {
@@ -80,6 +57,7 @@ impl Leadership {
             epoch: None,
             since: now.wall,
             until: now.time,
+            stood_still: Duration::ZERO,
             trouble: None,
             is_noted: false,
         }
@@ -132,7 +110,7 @@ impl Leadership {
     pub(crate) fn mailing(&self, now: Time) -> Mailing {
         match self.authority(now) {
             Authority::Full => Mailing::Free,
-            Authority::Protective if now >= self.until + MAILS_WAIT => Mailing::Twice,
+            Authority::Protective if now >= self.waits_since() + MAILS_WAIT => Mailing::Twice,
             Authority::Protective | Authority::None => Mailing::Waits,
         }
     }
@@ -148,7 +126,7 @@ impl Leadership {
         if !self.is_cut_off(now) {
             return None;
         }
-        if now < self.until + PATIENCE {
+        if now < self.waits_since() + PATIENCE {
             return Some(AlertCondition::Unknown);
         }
         let why = self.trouble.as_deref().unwrap_or("it does not answer");
@@ -162,12 +140,13 @@ impl Leadership {
         match election {
             Election::Won { epoch, asked_at, .. } => {
                 self.epoch = Some(*epoch);
-                (self.until, self.trouble) = (*asked_at + LEASE, None);
+                (self.until, self.trouble, self.stood_still) = (*asked_at + LEASE, None, Duration::ZERO);
                 self.become_role(Role::Leader, cx);
                 self.is_noted = false;
             }
             Election::Held { asked_at } if self.role == Role::Leader => {
                 (self.until, self.trouble) = ((*asked_at + LEASE).max(self.until), None);
+                self.stood_still = Duration::ZERO;
                 if core::mem::take(&mut self.is_noted) {
                     cx.note(Note::LeadsAgain);
                 }
@@ -185,6 +164,16 @@ impl Leadership {
         if before != self.authority(cx.now.time) {
             cx.recheck();
         }
+    }
+
+    /// The server stood still for `span`: what of it came after the lease is no time in which the store was asked in vain.
+    pub(crate) fn stalled(&mut self, span: Duration, now: Time) {
+        self.stood_still += span.min(now.since(self.until));
+    }
+
+    /// Since when it waits for the store, as if it had not stood still.
+    fn waits_since(&self) -> Time {
+        self.until + self.stood_still
     }
 
     /// A save of this server was refused, since another one leads by now.
@@ -209,7 +198,8 @@ impl Leadership {
             let detail = self.trouble.clone().unwrap_or_else(|| "the store does not answer".into());
             cx.note(Note::CutOff { detail });
         }
-        let changes = [self.until, self.until + PATIENCE, self.until + MAILS_WAIT];
+        let since = self.waits_since();
+        let changes = [self.until, since + PATIENCE, since + MAILS_WAIT];
         if let Some(at) = changes.into_iter().find(|at| *at > cx.now.time) {
             cx.wake_by(at, Timer::Lease);
         }

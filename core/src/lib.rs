@@ -50,6 +50,7 @@ extern crate alloc;
 
 mod ages;
 mod alerts;
+mod authority;
 mod backoff;
 mod book;
 mod context;

@@ -76,6 +76,7 @@ impl Decisions {
                 | What::Attended { .. }
                 | What::Remarked { .. }
                 | What::Refused { .. }
+                | What::Leads { .. }
                 | What::Noted { .. }
                 | What::Booking { .. }
                 | What::Mailed { .. } => {}

@@ -59,10 +59,31 @@ pub fn step(step: &Step) -> String {
             format!("the clock is set {} by {by:?}", if *millis < 0 { "back" } else { "forward" })
         }
         Step::Tell { by, order } => told(by, order),
-        Step::Suspend { lasts } => format!("the server's machine is suspended, for {lasts:?}"),
-        Step::Kill => "the server is killed".into(),
-        Step::Start => "the server is started".into(),
+        Step::Suspend { servers, lasts } => suspended(servers, *lasts),
+        Step::CutOff { servers, lasts } => cut_off(servers, *lasts),
+        Step::Reconnect { servers } => format!("{} connected to the database again", are(servers)),
+        Step::Kill { servers } => format!("{} killed", are(servers)),
+        Step::Start { servers } => format!("{} started", are(servers)),
     }
+}
+
+/// `server a is`; `the server is` if there is only one.
+fn are(servers: &[String]) -> String {
+    match servers {
+        [] => "the server is".into(),
+        [one] => format!("server {one} is"),
+        _ => format!("servers {} are", names(servers)),
+    }
+}
+
+fn suspended(servers: &[String], lasts: Duration) -> String {
+    let is = if servers.is_empty() { "the server's machine is".into() } else { are(servers) };
+    format!("{is} suspended, for {lasts:?}")
+}
+
+fn cut_off(servers: &[String], lasts: Option<Duration>) -> String {
+    let lasts = lasts.map(|lasts| format!(", for {lasts:?}")).unwrap_or_default();
+    format!("{} cut off from the database{lasts}", are(servers))
 }
 
 fn told(by: &str, order: &Order) -> String {

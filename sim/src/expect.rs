@@ -56,6 +56,7 @@ struct Seen<'a> {
     changes: BTreeMap<&'a str, usize>,
     bookable: BTreeMap<&'a str, bool>,
     alerts: BTreeSet<&'a str>,
+    leads: BTreeSet<&'a str>,
 }
 
 impl<'a> Seen<'a> {
@@ -84,6 +85,12 @@ impl<'a> Seen<'a> {
                 What::AlertCleared { alert } => {
                     seen.alerts.remove(alert.as_str());
                 }
+                What::Leads { server, leads: true } => {
+                    seen.leads.insert(server);
+                }
+                What::Leads { server, leads: false } => {
+                    seen.leads.remove(server.as_str());
+                }
                 What::Mailed { mail, again: false, .. } if counts > 0 => seen.mails.push(mail),
                 What::Mailed { .. }
                 | What::Happened { .. }
@@ -111,6 +118,12 @@ impl<'a> Seen<'a> {
             if names != self.alerts {
                 misses
                     .push(format!("the system alerts {names:?} were expected, and {:?} stand", self.alerts));
+            }
+        }
+        if let Some(leads) = &expected.leads {
+            let names: BTreeSet<&str> = leads.iter().map(String::as_str).collect();
+            if names != self.leads {
+                misses.push(format!("{names:?} were expected to lead, and {:?} do", self.leads));
             }
         }
         misses

@@ -83,6 +83,13 @@ pub enum What {
         /// The reason.
         text: String,
     },
+    /// Of several servers that share a database, one acts from now on, or does not any more.
+    Leads {
+        /// Its name.
+        server: String,
+        /// Whether it acts.
+        leads: bool,
+    },
     /// The server noted something else.
     Noted {
         /// The text that says so.
@@ -248,6 +255,7 @@ impl Timeline {
             | What::Attended { .. }
             | What::Remarked { .. }
             | What::Refused { .. }
+            | What::Leads { .. }
             | What::Noted { .. }
             | What::Asked { .. }
             | What::Booking { .. } => None,

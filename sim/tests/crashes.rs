@@ -125,3 +125,45 @@ fn many_crashes_in_a_row_break_no_promise() {
         must_be_well(&scenario, &outcome, &crashes);
     }
 }
+
+/// The scenario, in a lab that two servers watch.
+fn of_two(text: &str) -> Scenario {
+    let mut scenario = Scenario::read(text).unwrap();
+    scenario.lab.servers = 2;
+    scenario
+}
+
+#[test]
+fn a_server_of_two_that_crashes_at_any_step_breaks_no_promise() {
+    let mut kills = 0;
+    for text in SCENARIOS {
+        let scenario = of_two(text);
+        let inputs = run(&scenario, Ending::AsWritten).unwrap().inputs;
+        for (input, (actions, lasts)) in (1..=inputs).zip([0, 1, 2, usize::MAX].into_iter().zip(AWAY).cycle())
+        {
+            let crash = Crash { input, actions, lasts };
+            let outcome = run_with_crashes(&scenario, Ending::Healed, &[crash]).unwrap();
+            must_be_well(&scenario, &outcome, &[crash]);
+            kills += 1;
+        }
+    }
+    assert!(kills >= 1_000, "{kills}");
+}
+
+#[test]
+fn many_crashes_of_two_servers_break_no_promise() {
+    for (n, text) in (0..).zip(SCENARIOS.iter().cycle().take(80)) {
+        let mut scenario = of_two(text);
+        scenario.seed = n;
+        let mut rng = Rng::new(n);
+        let mut input = 0;
+        let mut crashes = Vec::new();
+        for _ in 0..12 {
+            input += 1 + rng.below(120);
+            let actions = usize::try_from(rng.below(4)).unwrap();
+            crashes.push(Crash { input, actions, lasts: rng.millis(10, 30_000) });
+        }
+        let outcome = run_with_crashes(&scenario, Ending::Healed, &crashes).unwrap();
+        must_be_well(&scenario, &outcome, &crashes);
+    }
+}

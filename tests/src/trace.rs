@@ -71,9 +71,11 @@ fn kind(what: &What) -> (u8, Option<&str>) {
         What::Event { healthy, .. } => (2, Some(if *healthy { "healthy" } else { "unhealthy" })),
         What::AlertRaised { .. } => (3, None),
         What::AlertCleared { .. } => (4, None),
-        What::Attended { .. } | What::Remarked { .. } | What::Refused { .. } | What::Noted { .. } => {
-            (5, None)
-        }
+        What::Attended { .. }
+        | What::Remarked { .. }
+        | What::Refused { .. }
+        | What::Leads { .. }
+        | What::Noted { .. } => (5, None),
         What::Asked { .. } => (6, None),
         What::Booking { .. } => (7, None),
         What::Mailed { .. } => (8, None),
@@ -92,6 +94,8 @@ fn line(entry: &Entry) -> String {
         What::AlertRaised { alert, detail } => format!("  alert: {alert}: {detail}"),
         What::AlertCleared { alert } => format!("  alert over: {alert}"),
         What::Noted { text } | What::Remarked { text } => format!("  note: {text}"),
+        What::Leads { server, leads: true } => format!("  server {server} leads"),
+        What::Leads { server, leads: false } => format!("  server {server} does not lead any more"),
         What::Refused { text } => format!("  refused: {text}"),
         What::Attended { name, attention } => format!("  {name}: {attention:?}"),
         What::Asked { resource, available, reason } => {

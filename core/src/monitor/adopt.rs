@@ -52,7 +52,7 @@ impl Parts {
             self.lab.experiments.insert(name, experiment);
         }
         if let Some(SavedManifest { manifest, empty }) = manifest {
-            self.restore_manifest(manifest, empty, cx);
+            cx.quietly(|cx| self.restore_manifest(manifest, empty, cx));
         }
         self.lab.recount(self.lab.experiments.values().map(|known| known.streams().len()).sum());
         self.adopt_mail(mail, known_since, cx);

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::Parts;
+use crate::authority::Authority;
 use crate::context::Cx;
-use crate::leadership::Authority;
 use crate::protocol::{Action, CallId, Failure, FailureKind, Feed, Input, Manifest, Refused, Report};
 use crate::unsaved::Key;
 

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use super::Parts;
 use crate::alerts::{AlertCondition, AlertNews};
+use crate::authority::Authority;
 use crate::book::Hold;
 use crate::context::Cx;
 use crate::feed::Silence;
 use crate::lab::{Came, Experiment, Muted, Story};
-use crate::leadership::Authority;
 use crate::mail::{
     Acknowledged, Composed, CurrentState, Digest, LONGEST, OpenWindow, Problem, StandingAlert,
 };

@@ -1,9 +1,10 @@
 //! What differs is asked for: each component compares what is with what should be.
 
 use super::Parts;
+use crate::authority::Authority;
 use crate::context::Cx;
 use crate::lab::Experiment;
-use crate::leadership::{Authority, Mailing};
+use crate::leadership::Mailing;
 use crate::protocol::Mode;
 use crate::store::Known;
 

@@ -51,6 +51,7 @@ impl Parts {
         }
         self.outbox.stalled(late);
         self.store.stalled(late, time);
+        self.leadership.stalled(late, time);
         if self.stall.as_ref().is_some_and(|stall| time < stall.until) {
             return;
         }

@@ -144,19 +144,27 @@ impl fmt::Display for Forgotten {
     }
 }
 
+/// How an experiment stands from now on.
+fn write_event(
+    experiment: &ExperimentName,
+    event: &Event,
+    available: bool,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let name = printable(experiment.as_str());
+    write!(f, "{name} is {}", if event.healthy { "healthy" } else { "unhealthy" })?;
+    write!(f, ", {}", if available { "can be booked" } else { "cannot be booked" })?;
+    for (i, issue) in event.issues().iter().enumerate() {
+        let issue = issue.to_string();
+        write!(f, "{}{}", if i == 0 { ": " } else { ", " }, printable(&issue))?;
+    }
+    Ok(())
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Event { experiment, event, available } => {
-                let name = printable(experiment.as_str());
-                write!(f, "{name} is {}", if event.healthy { "healthy" } else { "unhealthy" })?;
-                write!(f, ", {}", if *available { "can be booked" } else { "cannot be booked" })?;
-                for (i, issue) in event.issues().iter().enumerate() {
-                    let issue = issue.to_string();
-                    write!(f, "{}{}", if i == 0 { ": " } else { ", " }, printable(&issue))?;
-                }
-                Ok(())
-            }
+            Self::Event { experiment, event, available } => write_event(experiment, event, *available, f),
             Self::AlertRaised { alert, detail } => write!(f, "{alert}: {}", printable(detail)),
             Self::AlertCleared { alert } => write!(f, "over: {alert}"),
             Self::Held { resource, reason } => {

@@ -323,6 +323,8 @@ impl Persistence {
                 }
                 self.succeeded(&under_way, now);
             }
+            // It was begun before this server led again, which has the right to write by now.
+            Err(failure) if failure.kind == FailureKind::Superseded => self.rewrite_all = true,
             Err(failure) if failure.kind == FailureKind::Replaced && !lost_before => {
                 self.replaced(failure.detail);
             }

@@ -59,9 +59,9 @@ fn watched(scenario: &Scenario, begin: Wall, now: Wall) -> Vec<(Wall, Wall)> {
     let at = |after: std::time::Duration| now - scenario.lasts.saturating_sub(after);
     let (mut watched, mut since) = (Vec::new(), Some(at(startup)));
     for timed in &scenario.steps {
-        if timed.step == Step::Kill {
+        if let Step::Kill { .. } = timed.step {
             watched.extend(since.take().map(|from| (from, at(timed.at))));
-        } else if timed.step == Step::Start {
+        } else if let Step::Start { .. } = timed.step {
             since = since.or(Some(at(timed.at + startup)));
         }
     }

@@ -162,7 +162,11 @@ impl BookingCheck {
         self.changing.clear();
         self.failed.clear();
         self.load.server_started();
-        self.reachable = Reachable::default();
+    }
+
+    /// Another server is judged from now on, which has asked book itself. Returns what the one before was told.
+    pub(crate) fn goes_on_with(&mut self, reachable: Reachable) -> Reachable {
+        std::mem::replace(&mut self.reachable, reachable)
     }
 
     /// The server is told what became of a change.
@@ -208,6 +212,16 @@ impl BookingCheck {
         self.excused_out = self.excused_out.max(found);
         self.excused_reasons = self.excused_reasons.max(found + REASON_EVERY);
         self.load.need(4 * self.resources.len() + 4);
+    }
+
+    /// The server may put nothing back into booking: another one may lead. Once it may, it has a query and a retry for that.
+    pub(crate) fn puts_nothing_back(&mut self, now: Time) {
+        let until = now + self.query_every + RETRY + self.soon();
+        self.excused = self.excused.max(until);
+        self.excused_reasons = self.excused_reasons.max(until + REASON_EVERY);
+        let resources = &self.resources;
+        let is_out = |name: &ResourceName| resources.get(name).is_some_and(|one| one.wanted == Some(false));
+        self.failed.retain(|name, _| is_out(name));
     }
 
     /// Whether the alert about book must stand; `None` where both are right.

@@ -97,6 +97,10 @@ pub(crate) struct MailCheck {
     store_excused: Time,
     /// Whether the store ever failed.
     store_failed: bool,
+    /// Whether several servers share the store, and one sent a mail that is not written down: nobody can say what another
+    /// one knows of it.
+    are_several: bool,
+    sent_unwritten: bool,
     /// Whether a server was killed after that: nobody can say then what the next one knows to be mailed.
     blurred: bool,
     excused: Time,
@@ -151,7 +155,7 @@ impl MailCheck {
     pub(crate) fn server_killed(&mut self, now: Time, model: &Model) -> Vec<String> {
         self.killed = true;
         self.forgive_what_is_old(now);
-        self.blurred |= self.store_failed;
+        self.blurred |= if self.are_several { self.sent_unwritten } else { self.store_failed };
         let address = self.address.clone();
         // One that has arrived waits only since the store does not know it.
         let queued = model.queued_mails().iter().map(|queued| &queued.mail);
@@ -174,6 +178,13 @@ impl MailCheck {
         let mut wrong = Vec::new();
         // The newest first: of events that are alike, it is the newest that is owed.
         for unsent in std::mem::take(&mut self.unsent).into_iter().rev() {
+            let is_there =
+                || model.history(Some(&unsent.name), unsent.wall).any(|(_, event)| event.when == unsent.wall);
+            if self.are_several && !is_there() {
+                // Another server may find it again.
+                self.perhaps.push(unsent.line);
+                continue;
+            }
             if let Some(at) = told.iter().rposition(|line| *line == unsent.line) {
                 told.remove(at);
                 self.unsent.push(unsent);
@@ -183,10 +194,7 @@ impl MailCheck {
                 self.unsent.push(unsent);
                 continue;
             }
-            let name = ExperimentName::from(unsent.line.split(' ').next().unwrap_or_default());
-            let is_there =
-                || model.history(Some(&name), unsent.wall).any(|(_, event)| event.when == unsent.wall);
-            let is_missing = !merged.contains(&name) && is_there();
+            let is_missing = !merged.contains(&unsent.name) && is_there();
             if is_missing && counted == 0 {
                 let line = &unsent.line;
                 wrong.push(format!("it was written down, and that it is to be mailed was not: {line}"));
@@ -195,12 +203,26 @@ impl MailCheck {
             self.perhaps.push(unsent.line);
         }
         self.unsent.reverse();
+        if self.are_several {
+            self.forgive_alerts_that_are_not_written(model);
+        }
         self.alerts_of_a_killed_server(&mails, &owed);
         self.dropped.retain(|id| !mails.iter().any(|mail| mail.id == id.as_str()));
         // Where the mark was lost, the mail may come again.
         Arc::make_mut(&mut self.taken)
             .retain(|id| !model.queued_mails().iter().any(|queued| queued.mail.id == id.as_str()));
         wrong
+    }
+
+    /// What was found of an alert after the last save is found by another server itself, if it is so still.
+    fn forgive_alerts_that_are_not_written(&mut self, model: &Model) {
+        for alert in SystemAlert::ALL {
+            let stands = saved_stands(model, alert);
+            let newest = self.untold.iter().rposition(|untold| untold.alert == alert);
+            if let Some(newest) = newest.filter(|at| self.untold[*at].raised != stands) {
+                self.perhaps_untold.push(self.untold.remove(newest).alert);
+            }
+        }
     }
 
     /// Alerts that no mail tells, and no news that is owed, a mail may tell that was on its way.
@@ -278,7 +300,9 @@ impl MailCheck {
         self.store_is_well = fault == Fault::None;
         self.store_failed |= !self.store_is_well;
         if self.store_is_well {
-            self.excused = self.excused.max(now + STORE_PATIENCE);
+            // What several share is waited for, and tried again rarely.
+            let waits = if self.are_several { STORE_RETRY + self.soon } else { STORE_PATIENCE };
+            self.excused = self.excused.max(now + waits);
             self.store_excused = now + STORE_RETRY;
         }
     }
@@ -295,10 +319,25 @@ impl MailCheck {
     }
 
     /// A mail is sent: just so it must be written down, unless the store is broken.
-    pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
+    pub(crate) fn sending(&mut self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
         let excused = !self.store_is_well || now <= self.store_excused;
         let is_there = model.queued_mails().iter().any(|queued| queued.mail == *mail);
+        self.sent_unwritten |= !is_there;
         (!excused && !is_there).then(|| format!("a mail is sent that is not written down: {}", mail.subject))
+    }
+
+    pub(crate) fn is_told_by_several(&mut self) {
+        self.are_several = true;
+    }
+
+    pub(crate) fn all_is_written(&mut self) {
+        self.sent_unwritten = false;
+    }
+
+    /// The server cannot come to a store that it shares, and has a while to send what waits once it can.
+    pub(crate) fn waits_for_the_lock(&mut self, now: Time) {
+        self.excused = self.excused.max(now + STORE_RETRY + self.soon);
+        self.store_excused = self.store_excused.max(now + STORE_RETRY);
     }
 
     /// The mails that the mail server has, as it said.
@@ -331,9 +370,11 @@ impl MailCheck {
         let Now { time: at, wall } = now;
         self.fresh = (!found.is_empty()).then_some(wall);
         let (began, ended) = self.muted.take_in(actions);
+        // What changes as such a window ends is compared with what was told before it.
+        let is_compared = ended.iter().any(End::is_of_service);
         for found in found {
             self.newest.insert(found.name.clone(), found.line.clone());
-            let is_new_to_flapping = began.contains(&found.name);
+            let is_new_to_flapping = began.contains(&found.name) && !self.muted.is_maintained(&found.name);
             let is_muted =
                 self.muted.holds(&found.name) && !is_new_to_flapping || self.is_compared(&found.name);
             if is_muted || self.service_flaps() || self.muted.has_service() {
@@ -353,7 +394,7 @@ impl MailCheck {
         }
         for (alert, raised) in actions.iter().filter_map(news_of_alert) {
             *self.raised.entry(alert).or_default() += u32::from(raised);
-            if self.service_flaps() || self.muted.has_service() {
+            if self.service_flaps() || self.muted.has_service() || is_compared {
                 // What was to be told of it is told as it is now.
                 let gone = self.untold.extract_if(.., |untold| untold.alert == alert);
                 self.perhaps_untold.extend(gone.map(|untold| untold.alert));
@@ -717,6 +758,11 @@ impl Untold {
         };
         names(if self.raised { "System alerts" } else { "No longer a system alert" })
     }
+}
+
+/// Whether it is written down that an alert stands.
+fn saved_stands(model: &Model, alert: SystemAlert) -> bool {
+    model.saved(0).alerts.iter().any(|saved| saved.alert == alert && saved.stands)
 }
 
 fn begins_with(line: &str, name: &ExperimentName) -> bool {

@@ -88,6 +88,33 @@ impl Lab {
         }
     }
 
+    /// The same, with nothing in it yet.
+    pub(super) fn begin_anew(&self) -> Self {
+        Self {
+            snapshots: self.snapshots,
+            newest: self.newest,
+            refused: self.refused,
+            splits: self.splits.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// What the feeds have shown of an experiment is known still.
+    pub(super) fn hear_again(&mut self, name: &ExperimentName, heard: &Self) {
+        let (Some(known), Some(before)) = (self.experiments.get_mut(name), heard.experiments.get(name))
+        else {
+            return;
+        };
+        known.last_named = known.last_named.max(before.last_named);
+        known.jump = before.jump;
+        for (topic, stream) in &mut known.streams {
+            if let Some(before) = before.streams.get(topic) {
+                (stream.seen, stream.snapshot) = (before.seen, before.snapshot);
+                (stream.sent, stream.active) = (before.sent, before.active);
+            }
+        }
+    }
+
     /// Whether a source named something for which there is no room.
     pub(super) fn is_crowded(&self) -> bool {
         self.refused.contains(&true)

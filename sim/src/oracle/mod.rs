@@ -7,6 +7,7 @@
 mod check_booking;
 mod check_mail;
 mod known;
+mod leadership;
 mod load;
 mod mail_text;
 mod memory;
@@ -23,14 +24,16 @@ use std::time::Duration;
 use serde::Serialize;
 use status_adapters::store::Model;
 use status_core::{
-    Action, CallId, Change, Config, ExperimentName, Feed, Input, Mail, Mode, Monitor, Note, Now,
+    Action, CallId, Change, Config, Election, ExperimentName, Feed, Input, Mail, Mode, Monitor, Note, Now,
     ResourceName, Saved, SystemAlert, Time, Verdict, Withheld,
 };
 
 use crate::scenario::Fault;
 use crate::service::Book;
 use check_booking::BookingCheck;
+use leadership::Leadership;
 use memory::Memory;
+use reachable::Reachable;
 use recipients::Recipients;
 use reference::Reference;
 use store::Store;
@@ -71,6 +74,8 @@ pub enum Invariant {
     Announced,
     /// A server that only observes does nothing but tell.
     OnlyObserved,
+    /// Of several servers that share a database at most one acts, and one does within 15 s.
+    OneActs,
 }
 
 impl fmt::Display for Violation {
@@ -82,7 +87,22 @@ impl fmt::Display for Violation {
 /// Watches one run.
 #[derive(Debug)]
 pub(crate) struct Oracle {
+    config: Config,
+    /// What the server heard that acts.
     reference: Reference,
+    /// Of several servers that share a database, the life of the one that acts and is judged; `None` where none does, or there
+    /// is one server.
+    acts: Option<u64>,
+    /// What the others heard, by their lives.
+    others: BTreeMap<u64, Heard>,
+    leadership: Leadership,
+    /// The epoch that is judged, and when the server that began it last did something.
+    epoch: u64,
+    acted_at: Time,
+    /// The stamp of every save of them, and for how long servers had run by then.
+    saves: Vec<reference::Stamped>,
+    /// The mails that a server sent while another one led, and that say so.
+    strangers: BTreeSet<String>,
     booking: BookingCheck,
     mail: Recipients,
     mode: Mode,
@@ -97,14 +117,32 @@ pub(crate) struct Oracle {
     violations: Vec<Violation>,
 }
 
+/// What a server heard that is not judged.
+#[derive(Debug)]
+struct Heard {
+    reference: Reference,
+    /// What it has asked of book, and was told.
+    book: Reachable,
+}
+
 /// How many broken promises are told, each once: where one is broken, many are.
 const MOST_VIOLATIONS: usize = 20;
+/// What a server asked for may come to book so long after it has ended.
+const ON_ITS_WAY: Duration = reference::seconds(1);
 
 impl Oracle {
     pub(crate) fn new(config: Config) -> Self {
         let acts = config.mail.as_ref().filter(|_| config.mode == Mode::Act);
         let recipients = acts.map(|mail| mail.recipients.clone()).unwrap_or_default();
         Self {
+            config: config.clone(),
+            acts: None,
+            others: BTreeMap::new(),
+            leadership: Leadership::default(),
+            epoch: 0,
+            acted_at: Time::default(),
+            saves: Vec::new(),
+            strangers: BTreeSet::new(),
             mode: config.mode,
             booking: BookingCheck::new(&config),
             store: Store::new(config.events),
@@ -125,8 +163,14 @@ impl Oracle {
     /// A server starts: it knows what was written down, and nothing else.
     pub(crate) fn server_started(&mut self, now: Now, saved: &Saved) {
         self.reference.server_started(now, saved);
+        self.booking.goes_on_with(Reachable::default());
+        self.goes_on_from(now.time, saved);
+    }
+
+    /// What is judged goes on from what is written down.
+    fn goes_on_from(&mut self, now: Time, saved: &Saved) {
         self.booking.server_started();
-        self.mail.server_started(now.time, saved);
+        self.mail.server_started(now, saved);
         let events = saved.experiments.values().filter_map(|saved| saved.events.last());
         let told = events.flat_map(|event| event.resources().map(|(name, ok)| (name.clone(), ok)));
         self.announced = told.collect();
@@ -145,9 +189,125 @@ impl Oracle {
         }
     }
 
-    /// The server has something written down.
-    pub(crate) fn saving(&mut self, now: Time, call: CallId, changes: &[Change]) {
-        self.reference.saving(now, changes);
+    /// A server starts that shares what is written down with others, and does nothing yet.
+    pub(crate) fn server_joined(&mut self, life: u64, now: Now) {
+        self.mail.are_told_by_several();
+        let mut reference = Reference::new(self.config.clone());
+        reference.server_started(now, &Saved::default());
+        reference.will_know(&self.saves);
+        self.others.insert(life, Heard { reference, book: Reachable::default() });
+        self.leadership.joined(life);
+    }
+
+    /// A server ends that shares what is written down with others: what it leaves shows once another one leads.
+    pub(crate) fn server_ended(&mut self, life: u64) {
+        self.others.remove(&life);
+        self.leadership.ended(life);
+        self.acts.take_if(|acts| *acts == life);
+    }
+
+    /// A server cannot come to the database that it shares, or can again.
+    pub(crate) fn server_is_cut_off(&mut self, life: u64, now: Time) {
+        if self.acts == Some(life) {
+            self.mail.wait_for_the_lock(now);
+        }
+    }
+
+    /// These servers run, and those of them that come to the database could lead.
+    pub(crate) fn servers_run(&mut self, now: Time, running: &[u64], able: &[u64]) {
+        if let Some(what) = self.leadership.pass(now, running, able) {
+            self.complain(now, Invariant::OneActs, what);
+        }
+    }
+
+    /// Everything was repaired a while ago, and no server acts.
+    pub(crate) fn nobody_leads(&mut self, now: Time) {
+        self.complain(now, Invariant::OneActs, "no server leads".into());
+    }
+
+    /// Whether this is the server that is judged by all promises: the only one, or the one that acts.
+    fn is_judged(&self, life: u64) -> bool {
+        self.acts == Some(life) || (self.others.is_empty() && self.epoch == 0)
+    }
+
+    /// A server has got the lock: it goes on from what is written down and what it has heard itself.
+    fn take_over(&mut self, life: u64, now: Time, saved: &Saved, model: &Model) {
+        let Some(mut heard) = self.others.remove(&life) else { return };
+        heard.reference.adopt(now, saved);
+        let before = Heard {
+            reference: std::mem::replace(&mut self.reference, heard.reference),
+            book: self.booking.goes_on_with(heard.book),
+        };
+        if let Some(superseded) = self.acts.replace(life) {
+            self.others.insert(superseded, before);
+        }
+        for what in self.mail.server_killed(now, model) {
+            self.complain(now, Invariant::Mailed, what);
+        }
+        self.memory = Memory::default();
+        self.goes_on_from(now, saved);
+        if now.since(self.acted_at) < ON_ITS_WAY {
+            // What the one before has asked for may come to book yet.
+            self.booking.changed_by_others(now);
+        }
+    }
+
+    /// The server that acted knows that it does not any more.
+    fn step_down(&mut self, life: u64) {
+        self.acts = None;
+        let nothing = Reference::new(self.config.clone());
+        let before = Heard {
+            reference: std::mem::replace(&mut self.reference, nothing),
+            book: self.booking.goes_on_with(Reachable::default()),
+        };
+        self.others.insert(life, before);
+    }
+
+    /// A server is told who leads, or something else. Returns whether it is the one that is judged.
+    fn told_of_the_lock(&mut self, life: u64, now: Time, input: &Input, model: &Model) -> bool {
+        if let Some(what) = self.leadership.told(life, now, input) {
+            self.complain(now, Invariant::OneActs, what);
+        }
+        if let Input::Elected(Election::Won { epoch, saved, .. }) = input
+            && *epoch > self.epoch
+        {
+            self.epoch = *epoch;
+            if let Some(saved) = saved {
+                if self.acts == Some(life) {
+                    self.step_down(life);
+                }
+                self.take_over(life, now, saved, model);
+            }
+        }
+        if self.acts == Some(life) && !self.leadership.leads(life) {
+            self.step_down(life);
+        }
+        if let (Input::Elected(Election::Follows { saved }), Some(heard)) =
+            (input, self.others.get_mut(&life))
+        {
+            heard.reference.adopt(now, saved);
+        }
+        self.is_judged(life)
+    }
+
+    /// A server has something written down.
+    pub(crate) fn saving(
+        &mut self,
+        life: u64,
+        now: Time,
+        call: CallId,
+        epoch: Option<u64>,
+        changes: &[Change],
+    ) {
+        self.leadership.saving(life, call, epoch);
+        if !self.is_judged(life) {
+            return;
+        }
+        let saves = self.reference.saving(now, changes);
+        if self.acts.is_some() {
+            self.others.values_mut().for_each(|other| other.reference.will_know(&saves));
+            self.saves.extend(saves);
+        }
         self.store.saving(call, changes);
         self.memory.marking(call, self.mail.taken());
         if self.reference.is_judging() {
@@ -156,7 +316,11 @@ impl Oracle {
     }
 
     /// It is written down.
-    pub(crate) fn written(&mut self, now: Time, call: CallId, model: &Model) {
+    pub(crate) fn written(&mut self, life: u64, now: Time, call: CallId, model: &Model) {
+        if !self.is_judged(life) {
+            return;
+        }
+        self.mail.all_is_written();
         for what in self.memory.marked(call, model) {
             self.complain(now, Invariant::Mailed, what);
         }
@@ -169,7 +333,14 @@ impl Oracle {
     }
 
     /// The server hands a mail to the mail server.
-    pub(crate) fn sending(&mut self, now: Time, mail: &Mail, model: &Model) {
+    pub(crate) fn sending(&mut self, life: u64, now: Time, mail: &Mail, model: &Model) {
+        if !self.is_judged(life) {
+            self.strangers.insert(mail.id.to_string());
+            return;
+        }
+        if leadership::says_twice(&mail.body) {
+            self.mail.wait_for_the_lock(now);
+        }
         if let Some(what) = self.mail.sending(now, mail, model) {
             self.complain(now, Invariant::Mailed, what);
         }
@@ -221,8 +392,14 @@ impl Oracle {
         self.booking.waits_for_retry(now);
     }
 
-    /// The server is about to hear this. It had asked to be called at `due`.
-    pub(crate) fn told(&mut self, now: Time, due: Time, input: &Input) {
+    /// A server is about to hear this. It had asked to be called at `due`.
+    pub(crate) fn told(&mut self, life: u64, now: Time, due: Time, input: &Input, model: &Model) {
+        if !self.told_of_the_lock(life, now, input, model) {
+            let acts = self.leadership.leads(life);
+            let stalled = self.others.get_mut(&life).and_then(|heard| heard.told(now, due, input, acts));
+            stalled.into_iter().for_each(|span| self.leadership.stalled(life, now, span));
+            return;
+        }
         let late = self.reference.overdue(now);
         if let Some(what) = late.filter(|_| due >= now) {
             // It was not to be called before, so it would have missed this.
@@ -232,6 +409,7 @@ impl Oracle {
             self.mail.server_is_late(now);
             self.booking.waits_for_query(now);
             self.mail.server_stalled(stalled);
+            self.leadership.stalled(life, now, stalled);
         }
         self.mail.told(input);
         self.store.told(input);
@@ -242,9 +420,13 @@ impl Oracle {
     }
 
     /// The server has heard it, and asks for this.
-    pub(crate) fn acted(&mut self, now: Now, actions: &[Action], monitor: &Monitor, book: &Book) {
+    pub(crate) fn acted(&mut self, life: u64, now: Now, actions: &[Action], monitor: &Monitor, book: &Book) {
+        if !self.is_judged(life) {
+            return self.other_acted(life, now, actions, monitor);
+        }
         self.reference.acted(actions);
         let found = self.reference.check(now);
+        self.judge_authority(now.time, actions);
         self.compare_events(now, &found, actions);
         self.compare_announced(now.time, actions);
         self.note_alerts(now.time, actions);
@@ -285,8 +467,47 @@ impl Oracle {
         }
     }
 
+    /// The server that leads does no more than it may while the database does not answer.
+    fn judge_authority(&mut self, now: Time, actions: &[Action]) {
+        let Some(life) = self.acts else { return };
+        self.acted_at = now;
+        if !self.leadership.is_full(life, now) {
+            self.mail.wait_for_the_lock(now);
+            self.booking.puts_nothing_back(now);
+        }
+        for what in self.leadership.asks(life, now, actions, &self.reference) {
+            self.complain(now, Invariant::OneActs, what);
+        }
+    }
+
+    /// A server does something that follows, or that does not know yet that another one leads.
+    fn other_acted(&mut self, life: u64, now: Now, actions: &[Action], monitor: &Monitor) {
+        let Some(heard) = self.others.get_mut(&life) else { return };
+        heard.reference.acted(actions);
+        heard.book.asks(actions);
+        heard.reference.check(now);
+        let wrong = self.leadership.asks(life, now.time, actions, &heard.reference);
+        for what in wrong {
+            self.complain(now.time, Invariant::OneActs, what);
+        }
+        if actions.iter().any(|action| matches!(action, Action::SetAvailability { .. })) {
+            self.booking.changed_by_others(now.time);
+        }
+        if monitor.deadline().at <= now.time {
+            let why = monitor.deadline().why;
+            self.complain(
+                now.time,
+                Invariant::Health,
+                format!("it wants to be called again at once: {why:?}"),
+            );
+        }
+    }
+
     /// A mail has arrived.
     pub(crate) fn mailed(&mut self, now: Now, mail: &Mail) {
+        if self.strangers.contains(mail.id.as_str()) {
+            return;
+        }
         for what in self.mail.arrived(now.time, mail) {
             self.complain(now.time, Invariant::Mailed, what);
         }
@@ -477,6 +698,15 @@ impl Oracle {
         if actions.iter().any(|action| matches!(action, Action::SetAvailability { .. })) {
             self.complain(now, Invariant::Health, "it changed an availability while it knew nothing".into());
         }
+    }
+}
+
+impl Heard {
+    /// The server is told something. What book's manifest lists is for it what the one that leads has written down.
+    fn told(&mut self, now: Time, due: Time, input: &Input, acts: bool) -> Option<Duration> {
+        self.book.told(now, input);
+        let is_ignored = !acts && matches!(input, Input::ManifestFetched { .. });
+        self.reference.told(now, due, if is_ignored { &Input::Wake } else { input })
     }
 }
 

@@ -29,6 +29,14 @@ impl End {
             Self::Window(window) => window.names(name.as_str()) || has_service(window),
         }
     }
+
+    /// Whether it is about a service.
+    pub(super) fn is_of_service(&self) -> bool {
+        match self {
+            Self::Calm(_) => false,
+            Self::Window(window) => has_service(window),
+        }
+    }
 }
 
 fn has_service(window: &Window) -> bool {
@@ -84,7 +92,12 @@ impl Muted {
 
     /// Whether an experiment's events are no news.
     pub(super) fn holds(&self, name: &ExperimentName) -> bool {
-        self.flapping.contains(name) || self.windows.values().any(|window| window.names(name.as_str()))
+        self.flapping.contains(name) || self.is_maintained(name)
+    }
+
+    /// Whether people work on an experiment, so that not even that it begins to flap is news.
+    pub(super) fn is_maintained(&self, name: &ExperimentName) -> bool {
+        self.windows.values().any(|window| window.names(name.as_str()))
     }
 
     /// Whether it is out of booking, whatever its streams: since a window says so, or since it flaps, where that is to hold it.

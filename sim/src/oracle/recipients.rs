@@ -87,8 +87,24 @@ impl Recipients {
     }
 
     /// A mail is sent: just so it must be written down, unless the store is broken.
-    pub(crate) fn sending(&self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
-        self.0.values().next()?.sending(now, mail, model)
+    pub(crate) fn sending(&mut self, now: Time, mail: &Mail, model: &Model) -> Option<String> {
+        let wrong = self.0.values_mut().map(|one| one.sending(now, mail, model));
+        wrong.fold(None, Option::or)
+    }
+
+    /// Several servers share the store.
+    pub(crate) fn are_told_by_several(&mut self) {
+        self.0.values_mut().for_each(MailCheck::is_told_by_several);
+    }
+
+    /// Everything that was sent is written down.
+    pub(crate) fn all_is_written(&mut self) {
+        self.0.values_mut().for_each(MailCheck::all_is_written);
+    }
+
+    /// The server waits for a store that several share, and others may act meanwhile.
+    pub(crate) fn wait_for_the_lock(&mut self, now: Time) {
+        self.0.values_mut().for_each(|one| one.waits_for_the_lock(now));
     }
 
     /// The mails that the mail server has for a recipient, as it said.

@@ -13,13 +13,18 @@ use super::known::{self, Experiment, Lab, Stream};
 use super::memory::Digest;
 use super::muted::Muted;
 
+/// A stamp that a server put on a save, and for how long servers had run by then.
+pub(crate) type Stamped = ((Time, Wall), Duration);
+
 /// Everything that the server was told, and what follows.
 #[derive(Debug)]
 pub(crate) struct Reference {
     config: Config,
     started: Time,
-    /// For how long servers had run at the last save before this one started.
+    /// For how long servers had run at the last save before this one knew what was written down.
     ran_before: Duration,
+    /// Since when it knows that, and the stamp of the last save then.
+    knows: (Time, Option<Now>),
     /// The same at every save, by the stamp that the server put on it.
     saves: HashMap<(Time, Wall), Duration>,
     lab: Lab,
@@ -80,6 +85,7 @@ impl Reference {
             config,
             started: Time::from_millis(0),
             ran_before: Duration::ZERO,
+            knows: (Time::from_millis(0), None),
             saves: HashMap::new(),
             lab: Lab::default(),
             muted: Muted::default(),
@@ -104,7 +110,9 @@ impl Reference {
             let since = ran_before.saturating_sub(ran(stamp).unwrap_or_default());
             now.time - (at_save + since)
         };
-        *self = Self { started: now.time, called: now.time, ran_before, ..Self::new(self.config.clone()) };
+        let knows = (now.time, saved.clock);
+        *self =
+            Self { started: now.time, called: now.time, ran_before, knows, ..Self::new(self.config.clone()) };
         for (name, SavedExperiment { record, events, .. }) in &saved.experiments {
             let then = |wall| then(wall, record.saved_at);
             self.lab.remember(name, record, events.last().map(known::last), then);
@@ -116,14 +124,47 @@ impl Reference {
         }
     }
 
-    /// The server has something written down, with a stamp.
-    pub(crate) fn saving(&mut self, now: Time, changes: &[Change]) {
-        let ran = self.ran_before + now.since(self.started);
+    /// A server that shares what is written down is given all of it: that takes the place of what it knew, but for what the
+    /// feeds have shown.
+    pub(crate) fn adopt(&mut self, now: Time, saved: &Saved) {
+        let (since, stamp) = self.knows;
+        let since = if stamp.is_some() && stamp == saved.clock { since } else { now };
+        let ran = |stamp: Option<Now>| stamp.and_then(|at| self.saves.get(&(at.time, at.wall)).copied());
+        let ran_before = ran(saved.clock).unwrap_or_default();
+        let then = |wall: Wall, stamp: Option<Now>| {
+            let at_save = stamp.map(|stamp| stamp.wall.since(wall)).unwrap_or_default();
+            since - (at_save + ran_before.saturating_sub(ran(stamp).unwrap_or_default()))
+        };
+        let mut lab = self.lab.begin_anew();
+        for (name, SavedExperiment { record, events, .. }) in &saved.experiments {
+            lab.remember(name, record, events.last().map(known::last), |wall| then(wall, record.saved_at));
+            lab.hear_again(name, &self.lab);
+        }
+        (self.lab, self.ran_before, self.knows) = (lab, ran_before, (since, saved.clock));
+        self.muted = Muted::restored(saved);
+        self.empty = false;
+        if let Some(saved) = &saved.manifest {
+            self.read_manifest(&saved.manifest, now);
+            self.empty = saved.empty;
+        }
+        self.due = Time::from_millis(u64::MAX);
+    }
+
+    /// Another server that shares what is written down writes something, with a stamp that this one will find.
+    pub(crate) fn will_know(&mut self, saves: &[Stamped]) {
+        self.saves.extend(saves.iter().copied());
+    }
+
+    /// The server has something written down, with a stamp. Returns how long servers had run by then.
+    pub(crate) fn saving(&mut self, now: Time, changes: &[Change]) -> Vec<Stamped> {
+        let ran = self.ran_before + now.since(self.knows.0);
         let stamps = changes.iter().filter_map(|change| {
             let Change::Clock(stamp) = change else { return None };
             Some((stamp.time, stamp.wall))
         });
-        self.saves.extend(stamps.map(|stamp| (stamp, ran)));
+        let saves: Vec<_> = stamps.map(|stamp| (stamp, ran)).collect();
+        self.saves.extend(saves.iter().copied());
+        saves
     }
 
     /// What of it must be written down.

@@ -97,6 +97,10 @@ fn told(entry: &Entry, idle: bool) -> Option<Told<'_>> {
         What::AlertRaised { alert, detail } => Told::Server(format!("system alert: {alert}: {detail}")),
         What::AlertCleared { alert } => Told::Server(format!("system alert over: {alert}")),
         What::Noted { text } | What::Remarked { text } => Told::Server(text.clone()),
+        What::Leads { server, leads: true } => Told::Server(format!("server {server} leads")),
+        What::Leads { server, leads: false } => {
+            Told::Server(format!("server {server} does not lead any more"))
+        }
         What::Refused { text } => Told::Server(format!("refused: {text}")),
         // Remarks tell of it.
         What::Attended { .. } => return None,
@@ -189,6 +193,7 @@ impl Noise {
                 | What::Attended { .. }
                 | What::Remarked { .. }
                 | What::Refused { .. }
+                | What::Leads { .. }
                 | What::Noted { .. }
                 | What::Asked { .. }
                 | What::Booking { .. }
@@ -234,6 +239,7 @@ impl Noise {
                 | What::Attended { .. }
                 | What::Remarked { .. }
                 | What::Refused { .. }
+                | What::Leads { .. }
                 | What::Noted { .. }
                 | What::Mailed { .. } => {}
             }

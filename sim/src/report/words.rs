@@ -38,6 +38,9 @@ pub(super) fn end(scenario: &Scenario, outcome: &Outcome) -> Duration {
 pub(super) fn setup(scenario: &Scenario) -> String {
     let experiments = count(scenario.lab.experiments.len(), "experiment", "experiments");
     let mut line = format!("{experiments}, {}, seed {}", span(scenario.lasts), scenario.seed);
+    if scenario.lab.servers > 1 {
+        line.push_str(&format!(", {} servers", scenario.lab.servers));
+    }
     for (name, value) in &scenario.settings {
         line.push_str(&format!(", {name}={value}"));
     }
@@ -57,6 +60,7 @@ pub(super) const fn invariant(invariant: Invariant) -> &'static str {
         Invariant::Bounded => "bounded",
         Invariant::Announced => "announced",
         Invariant::OnlyObserved => "only_observed",
+        Invariant::OneActs => "one_acts",
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Lab {
     pub jump_every: Duration,
     /// Which relay it is.
     pub relay: RelayVersion,
+    /// How many servers watch it: one with a store of its own, or several that share a database. [`server_name`] names them.
+    pub servers: usize,
 }
 
 /// One experiment: it is called `pend00`, its streams `pend00-st-data` and so on, its resource `r-pend00`.
@@ -231,15 +233,48 @@ pub enum Step {
         /// What the person tells the server to do.
         order: Order,
     },
-    /// The server's machine is suspended.
+    /// The machines of servers are suspended.
     Suspend {
+        /// Their names; none for the only one.
+        servers: Vec<String>,
         /// For how long.
         lasts: Duration,
     },
-    /// The server is killed.
-    Kill,
-    /// The server is started, if it does not run.
-    Start,
+    /// Servers cannot reach the database that they share, nor it them. They hear everything else.
+    CutOff {
+        /// Their names.
+        servers: Vec<String>,
+        /// After how long they can again by themselves.
+        lasts: Option<Duration>,
+    },
+    /// Servers can reach the database again.
+    Reconnect {
+        /// Their names.
+        servers: Vec<String>,
+    },
+    /// Servers are killed.
+    Kill {
+        /// Their names; none for the only one.
+        servers: Vec<String>,
+    },
+    /// Servers are started, those that do not run.
+    Start {
+        /// Their names; none for the only one.
+        servers: Vec<String>,
+    },
+}
+
+/// The most servers that share a database.
+pub const MOST_SERVERS: usize = 3;
+
+/// What the server is called that has this place among those that share a database.
+#[must_use]
+pub const fn server_name(place: usize) -> &'static str {
+    match place {
+        0 => "a",
+        1 => "b",
+        _ => "c",
+    }
 }
 
 /// What a stream does.
@@ -358,6 +393,8 @@ pub struct Expectation {
     pub flapping: Option<Vec<String>>,
     /// The system alerts that stand, all of them: `relay is silent`.
     pub alerts: Option<Vec<String>>,
+    /// The servers that act, of those that share a database: all of them.
+    pub leads: Option<Vec<String>>,
 }
 
 /// A line of a scenario's file, counted from 1; `None` for what was not read from a file.
@@ -390,7 +427,13 @@ impl Default for Scenario {
 impl Default for Lab {
     fn default() -> Self {
         const USUAL: Duration = Duration::from_secs(5);
-        Self { experiments: BTreeMap::new(), relay_every: USUAL, jump_every: USUAL, relay: RelayVersion::V07 }
+        Self {
+            experiments: BTreeMap::new(),
+            relay_every: USUAL,
+            jump_every: USUAL,
+            relay: RelayVersion::V07,
+            servers: 1,
+        }
     }
 }
 
@@ -402,6 +445,11 @@ impl Lab {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let one = || Experiment { streams: texts(streams), required: Some(texts(required)) };
         Self { experiments: (0..count).map(|n| (format!("pend{n:02}"), one())).collect(), ..Self::default() }
+    }
+
+    /// The names of its servers.
+    pub fn server_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        (0..self.servers).map(server_name)
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use status_core::{Feed, Pattern, WindowBooking};
 
 use super::{
-    Experiment, Fault, Lab, NewWindow, Order, RelayVersion, Scenario, Sending, Service, Step, Timed, TooFast,
+    Experiment, Fault, Lab, MOST_SERVERS, NewWindow, Order, RelayVersion, Scenario, Sending, Service, Step,
+    Timed, TooFast, server_name,
 };
 use crate::Rng;
 
@@ -24,10 +25,30 @@ impl Scenario {
         Self { name: format!("random {seed}"), seed, ..Self::from_bytes(&bytes) }
     }
 
+    /// The scenario with several servers that belongs to a seed.
+    #[must_use]
+    pub fn random_with_servers(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let length = 40 + rng.below(300);
+        let bytes: Vec<u8> = (0..length).map(|_| rng.draw().to_le_bytes()[0]).collect();
+        Self { name: format!("random {seed} with servers"), seed, ..Self::with_servers_from_bytes(&bytes) }
+    }
+
+    /// The scenario with several servers that bytes choose.
+    #[must_use]
+    pub fn with_servers_from_bytes(bytes: &[u8]) -> Self {
+        let (first, rest) = bytes.split_first().unwrap_or((&0, &[]));
+        Self::chosen(rest, if first % 8 == 7 { MOST_SERVERS } else { 2 })
+    }
+
     /// The scenario that bytes choose. Any bytes do, and so do none.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let mut choices = Choices { bytes: bytes.iter() };
+        Self::chosen(bytes, 1)
+    }
+
+    fn chosen(bytes: &[u8], servers: usize) -> Self {
+        let mut choices = Choices { bytes: bytes.iter(), servers };
         let lab = lab(&mut choices);
         let settings = settings(&mut choices);
         let names: Vec<String> = lab.experiments.keys().cloned().collect();
@@ -45,6 +66,8 @@ impl Scenario {
 /// Choices that are still to be made. When there are no more bytes, each is the first.
 struct Choices<'a> {
     bytes: std::slice::Iter<'a, u8>,
+    /// How many servers there are.
+    servers: usize,
 }
 
 impl Choices<'_> {
@@ -108,6 +131,7 @@ fn lab(choices: &mut Choices<'_>) -> Lab {
         relay_every: Duration::from_millis(choices.of(&EVERY)),
         jump_every: Duration::from_millis(choices.of(&EVERY)),
         relay: if choices.byte() % 4 == 1 { RelayVersion::V08 } else { RelayVersion::V07 },
+        servers: choices.servers,
     }
 }
 
@@ -144,6 +168,7 @@ fn settings(choices: &mut Choices<'_>) -> BTreeMap<String, String> {
 
 fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
     match choices.byte() % 32 {
+        17 | 24 | 26 | 29 | 31 if choices.servers > 1 => of_server(choices),
         0..=7 => Step::Stream { topics: vec![topic(choices, names)], does: sending(choices) },
         8 | 9 => Step::Plug { experiments: experiments(choices, names), connected: choices.is() },
         10 | 11 => Step::Jump { experiments: experiments(choices, names), connected: choices.is() },
@@ -169,13 +194,34 @@ fn step(choices: &mut Choices<'_>, names: &[String]) -> Step {
         24 if choices.is() => crowd(choices),
         24 => garbage(choices),
         25 => Step::SetClock { millis: (i64::from(choices.byte()) - 128) * 60_000 },
-        26 => Step::Suspend { lasts: Duration::from_millis(choices.span(1, 250) * SECOND) },
+        26 => {
+            Step::Suspend { servers: Vec::new(), lasts: Duration::from_millis(choices.span(1, 250) * SECOND) }
+        }
         27 => Step::Add { experiment: added(choices, names), streams: vec!["data".into()] },
         28 => Step::Remove { experiments: experiments(choices, names) },
-        29 => Step::Kill,
+        29 => Step::Kill { servers: Vec::new() },
         30 => recipients(choices),
         31 if choices.byte() % 4 == 1 => Step::DeleteStore,
-        _ => Step::Start,
+        _ if choices.servers > 1 => of_server(choices),
+        _ => Step::Start { servers: Vec::new() },
+    }
+}
+
+/// What happens to one of several servers, or to the database that they share.
+fn of_server(choices: &mut Choices<'_>) -> Step {
+    let place = choices.below(choices.servers);
+    let servers = vec![server_name(place).to_owned()];
+    match choices.below(8) {
+        0 | 1 => Step::Kill { servers },
+        2 => Step::Suspend { servers, lasts: Duration::from_millis(choices.span(1, 240) * 250) },
+        3 => Step::CutOff { servers, lasts: None },
+        4 => Step::CutOff { servers, lasts: Some(Duration::from_millis(choices.span(1, 200) * 500)) },
+        5 => Step::Reconnect { servers },
+        6 => {
+            let lasts = Some(Duration::from_millis(choices.span(1, 250) * 2 * SECOND));
+            Step::Service { service: Service::Store, fault: Fault::Down, lasts }
+        }
+        _ => Step::Start { servers: (0..choices.servers).map(server_name).map(str::to_owned).collect() },
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) struct Lab {
     pub(super) relay_every: Option<Text>,
     pub(super) jump_every: Option<Text>,
     pub(super) relay: Option<Text>,
+    pub(super) servers: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +118,7 @@ pub(super) struct Expectation {
     pub(super) acknowledged: Option<Vec<String>>,
     pub(super) flapping: Option<Vec<String>>,
     pub(super) alerts: Option<Vec<Text>>,
+    pub(super) leads: Option<Vec<Text>>,
 }
 
 impl From<OneOrMore> for Vec<String> {

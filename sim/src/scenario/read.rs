@@ -12,8 +12,8 @@ use super::raw::{self, Text};
 use super::size::{MOST_EXPERIMENTS, TooMuch};
 use super::words;
 use super::{
-    Expectation, Experiment, Fault, Lab, NewWindow, Order, RelayVersion, Scenario, Sending, Service,
-    Settings, Step, Timed, TooFast,
+    Expectation, Experiment, Fault, Lab, MOST_SERVERS, NewWindow, Order, RelayVersion, Scenario, Sending,
+    Service, Settings, Step, Timed, TooFast,
 };
 use super::{Line, mistakes};
 use crate::span::span;
@@ -109,7 +109,7 @@ impl Reader<'_> {
         steps.sort_by_key(|step| step.at);
         let mut expect = Vec::new();
         for one in file.expect {
-            expect.push(self.expectation(one, lasts, &file.lasts)?);
+            expect.push(self.expectation(one, lasts, &file.lasts, &lab)?);
         }
         let name = file.name.into_inner();
         let scenario =
@@ -189,7 +189,17 @@ impl Reader<'_> {
             relay_every: every("relay_every", raw.relay_every)?,
             jump_every: every("jump_every", raw.jump_every)?,
             relay: self.relay_version(raw.relay.as_ref())?,
+            servers: self.servers(raw.servers)?,
         })
+    }
+
+    fn servers(&self, count: Option<Spanned<usize>>) -> Read<usize> {
+        let Some(count) = count else { return Ok(1) };
+        let (servers, at) = (*count.get_ref(), count.span().start);
+        if (1..=MOST_SERVERS).contains(&servers) {
+            return Ok(servers);
+        }
+        Err(self.bad(at, format!("servers: {servers} is not from 1 to {MOST_SERVERS}")))
     }
 
     fn relay_version(&self, text: Option<&Text>) -> Read<RelayVersion> {
@@ -218,11 +228,18 @@ impl Reader<'_> {
         Err(self.bad(text.span().start, format!("{field}: {name:?} is no name of letters, digits, - and _")))
     }
 
-    fn expectation(&self, raw: Spanned<raw::Expectation>, lasts: Duration, end: &Text) -> Read<Expectation> {
+    fn expectation(
+        &self,
+        raw: Spanned<raw::Expectation>,
+        lasts: Duration,
+        end: &Text,
+        lab: &Lab,
+    ) -> Read<Expectation> {
         let line = Line(Some(self.line(raw.span().start)));
         let raw = raw.into_inner();
         let at = raw.at.as_ref().map(|at| self.time(at, lasts, end)).transpose()?;
         let alerts = raw.alerts.map(|alerts| alerts.iter().map(|alert| self.alert(alert)).collect());
+        let leads = raw.leads.map(|names| names.iter().map(|name| self.leads(name, lab)).collect());
         let within = raw.within.map(|within| self.span("within", &within, Duration::from_millis(1)));
         Ok(Expectation {
             line,
@@ -242,7 +259,17 @@ impl Reader<'_> {
             acknowledged: raw.acknowledged,
             flapping: raw.flapping,
             alerts: alerts.transpose()?,
+            leads: leads.transpose()?,
         })
+    }
+
+    /// A server that shares a database with others.
+    fn leads(&self, name: &Text, lab: &Lab) -> Read<String> {
+        let at = name.span().start;
+        if lab.servers < 2 {
+            return Err(self.bad(at, "leads: the lab has one server, which always acts".into()));
+        }
+        server(name.get_ref(), lab).map_err(|problem| self.bad(at, format!("leads: {problem}")))
     }
 
     /// A system alert, in the words of mails.
@@ -309,12 +336,27 @@ impl Fields<'_> {
             "refuse_recipients" => Step::RefuseRecipients { addresses: self.what("addresses")? },
             "put_off_recipients" => Step::PutOffRecipients { addresses: self.what("addresses")? },
             "limit_mails" => Step::LimitMails { bytes: self.bytes()? },
+            "delete_store" if self.lab.servers > 1 => {
+                return Err(
+                    self.bad("do", "servers that share a database have no file that could be deleted")
+                );
+            }
             "delete_store" => Step::DeleteStore,
             "maintain" | "end_maintenance" | "acknowledge" | "withdraw_acknowledgement" => self.tell()?,
             "set_clock" => Step::SetClock { millis: self.by()? },
-            "suspend" => Step::Suspend { lasts: self.lasts()?.ok_or_else(|| self.missing("for", SPAN))? },
-            "kill" => Step::Kill,
-            "start" => Step::Start,
+            "suspend" => Step::Suspend {
+                servers: self.servers()?,
+                lasts: self.lasts()?.ok_or_else(|| self.missing("for", SPAN))?,
+            },
+            "cut_off" | "reconnect" if self.lab.servers < 2 => {
+                let problem =
+                    "the lab has one server, which shares no database; `servers = 2` in [lab] makes two";
+                return Err(self.bad("do", problem));
+            }
+            "cut_off" => Step::CutOff { servers: self.servers()?, lasts: self.lasts()? },
+            "reconnect" => Step::Reconnect { servers: self.servers()? },
+            "kill" => Step::Kill { servers: self.servers()? },
+            "start" => Step::Start { servers: self.servers()? },
             _ => self.service()?,
         })
     }
@@ -505,6 +547,23 @@ impl Fields<'_> {
         Ok(if names == ["all"] { self.experiments.to_vec() } else { names })
     }
 
+    /// Names of servers, where there are several; `all` stands for each of them.
+    fn servers(&mut self) -> Read<Vec<String>> {
+        if self.lab.servers < 2 {
+            return match self.raw.what {
+                Some(_) => Err(self.bad("what", "the lab has one server; `servers = 2` in [lab] makes two")),
+                None => Ok(Vec::new()),
+            };
+        }
+        let all: Vec<String> = self.lab.server_names().map(str::to_owned).collect();
+        let names = self.what(&format!("one of the servers {}, or \"all\"", all.join(", ")))?;
+        if names == ["all"] {
+            return Ok(all);
+        }
+        let names: Result<Vec<String>, String> = names.iter().map(|name| server(name, self.lab)).collect();
+        names.map_err(|problem| self.bad("what", problem))
+    }
+
     fn topics(&mut self) -> Read<Vec<String>> {
         let topics = self.what("topics of streams such as \"pend00-st-video\", or \"all\"")?;
         if topics != ["all"] {
@@ -624,5 +683,66 @@ impl Fields<'_> {
             Some((field, _)) => Err(self.bad(field, format!("has no meaning for {:?}", self.verb))),
             None => Ok(()),
         }
+    }
+}
+
+/// The name of a server that the lab has.
+fn server(name: &str, lab: &Lab) -> Result<String, String> {
+    if lab.server_names().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    let all: Vec<&str> = lab.server_names().collect();
+    Err(format!("{name:?} is no server of this lab; there are {}", all.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lab: &str, step: &str) -> Result<Step, String> {
+        let text =
+            format!("name = \"x\"\nlasts = \"5m\"\nlab = {{ {lab} }}\nsteps = [{{ at = \"1m\", {step} }}]");
+        let scenario = Scenario::read(&text).map_err(|error| error.to_string())?;
+        Ok(scenario.steps[0].step.clone())
+    }
+
+    #[test]
+    fn a_step_names_the_server_where_there_are_several() {
+        const TWO: &str = "servers = 2";
+        let kill =
+            |servers: &[&str]| Step::Kill { servers: servers.iter().map(ToString::to_string).collect() };
+        assert_eq!(read(TWO, r#"do = "kill", what = "a""#), Ok(kill(&["a"])));
+        assert_eq!(read(TWO, r#"do = "kill", what = "all""#), Ok(kill(&["a", "b"])));
+        assert_eq!(read("", r#"do = "kill""#), Ok(kill(&[])));
+        for (lab, step, problem) in [
+            (TWO, r#"do = "kill""#, "what is missing for \"kill\": one of the servers a, b, or \"all\""),
+            (TWO, r#"do = "kill", what = "c""#, "what: \"c\" is no server of this lab; there are a, b"),
+            (TWO, r#"do = "delete_store""#, "do: servers that share a database have no file"),
+            (
+                "",
+                r#"do = "kill", what = "a""#,
+                "what: the lab has one server; `servers = 2` in [lab] makes two",
+            ),
+            ("", r#"do = "cut_off", what = "a""#, "do: the lab has one server, which shares no database"),
+            ("servers = 4", r#"do = "kill""#, "servers: 4 is not from 1 to 3"),
+        ] {
+            let refused = read(lab, step).unwrap_err();
+            assert!(refused.contains(problem), "{refused} for {step}");
+        }
+    }
+
+    #[test]
+    fn who_leads_can_be_expected_of_several() {
+        let of = |lab: &str, name: &str| {
+            let text = format!(
+                "name = \"x\"\nlasts = \"5m\"\nlab = {{ {lab} }}\nexpect = [{{ leads = [{name:?}] }}]"
+            );
+            Scenario::read(&text).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(of("servers = 2", "b"), Ok(()));
+        assert!(
+            of("servers = 2", "c").unwrap_err().contains("line 4: leads: \"c\" is no server of this lab")
+        );
+        assert!(of("", "a").unwrap_err().contains("leads: the lab has one server, which always acts"));
     }
 }

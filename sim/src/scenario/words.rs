@@ -52,6 +52,8 @@ pub(super) const VERBS: &[&str] = &[
     "withdraw_acknowledgement",
     "set_clock",
     "suspend",
+    "cut_off",
+    "reconnect",
     "kill",
     "start",
 ];

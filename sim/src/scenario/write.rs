@@ -53,6 +53,9 @@ fn write_lab(lab: &Lab, out: &mut String) -> fmt::Result {
     if lab.relay == RelayVersion::V08 {
         writeln!(out, "relay = \"v0.8\"")?;
     }
+    if lab.servers != 1 {
+        writeln!(out, "servers = {}", lab.servers)?;
+    }
     for (name, experiment) in &lab.experiments {
         writeln!(out, "\n[lab.also.{}]\nstreams = {}", quoted(name), texts(&experiment.streams))?;
         if let Some(required) = &experiment.required {
@@ -96,8 +99,10 @@ fn verb(step: &Step) -> &'static str {
         Step::Tell { order, .. } => words::of_order(order),
         Step::SetClock { .. } => "set_clock",
         Step::Suspend { .. } => "suspend",
-        Step::Kill => "kill",
-        Step::Start => "start",
+        Step::CutOff { .. } => "cut_off",
+        Step::Reconnect { .. } => "reconnect",
+        Step::Kill { .. } => "kill",
+        Step::Start { .. } => "start",
     }
 }
 
@@ -155,9 +160,21 @@ fn add_fields(timed: &Timed, fields: &mut Row) {
             add_order(order, timed.at, fields);
             fields.add("by", quoted(by));
         }
-        Step::Suspend { lasts } => fields.add("for", span(*lasts)),
-        Step::LoadManifest | Step::RestartBook | Step::DeleteStore | Step::Kill | Step::Start => {}
+        Step::Suspend { servers, lasts } => add_servers(servers, Some(*lasts), fields),
+        Step::CutOff { servers, lasts } => add_servers(servers, *lasts, fields),
+        Step::Reconnect { servers } | Step::Kill { servers } | Step::Start { servers } => {
+            add_servers(servers, None, fields);
+        }
+        Step::LoadManifest | Step::RestartBook | Step::DeleteStore => {}
     }
+}
+
+/// Of a lab with one server there is nothing to say.
+fn add_servers(servers: &[String], lasts: Option<Duration>, fields: &mut Row) {
+    if !servers.is_empty() {
+        fields.add("what", texts(servers));
+    }
+    lasts.iter().for_each(|lasts| fields.add("for", span(*lasts)));
 }
 
 fn add_order(order: &Order, at: Duration, fields: &mut Row) {
@@ -232,6 +249,7 @@ fn expectation(expected: &Expectation) -> String {
         acknowledged,
         flapping,
         alerts,
+        leads,
     } = expected;
     at.iter().for_each(|at| fields.add("at", span(*at)));
     within.iter().for_each(|within| fields.add("within", span(*within)));
@@ -258,6 +276,7 @@ fn expectation(expected: &Expectation) -> String {
         ("acknowledged", acknowledged),
         ("flapping", flapping),
         ("alerts", alerts),
+        ("leads", leads),
     ];
     for (name, names) in whole {
         names.iter().for_each(|names| fields.add(name, texts(names)));

@@ -4,6 +4,7 @@
 mod book;
 mod equipment;
 mod feed;
+mod lock;
 mod mail;
 mod store;
 
@@ -15,7 +16,8 @@ pub(crate) use self::equipment::Equipment;
 #[cfg(feature = "mock")]
 pub(crate) use self::equipment::FRAME_EVERY;
 pub use self::equipment::Flap;
-pub(crate) use self::feed::FeedServer;
+pub(crate) use self::feed::{FeedServer, Line};
+pub(crate) use self::lock::{Lock, Standing};
 pub use self::mail::deliver;
 pub(crate) use self::mail::{MailServer, Receipt};
 pub(crate) use self::store::Disk;

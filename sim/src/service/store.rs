@@ -63,6 +63,11 @@ impl Disk {
         Ok(())
     }
 
+    /// Writes changes down for one of several servers. What one misses, another does not.
+    pub(crate) fn write(&mut self, changes: Vec<Change>) {
+        changes.into_iter().for_each(|change| self.model.apply(change));
+    }
+
     /// Somebody is told that something was not written, whether it was or not.
     pub(crate) fn miss(&mut self) {
         self.missed = true;

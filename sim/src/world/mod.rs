@@ -4,6 +4,7 @@
 //! woken for, whichever comes first. Whatever the core asks for is done by the fakes, and their answer
 //! is on the agenda a few milliseconds later.
 
+mod election;
 mod perform;
 mod steps;
 mod store_device;
@@ -11,7 +12,7 @@ mod store_device;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use status_core::{Action, CallId, Change, CommandId, Feed, Input, Mail, Monitor, Now, Time, Wall};
+use status_core::{Action, CallId, Change, CommandId, Feed, Input, Mail, Monitor, Now, Role, Time, Wall};
 
 use crate::Rng;
 use crate::expect;
@@ -19,9 +20,10 @@ use crate::measure::Meter;
 use crate::oracle::Oracle;
 use crate::outcome::{Crash, Outcome};
 use crate::scenario::{Scenario, Service, Settings};
-use crate::service::{Book, Equipment, FeedServer, Flap, MailServer, Request};
+use crate::service::{Book, Equipment, FeedServer, Flap, Lock, MailServer, Request};
 use crate::span::millis;
 use crate::timeline::{AttentionLog, Bookings, Entry, State, Timeline, What};
+use election::Driver;
 use store_device::StoreDevice;
 
 /// When every run begins: a Monday morning.
@@ -47,9 +49,14 @@ pub(crate) struct World<'a> {
     store_device: StoreDevice,
     /// Counts the faults of each service: the end of an earlier one is none any more.
     faults: BTreeMap<Service, u64>,
-    server: Option<Server>,
+    /// Where servers run: one, or several that share a database.
+    machines: Vec<Machine>,
     /// How many servers there were: what was on its way to an earlier one is lost.
     lives: u64,
+    /// Whoever holds it leads, of several.
+    lock: Lock,
+    /// The place of the server that leads, as its core last said.
+    leader: Option<usize>,
     oracle: Oracle,
     /// Whether the oracle looks on.
     judged: bool,
@@ -68,9 +75,23 @@ pub(crate) struct World<'a> {
     crashes: VecDeque<Crash>,
 }
 
-/// The server: the core, and whether its machine runs.
+/// Where a server runs.
+struct Machine {
+    name: &'static str,
+    server: Option<Server>,
+    /// Whether it cannot reach the database that it shares with others.
+    is_cut_off: bool,
+    /// Counts how often it was cut off: the end of an earlier time is none any more.
+    cut_offs: u64,
+}
+
+/// A server: the core, and whether its machine runs.
 struct Server {
+    /// Which of all servers that there were.
+    life: u64,
     monitor: Monitor,
+    /// Asks who leads, of several servers.
+    driver: Driver,
     /// Until when its machine is suspended, if it is.
     suspended: Option<Time>,
     /// Since when it is, or was last.
@@ -99,15 +120,29 @@ enum Event {
     /// A mail comes to the mail server.
     MailServer { life: u64, call: CallId, mail: Mail },
     /// The disk has written something down.
-    Write { life: u64, call: CallId, changes: Vec<Change> },
+    Write { life: u64, call: CallId, epoch: Option<u64>, changes: Vec<Change> },
     /// The server looks whether its store is still there.
     Look { life: u64 },
     /// Something comes to the server.
     Come { life: u64, input: Input },
     /// The machine goes on.
     Resume { life: u64 },
-    /// Somebody starts the server after a crash.
-    Restart,
+    /// Somebody starts the server in this place after a crash.
+    Restart { place: usize },
+    /// A server is to ask for the lock, if it is still this one of its questions.
+    AskLock { life: u64, turn: u64 },
+    /// A question for the lock comes to the database.
+    LockAsked { life: u64, asked_at: Time },
+    /// What people say in this step comes to the server that leads, if it is not tried too often.
+    Order { step: usize, tried: u32 },
+    /// The server in this place reaches the database again, if it was not cut off once more.
+    Reconnect { place: usize, cut_off: u64 },
+}
+
+impl Machine {
+    fn new(name: &'static str) -> Self {
+        Self { name, server: None, is_cut_off: false, cut_offs: 0 }
+    }
 }
 
 impl<'a> World<'a> {
@@ -132,8 +167,10 @@ impl<'a> World<'a> {
             mail_server: MailServer::default(),
             store_device: StoreDevice::new(scenario.seed),
             faults: BTreeMap::new(),
-            server: None,
+            machines: lab.server_names().map(Machine::new).collect(),
             lives: 0,
+            lock: Lock::default(),
+            leader: None,
             oracle: Oracle::new(settings.core.clone()),
             judged: true,
             meter: Meter::default(),
@@ -159,7 +196,7 @@ impl<'a> World<'a> {
             world.plan(first, Event::Snapshot { feed, rhythm: 0 });
         }
         world.note_bookings();
-        world.start();
+        world.start_all();
         world
     }
 
@@ -169,16 +206,22 @@ impl<'a> World<'a> {
         let mut told = self.now.time;
         loop {
             let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let wake = self.running().map(|monitor| monitor.deadline().at);
+            let wake = self.running().map(|server| server.monitor.deadline().at).min();
             // What is planned for the same instant comes first, as inputs do in the driver.
             let next = planned.into_iter().chain(wake).min().filter(|at| *at <= end);
             let Some(next) = next else { break };
             self.pass(next);
+            self.judge_servers();
             match planned.filter(|at| *at <= next).and_then(|_| self.agenda.pop_first()) {
                 Some((_, event)) => self.happen(event),
                 None => {
-                    self.give(Input::Wake);
-                    if self.running().is_some_and(|monitor| monitor.deadline().at <= self.now.time) {
+                    let due = |server: &&Server| server.monitor.deadline().at <= next;
+                    let Some(life) = self.running().find(due).map(|server| server.life) else { break };
+                    self.give(life, Input::Wake);
+                    let now = self.now.time;
+                    if self.server_mut(life).is_some_and(|server| {
+                        server.suspended.is_none() && server.monitor.deadline().at <= now
+                    }) {
                         break; // the oracle has told so, and time would stand still for ever
                     }
                 }
@@ -228,16 +271,23 @@ impl<'a> World<'a> {
         if self.book.manifest().is_empty() {
             self.load_manifest();
         }
-        if let Some(server) = &mut self.server {
-            server.suspended = server.suspended.map(|_| self.now.time);
+        for place in 0..self.machines.len() {
+            self.reconnect(place);
+            if let Some(server) = &mut self.machines[place].server {
+                server.suspended = server.suspended.map(|_| self.now.time);
+                let life = server.life;
+                self.resume(life);
+            }
         }
-        self.resume(self.lives);
-        self.start();
+        self.start_all();
     }
 
     /// After the quiet time, all must be well.
     pub(crate) fn judge_end(&mut self) {
-        let Some(server) = &self.server else { return };
+        let place = self.shown_place();
+        let Some(server) = place.and_then(|place| self.machines[place].server.as_ref()) else {
+            return self.oracle.nobody_leads(self.now.time);
+        };
         let every = [(Feed::Relay, self.relay.every), (Feed::Jump, self.jump.every)];
         self.oracle.judge_end(self.now, &server.monitor, every);
         // A feed that reports too rarely for the limit shows nothing well for long, and neither does
@@ -271,8 +321,40 @@ impl<'a> World<'a> {
         }
     }
 
-    fn running(&self) -> Option<&Monitor> {
-        self.server.as_ref().filter(|server| server.suspended.is_none()).map(|server| &server.monitor)
+    /// The servers that there are.
+    fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.machines.iter().filter_map(|machine| machine.server.as_ref())
+    }
+
+    /// Those whose machines run.
+    fn running(&self) -> impl Iterator<Item = &Server> {
+        self.servers().filter(|server| server.suspended.is_none())
+    }
+
+    /// The place of a server that has not ended.
+    fn place(&self, life: u64) -> Option<usize> {
+        let is_it = |server: &Server| server.life == life;
+        self.machines.iter().position(|machine| machine.server.as_ref().is_some_and(is_it))
+    }
+
+    /// What the server in a place is called.
+    fn called(&self, place: usize) -> String {
+        if self.is_shared() { format!("server {}", self.machines[place].name) } else { "the server".into() }
+    }
+
+    fn server_mut(&mut self, life: u64) -> Option<&mut Server> {
+        let servers = self.machines.iter_mut().filter_map(|machine| machine.server.as_mut());
+        servers.into_iter().find(|server| server.life == life)
+    }
+
+    /// The place of the server that acts: what it knows is shown.
+    fn shown_place(&self) -> Option<usize> {
+        if self.is_shared() { self.leader() } else { Some(0) }
+    }
+
+    /// The server that acts.
+    fn shown(&self) -> Option<&Server> {
+        self.machines[self.shown_place()?].server.as_ref()
     }
 
     fn pass(&mut self, to: Time) {
@@ -305,83 +387,100 @@ impl<'a> World<'a> {
         self.timeline.entries.push(Entry { millis: at, wall: self.now.wall, what });
     }
 
-    /// Starts a server, if none runs.
-    fn start(&mut self) {
-        if self.server.is_some() {
+    fn start_all(&mut self) {
+        (0..self.machines.len()).for_each(|place| self.start(place));
+    }
+
+    /// Starts a server, if none runs there.
+    fn start(&mut self, place: usize) {
+        if self.machines[place].server.is_some() {
             return;
         }
         self.lives += 1;
-        let saved = self.store_device.model().saved(self.settings.core.events.max(1));
-        self.oracle.server_started(self.now, &saved);
-        let life = format!("life{}", self.lives);
-        let monitor = Monitor::resume(self.settings.core.clone(), &life, saved, self.now);
-        self.server = Some(Server {
+        let (life, now) = (self.lives, self.now);
+        let monitor = if self.is_shared() { self.join(life, now) } else { self.resume_alone(life) };
+        self.machines[place].server = Some(Server {
+            life,
             monitor,
+            driver: Driver::default(),
             suspended: None,
-            suspended_at: self.now.time,
+            suspended_at: now.time,
             backlog: Vec::new(),
             known: 0,
         });
-        self.give(Input::Wake);
+        self.give(life, Input::Wake);
+        self.ask_lock_in(Duration::ZERO, life);
     }
 
-    fn kill(&mut self) {
-        if self.server.take().is_none() {
-            return;
+    /// The beginning of a server that has a store of its own.
+    fn resume_alone(&mut self, life: u64) -> Monitor {
+        let saved = self.saved();
+        self.oracle.server_started(self.now, &saved);
+        Monitor::resume(self.settings.core.clone(), &format!("life{life}"), saved, self.now)
+    }
+
+    fn kill(&mut self, place: usize) {
+        let machine = &mut self.machines[place];
+        let was_cut_off = machine.is_cut_off;
+        let Some(server) = machine.server.take() else { return };
+        let life = server.life;
+        self.relay.hang_up_on(life);
+        self.jump.hang_up_on(life);
+        self.crash_disk(life);
+        if self.is_shared() {
+            self.leave(life, was_cut_off);
+            self.oracle.server_ended(life);
+            self.role_is(place, Role::Follower);
+        } else {
+            self.oracle.server_killed(self.now.time, self.store_device.model());
         }
-        self.relay.hang_up();
-        self.jump.hang_up();
-        self.crash_disk();
-        self.oracle.server_killed(self.now.time, self.store_device.model());
         self.tell_states();
     }
 
     /// Something comes to the server that it was meant for.
     fn come(&mut self, life: u64, input: Input) {
-        if life != self.lives {
-            return;
-        }
-        match &mut self.server {
+        match self.server_mut(life) {
             Some(server) if server.suspended.is_some() => server.backlog.push(input),
-            Some(_) => self.give(input),
+            Some(_) => self.give(life, input),
             None => {}
         }
     }
 
-    /// Gives the core an input, and does what it asks for.
-    fn give(&mut self, input: Input) {
-        let Some(server) = &mut self.server else { return };
+    /// Gives the core of a server an input, and does what it asks for.
+    fn give(&mut self, life: u64, input: Input) {
+        let Some(place) = self.place(life) else { return };
+        let Some(server) = &mut self.machines[place].server else { return };
         self.inputs += 1;
         let manifest = matches!(input, Input::ManifestFetched { .. });
         let due = server.monitor.deadline().at;
         if self.judged {
-            self.oracle.told(self.now.time, due, &input);
+            self.oracle.told(life, self.now.time, due, &input, self.store_device.model());
         }
         let actions = server.monitor.handle(self.now, input);
         if self.judged {
-            self.oracle.acted(self.now, &actions, &server.monitor, &self.book);
+            self.oracle.acted(life, self.now, &actions, &server.monitor, &self.book);
         }
         let news = actions.iter().any(|action| !matches!(action, Action::ReadAvailability { .. }));
         let crash = self.crashes.pop_front_if(|crash| crash.input <= self.inputs);
         let performed = crash.map_or(actions.len(), |crash| crash.actions);
         for action in actions.into_iter().take(performed) {
-            self.perform(action);
+            self.perform(life, action);
         }
         if let Some(crash) = crash {
-            self.tell(What::Happened { text: "the server crashes".into() });
-            self.kill();
-            self.plan_in(crash.lasts, Event::Restart);
+            self.tell(What::Happened { text: format!("{} crashes", self.called(place)) });
+            self.kill(place);
+            self.plan_in(crash.lasts, Event::Restart { place });
             return;
         }
         // A verdict changes only where something follows from it, where startup begins or ends, or by a manifest.
-        if news || manifest || due <= self.now.time || self.names_are_new() {
+        if news || manifest || due <= self.now.time || self.names_are_new(life) {
             self.tell_states();
         }
     }
 
-    /// Whether the server knows of more experiments than before, or of fewer.
-    fn names_are_new(&mut self) -> bool {
-        self.server.as_mut().is_some_and(|server| {
+    /// Whether a server knows of more experiments than before, or of fewer.
+    fn names_are_new(&mut self, life: u64) -> bool {
+        self.server_mut(life).is_some_and(|server| {
             let known = server.monitor.experiments().len();
             std::mem::replace(&mut server.known, known) != known
         })
@@ -390,7 +489,7 @@ impl<'a> World<'a> {
     /// Tells of each experiment how it stands, if it did not stand so before.
     fn tell_states(&mut self) {
         let mut changed = Vec::new();
-        match &self.server {
+        match self.shown() {
             Some(server) => {
                 for (name, experiment) in server.monitor.experiments() {
                     let state = State::of(experiment);
@@ -399,14 +498,17 @@ impl<'a> World<'a> {
                     }
                 }
             }
+            // Of several that wait for the lock, none says anything yet.
+            None if self.servers().next().is_some() => return,
             None => changed.extend(self.states.keys().map(|name| (name.clone(), State::Unwatched))),
         }
         for (experiment, state) in changed {
             self.states.insert(experiment.clone(), state);
             self.tell(What::Stands { experiment, state });
         }
-        let monitor = self.server.as_ref().map(|server| &server.monitor);
-        for (name, attention) in self.attention.changes(monitor) {
+        let place = self.shown_place();
+        let server = place.and_then(|place| self.machines[place].server.as_ref());
+        for (name, attention) in self.attention.changes(server.map(|server| &server.monitor)) {
             self.tell(What::Attended { name, attention });
         }
     }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use status_adapters::wire::frame;
-use status_core::{Action, CallId, Connection, FailureKind, Feed, Input, Mail, Report, Transmitted};
+use status_core::{
+    Action, CallId, Connection, FailureKind, Feed, Input, Mail, Note, Report, Role, Transmitted,
+};
 
 use super::{Event, World};
 use crate::scenario::{Fault, RelayVersion};
-use crate::service::{Answer, Receipt, Reply, Request, failure};
+use crate::service::{Answer, Line, Receipt, Reply, Request, failure};
 use crate::timeline::What;
 
 /// How long the server waits for an answer of a feed's access point.
@@ -17,41 +19,55 @@ const MAIL_PATIENCE: Duration = Duration::from_secs(60);
 
 impl World<'_> {
     /// Does what the core asks for, or plans to.
-    pub(super) fn perform(&mut self, action: Action) {
-        let life = self.lives;
+    pub(super) fn perform(&mut self, life: u64, action: Action) {
         match action {
-            Action::FetchManifest { call } => self.ask(call, Request::Manifest),
-            Action::ReadAvailability { call, resource } => self.ask(call, Request::Read(resource)),
+            Action::FetchManifest { call } => self.ask(life, call, Request::Manifest),
+            Action::ReadAvailability { call, resource } => self.ask(life, call, Request::Read(resource)),
             Action::SetAvailability { call, resource, available, reason } => {
                 self.changes += 1;
                 let name = resource.to_string();
                 self.tell(What::Asked { resource: name, available, reason: reason.clone() });
-                self.ask(call, Request::Set { resource, available, reason });
+                self.ask(life, call, Request::Set { resource, available, reason });
             }
             Action::OpenFeed { feed, connection: call, token_life } => {
                 let way = self.way();
                 self.plan_in(way, Event::Connect { life, feed, call, token_life });
             }
             Action::CloseFeed { feed, connection } => {
-                self.feed_server(feed).disconnect(connection);
+                self.feed_server(feed).disconnect(Line { life, call: connection });
             }
             Action::SendMail { call, mail } => {
                 if self.judged {
-                    self.oracle.sending(self.now.time, &mail, self.store_device.model());
+                    self.oracle.sending(life, self.now.time, &mail, self.store_device.model());
                 }
                 let way = self.way();
                 self.plan_in(way, Event::MailServer { life, call, mail });
             }
-            Action::Save { call, epoch: _, changes } => self.save(call, changes),
+            Action::Save { call, epoch, changes } => self.save(life, call, epoch, changes),
             Action::Answer { outcome: Err(refused), .. } => self.tell(What::from(&refused)),
             Action::LogHealth | Action::Answer { outcome: Ok(_), .. } => {}
-            Action::Note(note) => self.tell(What::from(&note)),
+            Action::Note(note) => self.noted(life, &note),
         }
     }
 
-    fn ask(&mut self, call: CallId, request: Request) {
+    /// Of several servers it is told which of them says something that is about itself.
+    fn noted(&mut self, life: u64, note: &Note) {
+        let Some(place) = self.place(life).filter(|_| self.is_shared()) else {
+            return self.tell(What::from(note));
+        };
+        if matches!(note, Note::Leads | Note::Follows) {
+            return self.role_is(place, if *note == Note::Leads { Role::Leader } else { Role::Follower });
+        }
+        let what = What::from(note);
+        // What one finds that does not lead any more is nothing that was decided.
+        let is_its_own = self.leader() != Some(place) || matches!(what, What::Noted { .. });
+        let its_own = What::Noted { text: format!("{}: {note}", self.called(place)) };
+        self.tell(if is_its_own { its_own } else { what });
+    }
+
+    fn ask(&mut self, life: u64, call: CallId, request: Request) {
         let way = self.way();
-        self.plan_in(way, Event::Ask { life: self.lives, call, request });
+        self.plan_in(way, Event::Ask { life, call, request });
     }
 
     /// A request comes to book.
@@ -109,7 +125,7 @@ impl World<'_> {
 
     /// A connection to a feed is tried.
     pub(super) fn connect(&mut self, life: u64, feed: Feed, call: CallId, token_life: Duration) {
-        if life != self.lives || self.server.is_none() {
+        if self.place(life).is_none() {
             return;
         }
         let refused = |kind, detail| Some((kind, detail, Duration::ZERO));
@@ -140,25 +156,31 @@ impl World<'_> {
             }
             None => {
                 let expires = self.now.time + token_life;
-                self.feed_server(feed).connect(call, expires);
+                self.feed_server(feed).connect(Line { life, call }, expires);
             }
         }
     }
 
     /// All connections of a feed end, as at its restart.
     pub(super) fn hang_up(&mut self, feed: Feed) {
-        let calls = self.feed_server(feed).hang_up();
-        self.end(feed, calls, "ended without a close frame");
+        let lines = self.feed_server(feed).hang_up();
+        self.end(feed, lines, "ended without a close frame");
     }
 
-    fn end(&mut self, feed: Feed, calls: Vec<CallId>, why: &str) {
-        for connection in calls {
+    /// The connections of one server to a feed end.
+    pub(super) fn hang_up_on(&mut self, feed: Feed, life: u64) {
+        let lines = self.feed_server(feed).hang_up_on(life);
+        self.end(feed, lines, "ended without a close frame");
+    }
+
+    fn end(&mut self, feed: Feed, lines: Vec<Line>, why: &str) {
+        for Line { life, call: connection } in lines {
             let reason = failure(FailureKind::Ended, &format!("{feed}: {why}"));
             let way = self.way();
             let at = self.now.time + way;
             let at = self.feed_server(feed).arrives(at);
             let input = Input::FeedClosed { feed, connection, reason };
-            self.plan_at(at, Event::Come { life: self.lives, input });
+            self.plan_at(at, Event::Come { life, input });
         }
     }
 
@@ -167,7 +189,7 @@ impl World<'_> {
         let now = self.now.time;
         let expired = self.feed_server(feed).expire(now);
         self.end(feed, expired, "the token has expired");
-        let listeners: Vec<CallId> = self.feed_server(feed).listeners().collect();
+        let listeners: Vec<Line> = self.feed_server(feed).listeners().collect();
         if listeners.is_empty() {
             return;
         }
@@ -178,20 +200,27 @@ impl World<'_> {
         let fault = self.feed_server(feed).fault;
         let late = if let Fault::Slow(late) = fault { late } else { Duration::ZERO };
         let way = self.way();
-        let at = self.feed_server(feed).arrives(now + late + way);
+        let mut at = self.feed_server(feed).arrives(now + late + way);
         let copies = if fault == Fault::Repeats { 2 } else { 1 };
-        for connection in listeners {
+        let mut nearest = listeners.first().map(|line| line.life);
+        for line in listeners {
+            let Line { life, call: connection } = line;
+            if nearest.replace(life) != Some(life) {
+                // It is another way to another server.
+                let way = self.way();
+                at = self.feed_server(feed).arrives(at + way);
+            }
             for _ in 1..copies {
                 let input = Input::Reported { feed, connection, reports: reports.clone() };
-                self.plan_at(at, Event::Come { life: self.lives, input });
+                self.plan_at(at, Event::Come { life, input });
             }
-            let reports = if self.feed_server(feed).is_last(connection) {
+            let reports = if self.feed_server(feed).is_last(line) {
                 std::mem::take(&mut reports)
             } else {
                 reports.clone()
             };
             let input = Input::Reported { feed, connection, reports };
-            self.plan_at(at, Event::Come { life: self.lives, input });
+            self.plan_at(at, Event::Come { life, input });
         }
     }
 
@@ -215,13 +244,13 @@ impl World<'_> {
     /// A feed sends a text: whatever the real parser makes of it reaches the core.
     pub(super) fn say(&mut self, feed: Feed, text: &str) {
         let Some(snapshot) = frame::read(feed, text).snapshot else { return };
-        let listeners: Vec<CallId> = self.feed_server(feed).listeners().collect();
-        for connection in listeners {
+        let listeners: Vec<Line> = self.feed_server(feed).listeners().collect();
+        for Line { life, call: connection } in listeners {
             let way = self.way();
             let at = self.now.time + way;
             let at = self.feed_server(feed).arrives(at);
             let input = Input::Reported { feed, connection, reports: snapshot.reports.clone() };
-            self.plan_at(at, Event::Come { life: self.lives, input });
+            self.plan_at(at, Event::Come { life, input });
         }
     }
 }

@@ -6,7 +6,8 @@ use status_core::{CommandId, Feed, Input, Wall};
 
 use super::{Event, World};
 use crate::describe;
-use crate::scenario::{Fault, Order, Sending, Service, Step};
+use crate::scenario::{Fault, Sending, Service, Step};
+use crate::service::Line;
 use crate::timeline::What;
 
 /// A stop of the server that is longer is noticed by its driver.
@@ -21,7 +22,7 @@ impl World<'_> {
             Event::Step(number) => {
                 let step = &self.scenario.steps[number].step;
                 self.tell(What::Happened { text: describe::step(step) });
-                self.take(step);
+                self.take(number, step);
                 self.measure();
             }
             Event::Snapshot { feed, rhythm } => {
@@ -48,9 +49,22 @@ impl World<'_> {
             Event::Connect { life, feed, call, token_life } => self.connect(life, feed, call, token_life),
             Event::Ask { life, call, request } => self.asked(life, call, &request),
             Event::MailServer { life, call, mail } => self.posted(life, call, &mail),
-            Event::Write { life, call, changes } => self.written(life, call, changes),
+            Event::Write { life, call, epoch, changes } => self.written(life, call, epoch, changes),
             Event::Look { life } => self.look_at_store(life),
-            Event::Restart => self.start(),
+            Event::Restart { place } => self.start(place),
+            Event::AskLock { life, turn } => self.ask_lock(life, turn),
+            Event::LockAsked { life, asked_at } => self.lock_asked(life, asked_at),
+            Event::Order { step, tried } => self.pass_order_on(step, tried),
+            Event::Reconnect { place, cut_off } => {
+                let machine = &self.machines[place];
+                if machine.is_cut_off && machine.cut_offs == cut_off {
+                    let name = machine.name;
+                    self.tell(What::Happened {
+                        text: format!("server {name} is connected to the database again"),
+                    });
+                    self.reconnect(place);
+                }
+            }
             Event::Come { life, input } => self.arrive(life, input),
             Event::Resume { life } => self.resume(life),
         }
@@ -59,14 +73,14 @@ impl World<'_> {
     /// A snapshot comes only if its connection is still there.
     fn arrive(&mut self, life: u64, input: Input) {
         if let Input::Reported { feed, connection, .. } = &input
-            && !self.feed_server(*feed).is_connected(*connection)
+            && !self.feed_server(*feed).is_connected(Line { life, call: *connection })
         {
             return;
         }
         self.come(life, input);
     }
 
-    fn take(&mut self, step: &Step) {
+    fn take(&mut self, number: usize, step: &Step) {
         let now = self.now.time;
         match step {
             Step::Stream { topics, does } => topics.iter().for_each(|topic| self.set_stream(topic, *does)),
@@ -100,27 +114,66 @@ impl World<'_> {
             Step::SetClock { millis } => {
                 self.now.wall = Wall::from_millis(self.now.wall.as_millis().saturating_add_signed(*millis));
             }
-            Step::Tell { by, order } => self.tell_server(by, order),
-            Step::Suspend { lasts } => self.suspend(*lasts),
-            Step::Kill => self.kill(),
-            Step::Start => self.start(),
+            Step::Tell { .. } if self.is_shared() => self.order(number),
+            Step::Tell { .. } => match self.machines[0].server.as_ref().map(|server| server.life) {
+                Some(life) => self.tell_server(number, life),
+                None => self.tell(What::Refused { text: "no server runs".into() }),
+            },
+            Step::Suspend { servers, lasts } => {
+                self.places(servers).into_iter().for_each(|place| self.suspend(place, *lasts));
+            }
+            Step::CutOff { servers, lasts } => {
+                self.places(servers).into_iter().for_each(|place| self.cut_off(place, *lasts));
+            }
+            Step::Reconnect { servers } => {
+                self.places(servers).into_iter().for_each(|place| self.reconnect(place));
+            }
+            Step::Kill { servers } => self.places(servers).into_iter().for_each(|place| self.kill(place)),
+            Step::Start { servers } => self.places(servers).into_iter().for_each(|place| self.start(place)),
         }
     }
 
-    /// Somebody tells the server something: a person without a server is not heard.
-    fn tell_server(&mut self, by: &str, order: &Order) {
-        let Some(server) = &self.server else {
-            self.tell(What::Refused { text: "no server runs".into() });
-            return;
-        };
-        let commands = order.commands(self.now.wall, server.monitor.maintenance());
+    /// The places of these servers; the only one has no name.
+    fn places(&self, servers: &[String]) -> Vec<usize> {
+        let names = |name: &str| servers.is_empty() || servers.iter().any(|server| server == name);
+        (0..self.machines.len()).filter(|place| names(self.machines[*place].name)).collect()
+    }
+
+    fn cut_off(&mut self, place: usize, lasts: Option<Duration>) {
+        let machine = &mut self.machines[place];
+        machine.is_cut_off = true;
+        machine.cut_offs += 1;
+        let cut_off = machine.cut_offs;
+        self.note_cut_off(place);
+        if let Some(lasts) = lasts {
+            self.plan_in(lasts, Event::Reconnect { place, cut_off });
+        }
+    }
+
+    pub(super) fn reconnect(&mut self, place: usize) {
+        self.machines[place].is_cut_off = false;
+        self.note_cut_off(place);
+    }
+
+    fn note_cut_off(&mut self, place: usize) {
+        if let Some(server) = &self.machines[place].server {
+            self.oracle.server_is_cut_off(server.life, self.now.time);
+        }
+    }
+
+    /// Somebody tells a server what a step says.
+    pub(super) fn tell_server(&mut self, step: usize, life: u64) {
+        let Step::Tell { by, order } = &self.scenario.steps[step].step else { return };
+        let wall = self.now.wall;
+        let Some(server) = self.server_mut(life) else { return };
+        let commands = order.commands(wall, server.monitor.maintenance());
         if commands.is_empty() {
             self.tell(What::Refused { text: "there is nothing of that name".into() });
         }
         for what in commands {
             self.commands = CommandId(self.commands.0 + 1);
             let input = Input::Commanded { command: self.commands, by: by.to_owned(), what };
-            self.come(self.lives, input);
+            self.come(life, input);
         }
     }
 
@@ -164,6 +217,9 @@ impl World<'_> {
             Service::Store => {
                 self.store_device.fault = fault;
                 self.oracle.store_is(self.now.time, fault);
+                if fault == Fault::Down {
+                    self.stop_database();
+                }
             }
         }
     }
@@ -210,10 +266,9 @@ impl World<'_> {
         self.note_bookings();
     }
 
-    fn suspend(&mut self, lasts: Duration) {
-        let life = self.lives;
+    fn suspend(&mut self, place: usize, lasts: Duration) {
         let until = self.now.time + lasts;
-        if let Some(server) = &mut self.server {
+        if let Some(server) = &mut self.machines[place].server {
             // Of two suspensions the one that ends later counts.
             let longer = server.suspended.is_none_or(|until_then| until > until_then);
             if server.suspended.is_none() {
@@ -221,6 +276,7 @@ impl World<'_> {
             }
             if longer {
                 server.suspended = Some(until);
+                let life = server.life;
                 self.plan_at(until, Event::Resume { life });
             }
         }
@@ -228,29 +284,29 @@ impl World<'_> {
 
     /// The machine goes on: what came meanwhile comes now, and feeds have ended what was not read.
     pub(super) fn resume(&mut self, life: u64) {
-        let (due, late) = match &mut self.server {
-            Some(server)
-                if life == self.lives && server.suspended.is_some_and(|until| self.now.time >= until) =>
-            {
+        let now = self.now.time;
+        let (due, late) = match self.server_mut(life) {
+            Some(server) if server.suspended.is_some_and(|until| now >= until) => {
                 server.suspended = None;
-                (server.monitor.deadline().at, self.now.time.since(server.suspended_at))
+                (server.monitor.deadline().at, now.since(server.suspended_at))
             }
             Some(_) | None => return,
         };
         // The driver looks at the clock twice a second, and tells the core before anything else.
         if late > NOTICED {
-            self.give(Input::Stalled { late });
+            self.give(life, Input::Stalled { late });
         }
         // Which comes first, what was due or what came meanwhile, is chance.
         if self.rng.below(2) == 1 {
-            self.give(Input::Wake);
+            self.give(life, Input::Wake);
         }
-        let backlog = self.server.as_mut().map(|server| std::mem::take(&mut server.backlog));
+        let backlog = self.server_mut(life).map(|server| std::mem::take(&mut server.backlog));
         for input in backlog.unwrap_or_default() {
             self.arrive(life, input);
         }
         if self.now.time.since(due) > SLOW_READER {
-            Feed::BOTH.into_iter().for_each(|feed| self.hang_up(feed));
+            Feed::BOTH.into_iter().for_each(|feed| self.hang_up_on(feed, life));
         }
+        self.ask_lock_late(life);
     }
 }

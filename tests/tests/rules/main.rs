@@ -7,6 +7,7 @@ mod booking;
 mod events;
 mod feeds;
 mod known;
+mod leadership;
 mod limits;
 mod mail;
 mod maintenance;

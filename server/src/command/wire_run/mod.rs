@@ -39,6 +39,9 @@ pub async fn play_over_wire(
     speed: u32,
     stop: CancellationToken,
 ) -> Result<Timeline, String> {
+    if scenario.lab.servers > 1 {
+        return Err("several servers are played in virtual time only: leave --wire out".into());
+    }
     let speed = speed.max(1);
     let chosen = scenario::Settings::read(&scenario.settings).map_err(|error| error.to_string())?;
     let lab = furnish(scenario, speed);

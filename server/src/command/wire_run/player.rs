@@ -172,12 +172,13 @@ impl Player {
             Step::DeleteStore => self.harness.store.delete(),
             Step::SetClock { millis } => self.harness.clock.set_by(*millis),
             Step::Tell { by, order } => self.tell_server(by, order),
-            Step::Suspend { lasts } => self.suspend(*lasts),
-            Step::Kill => {
+            Step::Suspend { lasts, .. } => self.suspend(*lasts),
+            Step::CutOff { .. } | Step::Reconnect { .. } => {}
+            Step::Kill { .. } => {
                 self.kill_server().await;
                 self.harness.recorder.note_end();
             }
-            Step::Start => self.start_server()?,
+            Step::Start { .. } => self.start_server()?,
         }
         Ok(())
     }

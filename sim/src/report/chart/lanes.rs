@@ -65,6 +65,7 @@ fn service(name: &str, scenario: &Scenario, outcome: &Outcome, scale: Scale) -> 
         | What::Attended { .. }
         | What::Remarked { .. }
         | What::Refused { .. }
+        | What::Leads { .. }
         | What::Noted { .. }
         | What::Asked { .. }
         | What::Booking { .. }
@@ -104,8 +105,8 @@ enum Turn {
 fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
     let at = millis(timed.at);
     match timed.step {
-        Step::Kill => Some((at, Turn::Killed)),
-        Step::Start => Some((at, Turn::Started)),
+        Step::Kill { ref servers } if servers.is_empty() => Some((at, Turn::Killed)),
+        Step::Start { ref servers } if servers.is_empty() => Some((at, Turn::Started)),
         Step::Stream { .. }
         | Step::Twins { .. }
         | Step::Plug { .. }
@@ -127,6 +128,11 @@ fn turn_of_step(timed: &crate::scenario::Timed) -> Option<(u64, Turn)> {
         | Step::DeleteStore
         | Step::Tell { .. }
         | Step::SetClock { .. }
-        | Step::Suspend { .. } => None,
+        | Step::Suspend { .. }
+        | Step::CutOff { .. }
+        | Step::Reconnect { .. }
+        // One of several is away: it is seen where another leads.
+        | Step::Kill { .. }
+        | Step::Start { .. } => None,
     }
 }

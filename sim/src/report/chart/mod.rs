@@ -180,6 +180,7 @@ impl Picture {
                 | What::Attended { .. }
                 | What::Remarked { .. }
                 | What::Refused { .. }
+                | What::Leads { .. }
                 | What::Noted { .. }
                 | What::Asked { .. }
                 | What::Booking { .. }
