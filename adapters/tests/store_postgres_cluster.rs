@@ -1,6 +1,7 @@
 //! Several servers on one schema of a real PostgreSQL: one holds the lock, and the others know it.
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test says what it waits for")]
 
 mod support;
 

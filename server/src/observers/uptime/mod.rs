@@ -260,10 +260,8 @@ impl UptimeState {
     }
 
     fn noted(&mut self, now: Now, note: &Note) {
-        if let Some(adopted) = &mut self.adopted {
-            if adopted.since.len() < NOTES_AT_MOST {
-                adopted.since.push((now, note.clone()));
-            }
+        if let Some(adopted) = self.adopted.as_mut().filter(|adopted| adopted.since.len() < NOTES_AT_MOST) {
+            adopted.since.push((now, note.clone()));
         }
         match note {
             Note::Event { experiment, event, .. } => self.changed(experiment, event.when, event.condition()),
