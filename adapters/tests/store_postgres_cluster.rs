@@ -60,13 +60,11 @@ async fn follows(store: &PostgresStore, events: usize) {
     }
 }
 
-async fn end_sessions(postgres: &Postgres, schema: &str) {
-    let sql = format!(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid IN
-            (SELECT pid FROM pg_stat_activity WHERE query LIKE '%status_store%' OR query LIKE '%servers%'
-                OR query LIKE '%orders%') AND '{schema}' <> ''"
-    );
-    postgres.sql(&sql).await;
+/// Ends the session that holds the lock of the one schema in this database.
+async fn end_the_leaders_session(postgres: &Postgres) {
+    let holders =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    postgres.sql(holders).await;
 }
 
 #[tokio::test]
@@ -83,28 +81,83 @@ async fn once_another_one_leads_nothing_of_an_older_epoch_is_written() {
     assert_eq!(early.kind, FailureKind::Unreachable, "{early}");
     one.save_in(Some(1), vec![event(3, "pend00", false)]).await.unwrap();
     follows(&two, 2).await;
-
-    end_sessions(&postgres, &schema).await;
-    let mut leader = tokio::select! {
-        (epoch, saved) = won(&two) => (epoch, saved),
-        (epoch, saved) = won(&one) => (epoch, saved),
+    // The lock goes to and fro until the other one has it.
+    let (epoch, saved) = loop {
+        end_the_leaders_session(&postgres).await;
+        tokio::select! {
+            (epoch, saved) = won(&two) => break (epoch, saved),
+            (_, saved) = won(&one) => assert_eq!(saved, None, "nobody else has written"),
+        }
     };
-    // Whichever was the first: the other one's saves are of an older epoch, or it does not lead.
-    let is_two = leader.1.is_some();
-    if !is_two {
-        // The first was faster than the second: it goes on, and is stopped for good now.
-        drop(one);
-        leader = won(&two).await;
-        assert!(leader.0 > 2 && leader.1.is_some());
-        return;
-    }
-    assert_eq!(leader.0, 2);
-    let late = one.save_in(Some(1), vec![event(4, "pend00", true)]).await.unwrap_err();
+    assert!(epoch > 1 && saved.is_some_and(|saved| saved.experiments["pend00"].events.len() == 2));
+    let late = one.save_in(Some(epoch - 1), vec![event(4, "pend00", true)]).await.unwrap_err();
     assert!(matches!(late.kind, FailureKind::Unreachable | FailureKind::Superseded), "{late}");
-    two.save_in(Some(2), vec![event(5, "pend00", true)]).await.unwrap();
+    two.save_in(Some(epoch), vec![event(5, "pend00", true)]).await.unwrap();
     assert_eq!(two.load(ALL).await.unwrap().experiments["pend00"].events.len(), 3);
     follows(&one, 3).await;
-    assert_eq!(one.peers().me, "one");
+    // It knows that the other one has written: back at once, it would not go on with what it knew.
+    drop(two);
+    assert!(won(&one).await.1.is_some());
+}
+
+#[tokio::test]
+async fn a_save_that_another_epoch_has_overtaken_is_refused_although_the_session_lives() {
+    let Some(postgres) = shared(|| None) else { return };
+    for (number, what) in ["epoch = epoch + 1", "mark = 'another'"].into_iter().enumerate() {
+        let schema = format!("overtaken{number}");
+        let one = join(postgres, &schema, "one");
+        won(&one).await;
+        one.save_in(Some(1), vec![event(1, "pend00", true)]).await.unwrap();
+        postgres.sql(&format!("UPDATE {schema}.status_store SET {what}")).await;
+        let refused = one.save_in(Some(1), vec![event(2, "pend00", false)]).await.unwrap_err();
+        assert_eq!(refused.kind, FailureKind::Superseded, "{refused}");
+        assert_eq!(postgres.number(&format!("SELECT count(*) FROM {schema}.events")).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_is_no_reason_to_give_the_lock_up() {
+    let Some(postgres) = shared(|| None) else { return };
+    let schema = schema();
+    let one = join(postgres, &schema, "one");
+    won(&one).await;
+    postgres
+        .sql(&format!("ALTER TABLE {schema}.events ADD CONSTRAINT full_disk CHECK (false) NOT VALID"))
+        .await;
+    for _ in 0..3 {
+        let refused = one.save_in(Some(1), vec![event(1, "pend00", true)]).await.unwrap_err();
+        assert_eq!(refused.kind, FailureKind::Refused, "{refused}");
+    }
+    postgres.sql(&format!("ALTER TABLE {schema}.events DROP CONSTRAINT full_disk")).await;
+    let all = vec![status_core::Change::ReplaceAll, experiment("pend00", true), event(1, "pend00", true)];
+    one.save_in(Some(1), all).await.unwrap();
+    let quiet = tokio::time::timeout(Duration::from_secs(4), turn(&one)).await;
+    assert!(quiet.is_err(), "it leads all the time: {quiet:?}");
+}
+
+#[tokio::test]
+async fn where_the_answer_to_its_mark_is_lost_a_server_reads_everything_once_more() {
+    let Some(postgres) = Postgres::start(None) else { return };
+    let one = join(&postgres, "lab1", "one");
+    won(&one).await;
+    one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
+    drop(one);
+    // The database ends whoever has written a mark, as if it had died before its answer.
+    postgres
+        .sql(
+            "CREATE FUNCTION lab1.die() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER die AFTER UPDATE OF mark ON lab1.status_store DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW WHEN (OLD.mark IS DISTINCT FROM NEW.mark) EXECUTE FUNCTION lab1.die()",
+        )
+        .await;
+    let two = join(&postgres, "lab1", "two");
+    let lost = turn(&two).await;
+    assert!(matches!(lost, Turn::Elected(Election::Lost { .. } | Election::Follows { .. })), "{lost:?}");
+    postgres.sql("DROP TRIGGER die ON lab1.status_store").await;
+    let (epoch, saved) = won(&two).await;
+    assert_eq!(saved.map(|saved| saved.experiments.len()), Some(1));
+    two.save_in(Some(epoch), vec![event(2, "pend00", false)]).await.unwrap();
 }
 
 #[tokio::test]
@@ -165,4 +218,25 @@ async fn what_one_is_told_the_leader_does_once() {
     assert_eq!(told.await.unwrap(), Ok(Err(refused)));
     let again = tokio::time::timeout(Duration::from_secs(2), turn(&one)).await;
     assert!(again.is_err(), "{again:?}");
+}
+
+#[tokio::test]
+async fn two_of_the_same_name_are_told_apart() {
+    let Some(postgres) = shared(|| None) else { return };
+    let schema = schema();
+    let one = join(postgres, &schema, "same");
+    won(&one).await;
+    one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
+    let two = join(postgres, &schema, "same");
+    follows(&two, 1).await;
+    let seen = async {
+        while two.peers().leader.is_none() || one.peers().followers.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, seen).await.unwrap();
+    assert_eq!(
+        (one.peers().followers, two.peers().leader.unwrap().instance),
+        (vec!["same".into()], "same".into())
+    );
 }

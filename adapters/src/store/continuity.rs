@@ -29,6 +29,14 @@ enum Owed {
     Told,
 }
 
+/// What to say of a store that lacks what was saved.
+pub(super) fn replaced(store: &str) -> String {
+    format!(
+        "{store} was deleted or replaced while the server ran: what the server still knew is written into what is there \
+         now; to put a copy back, stop the server before"
+    )
+}
+
 impl Continuity {
     /// Notes whether what was there at the start could be read.
     pub(super) fn was_read(&mut self, read: bool) {
@@ -53,8 +61,18 @@ impl Continuity {
 
     /// Whether this is the mark that this process has last written, or may have.
     #[cfg(feature = "postgres")]
-    pub(super) fn knows(&self, found: Option<&str>) -> bool {
-        found.is_some() && [self.mark.as_deref(), self.tried.as_deref()].contains(&found)
+    pub(super) fn knows(&mut self, found: Option<&str>) -> bool {
+        if found.is_some() && found == self.tried.as_deref() {
+            // It was written, and only the answer was lost.
+            self.mark = self.tried.take();
+        }
+        found.is_some() && found == self.mark.as_deref()
+    }
+
+    /// What the store holds was read just now, so that nothing is missing there.
+    #[cfg(feature = "postgres")]
+    pub(super) fn is_read_anew(&mut self) {
+        self.failed = false;
     }
 
     /// Another server has written since: what it wrote is what there is.
@@ -81,11 +99,7 @@ impl Continuity {
             return Ok(());
         }
         self.owed = Owed::Told;
-        let detail = format!(
-            "{store} was deleted or replaced while the server ran: what the server still knew is written into what \
-             is there now; to put a copy back, stop the server before"
-        );
-        Err(Failure { kind: FailureKind::Replaced, detail })
+        Err(Failure { kind: FailureKind::Replaced, detail: replaced(store) })
     }
 
     /// What of these changes is to be written, if they fit what is there.

@@ -186,11 +186,6 @@ impl Book {
             if let Some(note) = resource.note_hold(config.book_override) {
                 cx.note(note);
             }
-            if !self.empty
-                && let Some(withheld) = resource.withholds(config)
-            {
-                cx.withhold(withheld);
-            }
             if cx.authority.may_ask(resource.desired()) {
                 self.queue.put(resource, cx.now.time, config);
             } else {

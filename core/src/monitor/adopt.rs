@@ -28,6 +28,7 @@ impl Parts {
     /// Gives up the lead: another server goes on from what is written down.
     pub(super) fn step_down(&mut self, cx: &mut Cx<'_>) {
         self.leadership.superseded(cx);
+        self.store.give_up();
         self.refuse_waiting(cx);
     }
 

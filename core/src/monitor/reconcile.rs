@@ -40,7 +40,8 @@ impl Parts {
         }
         self.save(cx);
         let unsaved_too = self.store.is_not_waited_for(cx.now.time, self.leadership.patience());
-        if unsaved_too {
+        // Whoever is told that something is done may rely on it: another server would know nothing of it.
+        if unsaved_too && self.leadership.patience().is_zero() {
             self.maintenance.answer_all(cx);
         }
         if mails {

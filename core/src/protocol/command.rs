@@ -64,7 +64,7 @@ pub enum Obeyed {
     Withdrawn(Acknowledgement),
 }
 
-/// Why a command was not obeyed. It has changed nothing then.
+/// Why a command was not obeyed. It has changed nothing then, but perhaps where another server leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refused {
     /// No experiment of this name is known.
@@ -81,7 +81,7 @@ pub enum Refused {
     TooManyWindows,
     /// Something in it makes no sense: what, for people.
     Invalid(String),
-    /// Another server leads by now, which knows nothing of it.
+    /// Another server leads by now, which may know nothing of it.
     NotLeading,
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for Refused {
             }
             Self::Invalid(what) => f.write_str(what),
             Self::NotLeading => {
-                f.write_str("another server has begun to lead meanwhile, and nothing is changed: ask again")
+                f.write_str("another server has begun to lead meanwhile, which may not know of it: look before you ask again")
             }
         }
     }

@@ -182,6 +182,11 @@ impl Persistence {
         self.under_way.as_ref().is_some_and(|save| save.call == call && save.epoch == epoch)
     }
 
+    /// What is being written down is not: should this server lead again, all is written anew.
+    pub(crate) fn give_up(&mut self) {
+        (self.under_way, self.rewrite_all) = (None, true);
+    }
+
     /// Nothing is to be saved: another server does.
     pub(crate) fn forget_unsaved(&mut self) {
         self.unsaved = Unsaved::default();

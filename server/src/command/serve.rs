@@ -10,7 +10,7 @@ use status_adapters::clock::{Clock, SystemClock};
 use status_adapters::feed::WsFeed;
 use status_adapters::mail::SmtpMailer;
 #[cfg(feature = "postgres")]
-use status_adapters::store::postgres::{Address, PostgresStore};
+use status_adapters::store::postgres::{self, Address, PostgresStore};
 use status_adapters::store::{SqliteStore, UptimeRecords, new_life};
 use status_adapters::{FeedSource, Mailer, Store};
 use status_core::{Feed, MaintenanceRecord, Monitor, Now, Saved};
@@ -229,6 +229,10 @@ pub fn services(settings: &Settings) -> Result<Services, String> {
 async fn resume(settings: &Settings, services: &mut Services) -> Result<(Monitor, Uptime), String> {
     #[cfg(feature = "postgres")]
     if let StoreSettings::Database(address) = &settings.store {
+        // Where the database does not answer, it is waited for.
+        if let Some(refusal) = postgres::refusal(address).await {
+            return Err(refusal.to_string());
+        }
         return Ok(join(settings, address, services));
     }
     let core = settings.core.clone();

@@ -18,7 +18,7 @@ use status_adapters::{Book, FeedSource, Mailer, Store};
 use status_core::{
     Action, Command, CommandId, Deadline, Failure, FailureKind, Input, Now, Obeyed, Refused, Role, Time,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::effects::Effects;
@@ -48,6 +48,8 @@ pub struct Services {
 
 /// How many inputs may wait to be taken in; whoever has another one waits, too.
 const WAITING_INPUTS: usize = 64;
+/// How many orders may be on their way to another server.
+const HANDED_ON_AT_ONCE: usize = 4;
 /// How long the end waits for an answer that is still to come.
 const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_secs(4);
 /// How long it takes at most until it is noticed that the store was deleted or replaced.
@@ -156,6 +158,8 @@ struct Inputs {
     cluster: Option<Arc<dyn Cluster>>,
     /// Whether another server leads, which is told what people tell this one.
     follows: bool,
+    /// Each that is handed on takes a connection to the database.
+    handing_on: Arc<Semaphore>,
 }
 
 /// Who waits for what comes of a command.
@@ -188,6 +192,7 @@ impl Inputs {
             waiting: BTreeMap::new(),
             turning,
             follows: cluster.is_some(),
+            handing_on: Arc::new(Semaphore::new(HANDED_ON_AT_ONCE)),
             cluster,
         }
     }
@@ -207,7 +212,11 @@ impl Inputs {
         let Order { by, command, answer } = order;
         match self.cluster.clone().filter(|_| self.follows) {
             Some(cluster) => {
-                tokio::spawn(hand_on(cluster, by, command, answer));
+                match Arc::clone(&self.handing_on).try_acquire_owned() {
+                    Ok(turn) => drop(tokio::spawn(hand_on(cluster, by, command, answer, turn))),
+                    // Who has gone away meanwhile needs no answer.
+                    Err(_) => drop(answer.send(Err(CommandFailure::Busy))),
+                }
                 None
             }
             None => Some(self.command(by, command, Waiting::Person(answer))),
@@ -322,6 +331,7 @@ async fn hand_on(
     by: String,
     command: Command,
     answer: oneshot::Sender<Result<Obeyed, CommandFailure>>,
+    _turn: OwnedSemaphorePermit,
 ) {
     let outcome = match cluster.order(&by, &command).await {
         Ok(outcome) => outcome.map_err(CommandFailure::Refused),

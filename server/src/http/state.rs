@@ -94,6 +94,14 @@ impl AppState {
     /// each input, however many ask.
     #[must_use]
     pub fn revision(&self, monitor: &Monitor) -> String {
+        let revision = self.revision_of(monitor);
+        match ClusterView::of(monitor, self.0.cluster.as_deref()) {
+            Some(cluster) => format!("{revision}-{}", cluster.revision()),
+            None => revision,
+        }
+    }
+
+    fn revision_of(&self, monitor: &Monitor) -> String {
         let version = self.0.shared.version();
         let mut known = self.0.revision.lock();
         match &*known {

@@ -1,12 +1,14 @@
 //! Which of the servers that share a store this one is, and who else is there.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde::Serialize;
 use status_adapters::cluster::{Cluster, Peer, Peers};
 use status_core::{Monitor, Role};
 use utoipa::ToSchema;
 
 /// Who leads, of several servers on one store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 pub struct ClusterView {
     /// `leader`: this server acts. `follower`: another one does, and this one knows the same.
     pub role: &'static str,
@@ -30,12 +32,8 @@ impl ClusterView {
         let leadership = monitor.leadership();
         let Peers { me, leader, followers, trouble, .. } = cluster?.peers();
         let leads = leadership.role() == Role::Leader;
-        let leader = if leads {
-            Some(Peer { instance: me.clone(), since: leadership.since() })
-        } else {
-            // A row of this server's own is from before it followed.
-            leader.filter(|leader| leader.instance != me)
-        };
+        let leader =
+            if leads { Some(Peer { instance: me.clone(), since: leadership.since() }) } else { leader };
         Some(Self {
             role: if leads { "leader" } else { "follower" },
             instance: me,
@@ -44,6 +42,14 @@ impl ClusterView {
             followers,
             database_is_away: trouble.is_some() || leadership.is_cut_off(monitor.now().time),
         })
+    }
+
+    /// A text that is the same as long as all of it is.
+    #[must_use]
+    pub fn revision(&self) -> String {
+        let mut hash = DefaultHasher::new();
+        self.hash(&mut hash);
+        format!("{:x}", hash.finish())
     }
 
     /// Whether it leads.

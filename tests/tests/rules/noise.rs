@@ -248,3 +248,19 @@ fn a_mail_tells_of_each_experiment_how_it_stands_whatever_came_before() {
     assert!(body.contains("\npend00 ><   U [missing required pend00-st-video]\n"), "{body}");
     assert!(body.contains("\npend01 ok A   after ") && !body.contains("[missing jump]"), "{body}");
 }
+
+#[test]
+fn an_alert_that_came_and_went_and_stands_is_told_with_how_often_it_came() {
+    let mut world = well(3, flapping());
+    for n in 1..=5 {
+        world.every.insert(Feed::Relay, None);
+        world.until(100.0 + 60.0 * f64::from(n) - 30.0);
+        world.every.insert(Feed::Relay, Some(Duration::from_secs(5)));
+        world.report(Feed::Relay);
+        world.until(100.0 + 60.0 * f64::from(n));
+    }
+    world.every.insert(Feed::Relay, None);
+    world.until(100.0 + 300.0 + 2_000.0);
+    let last = world.mails.last().expect("there are some");
+    assert!(last.body.contains("; no longer flapping: it began 6 times"), "{}", last.body);
+}

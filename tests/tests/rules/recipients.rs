@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use status_core::{
     Action, Change, Config, Delivery, Feed, Input, LetterRecord, Mail, MailConfig, MailFailure,
-    MailFailureKind, Monitor, Note, SealedMail, Summary, Transmitted,
+    MailFailureKind, Monitor, NewsItem, Note, SealedMail, Summary, Transmitted,
 };
 use status_tests::{World, config};
 
+use crate::restart::saves;
 use crate::{VIDEO, ago, flap};
 
 const ALPHA: &str = "alpha@a.org";
@@ -412,4 +413,69 @@ fn a_mail_of_an_older_version_that_is_too_long_is_given_up_and_said_to_be() {
     let given_up: Vec<&str> = world.monitor.outbox().given_up().map(|one| one.subject.as_str()).collect();
     assert_eq!(given_up, ["lab 1 new health events"]);
     assert!(world.monitor.outbox().is_empty());
+}
+
+#[test]
+fn who_is_put_off_alone_is_shown_alone_and_gets_a_mail_of_its_own() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.recipients_fail.insert(BETA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    world.until(world.seconds() + 20.0);
+    let undelivered = world.monitor.outbox().undelivered();
+    let waiting: Vec<&str> =
+        undelivered.iter().flat_map(|one| &one.recipients).map(|one| one.as_str()).collect();
+    assert_eq!((undelivered.len(), waiting), (1, vec![BETA]));
+    let mailed =
+        world.monitor.experiment("pend00").and_then(|known| known.mailed().cloned()).expect("it was");
+    assert_eq!((mailed.taken, mailed.refused), (vec![ALPHA.into()], Vec::new()));
+    world.recipients_fail.clear();
+    world.until(world.seconds() + 1_000.0);
+    let [first, second] = [ALPHA, BETA].map(|to| delivered(&world, to));
+    assert_eq!((first.len(), second.len(), &second[0].recipients[..]), (1, 1, &[BETA.into()][..]));
+    assert_ne!(first[0].id, second[0].id, "two mails");
+}
+
+#[test]
+fn a_mail_that_is_tried_again_says_that_it_is_late_however_soon_that_is() {
+    let mut world = kept(&[ALPHA]);
+    world.recipients_fail.insert(ALPHA.into(), MailFailureKind::Transient);
+    world.unplug(VIDEO);
+    while world.mails.is_empty() {
+        world.until(world.seconds() + 0.5);
+    }
+    world.recipients_fail.clear();
+    world.until(world.seconds() + 8.0);
+    let mails = delivered(&world, ALPHA);
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].body.starts_with("This mail is late: it was to be sent at "), "{}", mails[0].body);
+}
+
+#[test]
+fn what_an_older_version_had_yet_to_tell_is_counted_and_the_store_is_written_anew() {
+    let mut world = kept(&[ALPHA]);
+    let mut saved = world.store.saved(100);
+    world.mail_fails = Some(MailFailureKind::Unreachable);
+    world.unplug(VIDEO);
+    world.until(world.seconds() + 30.0);
+    let news = world.store.saved(100).mail.news;
+    let line = news.iter().find_map(|news| match &news.item {
+        NewsItem::Event(line) => Some(line.clone()),
+        _ => None,
+    });
+    saved.mail.letters.push(LetterRecord {
+        id: "old.1".into(),
+        begun: world.now().wall,
+        newest: world.now().wall,
+        tries: 0,
+        summary: Summary { events: line.into_iter().collect(), more_events: 3, ..Summary::default() },
+        sealed: None,
+        trouble: None,
+    });
+    (world.mail_fails, world.mails) = (None, Vec::new());
+    world.trace.clear();
+    world.monitor = Monitor::resume(to(&[ALPHA]), "other", saved, world.now());
+    world.step(Input::Wake);
+    world.until(world.seconds() + 10.0);
+    assert!(world.mails[0].subject.starts_with("lab 4 new health events: "), "{}", world.mails[0].subject);
+    assert_eq!(saves(&world)[0][0], Change::ReplaceAll);
 }

@@ -19,6 +19,7 @@ use super::writer::{Begun, Writer};
 use super::{lock_key, orders, presence, refuse};
 use crate::clock::Clock;
 use crate::cluster::{Peers, Turn};
+use crate::store::continuity;
 
 /// How often a server looks whether the lock is free, and the leader whether there are orders.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -56,6 +57,8 @@ pub(super) struct Member {
     pub(super) said_at: Option<Time>,
     /// Whether the core was told that it leads.
     pub(super) leads: bool,
+    /// Which server was last seen to lead, and what it is called.
+    pub(super) led_before: Option<(String, String)>,
 }
 
 impl Member {
@@ -93,12 +96,11 @@ impl Member {
 
     /// The store does not answer, or the lock is lost.
     async fn lost(&mut self, trouble: Trouble) {
-        self.standby = None;
-        self.said_at = None;
+        (self.standby, self.said_at, self.revision) = (None, None, None);
         self.writer.lock().await.let_go();
         let Failure { detail, .. } = trouble.into_failure(&self.address, "asked who leads");
-        let is_new = self.peers.lock().trouble.replace(detail.clone()).is_none();
-        if is_new || self.leads {
+        let before = self.peers.lock().trouble.replace(detail.clone());
+        if self.leads || before.as_ref() != Some(&detail) {
             tracing::warn!("{detail}");
             self.say(Turn::Elected(Election::Lost { detail })).await;
         }
@@ -108,7 +110,9 @@ impl Member {
     /// Says that it holds the lock still, and hands on what people told other servers.
     async fn lead(&mut self, writer: &mut Writer) -> Result<(), Trouble> {
         let asked_at = self.clock.now().time;
-        for (order, by, command) in writer.orders().await? {
+        let orders =
+            if self.turns.capacity() > orders::AT_ONCE { writer.orders().await? } else { Vec::new() };
+        for (order, by, command) in orders {
             match command {
                 Ok(command) => self.say(Turn::Ordered { order, by, command }).await,
                 Err(refused) => writer.answer(order, &Err(refused)).await?,
@@ -130,15 +134,18 @@ impl Member {
         Ok(())
     }
 
-    fn see(&self, seen: presence::Seen) {
+    fn see(&mut self, seen: presence::Seen) {
         let mut peers = self.peers.lock();
-        let name = |peers: &Peers| peers.leader.as_ref().map(|leader| leader.instance.clone());
-        let before = name(&peers);
-        (peers.leader, peers.followers, peers.trouble) = (seen.leader, seen.followers, None);
-        let now = name(&peers);
-        if before.is_some() && now.is_some() && before != now {
+        // A row of this server's own is from before it followed.
+        let leader = seen.leader.filter(|(life, _)| self.leads || *life != self.life);
+        (peers.followers, peers.trouble) = (seen.followers, None);
+        peers.leader = leader.as_ref().map(|(_, leader)| leader.clone());
+        let Some(now) = leader else { return };
+        if let Some((before, name)) = self.led_before.replace((now.0.clone(), now.1.instance.clone()))
+            && before != now.0
+        {
             peers.changes += 1;
-            tracing::warn!("{} leads, no more {}", now.unwrap_or_default(), before.unwrap_or_default());
+            tracing::warn!("{} leads, no more {name}", now.1.instance);
         }
     }
 
@@ -183,9 +190,11 @@ impl Member {
         if self.read_from.is_some_and(|at| now < at) {
             return Ok(());
         }
-        let rows = session.rows("SELECT revision FROM status_store", &[]).await?;
+        let rows = session.rows("SELECT revision, mark FROM status_store", &[]).await?;
         let revision: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0).map(Some))?;
-        if revision == self.revision {
+        let mark: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(1))?;
+        // Where nobody else has written, whoever holds the lock is this server's own old session, or is about to lead.
+        if revision == self.revision || self.writer.lock().await.recognizes(mark.as_deref()) {
             return Ok(());
         }
         let saved = self.read().await?;
@@ -211,8 +220,10 @@ impl Member {
             return Err(Trouble::Unusable(refusal.to_string()));
         }
         let is_new = matches!(kind, Kind::Missing | Kind::Empty);
+        // What it knows of a store that is no more is what there is.
+        let knows_all = is_new && self.revision.is_some();
         let Begun { epoch, is_continued } = self.writer.lock().await.begin_epoch(session, kind).await?;
-        let (saved, asked_at) = if is_continued {
+        let (saved, asked_at) = if is_continued || knows_all {
             (None, asked_at)
         } else {
             let saved = if is_new { Saved::default() } else { self.read_while_held().await? };
@@ -224,9 +235,12 @@ impl Member {
             (Some(Box::new(saved)), asked_at)
         };
         let replaced = self.writer.lock().await.begin_writing().await?;
+        let replaced =
+            replaced.or_else(|| knows_all.then(|| continuity::replaced(&self.address.to_string())));
         (self.leads, self.said_at, self.revision) = (true, None, None);
         tracing::info!(epoch, "this server has the lock of the store {}", self.address);
         self.say(Turn::Elected(Election::Won { epoch, asked_at, saved })).await;
+        self.writer.lock().await.has_told_all();
         if let Some(detail) = replaced {
             self.say(Turn::Replaced(detail)).await;
         }

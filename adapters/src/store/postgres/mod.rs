@@ -78,7 +78,7 @@ pub enum Refusal {
     /// A newer program wrote it.
     #[error(
         "the store {store} has version {found}, and this program knows up to {}: run the newer program, or name another \
-         schema in STATUS_STORE; it is left as it is, and nothing is kept meanwhile",
+         schema in STATUS_STORE; it is left as it is",
         schema::version()
     )]
     Newer {
@@ -90,7 +90,7 @@ pub enum Refusal {
     /// It has tables, and they are no store.
     #[error(
         "{0} has the tables of another program, or is no whole store: name another schema in STATUS_STORE; it is left \
-         as it is, and nothing is kept meanwhile"
+         as it is"
     )]
     Foreign(String),
 }
@@ -102,6 +102,12 @@ fn refuse(address: &Address, kind: Kind) -> Option<Refusal> {
         Kind::Newer(found) => Some(Refusal::Newer { store: address.to_string(), found }),
         Kind::Foreign => Some(Refusal::Foreign(address.to_string())),
     }
+}
+
+/// Why no server of this version can use a schema; `None` if one can, or if the database does not answer just now.
+pub async fn refusal(address: &Address) -> Option<Refusal> {
+    let session = Session::open(address, Role::Reader).await.ok()?;
+    refuse(address, schema::kind(&session, address.schema()).await.ok()?)
 }
 
 /// Gets the lock on a schema, for as long as the session lasts. Who waits for it waits for another session of this
@@ -186,6 +192,7 @@ impl PostgresStore {
             waits_until: None,
             said_at: None,
             leads: false,
+            led_before: None,
         };
         let keeper = tokio::spawn(member.run()).abort_handle();
         let history = History::of(address, Role::Reader);

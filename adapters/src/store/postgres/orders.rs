@@ -17,10 +17,14 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(8);
 /// How often whoever waits for an answer looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// How many are taken at once.
+pub(super) const AT_ONCE: usize = 8;
+
 const ADD: &str = "WITH gone AS (DELETE FROM orders WHERE made < now() - interval '1 hour')
     INSERT INTO orders (who, command) VALUES ($1, $2) RETURNING id";
-const TAKE: &str = "UPDATE orders SET taken = $1
-    WHERE taken IS NULL AND made > now() - interval '8 seconds' RETURNING id, who, command";
+const TAKE: &str = "UPDATE orders SET taken = $1 WHERE id IN (SELECT id FROM orders
+        WHERE taken IS NULL AND made > now() - interval '8 seconds' ORDER BY id LIMIT 8)
+    RETURNING id, who, command";
 const ANSWER: &str = "UPDATE orders SET answer = $1 WHERE id = $2 AND taken = $3";
 const LOOK: &str = "SELECT answer FROM orders WHERE id = $1";
 

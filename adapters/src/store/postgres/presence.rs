@@ -21,7 +21,8 @@ const SEEN: &str =
 /// Who is there.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    pub(super) leader: Option<Peer>,
+    /// Who leads, and which life of it.
+    pub(super) leader: Option<(String, Peer)>,
     pub(super) followers: Vec<String>,
 }
 
@@ -36,9 +37,10 @@ pub(super) async fn say(
     session.rows(SAY, &[(&life, Type::TEXT), (&me, Type::TEXT), (&since, Type::INT8)]).await?;
     let mut seen = Seen::default();
     for row in session.rows(SEEN, &[]).await? {
-        let (instance, leads_since): (String, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+        let (life, instance): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let leads_since: Option<i64> = row.try_get(2)?;
         match leads_since.filter(|_| seen.leader.is_none()) {
-            Some(since) => seen.leader = Some(Peer { instance, since: wall(since) }),
+            Some(since) => seen.leader = Some((life, Peer { instance, since: wall(since) })),
             None => seen.followers.push(instance),
         }
     }

@@ -54,9 +54,15 @@ async fn may_write(session: &Session, schema: &str, kind: Kind) -> Result<bool, 
         }
         Kind::Ours(version) if version == schema::version() => {
             "SELECT has_schema_privilege($1, 'USAGE') AND has_table_privilege('status_store', 'UPDATE')
-                AND has_table_privilege('events', 'INSERT, DELETE')"
+                AND has_table_privilege('events', 'INSERT, DELETE')
+                AND has_table_privilege('servers', 'INSERT, UPDATE, DELETE')
+                AND has_table_privilege('orders', 'INSERT, UPDATE, DELETE')"
         }
-        Kind::Empty | Kind::Ours(_) | Kind::Newer(_) | Kind::Foreign => {
+        Kind::Ours(_) => {
+            "SELECT has_schema_privilege($1, 'CREATE')
+                AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'status_store'::regclass), 'USAGE')"
+        }
+        Kind::Empty | Kind::Newer(_) | Kind::Foreign => {
             "SELECT has_schema_privilege($1, 'CREATE')"
         }
     };

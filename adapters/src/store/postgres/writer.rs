@@ -178,14 +178,31 @@ impl Writer {
             self.continuity.marked(mark.clone());
             self.new_mark = None;
         }
-        self.owes_saved = false;
-        self.make_room().await?;
+        // What is too large is no reason not to lead.
+        if let Err(trouble) = self.make_room().await {
+            tracing::warn!("{}", trouble.into_failure(&self.address, "made smaller"));
+        }
         Ok(self.continuity.tell(&self.address.to_string()).err().map(|failure| failure.detail))
+    }
+
+    /// The core was told everything that others have written.
+    pub(super) fn has_told_all(&mut self) {
+        if std::mem::take(&mut self.owes_saved) {
+            self.continuity.is_read_anew();
+        }
     }
 
     /// Whether this process was the last that wrote, as far as it knows.
     pub(super) fn wrote_last(&self) -> bool {
         !self.owes_saved
+    }
+
+    /// Whether a mark that was found in the store is its own, so that nobody else has written since. If not, the core
+    /// is to be told what others have written.
+    pub(super) fn recognizes(&mut self, found: Option<&str>) -> bool {
+        let is_own = !self.owes_saved && self.continuity.knows(found);
+        self.owes_saved |= !is_own;
+        is_own
     }
 
     /// Whether the epoch is the one that this process has begun: with that the lock is asked for, too.
@@ -310,9 +327,16 @@ impl Writer {
         let fitting = self.continuity.fitting(changes, &store)?;
         let written = self.write(fitting).await;
         written.map_err(|trouble| {
-            self.held = None;
             self.continuity.failed();
             let is_superseded = matches!(trouble, Trouble::Stale);
+            // What the database refuses is no reason to give the lock up: another server would be refused, too.
+            if is_superseded
+                || matches!(trouble, Trouble::Late)
+                || trouble.is_of_another_store()
+                || !self.is_open()
+            {
+                self.held = None;
+            }
             let failure = trouble.into_failure(&self.address, "written");
             let kind = if is_superseded { FailureKind::Superseded } else { failure.kind };
             Failure { kind, ..failure }

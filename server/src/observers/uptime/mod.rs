@@ -146,18 +146,23 @@ impl Uptime {
     /// Writes down when the server was watching, each minute, and for the last time at the stop.
     pub async fn keep(self, store: Option<Arc<dyn Store>>, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let Some(store) = store else { return };
+        let mut beat = tokio::time::interval(BEAT);
+        beat.tick().await;
         loop {
             let stopped = tokio::select! {
                 () = stop.cancelled() => true,
+                _ = beat.tick() => false,
                 () = self.1.notified() => {
                     self.read(&*store, &*clock).await;
                     let _ = tokio::time::timeout(READ_EVERY, stop.cancelled()).await;
                     continue;
                 }
-                () = tokio::time::sleep(BEAT) => false,
             };
             if stopped {
                 self.ledger().go_on(clock.now());
+            } else {
+                // What could not be read before.
+                self.read(&*store, &*clock).await;
             }
             self.write(&*store).await;
             if stopped {
@@ -173,10 +178,7 @@ impl Uptime {
         }
         match store.uptime_records(None, clock.now().wall - REMEMBERED).await {
             Ok(past) => self.ledger().adopt(past),
-            Err(failure) => {
-                tracing::warn!("{failure}; figures of the past are not up to date");
-                self.1.notify_one();
-            }
+            Err(failure) => tracing::warn!("{failure}; figures of the past are not up to date"),
         }
     }
 

@@ -77,7 +77,8 @@ fn the_shortest_mail_has_room_for_everything_that_is_always_in_it() {
         };
         let Composed { body, html, .. } = assert_bounded(&digest, &link, longest);
         assert!(body.ends_with(&alloc::format!("\n{link}\n")), "{body}");
-        assert!(body.contains(" more windows\n"), "{body}");
+        let left_out = left_out(&body, " more windows");
+        assert!((30..50).contains(&left_out), "some of them are listed: {body}");
         assert!(html.is_none_or(|html| html.ends_with("</html>\n") && html.contains(" more windows<")));
     }
 }
