@@ -144,7 +144,7 @@ impl Persistence {
     pub(crate) fn condition(&self, now: Time) -> AlertCondition {
         match self.broken(now) {
             Some(detail) => AlertCondition::Raised { detail, since: self.written_at },
-            None if self.failures > 0 || self.lost.is_some() || self.is_writing() || !self.has_written => {
+            None if self.failures > 0 || self.rewrite_all || self.is_writing() || !self.has_written => {
                 AlertCondition::Unknown
             }
             None => AlertCondition::Clear,

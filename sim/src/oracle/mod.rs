@@ -705,8 +705,14 @@ impl Heard {
     /// The server is told something. What book's manifest lists is for it what the one that leads has written down.
     fn told(&mut self, now: Time, due: Time, input: &Input, acts: bool) -> Option<Duration> {
         self.book.told(now, input);
-        let is_ignored = !acts && matches!(input, Input::ManifestFetched { .. });
-        self.reference.told(now, due, if is_ignored { &Input::Wake } else { input })
+        let Input::ManifestFetched { outcome, .. } = input else {
+            return self.reference.told(now, due, input);
+        };
+        if acts {
+            return self.reference.told(now, due, input);
+        }
+        outcome.iter().for_each(|manifest| self.reference.looked_at_manifest(manifest));
+        self.reference.told(now, due, &Input::Wake)
     }
 }
 

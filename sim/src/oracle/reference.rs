@@ -142,12 +142,17 @@ impl Reference {
         }
         (self.lab, self.ran_before, self.knows) = (lab, ran_before, (since, saved.clock));
         self.muted = Muted::restored(saved);
-        self.empty = false;
         if let Some(saved) = &saved.manifest {
             self.read_manifest(&saved.manifest, now);
             self.empty = saved.empty;
         }
         self.due = Time::from_millis(u64::MAX);
+    }
+
+    /// A server that follows has read a manifest: what it lists is what the one that leads has read, but not whether it lists
+    /// anything.
+    pub(crate) fn looked_at_manifest(&mut self, manifest: &Manifest) {
+        self.empty = manifest.is_empty();
     }
 
     /// Another server that shares what is written down writes something, with a stamp that this one will find.

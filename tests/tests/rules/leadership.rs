@@ -348,6 +348,26 @@ fn a_save_of_an_earlier_epoch_that_fails_does_not_end_the_lead() {
 }
 
 #[test]
+fn the_alert_about_the_store_stands_until_something_is_written_in_the_new_epoch() {
+    let (mut world, call) = waiting();
+    lost(&mut world);
+    let later = world.seconds() + 35.0;
+    world.until(later);
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken]);
+    won_again(&mut world, 3);
+    world.step(superseded(call));
+    assert_eq!(alerts(&world), [SystemAlert::StoreBroken]);
+    world.kept_back.clear();
+    let newest = world.trace.iter().rev().find_map(|(_, action)| match action {
+        Action::Save { call, epoch: Some(3), .. } => Some(*call),
+        _ => None,
+    });
+    let call = newest.expect("all is written anew, at once");
+    world.step(Input::Saved { call, outcome: Ok(()) });
+    assert_eq!(alerts(&world), []);
+}
+
+#[test]
 fn who_led_and_follows_refuses_what_waits() {
     let (mut world, _) = waiting();
     follows(&mut world);
