@@ -9,8 +9,8 @@ use status_core::Time;
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
 /// What others have written is given to a server that follows no more often.
 const LOADED_AT_MOST_EVERY: Duration = Duration::from_secs(1);
-/// A server whose connection is new leaves the lock for so long to the one that held it last: that one knows what could not
-/// be written while the database was away, and its time may not be over.
+/// A database that was started anew is left for so long to the one that held the lock last: that one knows what could not be
+/// written meanwhile, and its time may not be over.
 const LEFT_TO_THE_LAST: Duration = Duration::from_secs(8);
 
 /// The lock, as the database has it. Servers are known by their lives.
@@ -20,6 +20,9 @@ pub(crate) struct Lock {
     /// Counts the times that a server has got it.
     epoch: u64,
     members: BTreeMap<u64, Member>,
+    /// Whether the database is stopped, and since when it runs again, if it ever was.
+    is_stopped: bool,
+    runs_since: Option<Time>,
 }
 
 /// A server that asks.
@@ -27,8 +30,6 @@ pub(crate) struct Lock {
 struct Member {
     /// When it last asked on the connection that it has; `None` if that is closed.
     asked: Option<Time>,
-    /// When it got the connection that it has, if somebody had led before that.
-    since: Option<Time>,
     broke: bool,
     /// The epoch that it began last.
     epoch: Option<u64>,
@@ -60,7 +61,6 @@ impl Default for Member {
     fn default() -> Self {
         Self {
             asked: None,
-            since: None,
             broke: false,
             epoch: None,
             is_foreign: true,
@@ -81,12 +81,15 @@ impl Lock {
     /// A server asks. Whoever gets the lock writes down that an epoch has begun, if anything can be written.
     pub(crate) fn asked(&mut self, life: u64, now: Time, can_write: bool) -> Standing {
         self.close_idle(now);
+        if std::mem::take(&mut self.is_stopped) {
+            self.runs_since = Some(now);
+        }
         let (holder, newest) = (self.holder, self.epoch);
-        let since = Some(now).filter(|_| newest > 0);
-        let member = self.members.entry(life).or_insert_with(|| Member { since, ..Member::default() });
+        let runs_for_long = self.runs_since.is_none_or(|since| now.since(since) >= LEFT_TO_THE_LAST);
+        let member = self.members.entry(life).or_default();
         if member.asked.is_none() && member.broke {
             // The next question comes on a new connection.
-            (member.broke, member.asked, member.since) = (false, Some(now), Some(now));
+            (member.broke, member.asked) = (false, Some(now));
             return Standing::Closed;
         }
         member.asked = Some(now);
@@ -94,7 +97,7 @@ impl Lock {
             return Standing::Held;
         }
         let was_last = member.epoch.is_some_and(|epoch| epoch == newest);
-        let is_its_turn = was_last || member.since.is_none_or(|since| now.since(since) >= LEFT_TO_THE_LAST);
+        let is_its_turn = was_last || runs_for_long;
         if holder.is_none() && is_its_turn && can_write {
             self.epoch += 1;
             self.holder = Some(life);
@@ -143,6 +146,7 @@ impl Lock {
 
     /// The database is stopped: every connection is closed.
     pub(crate) fn stop(&mut self) {
+        self.is_stopped = true;
         let all: Vec<u64> = self.members.keys().copied().collect();
         all.into_iter().for_each(|life| self.close(life));
     }
