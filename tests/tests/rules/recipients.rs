@@ -422,9 +422,8 @@ fn who_is_put_off_alone_is_shown_alone_and_gets_a_mail_of_its_own() {
     world.unplug(VIDEO);
     world.until(world.seconds() + 20.0);
     let undelivered = world.monitor.outbox().undelivered();
-    let waiting: Vec<&str> =
-        undelivered.iter().flat_map(|one| &one.recipients).map(|one| one.as_str()).collect();
-    assert_eq!((undelivered.len(), waiting), (1, vec![BETA]));
+    let waiting: Vec<_> = undelivered.iter().flat_map(|one| &one.recipients).cloned().collect();
+    assert_eq!((undelivered.len(), waiting), (1, vec![BETA.into()]));
     let mailed =
         world.monitor.experiment("pend00").and_then(|known| known.mailed().cloned()).expect("it was");
     assert_eq!((mailed.taken, mailed.refused), (vec![ALPHA.into()], Vec::new()));
