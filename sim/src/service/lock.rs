@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn it_is_free_at_once_when_its_holder_ends_and_ten_seconds_after_one_is_stopped() {
         let mut lock = held();
-        assert_eq!(lock.asked(B, at(5_100), true), Standing::Waits);
+        assert_eq!(lock.asked(B, at(8_100), true), Standing::Waits);
         lock.ended(A, true);
-        assert_eq!(lock.asked(B, at(5_600), true), Standing::Won { epoch: 2, reads: true });
+        assert_eq!(lock.asked(B, at(8_600), true), Standing::Won { epoch: 2, reads: true });
         let mut lock = held();
         assert_eq!(lock.asked(B, at(10_000), true), Standing::Waits);
         assert_eq!(lock.asked(B, at(10_001), true), Standing::Won { epoch: 2, reads: true });
