@@ -68,6 +68,7 @@ impl Outbox {
             taken: false,
         };
         self.mails.push(QueuedMail::new(record));
+        self.waited = false;
     }
 
     /// What a mail about this says.
@@ -99,8 +100,12 @@ impl Outbox {
         let is_quiet = events.is_empty() && cleared.is_empty() && missed == 0;
         let (begun, awake) = oldest.unwrap_or((*when, self.awake.at(now.time)));
         let late = attempts > 0 || self.awake.age(now.time, awake) > LATE_AFTER + config.wait + config.every;
-        let mut notice =
-            if late { late_notice(&zone.in_full(begun), attempts, missed) } else { String::new() };
+        let why = match attempts {
+            0 if self.waited => "the database did not answer",
+            0 => "the mail server had not taken an earlier one",
+            _ => "the mail server did not take it then",
+        };
+        let mut notice = if late { late_notice(&zone.in_full(begun), why, missed) } else { String::new() };
         if self.twice {
             notice.insert_str(0, TWICE);
         }
@@ -154,10 +159,8 @@ fn began_earlier(line: &MailLine, at: Wall) -> bool {
     line.since.is_some_and(|since| since < at)
 }
 
-fn late_notice(begun: &str, attempts: u32, missed: usize) -> String {
-    let taken = if attempts > 0 { "did not take it then" } else { "had not taken an earlier one" };
-    let mut notice =
-        alloc::format!("This mail is late: it was to be sent at {begun}, and the mail server {taken}.\n");
+fn late_notice(begun: &str, why: &str, missed: usize) -> String {
+    let mut notice = alloc::format!("This mail is late: it was to be sent at {begun}, and {why}.\n");
     if missed > 0 {
         notice.push_str(&alloc::format!(
             "Of {missed} events that are more than a day old only the number is told.\n"

@@ -56,6 +56,8 @@ pub struct Outbox {
     pub(super) settled: Vec<Settled>,
     /// Whether another server may send the same mails.
     pub(super) twice: bool,
+    /// Whether what is owed waits, or has waited, for the store that several servers share.
+    pub(super) waited: bool,
 }
 
 /// The newest state, as the newest news found it.
@@ -116,6 +118,7 @@ impl Outbox {
             given_up: VecDeque::new(),
             settled: Vec::new(),
             twice: false,
+            waited: false,
         }
     }
 
@@ -127,6 +130,11 @@ impl Outbox {
     /// So many mails have been composed in this life.
     pub(crate) fn go_on_counting(&mut self, composed: u64) {
         self.composed = composed;
+    }
+
+    /// Notes that nothing is sent just now, since the store that several servers share does not answer.
+    pub(crate) fn waits_for_store(&mut self) {
+        self.waited = !self.is_empty();
     }
 
     /// Notes whether another server may send the same mails. If that has just become so, a mail that was composed and never

@@ -27,6 +27,9 @@ impl Parts {
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
         let mailing = self.leadership.mailing(cx.now.time);
         let mails = cx.config.mode == Mode::Act && mailing != Mailing::Waits;
+        if mailing == Mailing::Waits {
+            self.outbox.waits_for_store();
+        }
         if let Some(config) = cx.config.mail.as_ref().filter(|_| mails) {
             self.outbox.may_come_twice(mailing == Mailing::Twice, cx);
             let is_due = self.outbox.reminder_due(config).is_some_and(|at| at <= cx.now.time);

@@ -223,6 +223,7 @@ fn mails_wait_for_five_minutes_and_then_say_that_they_may_come_twice() {
     world.until(62.0 + 301.0);
     assert_eq!(world.mails.len(), 1);
     assert!(world.mails[0].body.starts_with("This mail may come twice: "), "{}", world.mails[0].body);
+    assert!(world.mails[0].body.contains(", and the database did not answer.\n"), "{}", world.mails[0].body);
     won_again(&mut world, 2);
     leads_until(&mut world, 500.0);
     assert_eq!(world.mails.len(), 2, "that the store can be written again, and nothing twice");
