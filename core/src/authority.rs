@@ -12,14 +12,6 @@ pub(crate) enum Authority {
 }
 
 impl Authority {
-    /// Whether book may be asked about a resource that should be so; `None` if nothing is decided.
-    pub(crate) fn may_ask(self, desired: Option<bool>) -> bool {
-        match self {
-            Self::Full | Self::None => true,
-            Self::Protective => desired == Some(false),
-        }
-    }
-
     /// Whether anything may be changed.
     pub(crate) fn may_change(self) -> bool {
         self != Self::None

@@ -54,8 +54,8 @@ impl Book {
         if may_change && let Some(withheld) = resource.withholds(config) {
             cx.withhold(withheld);
         }
-        let may_ask = cx.authority.may_ask(resource.desired());
-        if may_change && may_ask && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
+        let may_change = may_change && resource.may_be_changed(cx.authority);
+        if may_change && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
             let request = resource.begin(change, now, config);
             self.queue.begin(request, change, resource, cx);
             self.pace.started(now);

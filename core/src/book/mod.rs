@@ -186,10 +186,18 @@ impl Book {
             if let Some(note) = resource.note_hold(config.book_override) {
                 cx.note(note);
             }
-            if cx.authority.may_ask(resource.desired()) {
+            // What is decided elsewhere is told there.
+            if !self.empty
+                && cx.authority.may_change()
+                && let Some(withheld) = resource.withholds(config)
+            {
+                cx.withhold(withheld);
+            }
+            if resource.may_be_asked_about(config, cx.authority) {
                 self.queue.put(resource, cx.now.time, config);
             } else {
                 self.queue.remove(resource);
+                self.failing.remove(name);
             }
         }
     }
@@ -298,8 +306,9 @@ impl Book {
             match resource.and_then(|name| self.resources.get_mut(&name)) {
                 // The next check puts it into the queue, where it differs even then.
                 Some(resource)
-                    if !cx.authority.may_ask(resource.desired())
-                        || (!may_change && resource.may_be_set(now, config)) =>
+                    if !resource.may_be_asked_about(config, cx.authority)
+                        || (!(may_change && resource.may_be_changed(cx.authority))
+                            && resource.may_be_set(now, config)) =>
                 {
                     self.queue.remove(resource);
                     continue;

@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 use super::pace::Pace;
 use super::queue::Place;
 use super::reason;
+use crate::authority::Authority;
 use crate::backoff::Backoff;
 use crate::protocol::{
     Availability, BookOverride, CallId, Config, ExperimentName, Failure, Mode, Note, ResourceName, SetBy,
@@ -314,6 +315,30 @@ impl Resource {
         self.failing.clear();
         self.failing.extend(self.required.iter().filter(|topic| !is_ok(topic)).cloned());
         self.failing.is_empty()
+    }
+
+    /// Whether book may be asked about it now. Where another server may lead, only what this one's own feeds show dead
+    /// is its business, and where another one does, what it has to show.
+    pub(super) fn may_be_asked_about(&self, config: &Config, authority: Authority) -> bool {
+        match authority {
+            Authority::Full => true,
+            Authority::Protective => self.is_dead(),
+            Authority::None => self.needs_read || self.is_to_be_changed(config),
+        }
+    }
+
+    /// Whether it may be set now: where another server may lead, only taken out, and not for another reason.
+    pub(super) fn may_be_changed(&self, authority: Authority) -> bool {
+        match authority {
+            Authority::Full => true,
+            Authority::Protective => self.is_dead() && self.observed().is_some_and(|said| said.available),
+            Authority::None => false,
+        }
+    }
+
+    /// Whether a stream that it requires is known not to be ok.
+    fn is_dead(&self) -> bool {
+        self.desired == Some(false) && !self.failing.is_empty() && !self.relay_is_silent
     }
 
     /// Takes the check's decision, or that there is none. A new one is tried at once, and one that it

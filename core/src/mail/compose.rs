@@ -16,8 +16,7 @@ use crate::protocol::{Mail, MailConfig, MailLine, NewsItem, NewsRange, Now, Queu
 const LATE_AFTER: Duration = Duration::from_secs(60);
 
 /// What a mail says first that another server may send, too.
-const TWICE: &str =
-    "This mail may come twice: the database does not answer, and another server may have sent it.\n\n";
+const TWICE: &str = "This mail may come twice: the database does not answer, and another server may have sent it. That it is over, another server tells, or nobody.\n\n";
 
 /// What a mail says, and how old that is.
 struct MailContent<'a> {

@@ -147,11 +147,8 @@ impl Outbox {
             !mail.in_doubt && !mail.record.covers.is_empty() && !matches!(mail.state, MailState::Sending(..))
         };
         for mail in self.mails.iter_mut().filter(is_untried) {
-            for address in core::mem::take(&mut mail.record.mail.recipients) {
-                let one = self.recipients.iter_mut().find(|one| one.known.address == address);
-                one.into_iter().for_each(|one| one.tell_again(&mail.record.covers));
-            }
-            cx.mark_dirty(Key::Recipients);
+            // What it tells is owed still, since nobody was sent it.
+            mail.record.mail.recipients.clear();
         }
         self.drop_mails_for_nobody(cx);
     }

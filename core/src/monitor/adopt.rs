@@ -15,12 +15,15 @@ impl Parts {
     pub(super) fn on_election(&mut self, election: Election, cx: &mut Cx<'_>) {
         self.leadership.apply(&election, cx);
         match election {
-            Election::Won { saved: Some(saved), .. } => {
-                self.adopt(*saved, cx);
+            Election::Won { saved, .. } => {
+                match saved {
+                    Some(saved) => self.adopt(*saved, cx),
+                    None => self.store.try_at_once(),
+                }
                 self.book.read_at_once(cx.now.time);
+                cx.recheck();
             }
             Election::Follows { saved } => self.adopt(*saved, cx),
-            Election::Won { saved: None, .. } => self.store.try_at_once(),
             Election::Held { .. } | Election::Lost { .. } => {}
         }
     }

@@ -47,6 +47,7 @@ impl Parts {
                         && self.store.is_of_epoch(call, self.leadership.epoch())
                 };
                 if outcome.as_ref().is_err_and(is_superseded) {
+                    self.outbox.save_refused(call);
                     return self.step_down(cx);
                 }
                 // Nobody waits for a broken store, unless another server would go on without what it lacks.

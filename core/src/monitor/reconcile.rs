@@ -25,13 +25,15 @@ impl Parts {
 
     /// A mail is written down before it is sent, and what else has changed with it.
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
-        let mailing = self.leadership.mailing(cx.now.time);
+        let (mailing, patience) = (self.leadership.mailing(cx.now.time), self.leadership.patience());
         let mails = cx.config.mode == Mode::Act && mailing != Mailing::Waits;
         if mailing == Mailing::Waits {
             self.outbox.waits_for_store();
         }
         if let Some(config) = cx.config.mail.as_ref().filter(|_| mails) {
-            self.outbox.may_come_twice(mailing == Mailing::Twice, cx);
+            // What cannot be written down is not known to whoever leads next.
+            let is_unwritten = !patience.is_zero() && self.store.is_not_waited_for(cx.now.time, patience);
+            self.outbox.may_come_twice(mailing == Mailing::Twice || is_unwritten, cx);
             let is_due = self.outbox.reminder_due(config).is_some_and(|at| at <= cx.now.time);
             if is_due && self.has_unattended_problems() {
                 self.outbox.remind(self.current_state(cx.now.wall, cx), cx.now);
@@ -42,9 +44,9 @@ impl Parts {
             self.outbox.prepare(config, cx);
         }
         self.save(cx);
-        let unsaved_too = self.store.is_not_waited_for(cx.now.time, self.leadership.patience());
+        let unsaved_too = self.store.is_not_waited_for(cx.now.time, patience);
         // Whoever is told that something is done may rely on it: another server would know nothing of it.
-        if unsaved_too && self.leadership.patience().is_zero() {
+        if unsaved_too && patience.is_zero() {
             self.maintenance.answer_all(cx);
         }
         if mails {

@@ -100,6 +100,13 @@ async fn one_leads_and_another_knows_the_same_and_goes_on() {
     let page = get(one.port().await, "/").await;
     assert!(page.contains("<strong>one leads</strong>"), "{page}");
 
+    for (status, leads) in [(&one, 1), (&two, 0)] {
+        let figures = get(status.port().await, "/metrics").await;
+        let expected =
+            [&format!("status_leader {leads}\n"), "status_servers 2\n", "status_leader_changes_total 0\n"];
+        assert!(expected.iter().all(|line| figures.contains(*line)), "{figures}");
+    }
+
     // What people tell the one that follows is done by the one that leads, and known to both.
     let began = Stopwatch::start();
     let window = json!({ "names": ["pend02"], "for": "1h", "reason": "new bearings" });

@@ -149,9 +149,9 @@ impl Leadership {
         let lease = self.leases.get(&life)?;
         let what = match action {
             Action::SetAvailability { resource, available: false, .. } if lease.leads => {
-                let is_dead =
+                let is_out =
                     heard.wanted(now).any(|(name, wanted)| name == resource && wanted == Some(false));
-                if is_dead {
+                if is_out && !heard.knows_nothing(now) && !heard.missing(resource, now).is_empty() {
                     return None;
                 }
                 format!("{resource} is taken out by a server that does not know it to be dead")

@@ -1,11 +1,12 @@
 //! Several servers that share a database: one leads, and the others hear and know the same.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use status_core::{
-    Action, CallId, Change, Command, CommandId, Config, Election, Failure, FailureKind, Input,
-    MailFailureKind, Monitor, Note, Refused, Role, Saved, SystemAlert, Transmitted, Wall, WindowBooking,
-    WindowOrder, WindowTime,
+    Action, CallId, Change, Command, CommandId, Config, Election, Failure, FailureKind, Feed, Input,
+    MailFailureKind, Monitor, Note, Pattern, Refused, Role, Saved, SystemAlert, Transmitted, Wall,
+    WindowBooking, WindowOrder, WindowTime,
 };
 use status_tests::{World, config};
 
@@ -209,6 +210,31 @@ fn once_the_lock_may_be_anothers_what_is_dead_is_taken_out_and_nothing_is_put_ba
     assert_eq!(set(&world)[1..3], [("r-pend01", false), ("r-pend00", false)]);
     won_again(&mut world, 2);
     assert_eq!(set(&world)[3..], [("r-pend00", true)]);
+}
+
+#[test]
+fn once_the_lock_may_be_anothers_nothing_is_taken_out_that_is_not_known_to_be_dead() {
+    let mut world = leader(2);
+    lost(&mut world);
+    world.every.insert(Feed::Relay, None);
+    world.until(120.0);
+    assert!(!available(&world, "pend00"), "nothing is known of it");
+    assert_eq!(set(&world), [], "relay is silent for this one, perhaps");
+    world.every.insert(Feed::Relay, Some(Duration::from_secs(5)));
+    world.report(Feed::Relay);
+    let (from, until) = (world.now().wall, Wall::from_millis(world.now().wall.as_millis() + 600_000));
+    let what = Command::AddWindow(WindowOrder {
+        names: vec![Pattern::parse("pend00").expect("it is one")],
+        time: WindowTime::Once { from, until },
+        reason: "new bearings".into(),
+        booking: WindowBooking::Out,
+    });
+    world.step(Input::Commanded { command: CommandId(9), by: "alice".into(), what });
+    world.until(180.0);
+    assert_eq!(set(&world), [], "another one may know that the window is over");
+    won_again(&mut world, 2);
+    leads_for(&mut world, 20.0);
+    assert_eq!(set(&world), [("r-pend00", false)]);
 }
 
 #[test]

@@ -87,6 +87,21 @@ fn that_nothing_is_set_is_no_trouble_with_book() {
 }
 
 #[test]
+fn each_outage_is_told_however_rarely_book_is_read() {
+    let every = Duration::from_secs(900);
+    let mut world = World::lab(1, Config { query_book_every: every, ..observing() });
+    world.until(60.0);
+    for turn in 0..2 {
+        let start = 100.0 + f64::from(turn) * 100.0;
+        world.until(start);
+        world.unplug(VIDEO);
+        world.until(start + 40.0);
+        world.streams.push((VIDEO.into(), ago(40)));
+    }
+    assert_eq!(changes(&world).len(), 2, "{:?}", changes(&world));
+}
+
+#[test]
 fn what_is_remembered_is_bounded() {
     let mut world = World::lab(1, observing());
     world.until(30.5);

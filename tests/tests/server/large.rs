@@ -12,7 +12,7 @@ use status_adapters::store::SqliteStore;
 use status_core::{Change, Event, EventKey, Wall};
 use status_sim::mock::Lab;
 
-use crate::support::{Running, services};
+use crate::support::{LONG, Running, services};
 
 const RIGS: u32 = 500;
 /// How often each failed in the month.
@@ -51,7 +51,15 @@ async fn a_month_of_five_hundred_experiments_is_shown_beside_the_watch() {
         asked(&running, path).await;
     }
     // A feed whose snapshots nobody took in meanwhile would be silent.
-    let system = running.get("/api/v1/system").await.1;
+    let system = async {
+        loop {
+            let system = running.get("/api/v1/system").await.1;
+            if system["counts"]["undecided"] == 0 {
+                return system;
+            }
+        }
+    };
+    let system = tokio::time::timeout(LONG, system).await.expect("startup ends");
     assert_eq!((&system["alerts"], &system["counts"]["healthy"]), (&json!([]), &json!(500)), "{system}");
     running.stop().await;
 }

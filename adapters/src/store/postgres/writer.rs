@@ -178,6 +178,9 @@ impl Writer {
             self.continuity.marked(mark.clone());
             self.new_mark = None;
         }
+        if self.owes_saved {
+            self.continuity.is_read_anew();
+        }
         // What is too large is no reason not to lead.
         if let Err(trouble) = self.make_room().await {
             tracing::warn!("{}", trouble.into_failure(&self.address, "made smaller"));
@@ -187,9 +190,7 @@ impl Writer {
 
     /// The core was told everything that others have written.
     pub(super) fn has_told_all(&mut self) {
-        if std::mem::take(&mut self.owes_saved) {
-            self.continuity.is_read_anew();
-        }
+        self.owes_saved = false;
     }
 
     /// Whether this process was the last that wrote, as far as it knows.
