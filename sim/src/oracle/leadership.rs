@@ -151,7 +151,7 @@ impl Leadership {
             Action::SetAvailability { resource, available: false, .. } if lease.leads => {
                 let is_out =
                     heard.wanted(now).any(|(name, wanted)| name == resource && wanted == Some(false));
-                if is_out && !heard.knows_nothing(now) && !heard.missing(resource, now).is_empty() {
+                if is_out && heard.knows_dead(resource, now) {
                     return None;
                 }
                 format!("{resource} is taken out by a server that does not know it to be dead")

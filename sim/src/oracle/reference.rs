@@ -278,6 +278,11 @@ impl Reference {
         relay.is_none_or(|at| self.fresh_at(now).since(at) > self.config.last_checked)
     }
 
+    /// Whether a stream that a resource requires is known not to be ok: relay has told something lately.
+    pub(crate) fn knows_dead(&self, resource: &ResourceName, now: Time) -> bool {
+        !self.knows_nothing(now) && !self.missing(resource, now).is_empty()
+    }
+
     /// How every experiment stands that is decided and not well, as mails list them.
     pub(crate) fn problems(&self, now: Time) -> Vec<String> {
         let decided = self.lab.experiments.iter().filter(|(_, known)| self.is_decided(known, now));
