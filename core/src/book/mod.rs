@@ -197,7 +197,6 @@ impl Book {
                 self.queue.put(resource, cx.now.time, config);
             } else {
                 self.queue.remove(resource);
-                self.failing.remove(name);
             }
         }
     }

@@ -46,6 +46,8 @@ pub(crate) struct BookingCheck {
     /// Until when nothing is asked of what is to be out of booking, and of the reason that it has.
     excused_out: Time,
     excused_reasons: Time,
+    /// While the server takes out only what it knows to be dead: until when it may take for the rest, if that ends now.
+    protects_until: Option<Time>,
     load: Load,
     reachable: Reachable,
     /// When book was last asked anything, or had nothing to be asked.
@@ -142,6 +144,7 @@ impl BookingCheck {
             well: true,
             excused: Time::default(),
             excused_out: Time::default(),
+            protects_until: None,
             excused_reasons: Time::default(),
             load: Load::new(config),
             reachable: Reachable::default(),
@@ -216,18 +219,19 @@ impl BookingCheck {
 
     /// The server may put nothing back into booking, and take out only what it knows to be dead: another one may lead. Once it
     /// may, it has a query and a retry for that.
-    pub(crate) fn only_protects(&mut self, now: Time, reference: &Reference) {
+    pub(crate) fn only_protects(&mut self, now: Time) {
         let until = now + self.query_every + RETRY + self.soon();
-        for (name, resource) in self.resources.iter_mut().filter(|(_, one)| one.wanted == Some(false)) {
-            if !reference.knows_dead(name, now) {
-                resource.excused = resource.excused.max(until);
-            }
-        }
+        self.protects_until = Some(until);
         self.excused = self.excused.max(until);
         self.excused_reasons = self.excused_reasons.max(until + REASON_EVERY);
         let resources = &self.resources;
         let is_out = |name: &ResourceName| resources.get(name).is_some_and(|one| one.wanted == Some(false));
         self.failed.retain(|name, _| is_out(name));
+    }
+
+    /// It may do again whatever it decides.
+    pub(crate) fn may_do_all(&mut self) {
+        self.protects_until = None;
     }
 
     /// Whether the alert about book must stand; `None` where both are right.
@@ -439,6 +443,12 @@ impl BookingCheck {
         for (name, wanted) in reference.wanted(now) {
             let told = if wanted == Some(false) { Told::of(reference, name, now) } else { Told::default() };
             self.follow_one(now, name, wanted, told, book.says(name.as_str()));
+            if let (Some(until), Some(false), Some(resource)) =
+                (self.protects_until, wanted, self.resources.get_mut(name))
+                && !reference.knows_dead(name, now)
+            {
+                resource.excused = resource.excused.max(until);
+            }
         }
         // What no manifest lists any more.
         if self.resources.values().any(|resource| resource.turn < self.turn) {

@@ -473,7 +473,9 @@ impl Oracle {
         self.acted_at = now;
         if !self.leadership.is_full(life, now) {
             self.mail.wait_for_the_lock(now);
-            self.booking.only_protects(now, &self.reference);
+            self.booking.only_protects(now);
+        } else {
+            self.booking.may_do_all();
         }
         for what in self.leadership.asks(life, now, actions, &self.reference) {
             self.complain(now, Invariant::OneActs, what);
