@@ -75,12 +75,13 @@ impl Parts {
             .lab
             .experiments
             .iter()
-            .map(|(name, experiment)| (name.clone(), (experiment.in_manifest_at, experiment.written.at)))
+            .map(|(name, known)| (name.clone(), (known.in_manifest_at, known.last_named, known.written.at)))
             .collect();
         self.replace_manifest(manifest, cx);
-        for (name, (in_manifest_at, written)) in when {
+        for (name, (in_manifest_at, last_named, written)) in when {
             if let Some(experiment) = self.lab.experiments.get_mut(&name) {
                 experiment.in_manifest_at = in_manifest_at;
+                experiment.last_named = last_named;
                 experiment.written.at = written;
             }
         }

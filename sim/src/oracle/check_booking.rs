@@ -219,9 +219,14 @@ impl BookingCheck {
 
     /// The server may put nothing back into booking, and take out only what it knows to be dead: another one may lead. Once it
     /// may, it has a query and a retry for that.
-    pub(crate) fn only_protects(&mut self, now: Time) {
+    pub(crate) fn only_protects(&mut self, now: Time, reference: &Reference) {
         let until = now + self.query_every + RETRY + self.soon();
         self.protects_until = Some(until);
+        for (name, resource) in self.resources.iter_mut().filter(|(_, one)| one.wanted == Some(false)) {
+            if !reference.knows_dead(name, now) {
+                resource.excused = resource.excused.max(until);
+            }
+        }
         self.excused = self.excused.max(until);
         self.excused_reasons = self.excused_reasons.max(until + REASON_EVERY);
         let resources = &self.resources;

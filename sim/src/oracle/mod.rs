@@ -473,7 +473,7 @@ impl Oracle {
         self.acted_at = now;
         if !self.leadership.is_full(life, now) {
             self.mail.wait_for_the_lock(now);
-            self.booking.only_protects(now);
+            self.booking.only_protects(now, &self.reference);
         } else {
             self.booking.may_do_all();
         }
