@@ -91,7 +91,9 @@ async fn once_another_one_leads_nothing_of_an_older_epoch_is_written() {
     };
     assert!(epoch > 1 && saved.is_some_and(|saved| saved.experiments["pend00"].events.len() == 2));
     let late = one.save_in(Some(epoch - 1), vec![event(4, "pend00", true)]).await.unwrap_err();
-    assert!(matches!(late.kind, FailureKind::Unreachable | FailureKind::Superseded), "{late}");
+    // It depends on what it has heard by now in which words it is refused.
+    let refusals = [FailureKind::Unreachable, FailureKind::Superseded, FailureKind::Refused];
+    assert!(refusals.contains(&late.kind), "{late}");
     two.save_in(Some(epoch), vec![event(5, "pend00", true)]).await.unwrap();
     assert_eq!(two.load(ALL).await.unwrap().experiments["pend00"].events.len(), 3);
     follows(&one, 3).await;
