@@ -100,11 +100,23 @@ async fn one_leads_and_another_knows_the_same_and_goes_on() {
     let page = get(one.port().await, "/").await;
     assert!(page.contains("<strong>one leads</strong>"), "{page}");
 
-    for (status, leads) in [(&one, 1), (&two, 0)] {
-        let figures = get(status.port().await, "/metrics").await;
-        let expected =
-            [&format!("status_leader {leads}\n"), "status_servers 2\n", "status_leader_changes_total 0\n"];
-        assert!(expected.iter().all(|line| figures.contains(*line)), "{figures}");
+    for (status, leads) in [(&one, "1"), (&two, "0")] {
+        let expected = [
+            &format!("status_leader {leads}.0\n"),
+            "status_servers 2.0\n",
+            "status_leader_changes_total 0\n",
+        ];
+        let port = status.port().await;
+        let told = async {
+            loop {
+                let figures = get(port, "/metrics").await;
+                if expected.iter().all(|line| figures.contains(*line)) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(LONG, told).await.unwrap_or_else(|_| panic!("{expected:?}"));
     }
 
     // What people tell the one that follows is done by the one that leads, and known to both.
