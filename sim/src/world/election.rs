@@ -92,7 +92,7 @@ impl World<'_> {
         }
         if late >= PATIENCE {
             // Whoever gives up closes the connection.
-            self.lock.close(life);
+            self.plan_in(PATIENCE, Event::GiveUp { life });
             return self.no_answer(life, "no answer within 5s", PATIENCE);
         }
         let can_write = self.store_device.fault != Fault::Refuses;

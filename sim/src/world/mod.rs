@@ -133,6 +133,8 @@ enum Event {
     AskLock { life: u64, turn: u64 },
     /// A question for the lock comes to the database.
     LockAsked { life: u64, asked_at: Time },
+    /// A server waits no longer for an answer of the database, and closes its connection.
+    GiveUp { life: u64 },
     /// What people say in this step comes to the server that leads, if it is not tried too often.
     Order { step: usize, tried: u32 },
     /// The server in this place reaches the database again, if it was not cut off once more.

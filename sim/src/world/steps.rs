@@ -54,6 +54,7 @@ impl World<'_> {
             Event::Restart { place } => self.start(place),
             Event::AskLock { life, turn } => self.ask_lock(life, turn),
             Event::LockAsked { life, asked_at } => self.lock_asked(life, asked_at),
+            Event::GiveUp { life } => self.lock.close(life),
             Event::Order { step, tried } => self.pass_order_on(step, tried),
             Event::Reconnect { place, cut_off } => {
                 let machine = &self.machines[place];
