@@ -9,7 +9,7 @@ use status_core::Time;
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
 /// What others have written is given to a server that follows no more often.
 const LOADED_AT_MOST_EVERY: Duration = Duration::from_secs(1);
-/// A database that was started anew is left for so long to the one that held the lock last: that one knows what could not be
+/// A database that was started anew, or that has not answered, is left for so long to the one that held the lock last: that one knows what could not be
 /// written meanwhile, and its time may not be over.
 const LEFT_TO_THE_LAST: Duration = Duration::from_secs(8);
 
@@ -30,6 +30,8 @@ pub(crate) struct Lock {
 struct Member {
     /// When it last asked on the connection that it has; `None` if that is closed.
     asked: Option<Time>,
+    /// When it got the connection that it has, if it had lost one before.
+    since: Option<Time>,
     broke: bool,
     /// The epoch that it began last.
     epoch: Option<u64>,
@@ -61,6 +63,7 @@ impl Default for Member {
     fn default() -> Self {
         Self {
             asked: None,
+            since: None,
             broke: false,
             epoch: None,
             is_foreign: true,
@@ -89,7 +92,7 @@ impl Lock {
         let member = self.members.entry(life).or_default();
         if member.asked.is_none() && member.broke {
             // The next question comes on a new connection.
-            (member.broke, member.asked) = (false, Some(now));
+            (member.broke, member.asked, member.since) = (false, Some(now), Some(now));
             return Standing::Closed;
         }
         member.asked = Some(now);
@@ -97,7 +100,8 @@ impl Lock {
             return Standing::Held;
         }
         let was_last = member.epoch.is_some_and(|epoch| epoch == newest);
-        let is_its_turn = was_last || runs_for_long;
+        let is_connected_for_long = member.since.is_none_or(|since| now.since(since) >= LEFT_TO_THE_LAST);
+        let is_its_turn = was_last || (runs_for_long && is_connected_for_long);
         if holder.is_none() && is_its_turn && can_write {
             self.epoch += 1;
             self.holder = Some(life);

@@ -31,7 +31,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const READ_EVERY: Duration = Duration::from_millis(500);
 const READ_FRACTION: u32 = 4;
 
-/// How much of the lease may be left, in milliseconds, of a leader that does not know yet that the database was started
+/// For how long whoever held the lock may believe that it still does.
+const LEASE: Duration = Duration::from_secs(8);
+/// How much of that may be left, in milliseconds, of a leader that does not know yet that the database was started
 /// anew since.
 const LEASE_OF_BEFORE: &str = "SELECT greatest(0, 8000 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::int8";
 
@@ -51,6 +53,8 @@ pub(super) struct Member {
     /// The number of the last save that it has read.
     pub(super) revision: Option<i64>,
     pub(super) read_from: Option<Time>,
+    /// Whether the database has not answered since it was last connected to.
+    pub(super) had_trouble: bool,
     /// It does not ask for the lock before this.
     pub(super) waits_until: Option<Time>,
     /// When it last said that it is there, and since when the lock is its own.
@@ -97,6 +101,7 @@ impl Member {
     /// The store does not answer, or the lock is lost.
     async fn lost(&mut self, trouble: Trouble) {
         (self.standby, self.said_at, self.revision) = (None, None, None);
+        self.had_trouble = true;
         self.writer.lock().await.let_go();
         let Failure { detail, .. } = trouble.into_failure(&self.address, "asked who leads");
         let before = self.peers.lock().trouble.replace(detail.clone());
@@ -175,12 +180,20 @@ impl Member {
         self.read_news(asked_at).await
     }
 
-    /// Connects. A database that was started just now has forgotten who held the lock, who may not know that yet: another
-    /// server leaves it the time to, and so whoever led goes on.
+    /// Connects. A database that was started just now has forgotten who held the lock, who may not know that yet, and one
+    /// that did not answer is missed by whoever led, too: another server leaves that one the time to go on, since it knows
+    /// what could not be written.
     async fn connect(&mut self) -> Result<Session, Trouble> {
         let session = Session::open(&self.address, Role::Writer).await?;
-        let wait = if self.writer.lock().await.wrote_last() { 0 } else { lease_of_before(&session).await? };
-        self.waits_until = Some(self.clock.now().time + Duration::from_millis(wait));
+        let wait = if self.writer.lock().await.wrote_last() {
+            Duration::ZERO
+        } else if self.had_trouble {
+            LEASE
+        } else {
+            lease_of_before(&session).await?
+        };
+        self.had_trouble = false;
+        self.waits_until = Some(self.clock.now().time + wait);
         Ok(session)
     }
 
@@ -266,14 +279,14 @@ impl Member {
     }
 }
 
-async fn lease_of_before(session: &Session) -> Result<u64, Trouble> {
+async fn lease_of_before(session: &Session) -> Result<Duration, Trouble> {
     let rows = session.rows("SELECT to_regclass('status_store') IS NOT NULL", &[]).await?;
     if !rows.first().map_or(Ok(false), |row| row.try_get(0))? {
-        return Ok(0);
+        return Ok(Duration::ZERO);
     }
     let rows = session.rows(LEASE_OF_BEFORE, &[]).await?;
     let millis: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-    Ok(u64::try_from(millis).unwrap_or(0))
+    Ok(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
 }
 
 impl Writer {

@@ -189,6 +189,7 @@ impl PostgresStore {
             standby: None,
             revision: None,
             read_from: None,
+            had_trouble: false,
             waits_until: None,
             said_at: None,
             leads: false,
