@@ -108,19 +108,25 @@ fn a_crash_at_any_step_breaks_no_promise() {
     assert!(kills >= 1_000, "{kills}");
 }
 
+/// Crashes at random moments, at most so many inputs apart.
+fn twelve_crashes(seed: u64, apart: u64) -> Vec<Crash> {
+    let mut rng = Rng::new(seed);
+    let mut input = 0;
+    let mut crashes = Vec::new();
+    for _ in 0..12 {
+        input += 1 + rng.below(apart);
+        let actions = usize::try_from(rng.below(4)).unwrap();
+        crashes.push(Crash { input, actions, lasts: rng.millis(10, 30_000) });
+    }
+    crashes
+}
+
 #[test]
 fn many_crashes_in_a_row_break_no_promise() {
     for (n, text) in (0..).zip(SCENARIOS.iter().cycle().take(80)) {
         let mut scenario = Scenario::read(text).unwrap();
         scenario.seed = n;
-        let mut rng = Rng::new(n);
-        let mut input = 0;
-        let mut crashes = Vec::new();
-        for _ in 0..12 {
-            input += 1 + rng.below(60);
-            let actions = usize::try_from(rng.below(4)).unwrap();
-            crashes.push(Crash { input, actions, lasts: rng.millis(10, 30_000) });
-        }
+        let crashes = twelve_crashes(n, 60);
         let outcome = run_with_crashes(&scenario, Ending::Healed, &crashes).unwrap();
         must_be_well(&scenario, &outcome, &crashes);
     }
@@ -155,14 +161,7 @@ fn many_crashes_of_two_servers_break_no_promise() {
     for (n, text) in (0..).zip(SCENARIOS.iter().cycle().take(80)) {
         let mut scenario = of_two(text);
         scenario.seed = n;
-        let mut rng = Rng::new(n);
-        let mut input = 0;
-        let mut crashes = Vec::new();
-        for _ in 0..12 {
-            input += 1 + rng.below(120);
-            let actions = usize::try_from(rng.below(4)).unwrap();
-            crashes.push(Crash { input, actions, lasts: rng.millis(10, 30_000) });
-        }
+        let crashes = twelve_crashes(n, 120);
         let outcome = run_with_crashes(&scenario, Ending::Healed, &crashes).unwrap();
         must_be_well(&scenario, &outcome, &crashes);
     }

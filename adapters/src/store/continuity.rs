@@ -46,11 +46,7 @@ impl Continuity {
     /// Finds out, by the mark that a store has, whether it is the one that this process has written to. Returns the
     /// mark that is to be written there now; [`marked`](Self::marked) is to be told once it is.
     pub(super) fn recognize(&mut self, found: Option<&str>) -> String {
-        if found.is_some() && found == self.tried.as_deref() {
-            // It was written, and only the answer was lost.
-            self.mark = self.tried.take();
-        }
-        let is_known = found.is_some() && [self.mark.as_deref(), self.tried.as_deref()].contains(&found);
+        let is_known = self.knows(found);
         if self.mark.is_some() && !is_known && self.owed == Owed::Nothing {
             self.owed = Owed::Untold;
         }
@@ -60,7 +56,6 @@ impl Continuity {
     }
 
     /// Whether this is the mark that this process has last written, or may have.
-    #[cfg(feature = "postgres")]
     pub(super) fn knows(&mut self, found: Option<&str>) -> bool {
         if found.is_some() && found == self.tried.as_deref() {
             // It was written, and only the answer was lost.

@@ -24,8 +24,8 @@ use std::time::Duration;
 use serde::Serialize;
 use status_adapters::store::Model;
 use status_core::{
-    Action, CallId, Change, Config, Election, ExperimentName, Feed, Input, Mail, Mode, Monitor, Note, Now,
-    ResourceName, Saved, SystemAlert, Time, Verdict, Withheld,
+    Action, CallId, Change, Config, Deadline, Election, ExperimentName, Feed, Input, Mail, Mode, Monitor,
+    Note, Now, ResourceName, Saved, SystemAlert, Time, Verdict, Withheld,
 };
 
 use crate::scenario::Fault;
@@ -457,13 +457,14 @@ impl Oracle {
                 format!("it holds {holds} experiments of {named} that are named"),
             );
         }
-        if monitor.deadline().at <= now.time {
-            let why = monitor.deadline().why;
-            self.complain(
-                now.time,
-                Invariant::Health,
-                format!("it wants to be called again at once: {why:?}"),
-            );
+        self.judge_deadline(now.time, monitor);
+    }
+
+    /// A server that wants to be called again at once would be called for ever.
+    fn judge_deadline(&mut self, now: Time, monitor: &Monitor) {
+        let Deadline { at, why } = monitor.deadline();
+        if at <= now {
+            self.complain(now, Invariant::Health, format!("it wants to be called again at once: {why:?}"));
         }
     }
 
@@ -495,14 +496,7 @@ impl Oracle {
         if actions.iter().any(|action| matches!(action, Action::SetAvailability { .. })) {
             self.booking.changed_by_others(now.time);
         }
-        if monitor.deadline().at <= now.time {
-            let why = monitor.deadline().why;
-            self.complain(
-                now.time,
-                Invariant::Health,
-                format!("it wants to be called again at once: {why:?}"),
-            );
-        }
+        self.judge_deadline(now.time, monitor);
     }
 
     /// A mail has arrived.

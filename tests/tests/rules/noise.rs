@@ -190,16 +190,21 @@ fn what_a_silent_feed_does_to_many_is_one_line_and_so_is_their_return() {
     assert_eq!(world.mails.len(), 2, "{:?}", subjects(&world));
 }
 
-#[test]
-fn a_silent_feed_flaps_itself_and_no_experiment_does() {
-    let mut world = well(20, flapping());
-    for n in 1..=20 {
+/// From 100 s on, relay is silent for the first half of each minute, so many times.
+fn relay_comes_and_goes(world: &mut World, times: u32) {
+    for n in 1..=times {
         world.every.insert(Feed::Relay, None);
         world.until(100.0 + 60.0 * f64::from(n) - 30.0);
         world.every.insert(Feed::Relay, Some(Duration::from_secs(5)));
         world.report(Feed::Relay);
         world.until(100.0 + 60.0 * f64::from(n));
     }
+}
+
+#[test]
+fn a_silent_feed_flaps_itself_and_no_experiment_does() {
+    let mut world = well(20, flapping());
+    relay_comes_and_goes(&mut world, 20);
     assert!(world.mails.len() <= 6, "{:?}", subjects(&world));
     assert!(world.monitor.experiments().all(|(_, known)| known.flapping().is_none()));
     world.until(100.0 + 1_200.0 + 2_000.0);
@@ -252,13 +257,7 @@ fn a_mail_tells_of_each_experiment_how_it_stands_whatever_came_before() {
 #[test]
 fn an_alert_that_came_and_went_and_stands_is_told_with_how_often_it_came() {
     let mut world = well(3, flapping());
-    for n in 1..=5 {
-        world.every.insert(Feed::Relay, None);
-        world.until(100.0 + 60.0 * f64::from(n) - 30.0);
-        world.every.insert(Feed::Relay, Some(Duration::from_secs(5)));
-        world.report(Feed::Relay);
-        world.until(100.0 + 60.0 * f64::from(n));
-    }
+    relay_comes_and_goes(&mut world, 5);
     world.every.insert(Feed::Relay, None);
     world.until(100.0 + 300.0 + 2_000.0);
     let last = world.mails.last().expect("there are some");
