@@ -102,21 +102,20 @@ pub trait Store: Send + Sync {
     /// Why it can't be read.
     async fn load(&self, events: usize) -> Result<Saved, Failure>;
 
-    /// Writes all changes, in their order and durably, or none.
+    /// Writes all changes, in their order and durably, or none. A store that several servers share writes them only if no
+    /// later epoch than `epoch` has begun; one that a single server has ignores it.
     ///
     /// # Errors
-    /// Why it could not be written. After that, the next changes must begin with
-    /// [`Change::ReplaceAll`], since the file may be another one then.
-    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure>;
+    /// Why they could not be written. After that, the next changes must begin with [`Change::ReplaceAll`], since the store
+    /// may be another one then. [`Superseded`](status_core::FailureKind::Superseded) if another server has begun to lead.
+    async fn save_in(&self, epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure>;
 
-    /// Likewise, but only if no later epoch than this one has begun: of a store that several servers share.
+    /// Likewise, where a single server has the store.
     ///
     /// # Errors
-    /// Why it could not be written, as above; [`Superseded`](status_core::FailureKind::Superseded) if another server has
-    /// begun to lead.
-    async fn save_in(&self, epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure> {
-        let _ = epoch;
-        self.save(changes).await
+    /// As above.
+    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
+        self.save_in(None, changes).await
     }
 
     /// Reads the events from a time on, of one experiment or all, in the order in which they happened: of

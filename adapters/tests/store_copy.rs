@@ -11,9 +11,9 @@ use status_adapters::Store;
 use status_adapters::clock::SystemClock;
 use status_adapters::store::SqliteStore;
 use status_adapters::store::copy::{Place, copy};
-use status_adapters::store::postgres::PostgresStore;
 use status_core::{Change, ExperimentName, Saved};
 use support::postgres::{Postgres, schema, shared};
+use support::server::Server;
 use support::store::{ALL, LARGE, event, experiment, story, wall};
 
 fn database(postgres: &Postgres, schema: &str) -> Place {
@@ -23,10 +23,7 @@ fn database(postgres: &Postgres, schema: &str) -> Place {
 async fn open(place: &Place) -> Box<dyn Store> {
     match place {
         Place::File(path) => Box::new(SqliteStore::open(path, LARGE, Arc::new(SystemClock)).unwrap()),
-        Place::Database(address) => {
-            let address = (**address).clone();
-            Box::new(PostgresStore::open(address, LARGE, Arc::new(SystemClock)).await.unwrap())
-        }
+        Place::Database(address) => Box::new(Server::start((**address).clone()).await),
     }
 }
 
@@ -97,15 +94,15 @@ async fn what_is_in_use_or_holds_something_is_left_as_it_is() {
     refused(&file, &held, "holds something already, in events").await;
     refused(&held, &file, "holds something already").await;
     refused(&file, &file, "").await;
-    refused(&held, &held, "another server uses the store").await;
+    refused(&held, &held, "a server uses the store").await;
     assert!(bytes(&path) == before);
-    for (used, why) in [(&file, "another process uses"), (&held, "another server uses")] {
+    for (used, why) in [(&file, "another process uses"), (&held, "a server uses")] {
         let store = open(used).await;
         refused(used, &empty, why).await;
         drop(store);
     }
     let store = open(&empty).await;
-    refused(&file, &empty, "another server uses").await;
+    refused(&file, &empty, "a server uses").await;
     drop(store);
     // One that is damaged stays where it is, and what was begun is undone.
     let mut broken = before.clone();

@@ -12,37 +12,13 @@ use status_adapters::Store;
 use status_adapters::clock::SystemClock;
 use status_adapters::cluster::{Cluster, Turn};
 use status_adapters::store::postgres::PostgresStore;
-use status_core::{Command, Election, FailureKind, Refused, Saved, WindowId};
+use status_core::{Command, Election, FailureKind, Refused, WindowId};
 use support::postgres::{Postgres, schema, shared};
-use support::store::{ALL, LARGE, event, experiment};
-
-const LONG: Duration = Duration::from_secs(60);
+use support::server::{LONG, turn, won};
+use support::store::{ALL, LARGE, event, experiment, wall};
 
 fn join(postgres: &Postgres, schema: &str, name: &str) -> PostgresStore {
     PostgresStore::join(postgres.address(schema), LARGE, ALL, name.to_owned(), Arc::new(SystemClock))
-}
-
-/// What becomes known next, but for that the lock is held still.
-async fn turn(store: &PostgresStore) -> Turn {
-    let next = async {
-        loop {
-            match store.turn().await {
-                Turn::Elected(Election::Held { .. }) => {}
-                other => return other,
-            }
-        }
-    };
-    tokio::time::timeout(LONG, next).await.expect("something becomes known")
-}
-
-async fn won(store: &PostgresStore) -> (u64, Option<Box<Saved>>) {
-    loop {
-        match turn(store).await {
-            Turn::Elected(Election::Won { epoch, saved, .. }) => return (epoch, saved),
-            Turn::Elected(Election::Lost { .. } | Election::Follows { .. }) => {}
-            other => panic!("{other:?}"),
-        }
-    }
 }
 
 /// What was written down when it first knew that another one leads and has written this many events.
@@ -94,6 +70,7 @@ async fn once_another_one_leads_nothing_of_an_older_epoch_is_written() {
     // It depends on what it has heard by now in which words it is refused.
     let refusals = [FailureKind::Unreachable, FailureKind::Superseded, FailureKind::Refused];
     assert!(refusals.contains(&late.kind), "{late}");
+    one.watched(wall(1), wall(2)).await.unwrap_err();
     two.save_in(Some(epoch), vec![event(5, "pend00", true)]).await.unwrap();
     assert_eq!(two.load(ALL).await.unwrap().experiments["pend00"].events.len(), 3);
     follows(&one, 3).await;
@@ -113,6 +90,8 @@ async fn a_save_that_another_epoch_has_overtaken_is_refused_although_the_session
         postgres.sql(&format!("UPDATE {schema}.status_store SET {what}")).await;
         let refused = one.save_in(Some(1), vec![event(2, "pend00", false)]).await.unwrap_err();
         assert_eq!(refused.kind, FailureKind::Superseded, "{refused}");
+        assert!(one.watched(wall(1), wall(2)).await.is_err());
+        assert_eq!(one.uptime_records(None, wall(0)).await.unwrap().watched, []);
         assert_eq!(postgres.number(&format!("SELECT count(*) FROM {schema}.events")).await, 1);
     }
 }

@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use status_adapters::Store;
-use status_adapters::clock::SystemClock;
 use status_adapters::store::Model;
-use status_adapters::store::postgres::PostgresStore;
 use status_core::Change;
 use status_sim::Rng;
 use status_sim::run::saves;
 use status_sim::scenario::Scenario;
 use support::postgres::Postgres;
+use support::server::{HastyClock, Server};
 use support::store::{ALL, LARGE};
 
 const SCENARIOS: &[&str] = &[
@@ -29,13 +28,13 @@ const SCENARIOS: &[&str] = &[
 /// So often the database ends, where `STATUS_TEST_KILLS` says nothing.
 const KILLS: usize = 5;
 
-async fn open(postgres: &Postgres, schema: &str) -> PostgresStore {
-    PostgresStore::open(postgres.address(schema), LARGE, Arc::new(SystemClock)).await.unwrap()
+async fn start(postgres: &Postgres, schema: &str) -> Server {
+    Server::start_with(postgres.address(schema), LARGE, Arc::new(HastyClock)).await
 }
 
 /// Saves while the database ends, after so many microseconds, and begins again. Returns whether it was answered that
 /// all was written.
-async fn save_and_end(postgres: &Postgres, store: &PostgresStore, changes: &[Change], after: u64) -> bool {
+async fn save_and_end(postgres: &Postgres, store: &Server, changes: &[Change], after: u64) -> bool {
     let ending = async {
         tokio::time::sleep(Duration::from_micros(after)).await;
         tokio::task::block_in_place(|| {
@@ -48,7 +47,7 @@ async fn save_and_end(postgres: &Postgres, store: &PostgresStore, changes: &[Cha
 
 /// Plays one run, in which the database ends so often. Returns how often that undid the save that was under way.
 async fn play(postgres: &Postgres, name: &str, all: &[Vec<Change>], kills: usize) -> usize {
-    let (mut rng, mut model, mut store) = (Rng::new(7), Model::default(), open(postgres, name).await);
+    let (mut rng, mut model, mut store) = (Rng::new(7), Model::default(), start(postgres, name).await);
     let (mut ended, mut undone, every) = (0, 0, all.len() / kills.clamp(1, all.len()));
     // More ends than saves: what is saved once more changes nothing.
     let again = std::iter::repeat_n(&all[all.len() - 1], kills.saturating_sub(all.len()));
@@ -64,7 +63,7 @@ async fn play(postgres: &Postgres, name: &str, all: &[Vec<Change>], kills: usize
         let written = save_and_end(postgres, &store, changes, rng.below(3_000)).await;
         // The server is started anew.
         drop(store);
-        store = open(postgres, name).await;
+        store = start(postgres, name).await;
         let found = store.load(ALL).await.unwrap();
         let is_whole = found == model.saved(ALL);
         assert!(is_whole || (!written && found == before), "{name}, turn {turn}, written: {written}");

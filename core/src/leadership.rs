@@ -1,7 +1,7 @@
 //! Whether this server acts, or another one that shares its store.
 //!
-//! Whoever holds the store's lock leads. The store gives the lock away no sooner than [`LEASE`] after it was last asked
-//! for it, so that for so long nobody else acts, whatever happens to this server or to its network. After that another
+//! The server that holds the store's lock leads. The store gives the lock away no sooner than [`LEASE`] after it was last
+//! asked for it, so that for so long no other server acts, whatever happens to this one or to its network. After that another
 //! one may lead: a leader that does not hear from the store does only what does no harm where two do it.
 
 use alloc::format;
@@ -14,7 +14,7 @@ use crate::context::Cx;
 use crate::protocol::{Election, Note, Now, Role, Time, Timer, Wall};
 
 /// How long the lock is this server's for certain after it has asked for it. A store must keep it for longer.
-pub(crate) const LEASE: Duration = Duration::from_secs(8);
+pub const LEASE: Duration = Duration::from_secs(8);
 /// How long mails wait for a store that does not answer.
 const MAILS_WAIT: Duration = Duration::from_secs(300);
 /// A store that does not answer for so long is a system alert.

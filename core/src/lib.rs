@@ -71,7 +71,7 @@ pub use book::{Book, Hold, Resource};
 pub use feed::FeedSubscription;
 pub use flap::Flapping;
 pub use lab::{Experiment, Muted, Observation, Stream};
-pub use leadership::Leadership;
+pub use leadership::{LEASE, Leadership};
 pub use mail::Outbox;
 pub use maintenance::Maintenance;
 pub use monitor::Monitor;

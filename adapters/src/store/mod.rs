@@ -7,7 +7,6 @@ mod continuity;
 pub mod copy;
 mod history;
 mod model;
-mod not_opened;
 mod past;
 mod place;
 #[cfg(feature = "postgres")]

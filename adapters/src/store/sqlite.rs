@@ -146,7 +146,7 @@ impl Store for SqliteStore {
         self.with_writer(move |writer| writer.load(events)).await
     }
 
-    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
+    async fn save_in(&self, _epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure> {
         self.with_writer(move |writer| writer.save(&changes)).await
     }
 

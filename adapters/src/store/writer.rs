@@ -11,7 +11,6 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use status_core::{Change, Failure, FailureKind, Saved, Wall};
 
 use super::continuity::Continuity;
-use super::not_opened::NotOpened;
 use super::place::{self, Found, Identity};
 use super::schema::{self, Kind};
 use super::size::{Gone, Limit, Trimmed, Trims};
@@ -43,7 +42,23 @@ struct Open {
     _lock: std::fs::File,
 }
 
-pub(super) type Trouble = NotOpened<InUse, Refusal>;
+/// Why the file is not opened.
+pub(super) enum Trouble {
+    InUse(InUse),
+    Refused(Refusal),
+    Failed(Failure),
+}
+
+impl Trouble {
+    pub(super) fn into_failure(self) -> Failure {
+        let detail = match self {
+            Self::Failed(failure) => return failure,
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::InUse(in_use) => in_use.to_string(),
+        };
+        Failure { kind: FailureKind::Refused, detail }
+    }
+}
 
 impl Writer {
     pub(super) fn new(path: &Path, limit: Limit, clock: Arc<dyn Clock>, gate: Arc<RwLock<()>>) -> Self {

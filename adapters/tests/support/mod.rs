@@ -5,6 +5,8 @@ pub mod feed;
 pub mod mail;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "postgres")]
+pub mod server;
 pub mod smtp;
 pub mod store;
 

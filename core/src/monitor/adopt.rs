@@ -82,7 +82,7 @@ impl Parts {
         self.outbox.go_on_counting(composed);
     }
 
-    /// Whoever waits for a command to be written down is told that it is not.
+    /// A person who waits until a command is written down is told that it is not.
     fn refuse_waiting(&mut self, cx: &mut Cx<'_>) {
         for command in self.maintenance.take_waiting() {
             cx.act(Action::Answer { command, outcome: Err(Refused::NotLeading) });

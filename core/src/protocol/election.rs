@@ -17,7 +17,7 @@ pub enum Election {
         epoch: u64,
         /// When it asked for the lock.
         asked_at: Time,
-        /// All that is written down; `None` if nobody else has written since this server last held the lock.
+        /// All that is written down; `None` if no other server has written since this server last held the lock.
         saved: Option<Box<Saved>>,
     },
     /// This server holds the lock still.

@@ -63,6 +63,7 @@ pub fn flush() {
 }
 
 /// Writes text where the log goes, as it is, once the log has been started.
+#[cfg(feature = "demo")]
 pub(crate) fn say(text: &str) {
     if let Some(log) = LOG.get() {
         log.writer.put(format!("{text}\n"));

@@ -119,7 +119,7 @@ impl Store for FakeStore {
         Ok(self.0.lock().disk.model().saved(events))
     }
 
-    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
+    async fn save_in(&self, _epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure> {
         let mut state = self.0.lock();
         state.works().inspect_err(|_| state.disk.miss())?;
         let mailed = |change: &Change| match change {

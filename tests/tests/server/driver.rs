@@ -34,12 +34,12 @@ impl Store for SlowStore {
         self.store.load(events).await
     }
 
-    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
+    async fn save_in(&self, epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure> {
         if changes.iter().any(|change| matches!(change, Change::QueuedMail(_))) {
             self.asked.add_permits(1);
             self.goes_on.acquire().await.unwrap().forget();
         }
-        self.store.save(changes).await
+        self.store.save_in(epoch, changes).await
     }
 
     async fn history(

@@ -25,10 +25,10 @@ const OLDEST: i32 = 140_000;
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// To hold the lock and to write. Whoever holds it and asks nothing for 10 s, such as a machine that is
+    /// To hold the lock and to write. A server that holds it and asks nothing for 10 s, since its machine is
     /// suspended, loses it; what it has begun by then is not done.
     Writer,
-    /// To read something that somebody waits for, beside whoever writes.
+    /// To read something that somebody waits for, beside the server that writes.
     Reader,
     /// To read, however long that takes: at the start, and for a command.
     Patient,
@@ -160,7 +160,7 @@ impl Session {
     }
 }
 
-/// Lets a connection work until it ends or is ended. What it says at its end is said to whoever asks something.
+/// Lets a connection work until it ends or is ended. Why it ended, the next question through it says.
 fn drive<S>(connection: Connection<Socket, S>) -> AbortHandle
 where
     Connection<Socket, S>: Future + Send + 'static,

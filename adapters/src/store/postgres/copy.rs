@@ -11,7 +11,7 @@ use tokio_postgres::{IsolationLevel, Transaction};
 use super::client::{Role, Session, Trouble, answered};
 use super::rows::{storable, stored, typed};
 use super::schema::{self, Kind};
-use super::{Address, lock, refuse};
+use super::{Address, lock_key, refuse};
 use crate::store::copy::{Piece, ROWS, Stopped, is_not_empty, is_older};
 use crate::store::tables::{Column, Row, TABLES, Table, Value};
 
@@ -161,9 +161,22 @@ async fn go_on_counting(to: &Transaction<'_>, table: &Table) -> Result<(), Troub
 async fn open(address: &Address) -> Result<(Session, Kind), Stopped> {
     let failed = |trouble: Trouble| Stopped::By(trouble.into_failure(address, "opened").detail);
     let session = Session::open(address, Role::Copier).await.map_err(failed)?;
-    if let Some(in_use) = lock(&session, address).await.map_err(failed)? {
-        return Err(Stopped::By(in_use.to_string()));
-    }
+    lock(&session, address).await?;
     let kind = schema::kind(&session, address.schema()).await.map_err(failed)?;
     refuse(address, kind).map_or(Ok((session, kind)), |refusal| Err(Stopped::By(refusal.to_string())))
+}
+
+/// Gets the lock on the schema, for as long as the session lasts. It waits a little for a session of before, whose end the
+/// database has yet to notice.
+async fn lock(session: &Session, address: &Address) -> Result<(), Stopped> {
+    let locked = session.rows("SELECT pg_advisory_lock($1)", &[(&lock_key(address), Type::INT8)]).await;
+    locked.map(drop).map_err(|trouble| {
+        if !trouble.is_locked() {
+            return Stopped::By(trouble.into_failure(address, "opened").detail);
+        }
+        Stopped::By(format!(
+            "a server uses the store {address}: stop every server that does, or name another schema; of a server whose \
+             machine died, the database knows after 10 s"
+        ))
+    })
 }

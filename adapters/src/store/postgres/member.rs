@@ -1,22 +1,21 @@
 //! One of the servers that share a schema: it asks for the lock again and again, and says what became known.
 //!
-//! Whoever holds the lock asks something at least every three seconds. The database ends the session of one that asks
-//! nothing for ten, and with it the lock is free. So for eight seconds after each question nobody else holds it.
+//! The server that holds the lock asks the database something at least every three seconds. The database ends a session in
+//! which nothing is asked for ten, and frees its lock. So for eight seconds after each question no other server holds it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use status_core::{Election, Failure, Saved, Time};
+use status_core::{Election, Failure, LEASE, Saved, Time};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio_postgres::types::Type;
 
 use super::address::Address;
 use super::client::{Role, Session, Trouble};
-use super::read::Reading;
 use super::schema::{self, Kind};
 use super::writer::{Begun, Writer};
-use super::{lock_key, orders, presence, refuse};
+use super::{lock_key, orders, presence, refuse, saved};
 use crate::clock::Clock;
 use crate::cluster::{Peers, Turn};
 use crate::store::continuity;
@@ -31,11 +30,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const READ_EVERY: Duration = Duration::from_millis(500);
 const READ_FRACTION: u32 = 4;
 
-/// For how long whoever held the lock may believe that it still does.
-const LEASE: Duration = Duration::from_secs(8);
-/// How much of that may be left, in milliseconds, of a leader that does not know yet that the database was started
-/// anew since.
-const LEASE_OF_BEFORE: &str = "SELECT greatest(0, 8000 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::int8";
+/// For how many milliseconds the database runs.
+const RUNS_FOR: &str =
+    "SELECT (extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) * 1000)::int8";
 
 /// What this server is to the others.
 pub(super) struct Member {
@@ -94,7 +91,7 @@ impl Member {
     }
 
     async fn say(&self, turn: Turn) {
-        // Nobody listens any more when the server stops.
+        // When the server stops, nothing takes turns any more.
         let _ = self.turns.send(turn).await;
     }
 
@@ -112,7 +109,7 @@ impl Member {
         self.leads = false;
     }
 
-    /// Says that it holds the lock still, and hands on what people told other servers.
+    /// Tells the core that it still holds the lock, and what people told other servers to have done.
     async fn lead(&mut self, writer: &mut Writer) -> Result<(), Trouble> {
         let asked_at = self.clock.now().time;
         let orders =
@@ -134,7 +131,7 @@ impl Member {
         let me = self.peers.lock().me.clone();
         let seen = writer.say_presence(&self.life, &me).await?;
         self.see(seen);
-        // One that nobody takes in time is followed by the next.
+        // A driver that is too busy to take it gets the next.
         let _ = self.turns.try_send(Turn::Elected(Election::Held { asked_at }));
         Ok(())
     }
@@ -154,7 +151,7 @@ impl Member {
         }
     }
 
-    /// Asks for the lock, and reads what whoever holds it has written down.
+    /// Asks for the lock, and reads what the server that holds it has written down.
     async fn follow(&mut self) -> Result<(), Trouble> {
         let session = match self.standby.take().filter(|session| !session.is_closed()) {
             Some(session) => session,
@@ -180,9 +177,9 @@ impl Member {
         self.read_news(asked_at).await
     }
 
-    /// Connects. A database that was started just now has forgotten who held the lock, who may not know that yet, and one
-    /// that did not answer is missed by whoever led, too: another server leaves that one the time to go on, since it knows
-    /// what could not be written.
+    /// Connects, and decides for how long it leaves the lock alone. A database that has just been started has forgotten which
+    /// server led, and that server may not have noticed. Where the database did not answer, the leader could not write
+    /// either, and alone knows what it could not write. So the others wait until it has had the time to go on.
     async fn connect(&mut self) -> Result<Session, Trouble> {
         let session = Session::open(&self.address, Role::Writer).await?;
         let wait = if self.writer.lock().await.wrote_last() {
@@ -206,24 +203,16 @@ impl Member {
         let rows = session.rows("SELECT revision, mark FROM status_store", &[]).await?;
         let revision: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0).map(Some))?;
         let mark: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(1))?;
-        // Where nobody else has written, whoever holds the lock is this server's own old session, or is about to lead.
+        // Where no other server has written, the lock is held by an old session of this one, or by one that only begins.
         if revision == self.revision || self.writer.lock().await.recognizes(mark.as_deref()) {
             return Ok(());
         }
-        let saved = self.read().await?;
+        let saved = saved(&self.address, self.events).await?;
         self.revision = revision;
         let read = self.clock.now().time;
         self.read_from = Some(read + READ_EVERY.max(read.since(now) * READ_FRACTION));
         self.say(Turn::Elected(Election::Follows { saved: Box::new(saved) })).await;
         Ok(())
-    }
-
-    async fn read(&self) -> Result<Saved, Trouble> {
-        let mut session = super::reader(&self.address, Role::Patient).await?;
-        let reading = Reading::begin(&mut session).await?;
-        let saved = reading.saved(self.events).await?;
-        reading.end().await?;
-        Ok(saved)
     }
 
     /// It has the lock: it reads what others have written down, and leads.
@@ -233,7 +222,7 @@ impl Member {
             return Err(Trouble::Unusable(refusal.to_string()));
         }
         let is_new = matches!(kind, Kind::Missing | Kind::Empty);
-        // What it knows of a store that is no more is what there is.
+        // The store it knew is gone, so nothing is written down that it does not know.
         let knows_all = is_new && self.revision.is_some();
         let Begun { epoch, is_continued } = self.writer.lock().await.begin_epoch(session, kind).await?;
         let (saved, asked_at) = if is_continued || knows_all {
@@ -273,20 +262,21 @@ impl Member {
             }
         };
         tokio::select! {
-            saved = self.read() => saved,
+            saved = saved(&self.address, self.events) => saved,
             trouble = holding => Err(trouble),
         }
     }
 }
 
+/// What may be left of the lease of a leader that has not noticed yet that the database was started anew.
 async fn lease_of_before(session: &Session) -> Result<Duration, Trouble> {
     let rows = session.rows("SELECT to_regclass('status_store') IS NOT NULL", &[]).await?;
     if !rows.first().map_or(Ok(false), |row| row.try_get(0))? {
         return Ok(Duration::ZERO);
     }
-    let rows = session.rows(LEASE_OF_BEFORE, &[]).await?;
+    let rows = session.rows(RUNS_FOR, &[]).await?;
     let millis: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-    Ok(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+    Ok(LEASE.saturating_sub(Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
 }
 
 impl Writer {

@@ -1,8 +1,8 @@
 //! The store in a schema of a PostgreSQL database: for labs that run one.
 //!
-//! One server writes. It holds an advisory lock on the schema for as long as its session lasts, and every transaction
-//! names the epoch that it began when it got the lock: so a server that was suspended or cut off, whose lock another
-//! one has got meanwhile, writes nothing more.
+//! Any number of servers share it, and one writes. It holds an advisory lock on the schema for as long as its session
+//! lasts, and every transaction names the epoch that it began when it got the lock: so a server that was suspended or
+//! cut off, whose lock another one has got meanwhile, writes nothing more.
 
 mod address;
 mod client;
@@ -20,7 +20,6 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -30,7 +29,6 @@ use status_core::{
 };
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc};
 use tokio::task::AbortHandle;
-use tokio_postgres::types::Type;
 
 use super::size::Trimmed;
 use super::{PastRecords, UptimeRecords, new_life};
@@ -43,17 +41,14 @@ use member::Member;
 pub use preview::preview;
 use read::Reading;
 use schema::Kind;
-use writer::{NotOpened, Writer};
+use writer::Writer;
 
 /// How many may read the history at once.
 const READS_AT_ONCE: usize = 4;
-/// So often the session that holds the lock asks something: a third of the time after which it would be ended.
-const KEEP_EVERY: Duration = Duration::from_secs(3);
-
-/// How many turns wait for whoever asks for them.
+/// How many turns are kept for a driver that is busy.
 const TURNS: usize = 16;
 
-/// The store in a schema that this process alone writes to.
+/// The store in a schema that several servers may share, as one of them has it.
 pub struct PostgresStore {
     history: History,
     trimmed: Arc<Mutex<Option<Trimmed>>>,
@@ -63,14 +58,6 @@ pub struct PostgresStore {
     turns: AsyncMutex<mpsc::Receiver<Turn>>,
     peers: Arc<Mutex<Peers>>,
 }
-
-/// Another server uses the store, which is wanted for oneself.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "another server uses the store {0}: stop that one and those that follow it, or name another schema; of a server whose \
-     machine died, the database knows after 10 s"
-)]
-pub struct InUse(pub String);
 
 /// Why a schema is left as it is, and nothing is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,16 +97,6 @@ pub async fn refusal(address: &Address) -> Option<Refusal> {
     refuse(address, schema::kind(&session, address.schema()).await.ok()?)
 }
 
-/// Gets the lock on a schema, for as long as the session lasts. Who waits for it waits for another session of this
-/// process, or of one before, whose end the database has yet to notice.
-async fn lock(session: &Session, address: &Address) -> Result<Option<InUse>, Trouble> {
-    match session.rows("SELECT pg_advisory_lock($1)", &[(&lock_key(address), Type::INT8)]).await {
-        Ok(_) => Ok(None),
-        Err(trouble) if trouble.is_locked() => Ok(Some(InUse(address.to_string()))),
-        Err(trouble) => Err(trouble),
-    }
-}
-
 /// What the lock on a schema is called in its database.
 fn lock_key(address: &Address) -> i64 {
     let name = format!("status/{}", address.schema());
@@ -140,31 +117,19 @@ async fn reader(address: &Address, role: Role) -> Result<Session, Trouble> {
     }
 }
 
-impl PostgresStore {
-    /// Opens the schema, or makes one, whose rows are to stay below `max_size` bytes. One that is not ours stays as it
-    /// is. If it can't be opened, that is logged, it is tried again at each [`save`](Store::save), and what it holds is
-    /// read if it can be.
-    ///
-    /// # Errors
-    /// If another server uses it: this one is not to start.
-    pub async fn open(address: Address, max_size: u64, clock: Arc<dyn Clock>) -> Result<Self, InUse> {
-        let mut writer = Writer::new(address.clone(), max_size, clock);
-        match writer.open().await {
-            Ok(()) => {}
-            Err(NotOpened::InUse(in_use)) => return Err(in_use),
-            Err(other) => tracing::error!("{}; going on in memory", other.into_failure()),
-        }
-        let (trimmed, size) = (writer.trimmed(), writer.size());
-        let writer = Arc::new(AsyncMutex::new(writer));
-        let keeper = tokio::spawn(keep(Arc::clone(&writer))).abort_handle();
-        let (_, turns) = mpsc::channel(1);
-        let (turns, peers) = (AsyncMutex::new(turns), Arc::default());
-        let history = History::of(address, Role::Reader);
-        Ok(Self { history, trimmed, size, writer, keeper, turns, peers })
-    }
+/// Reads all that was saved, with the newest `events` of each experiment, however long that takes.
+async fn saved(address: &Address, events: usize) -> Result<Saved, Trouble> {
+    let mut session = reader(address, Role::Patient).await?;
+    let reading = Reading::begin(&mut session).await?;
+    let saved = reading.saved(events).await?;
+    reading.end().await?;
+    Ok(saved)
+}
 
-    /// One of several servers that share the schema, called `instance`. It asks for the lock, and what becomes known is
-    /// to be [asked](Cluster::turn) for, with the newest `events` of each experiment.
+impl PostgresStore {
+    /// Joins the servers that share the schema, under the name `instance`. From now on it asks for the lock; what becomes
+    /// known of who leads comes by [`turn`](Cluster::turn), and what is written down with the newest `events` of each
+    /// experiment. The rows are to stay below `max_size` bytes.
     #[must_use]
     pub fn join(
         address: Address,
@@ -200,7 +165,7 @@ impl PostgresStore {
         Self { history, trimmed, size, writer, keeper, turns: AsyncMutex::new(turns), peers }
     }
 
-    /// Has the writer do something, which comes to its end also where nobody waits for it any more.
+    /// Has the writer do something, to its end also where the caller does not wait for it any more.
     async fn with_writer<T: Send + 'static>(
         &self,
         work: impl for<'a> FnOnce(&'a mut Writer) -> BoxFuture<'a, Result<T, Failure>> + Send + 'static,
@@ -219,27 +184,17 @@ impl Drop for PostgresStore {
     }
 }
 
-async fn keep(writer: Arc<AsyncMutex<Writer>>) {
-    loop {
-        tokio::time::sleep(KEEP_EVERY).await;
-        // Whoever has it just now asks something.
-        if let Ok(mut writer) = writer.try_lock() {
-            writer.keep().await;
-        }
-    }
-}
-
 /// A store that is only read.
 pub struct History {
     address: Address,
     role: Role,
     turns: Semaphore,
-    /// Connections that nobody reads with just now.
+    /// Connections that are open and not used just now.
     idle: Mutex<Vec<Session>>,
 }
 
 impl History {
-    /// A store at this address, for whoever has time. Nothing is asked of it yet.
+    /// A store at this address, for a command that has time. Nothing is asked of it yet.
     #[must_use]
     pub fn new(address: Address) -> Self {
         Self::of(address, Role::Patient)
@@ -322,15 +277,15 @@ impl History {
 #[async_trait]
 impl Store for PostgresStore {
     async fn load(&self, events: usize) -> Result<Saved, Failure> {
-        self.with_writer(move |writer| Box::pin(writer.load(events))).await
-    }
-
-    async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
-        self.with_writer(move |writer| Box::pin(async move { writer.save(&changes).await })).await
+        let address = &self.history.address;
+        saved(address, events).await.map_err(|trouble| trouble.into_failure(address, "read"))
     }
 
     async fn save_in(&self, epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure> {
-        let Some(epoch) = epoch else { return self.save(changes).await };
+        let Some(epoch) = epoch else {
+            let detail = format!("the store {} is written to by the server that leads", self.history.address);
+            return Err(Failure { kind: FailureKind::Refused, detail });
+        };
         self.with_writer(move |writer| Box::pin(async move { writer.save_in(epoch, &changes).await })).await
     }
 
@@ -357,10 +312,6 @@ impl Store for PostgresStore {
 
     async fn past(&self, experiment: Option<&ExperimentName>, since: Wall) -> Result<PastRecords, Failure> {
         self.history.past(experiment, since).await
-    }
-
-    async fn look(&self) -> Result<(), Failure> {
-        self.with_writer(|writer| Box::pin(writer.look())).await
     }
 
     fn trimmed(&self) -> Option<Trimmed> {

@@ -14,7 +14,7 @@ use crate::cluster::OrderId;
 
 /// An order is taken within this time, or never.
 const TAKEN_WITHIN: Duration = Duration::from_secs(8);
-/// How often whoever waits for an answer looks.
+/// How often a server looks for the answer that it waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How many are taken at once.

@@ -1,4 +1,4 @@
-//! Reading, beside whoever writes.
+//! Reading, beside the server that writes.
 
 use std::collections::BTreeMap;
 use std::pin::pin;

@@ -80,7 +80,7 @@ const STEPS: &[&str] = &["
 "];
 
 /// The one row that says what the schema is: that it is ours, its version, and who wrote to it last. `epoch` is raised
-/// by whoever gets the lock, and each save names the epoch that it belongs to, and raises `revision`.
+/// by the server that gets the lock, and each save names the epoch that it belongs to, and raises `revision`.
 pub(super) const HEAD: &str = "status_store";
 
 /// What is in the head of a store of ours.

@@ -4,24 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use status_core::{Change, Failure, FailureKind, Saved, Wall};
+use status_core::{Change, Failure, FailureKind, Wall};
 use tokio_postgres::types::Type;
 
 use super::address::Address;
-use super::client::{Role, Session, Trouble, answered};
-use super::read::Reading;
+use super::client::{Session, Trouble, answered};
 use super::room::{Room, SIZE};
 use super::rows;
 use super::schema::{self, Kind};
-use super::{InUse, Refusal, lock, refuse};
 use crate::clock::Clock;
 use crate::store::continuity::Continuity;
-use crate::store::not_opened;
 use crate::store::rows::millis;
 use crate::store::size::{Gone, Trimmed, Trims};
 
 /// Counts a save, if the row in the head is as this process has left it, and keeps everybody from changing it until the
-/// end of the transaction: whoever gets the lock waits for what was begun before.
+/// end of the transaction: the server that gets the lock next waits for what was begun before.
 const CLAIM: &str =
     "UPDATE status_store SET revision = revision + 1 WHERE epoch = $1 AND mark = $2 RETURNING revision";
 
@@ -30,9 +27,7 @@ pub(super) struct Writer {
     clock: Arc<dyn Clock>,
     room: Room,
     held: Option<Held>,
-    /// Whether it was open at some time, so that it is opened again when it can be.
-    was_open: bool,
-    /// The last epoch that this process began, and the one before if nobody else has begun one in between.
+    /// The last epoch that this process began, and the one before if no other server has begun one in between.
     epoch: i64,
     continued: Option<i64>,
     /// Whether the core is still to be told what others have written.
@@ -56,11 +51,9 @@ struct Held {
 /// What came of beginning an epoch.
 pub(super) struct Begun {
     pub(super) epoch: u64,
-    /// Whether nobody else has written since this process last did, so that it knows everything.
+    /// Whether no other server has written since this one last did, so that it knows everything.
     pub(super) is_continued: bool,
 }
-
-pub(super) type NotOpened = not_opened::NotOpened<InUse, Refusal>;
 
 impl Writer {
     pub(super) fn new(address: Address, max_size: u64, clock: Arc<dyn Clock>) -> Self {
@@ -69,7 +62,6 @@ impl Writer {
             clock,
             room: Room::new(max_size),
             held: None,
-            was_open: false,
             epoch: 0,
             continued: None,
             owes_saved: true,
@@ -88,58 +80,6 @@ impl Writer {
     /// What the tables take on the disk, in bytes, kept up to date; 0 as long as it is not known.
     pub(super) fn size(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.size)
-    }
-
-    /// Connects, gets the lock, makes or migrates the tables, and begins an epoch.
-    pub(super) async fn open(&mut self) -> Result<(), NotOpened> {
-        self.held = None;
-        let mut session = Session::open(&self.address, Role::Writer).await.map_err(|why| self.failed(why))?;
-        if let Some(in_use) = lock(&session, &self.address).await.map_err(|why| self.failed(why))? {
-            return Err(NotOpened::InUse(in_use));
-        }
-        let kind = schema::kind(&session, self.address.schema()).await.map_err(|why| self.failed(why))?;
-        if let Some(refusal) = refuse(&self.address, kind) {
-            return Err(NotOpened::Refused(refusal));
-        }
-        self.begin(&mut session, kind).await.map_err(|why| self.failed(why)).map(|epoch| {
-            self.held = Some(Held { session, epoch, since: self.clock.now().wall });
-            self.was_open = true;
-        })?;
-        self.make_room().await.map_err(|why| self.failed(why))?;
-        self.measure().await.map_err(|why| self.failed(why))
-    }
-
-    fn failed(&self, trouble: Trouble) -> NotOpened {
-        NotOpened::Failed(trouble.into_failure(&self.address, "opened"))
-    }
-
-    /// Makes the tables what they should be, finds out whether they are those that this process has written to, marks
-    /// them, and raises the epoch.
-    async fn begin(&mut self, session: &mut Session, kind: Kind) -> Result<i64, Trouble> {
-        schema::migrate(session, self.address.schema(), kind).await?;
-        let rows = session.rows("SELECT mark FROM status_store", &[]).await?;
-        let found: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
-        let mark = self.continuity.recognize(found.as_deref());
-        let sql = "UPDATE status_store SET epoch = epoch + 1, mark = $1 RETURNING epoch";
-        let rows = session.rows(sql, &[(&mark, Type::TEXT)]).await?;
-        let epoch = rows.first().map_or(Err(Trouble::Stale), |row| Ok(row.try_get(0)?))?;
-        self.continuity.marked(mark);
-        self.epoch = epoch;
-        Ok(epoch)
-    }
-
-    /// Asks something, so that the session that holds the lock is not taken for one that is cut off. Where it is lost,
-    /// tries to get it again; whoever saves next says what came of it.
-    pub(super) async fn keep(&mut self) {
-        if self.is_open() {
-            if let Err(trouble) = self.measure().await {
-                let failure = trouble.into_failure(&self.address, "reached");
-                tracing::warn!("{failure}; it is opened anew");
-                self.held = None;
-            }
-        } else if self.was_open && self.open().await.is_ok() {
-            tracing::info!("the store {} is open again", self.address);
-        }
     }
 
     /// Begins an epoch with a session that has just got the lock, of several servers that share the schema. Nothing is
@@ -198,7 +138,7 @@ impl Writer {
         !self.owes_saved
     }
 
-    /// Whether a mark that was found in the store is its own, so that nobody else has written since. If not, the core
+    /// Whether a mark that was found in the store is its own, so that no other server has written since. If not, the core
     /// is to be told what others have written.
     pub(super) fn recognizes(&mut self, found: Option<&str>) -> bool {
         let is_own = !self.owes_saved && self.continuity.knows(found);
@@ -230,10 +170,12 @@ impl Writer {
 
     /// Whether the head is as this process has left it: with that the lock is asked for, too.
     pub(super) async fn is_as_left(&self) -> Result<bool, Trouble> {
-        match self.still_ours().await {
-            Some(Ok(())) => Ok(true),
-            Some(Err(trouble)) if !trouble.is_of_another_store() => Err(trouble),
-            Some(Err(_)) | None => Ok(false),
+        let Some((held, mark)) = self.held.as_ref().zip(self.continuity.mark()) else { return Ok(false) };
+        let sql = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2";
+        match held.session.rows(sql, &[(&held.epoch, Type::INT8), (&mark, Type::TEXT)]).await {
+            Ok(rows) => Ok(!rows.is_empty()),
+            Err(trouble) if trouble.is_of_another_store() => Ok(false),
+            Err(trouble) => Err(trouble),
         }
     }
 
@@ -249,22 +191,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Reads what was saved, also where it can't be opened for writing.
-    pub(super) async fn load(&mut self, events: usize) -> Result<Saved, Failure> {
-        let read = self.read(events).await;
-        self.continuity.was_read(read.is_ok());
-        read.map_err(|trouble| trouble.into_failure(&self.address, "read"))
-    }
-
-    async fn read(&mut self, events: usize) -> Result<Saved, Trouble> {
-        let mut session = super::reader(&self.address, Role::Patient).await?;
-        let reading = Reading::begin(&mut session).await?;
-        let saved = reading.saved(events).await?;
-        reading.end().await?;
-        Ok(saved)
-    }
-
-    /// It is no reason to open the store: what was not taken down now is, with the next.
+    /// Takes down that the server was watching. Where nothing can be written, it is taken down with the next.
     pub(super) async fn watched(&mut self, from: Wall, until: Wall) -> Result<(), Failure> {
         let sql = "INSERT INTO watched (since, until) VALUES ($1, $2)
             ON CONFLICT (since) DO UPDATE SET until = excluded.until";
@@ -282,29 +209,7 @@ impl Writer {
         written.await.map_err(|trouble| trouble.into_failure(&self.address, "written"))
     }
 
-    /// Looks whether the tables are those that this process has written to, and whether it still holds the lock.
-    pub(super) async fn look(&mut self) -> Result<(), Failure> {
-        match self.still_ours().await {
-            // Where it could not be opened, the next save tries again, and says so.
-            None | Some(Ok(())) => return Ok(()),
-            Some(Err(trouble)) if trouble.is_of_another_store() => {}
-            Some(Err(trouble)) => {
-                self.held = None;
-                return Err(trouble.into_failure(&self.address, "read"));
-            }
-        }
-        self.open().await.map_err(NotOpened::into_failure)?;
-        self.continuity.tell(&self.address.to_string())
-    }
-
-    async fn still_ours(&self) -> Option<Result<(), Trouble>> {
-        let (held, mark) = self.held.as_ref().zip(self.continuity.mark())?;
-        let sql = "SELECT 1 FROM status_store WHERE epoch = $1 AND mark = $2";
-        let rows = held.session.rows(sql, &[(&held.epoch, Type::INT8), (&mark, Type::TEXT)]).await;
-        Some(rows.and_then(|rows| if rows.is_empty() { Err(Trouble::Stale) } else { Ok(()) }))
-    }
-
-    /// Likewise, if no later epoch has begun.
+    /// Writes all changes or none, if no later epoch than this one has begun.
     pub(super) async fn save_in(&mut self, epoch: u64, changes: &[Change]) -> Result<(), Failure> {
         let store = self.address.to_string();
         let failed = |kind, why: &str| {
@@ -314,7 +219,7 @@ impl Writer {
         match &self.held {
             None => {
                 self.continuity.failed();
-                return failed(FailureKind::Unreachable, "nobody knows who holds its lock just now");
+                return failed(FailureKind::Unreachable, "which server holds its lock is not known just now");
             }
             Some(held) if held.epoch != epoch && self.continued == Some(epoch) => {
                 self.continuity.failed();
@@ -344,34 +249,6 @@ impl Writer {
         })
     }
 
-    pub(super) async fn save(&mut self, changes: &[Change]) -> Result<(), Failure> {
-        let store = self.address.to_string();
-        // Once more where the tables turn out to be others: they are told from those that were written to.
-        for is_second in [false, true] {
-            if !self.is_open() {
-                self.open().await.map_err(|why| {
-                    self.continuity.failed();
-                    why.into_failure()
-                })?;
-            }
-            self.continuity.tell(&store)?;
-            let fitting = self.continuity.fitting(changes, &store)?;
-            match self.write(fitting).await {
-                Ok(()) => return Ok(()),
-                Err(trouble) => {
-                    // Whatever the matter is, another try begins with the lock.
-                    self.held = None;
-                    if !is_second && trouble.is_of_another_store() {
-                        continue;
-                    }
-                    self.continuity.failed();
-                    return Err(trouble.into_failure(&self.address, "written"));
-                }
-            }
-        }
-        Ok(())
-    }
-
     async fn write(&mut self, changes: &[Change]) -> Result<(), Trouble> {
         let mark = self.continuity.mark().unwrap_or_default();
         let held = self.held.as_mut().ok_or(Trouble::Stale)?;
@@ -399,7 +276,7 @@ impl Writer {
     }
 }
 
-/// Sees to it that nobody else has got the lock and written since this process began its epoch, nor does until the
+/// Sees to it that no other server has got the lock and written since this one began its epoch, nor does until the
 /// end of the transaction.
 async fn claim(transaction: &tokio_postgres::Transaction<'_>, epoch: i64, mark: &str) -> Result<(), Trouble> {
     let claimed =
