@@ -6,8 +6,8 @@ use status_core::{Command, Election, Failure, Obeyed, Refused, Wall};
 /// The servers that share a store, as one of them sees them.
 #[async_trait]
 pub trait Cluster: Send + Sync {
-    /// Waits for what becomes known next. Whatever comes is to be given to the core in its order.
-    async fn turn(&self) -> Turn;
+    /// Waits for what becomes known next. The core must be told every event, in this order.
+    async fn next_event(&self) -> ClusterEvent;
 
     /// Who is there.
     fn peers(&self) -> Peers;
@@ -19,6 +19,9 @@ pub trait Cluster: Send + Sync {
     /// ([`Unreachable`](status_core::FailureKind::Unreachable)).
     async fn order(&self, by: &str, command: &Command) -> Result<Result<Obeyed, Refused>, Failure>;
 
+    /// Says that this server ends. Nothing becomes known any more.
+    async fn leave(&self);
+
     /// Tells the server that handed an order on what came of it.
     async fn answer(&self, order: OrderId, outcome: Result<Obeyed, Refused>);
 }
@@ -27,10 +30,10 @@ pub trait Cluster: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderId(pub i64);
 
-/// What became known.
+/// What became known of the servers on a store.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Turn {
-    /// Of who leads.
+pub enum ClusterEvent {
+    /// Which server leads, or that this one still does.
     Elected(Election),
     /// The store lacks what was saved, for this reason.
     Replaced(String),

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use status_adapters::Store;
 use status_adapters::clock::{Clock, SystemClock};
-use status_adapters::cluster::Turn;
+use status_adapters::cluster::ClusterEvent;
 use status_adapters::store::Preview;
 use status_adapters::store::postgres::{Address, History, PostgresStore, preview, refusal};
 use status_core::{Change, Election, ExperimentName, FailureKind, Saved};
 use support::postgres::{Certificate, PASSWORD, Postgres, schema, with_password};
-use support::server::{Server, turn, won};
+use support::server::{Server, event_of, won};
 use support::store::{self, ALL, LARGE, event, experiment, queued, wall};
 use support::{Log, nowhere};
 
@@ -38,8 +38,8 @@ fn join(address: Address) -> PostgresStore {
 
 /// Why a server does not lead, which is the first that it is told.
 async fn kept_from_leading(store: &PostgresStore) -> String {
-    match turn(store).await {
-        Turn::Elected(Election::Lost { detail }) => detail,
+    match event_of(store).await {
+        ClusterEvent::Elected(Election::Lost { detail }) => detail,
         other => panic!("{other:?}"),
     }
 }
@@ -183,9 +183,9 @@ async fn a_store_that_is_taken_away_gets_everything_anew() {
         postgres.sql(&sql).await;
         store.save(vec![event(2, "pend00", true)]).await.unwrap_err();
         store.leads_again().await;
-        let told = turn(&store.store).await;
+        let told = event_of(&store.store).await;
         assert!(
-            matches!(&told, Turn::Replaced(why) if why.contains("deleted or replaced")),
+            matches!(&told, ClusterEvent::Replaced(why) if why.contains("deleted or replaced")),
             "{kind}: {told:?}"
         );
         let unfit = store.save(vec![event(2, "pend00", true)]).await.unwrap_err();

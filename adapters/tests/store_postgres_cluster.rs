@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use status_adapters::Store;
 use status_adapters::clock::SystemClock;
-use status_adapters::cluster::{Cluster, Turn};
+use status_adapters::cluster::{Cluster, ClusterEvent};
 use status_adapters::store::postgres::PostgresStore;
 use status_core::{Command, Election, FailureKind, Refused, WindowId};
 use support::postgres::{Postgres, schema, shared};
-use support::server::{LONG, turn, won};
+use support::server::{LONG, event_of, won};
 use support::store::{ALL, LARGE, event, experiment, wall};
 
 fn join(postgres: &Postgres, schema: &str, name: &str) -> PostgresStore {
@@ -24,13 +24,13 @@ fn join(postgres: &Postgres, schema: &str, name: &str) -> PostgresStore {
 /// What was written down when it first knew that another one leads and has written this many events.
 async fn follows(store: &PostgresStore, events: usize) {
     loop {
-        match turn(store).await {
-            Turn::Elected(Election::Follows { saved }) => {
+        match event_of(store).await {
+            ClusterEvent::Elected(Election::Follows { saved }) => {
                 if saved.experiments.values().map(|one| one.events.len()).sum::<usize>() == events {
                     return;
                 }
             }
-            Turn::Elected(Election::Lost { .. }) => {}
+            ClusterEvent::Elected(Election::Lost { .. }) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -112,7 +112,7 @@ async fn what_the_database_refuses_is_no_reason_to_give_the_lock_up() {
     postgres.sql(&format!("ALTER TABLE {schema}.events DROP CONSTRAINT full_disk")).await;
     let all = vec![status_core::Change::ReplaceAll, experiment("pend00", true), event(1, "pend00", true)];
     one.save_in(Some(1), all).await.unwrap();
-    let quiet = tokio::time::timeout(Duration::from_secs(4), turn(&one)).await;
+    let quiet = tokio::time::timeout(Duration::from_secs(4), event_of(&one)).await;
     assert!(quiet.is_err(), "it leads all the time: {quiet:?}");
 }
 
@@ -133,8 +133,11 @@ async fn where_the_answer_to_its_mark_is_lost_a_server_reads_everything_once_mor
         )
         .await;
     let two = join(&postgres, "lab1", "two");
-    let lost = turn(&two).await;
-    assert!(matches!(lost, Turn::Elected(Election::Lost { .. } | Election::Follows { .. })), "{lost:?}");
+    let lost = event_of(&two).await;
+    assert!(
+        matches!(lost, ClusterEvent::Elected(Election::Lost { .. } | Election::Follows { .. })),
+        "{lost:?}"
+    );
     postgres.sql("DROP TRIGGER die ON lab1.status_store").await;
     let (epoch, saved) = won(&two).await;
     assert_eq!(saved.map(|saved| saved.experiments.len()), Some(1));
@@ -151,8 +154,8 @@ async fn whoever_wrote_last_goes_on_when_the_database_is_back() {
     follows(&two, 1).await;
     for epoch in 2..5 {
         postgres.crash();
-        let lost = turn(&one).await;
-        assert!(matches!(lost, Turn::Elected(Election::Lost { .. })), "{lost:?}");
+        let lost = event_of(&one).await;
+        assert!(matches!(lost, ClusterEvent::Elected(Election::Lost { .. })), "{lost:?}");
         assert!(postgres.begin());
         assert_eq!(won(&one).await, (epoch, None), "nobody else has written");
         let stale = one.save_in(Some(epoch - 1), vec![event(9, "pend00", false)]).await.unwrap_err();
@@ -173,9 +176,9 @@ async fn tables_that_are_dropped_are_made_again_and_everything_is_wanted() {
     one.save_in(Some(1), vec![experiment("pend00", true)]).await.unwrap();
     postgres.sql(&format!("DROP SCHEMA {schema} CASCADE")).await;
     assert_eq!(won(&one).await, (1, None));
-    let replaced = turn(&one).await;
+    let replaced = event_of(&one).await;
     assert!(
-        matches!(&replaced, Turn::Replaced(text) if text.contains("was deleted or replaced")),
+        matches!(&replaced, ClusterEvent::Replaced(text) if text.contains("was deleted or replaced")),
         "{replaced:?}"
     );
 }
@@ -192,12 +195,14 @@ async fn what_one_is_told_the_leader_does_once() {
     let telling = Arc::clone(&two);
     let command = Command::EndWindow(WindowId(7));
     let told = tokio::spawn(async move { telling.order("alice", &Command::EndWindow(WindowId(7))).await });
-    let Turn::Ordered { order, by, command: came } = turn(&one).await else { panic!("it is told first") };
+    let ClusterEvent::Ordered { order, by, command: came } = event_of(&one).await else {
+        panic!("it is told first")
+    };
     assert_eq!((by.as_str(), &came), ("alice", &command));
     let refused = Refused::NoSuchWindow(WindowId(7));
     one.answer(order, Err(refused.clone())).await;
     assert_eq!(told.await.unwrap(), Ok(Err(refused)));
-    let again = tokio::time::timeout(Duration::from_secs(2), turn(&one)).await;
+    let again = tokio::time::timeout(Duration::from_secs(2), event_of(&one)).await;
     assert!(again.is_err(), "{again:?}");
 }
 
@@ -220,4 +225,41 @@ async fn two_of_the_same_name_are_told_apart() {
         (one.peers().followers, two.peers().leader.unwrap().instance),
         (vec!["same".into()], "same".into())
     );
+}
+
+#[tokio::test]
+async fn one_that_ends_is_not_counted_any_more_and_one_that_is_killed_follows_nobody() {
+    let Some(postgres) = shared(|| None) else { return };
+    let schema = schema();
+    let one = join(postgres, &schema, "one");
+    won(&one).await;
+    one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
+    let two = join(postgres, &schema, "two");
+    follows(&two, 1).await;
+    let followers = async |store: &PostgresStore, expected: &[&str]| {
+        let seen = async {
+            while store.peers().followers != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(LONG, seen).await.unwrap();
+    };
+    followers(&one, &["two"]).await;
+    two.leave().await;
+    drop(two);
+    let servers = format!("SELECT count(*) FROM {schema}.servers");
+    assert_eq!(postgres.number(&servers).await, 1);
+    followers(&one, &[]).await;
+    let three = join(postgres, &schema, "three");
+    follows(&three, 1).await;
+    // It is killed: its row still says that it leads.
+    drop(one);
+    won(&three).await;
+    let seen = async {
+        while three.peers().leader.is_none_or(|leader| leader.instance != "three") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, seen).await.unwrap();
+    assert_eq!((three.peers().followers, postgres.number(&servers).await), (vec![], 2));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use status_adapters::Store;
 use status_adapters::clock::{Clock, SystemClock};
-use status_adapters::cluster::{Cluster, Turn};
+use status_adapters::cluster::{Cluster, ClusterEvent};
 use status_adapters::store::postgres::{Address, PostgresStore};
 use status_adapters::store::{PastRecords, Trimmed, UptimeRecords};
 use status_core::{Change, Election, Event, ExperimentName, Failure, Now, Saved, Time, Wall};
@@ -29,11 +29,11 @@ impl Clock for HastyClock {
 }
 
 /// What becomes known next, but for that the lock is held still.
-pub async fn turn(store: &PostgresStore) -> Turn {
+pub async fn event_of(store: &PostgresStore) -> ClusterEvent {
     let next = async {
         loop {
-            match store.turn().await {
-                Turn::Elected(Election::Held { .. }) => {}
+            match store.next_event().await {
+                ClusterEvent::Elected(Election::Held { .. }) => {}
                 other => return other,
             }
         }
@@ -44,9 +44,9 @@ pub async fn turn(store: &PostgresStore) -> Turn {
 /// Waits until a server leads, and gives its epoch and what it was told that others have written.
 pub async fn won(store: &PostgresStore) -> (u64, Option<Box<Saved>>) {
     loop {
-        match turn(store).await {
-            Turn::Elected(Election::Won { epoch, saved, .. }) => return (epoch, saved),
-            Turn::Elected(Election::Lost { .. } | Election::Follows { .. }) => {}
+        match event_of(store).await {
+            ClusterEvent::Elected(Election::Won { epoch, saved, .. }) => return (epoch, saved),
+            ClusterEvent::Elected(Election::Lost { .. } | Election::Follows { .. }) => {}
             other => panic!("{other:?}"),
         }
     }

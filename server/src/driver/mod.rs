@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use status_adapters::clock::{Clock, Stopwatch};
-use status_adapters::cluster::{Cluster, OrderId, Turn};
+use status_adapters::cluster::{Cluster, ClusterEvent, OrderId};
 use status_adapters::{Book, FeedSource, Mailer, Store};
 use status_core::{
     Action, Command, CommandId, Deadline, Failure, FailureKind, Input, Now, Obeyed, Refused, Role, Time,
@@ -52,6 +52,8 @@ const WAITING_INPUTS: usize = 64;
 const HANDED_ON_AT_ONCE: usize = 4;
 /// How long the end waits for an answer that is still to come.
 const PATIENCE_FOR_LAST_WORDS: Duration = Duration::from_secs(4);
+/// How long the end waits for the database to note that this server is gone. It finds out by itself, too.
+const PATIENCE_FOR_LEAVING: Duration = Duration::from_secs(1);
 /// How long it takes at most until it is noticed that the store was deleted or replaced.
 const LOOK_AT_STORE_EVERY: Duration = Duration::from_secs(2);
 /// The driver looks up at least this often, however far off the deadline is: so it notices when it was
@@ -70,21 +72,21 @@ pub async fn run(
 ) {
     let (sender, received) = mpsc::channel(WAITING_INPUTS);
     let clock = Arc::clone(&services.clock);
-    let (turns, turning) = mpsc::channel(WAITING_INPUTS);
+    let (cluster_sender, cluster_events) = mpsc::channel(WAITING_INPUTS);
     match (services.cluster.clone(), services.store.clone()) {
-        (Some(cluster), _) => drop(tokio::spawn(take_turns(cluster, turns, stop.clone()))),
+        (Some(cluster), _) => drop(tokio::spawn(listen_to_cluster(cluster, cluster_sender, stop.clone()))),
         (None, Some(store)) => drop(tokio::spawn(look_after(store, sender.clone(), stop.clone()))),
         (None, None) => {}
     }
     let cluster = services.cluster.clone();
     let mut effects = Effects { services, sender, feeds: BTreeMap::new(), under_way: BTreeSet::new() };
-    let mut inputs = Inputs::new(received, turning, orders, Arc::clone(&clock), cluster, stop);
+    let mut inputs = Inputs::new(received, cluster_events, orders, Arc::clone(&clock), cluster.clone(), stop);
     let mut next = Some(Input::Wake);
     while let Some(input) = next {
         let now = clock.now();
-        inputs.last_turn = now.time;
+        inputs.last_step = now.time;
         effects.finish_call(&input);
-        let (actions, deadline) = turn(&shared, now, input, &mut observer, |_| true);
+        let (actions, deadline) = step(&shared, now, input, &mut observer, |_| true);
         perform(actions, &mut inputs, &mut effects);
         inputs.follows = shared.monitor().leadership().role() == Role::Follower;
         next = inputs.next(deadline).await;
@@ -97,11 +99,14 @@ pub async fn run(
     let drain = drain(&shared, &mut inputs, &mut effects, &mut observer);
     // Whatever is not said by then, the next life of the server finds out.
     let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain).await;
+    if let Some(cluster) = cluster {
+        let _ = tokio::time::timeout(PATIENCE_FOR_LEAVING, cluster.leave()).await;
+    }
 }
 
 /// Tells the core an input, and the observers what comes of it. Returns those of its actions that are `wanted`, and when
 /// it is to be called next.
-fn turn(
+fn step(
     shared: &Shared,
     now: Now,
     input: Input,
@@ -144,21 +149,21 @@ struct Inputs {
     stop: CancellationToken,
     watchdog: Watchdog,
     /// When the driver last looked up.
-    last_turn: Time,
+    last_step: Time,
     /// The input that ended a stall: the core hears of the stall first, and of this next.
     held_back: Option<Input>,
     /// What people tell the server to do.
     orders: mpsc::Receiver<Order>,
-    /// How many orders came, which numbers them.
-    ordered: u64,
+    /// How many commands came, which numbers them.
+    commands: u64,
     /// Who waits for the answer to which command.
     waiting: BTreeMap<CommandId, Waiting>,
     /// What became known of the servers on the same store.
-    turning: mpsc::Receiver<Turn>,
+    cluster_events: mpsc::Receiver<ClusterEvent>,
     cluster: Option<Arc<dyn Cluster>>,
     /// Whether another server leads, which is told what people tell this one.
     follows: bool,
-    /// Each that is handed on takes a connection to the database.
+    /// Permits for orders on their way to the leader: each takes a connection to the database.
     handing_on: Arc<Semaphore>,
 }
 
@@ -173,47 +178,47 @@ enum Waiting {
 impl Inputs {
     fn new(
         received: mpsc::Receiver<Input>,
-        turning: mpsc::Receiver<Turn>,
+        cluster_events: mpsc::Receiver<ClusterEvent>,
         orders: mpsc::Receiver<Order>,
         clock: Arc<dyn Clock>,
         cluster: Option<Arc<dyn Cluster>>,
         stop: CancellationToken,
     ) -> Self {
-        let last_turn = clock.now().time;
+        let last_step = clock.now().time;
         Self {
             received,
             clock,
             stop,
             watchdog: Watchdog::of_systemd(),
-            last_turn,
+            last_step,
             held_back: None,
             orders,
-            ordered: 0,
+            commands: 0,
             waiting: BTreeMap::new(),
-            turning,
+            cluster_events,
             follows: cluster.is_some(),
             handing_on: Arc::new(Semaphore::new(HANDED_ON_AT_ONCE)),
             cluster,
         }
     }
 
-    /// An order becomes an input, and whoever gave it waits for its answer.
+    /// The input for a command, whose answer is for the one who waits.
     fn command(&mut self, by: String, what: Command, waiting: Waiting) -> Input {
-        self.ordered += 1;
-        let command = CommandId(self.ordered);
+        self.commands += 1;
+        let command = CommandId(self.commands);
         // Callers that are gone need no answer.
         self.waiting.retain(|_, one| !matches!(one, Waiting::Person(answer) if answer.is_closed()));
         self.waiting.insert(command, waiting);
         Input::Commanded { command, by, what }
     }
 
-    /// An order becomes an input, unless another server leads, which is told then.
-    fn ordered(&mut self, order: Order) -> Option<Input> {
+    /// An order becomes an input, or goes to the leader where another server is that.
+    fn route(&mut self, order: Order) -> Option<Input> {
         let Order { by, command, answer } = order;
         match self.cluster.clone().filter(|_| self.follows) {
             Some(cluster) => {
                 match Arc::clone(&self.handing_on).try_acquire_owned() {
-                    Ok(turn) => drop(tokio::spawn(hand_on(cluster, by, command, answer, turn))),
+                    Ok(permit) => drop(tokio::spawn(hand_on(cluster, by, command, answer, permit))),
                     // Who has gone away meanwhile needs no answer.
                     Err(_) => drop(answer.send(Err(CommandFailure::Busy))),
                 }
@@ -223,11 +228,11 @@ impl Inputs {
         }
     }
 
-    fn turn(&mut self, turn: Turn) -> Input {
-        match turn {
-            Turn::Elected(election) => Input::Elected(election),
-            Turn::Replaced(detail) => Input::StoreReplaced { detail },
-            Turn::Ordered { order, by, command } => self.command(by, command, Waiting::Server(order)),
+    fn of_cluster(&mut self, event: ClusterEvent) -> Input {
+        match event {
+            ClusterEvent::Elected(election) => Input::Elected(election),
+            ClusterEvent::Replaced(detail) => Input::StoreReplaced { detail },
+            ClusterEvent::Ordered { order, by, command } => self.command(by, command, Waiting::Server(order)),
         }
     }
 
@@ -260,15 +265,15 @@ impl Inputs {
                     None
                 }
                 Some(input) = self.received.recv() => Some(input),
-                Some(turn) = self.turning.recv() => Some(self.turn(turn)),
-                Some(order) = self.orders.recv() => self.ordered(order),
+                Some(event) = self.cluster_events.recv() => Some(self.of_cluster(event)),
+                Some(order) = self.orders.recv() => self.route(order),
                 () = tokio::time::sleep(self.clock.wait_for(time_left(self.clock.now(), deadline))) => {
                     time_left(self.clock.now(), deadline).is_zero().then_some(Input::Wake)
                 }
             };
-            let turn = self.clock.now().time;
-            let late = turn.since(self.last_turn).saturating_sub(LONGEST_SLEEP);
-            self.last_turn = turn;
+            let now = self.clock.now().time;
+            let late = now.since(self.last_step).saturating_sub(LONGEST_SLEEP);
+            self.last_step = now;
             if late > STALLED_AFTER {
                 self.held_back = came;
                 return Some(Input::Stalled { late });
@@ -289,7 +294,7 @@ async fn drain(shared: &Shared, inputs: &mut Inputs, effects: &mut Effects, obse
             continue;
         }
         let now = effects.services.clock.now();
-        let (actions, _) = turn(shared, now, input, observer, ends_something);
+        let (actions, _) = step(shared, now, input, observer, ends_something);
         perform(actions, inputs, effects);
     }
 }
@@ -313,13 +318,17 @@ fn time_left(now: Now, deadline: Deadline) -> Duration {
 }
 
 /// Hands on what becomes known of the servers on the same store.
-async fn take_turns(cluster: Arc<dyn Cluster>, turns: mpsc::Sender<Turn>, stop: CancellationToken) {
+async fn listen_to_cluster(
+    cluster: Arc<dyn Cluster>,
+    events: mpsc::Sender<ClusterEvent>,
+    stop: CancellationToken,
+) {
     loop {
-        let turn = tokio::select! {
+        let event = tokio::select! {
             () = stop.cancelled() => return,
-            turn = cluster.turn() => turn,
+            event = cluster.next_event() => event,
         };
-        if turns.send(turn).await.is_err() {
+        if events.send(event).await.is_err() {
             return;
         }
     }
@@ -331,7 +340,7 @@ async fn hand_on(
     by: String,
     command: Command,
     answer: oneshot::Sender<Result<Obeyed, CommandFailure>>,
-    _turn: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 ) {
     let outcome = match cluster.order(&by, &command).await {
         Ok(outcome) => outcome.map_err(CommandFailure::Refused),

@@ -24,35 +24,35 @@ const OLDEST: i32 = 140_000;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// To hold the lock and to write. A server that holds it and asks nothing for 10 s, since its machine is
-    /// suspended, loses it; what it has begun by then is not done.
-    Writer,
-    /// To read something that somebody waits for, beside the server that writes.
-    Reader,
+pub(super) enum Purpose {
+    /// To ask for the lock, to hold it, and to write, each of which is short. The database ends it after 10 s without a
+    /// question, as from a machine that is suspended; what was begun by then is not done.
+    ShortQuestions,
+    /// To read something that a person waits for, beside the server that writes.
+    Reading,
     /// To read, however long that takes: at the start, and for a command.
-    Patient,
-    /// To hold the lock, and to read or write all of it, however long that takes.
-    Copier,
+    PatientReading,
+    /// To hold the lock, and to read or write the whole store, however long that takes.
+    Copying,
 }
 
-impl Role {
+impl Purpose {
     /// What is set first. The folder of the schema comes in its place.
     fn settings(self, schema: &str) -> String {
         let own = match self {
-            Self::Copier => "SET statement_timeout = 0; SET lock_timeout = '5s'",
-            Self::Writer => {
+            Self::Copying => "SET statement_timeout = 0; SET lock_timeout = '5s'",
+            Self::ShortQuestions => {
                 "SET idle_session_timeout = '10s'; SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
                  SET idle_in_transaction_session_timeout = '10s'; \
                  SELECT set_config('client_connection_check_interval', '3s', false) WHERE version() LIKE '%linux%'; \
                  SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 2; \
                  SET tcp_user_timeout = '10s'"
             }
-            Self::Reader => {
+            Self::Reading => {
                 "SET statement_timeout = '30s'; SET lock_timeout = '5s'; \
                  SET idle_in_transaction_session_timeout = '10s'; SET default_transaction_read_only = on"
             }
-            Self::Patient => {
+            Self::PatientReading => {
                 "SET statement_timeout = 0; SET lock_timeout = '5s'; SET default_transaction_read_only = on"
             }
         };
@@ -120,12 +120,14 @@ pub(super) async fn answered<T>(
 }
 
 impl Session {
-    /// Opens a connection, and sets what its role needs.
-    pub(super) async fn open(address: &Address, role: Role) -> Result<Self, Trouble> {
-        tokio::time::timeout(CONNECT_WITHIN, Self::connect(address, role)).await.unwrap_or(Err(Trouble::Late))
+    /// Opens a connection, and sets what its purpose needs.
+    pub(super) async fn open(address: &Address, purpose: Purpose) -> Result<Self, Trouble> {
+        tokio::time::timeout(CONNECT_WITHIN, Self::connect(address, purpose))
+            .await
+            .unwrap_or(Err(Trouble::Late))
     }
 
-    async fn connect(address: &Address, role: Role) -> Result<Self, Trouble> {
+    async fn connect(address: &Address, purpose: Purpose) -> Result<Self, Trouble> {
         let config = address.config();
         let session = if config.get_ssl_mode() == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await?;
@@ -146,7 +148,7 @@ impl Session {
             let what = format!("the database's encoding is {encoding}: create one with ENCODING 'UTF8'");
             return Err(Trouble::Unusable(what));
         }
-        session.batch_execute(&role.settings(address.schema())).await?;
+        session.batch_execute(&purpose.settings(address.schema())).await?;
         Ok(session)
     }
 

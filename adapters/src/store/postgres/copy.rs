@@ -8,7 +8,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{IsolationLevel, Transaction};
 
-use super::client::{Role, Session, Trouble, answered};
+use super::client::{Purpose, Session, Trouble, answered};
 use super::rows::{storable, stored, typed};
 use super::schema::{self, Kind};
 use super::{Address, lock_key, refuse};
@@ -160,7 +160,7 @@ async fn go_on_counting(to: &Transaction<'_>, table: &Table) -> Result<(), Troub
 /// A session that holds the lock on the schema, and has the time that a copy takes.
 async fn open(address: &Address) -> Result<(Session, Kind), Stopped> {
     let failed = |trouble: Trouble| Stopped::By(trouble.into_failure(address, "opened").detail);
-    let session = Session::open(address, Role::Copier).await.map_err(failed)?;
+    let session = Session::open(address, Purpose::Copying).await.map_err(failed)?;
     lock(&session, address).await?;
     let kind = schema::kind(&session, address.schema()).await.map_err(failed)?;
     refuse(address, kind).map_or(Ok((session, kind)), |refusal| Err(Stopped::By(refusal.to_string())))

@@ -12,12 +12,12 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio_postgres::types::Type;
 
 use super::address::Address;
-use super::client::{Role, Session, Trouble};
+use super::client::{Purpose, Session, Trouble};
 use super::schema::{self, Kind};
 use super::writer::{Begun, Writer};
 use super::{lock_key, orders, presence, refuse, saved};
 use crate::clock::Clock;
-use crate::cluster::{Peers, Turn};
+use crate::cluster::{ClusterEvent, Peers};
 use crate::store::continuity;
 
 /// How often a server looks whether the lock is free, and the leader whether there are orders.
@@ -43,7 +43,7 @@ pub(super) struct Member {
     /// How many events of each experiment are read.
     pub(super) events: usize,
     pub(super) writer: Arc<AsyncMutex<Writer>>,
-    pub(super) turns: mpsc::Sender<Turn>,
+    pub(super) cluster_events: mpsc::Sender<ClusterEvent>,
     pub(super) peers: Arc<Mutex<Peers>>,
     /// With which it asks for the lock while it follows.
     pub(super) standby: Option<Session>,
@@ -70,7 +70,7 @@ impl Member {
             if let Err(trouble) = looked {
                 self.lost(trouble).await;
             }
-            if self.turns.is_closed() {
+            if self.cluster_events.is_closed() {
                 return;
             }
             tokio::time::sleep(pause).await;
@@ -90,9 +90,9 @@ impl Member {
         self.follow().await
     }
 
-    async fn say(&self, turn: Turn) {
-        // When the server stops, nothing takes turns any more.
-        let _ = self.turns.send(turn).await;
+    async fn say(&self, event: ClusterEvent) {
+        // When the server stops, nothing takes events any more.
+        let _ = self.cluster_events.send(event).await;
     }
 
     /// The store does not answer, or the lock is lost.
@@ -104,7 +104,7 @@ impl Member {
         let before = self.peers.lock().trouble.replace(detail.clone());
         if self.leads || before.as_ref() != Some(&detail) {
             tracing::warn!("{detail}");
-            self.say(Turn::Elected(Election::Lost { detail })).await;
+            self.say(ClusterEvent::Elected(Election::Lost { detail })).await;
         }
         self.leads = false;
     }
@@ -112,11 +112,11 @@ impl Member {
     /// Tells the core that it still holds the lock, and what people told other servers to have done.
     async fn lead(&mut self, writer: &mut Writer) -> Result<(), Trouble> {
         let asked_at = self.clock.now().time;
-        let orders =
-            if self.turns.capacity() > orders::AT_ONCE { writer.orders().await? } else { Vec::new() };
+        let has_room = self.cluster_events.capacity() > usize::from(orders::AT_ONCE);
+        let orders = if has_room { writer.orders().await? } else { Vec::new() };
         for (order, by, command) in orders {
             match command {
-                Ok(command) => self.say(Turn::Ordered { order, by, command }).await,
+                Ok(command) => self.say(ClusterEvent::Ordered { order, by, command }).await,
                 Err(refused) => writer.answer(order, &Err(refused)).await?,
             }
         }
@@ -132,17 +132,15 @@ impl Member {
         let seen = writer.say_presence(&self.life, &me).await?;
         self.see(seen);
         // A driver that is too busy to take it gets the next.
-        let _ = self.turns.try_send(Turn::Elected(Election::Held { asked_at }));
+        let _ = self.cluster_events.try_send(ClusterEvent::Elected(Election::Held { asked_at }));
         Ok(())
     }
 
     fn see(&mut self, seen: presence::Seen) {
         let mut peers = self.peers.lock();
-        // A row of this server's own is from before it followed.
-        let leader = seen.leader.filter(|(life, _)| self.leads || *life != self.life);
         (peers.followers, peers.trouble) = (seen.followers, None);
-        peers.leader = leader.as_ref().map(|(_, leader)| leader.clone());
-        let Some(now) = leader else { return };
+        peers.leader = seen.leader.as_ref().map(|(_, leader)| leader.clone());
+        let Some(now) = seen.leader else { return };
         if let Some((before, name)) = self.led_before.replace((now.0.clone(), now.1.instance.clone()))
             && before != now.0
         {
@@ -181,7 +179,7 @@ impl Member {
     /// server led, and that server may not have noticed. Where the database did not answer, the leader could not write
     /// either, and alone knows what it could not write. So the others wait until it has had the time to go on.
     async fn connect(&mut self) -> Result<Session, Trouble> {
-        let session = Session::open(&self.address, Role::Writer).await?;
+        let session = Session::open(&self.address, Purpose::ShortQuestions).await?;
         let wait = if self.writer.lock().await.wrote_last() {
             Duration::ZERO
         } else if self.had_trouble {
@@ -211,7 +209,7 @@ impl Member {
         self.revision = revision;
         let read = self.clock.now().time;
         self.read_from = Some(read + READ_EVERY.max(read.since(now) * READ_FRACTION));
-        self.say(Turn::Elected(Election::Follows { saved: Box::new(saved) })).await;
+        self.say(ClusterEvent::Elected(Election::Follows { saved: Box::new(saved) })).await;
         Ok(())
     }
 
@@ -241,10 +239,10 @@ impl Member {
             replaced.or_else(|| knows_all.then(|| continuity::replaced(&self.address.to_string())));
         (self.leads, self.said_at, self.revision) = (true, None, None);
         tracing::info!(epoch, "this server has the lock of the store {}", self.address);
-        self.say(Turn::Elected(Election::Won { epoch, asked_at, saved })).await;
+        self.say(ClusterEvent::Elected(Election::Won { epoch, asked_at, saved })).await;
         self.writer.lock().await.has_told_all();
         if let Some(detail) = replaced {
-            self.say(Turn::Replaced(detail)).await;
+            self.say(ClusterEvent::Replaced(detail)).await;
         }
         Ok(())
     }

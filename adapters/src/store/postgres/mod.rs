@@ -34,9 +34,9 @@ use super::size::Trimmed;
 use super::{PastRecords, UptimeRecords, new_life};
 use crate::Store;
 use crate::clock::Clock;
-use crate::cluster::{Cluster, OrderId, Peers, Turn};
+use crate::cluster::{Cluster, ClusterEvent, OrderId, Peers};
 pub use address::Address;
-use client::{Role, Session, Trouble};
+use client::{Purpose, Session, Trouble};
 use member::Member;
 pub use preview::preview;
 use read::Reading;
@@ -45,8 +45,8 @@ use writer::Writer;
 
 /// How many may read the history at once.
 const READS_AT_ONCE: usize = 4;
-/// How many turns are kept for a driver that is busy.
-const TURNS: usize = 16;
+/// How many events are kept for a driver that is busy.
+const EVENTS_KEPT: usize = 16;
 
 /// The store in a schema that several servers may share, as one of them has it.
 pub struct PostgresStore {
@@ -54,8 +54,10 @@ pub struct PostgresStore {
     trimmed: Arc<Mutex<Option<Trimmed>>>,
     size: Arc<AtomicU64>,
     writer: Arc<AsyncMutex<Writer>>,
-    keeper: AbortHandle,
-    turns: AsyncMutex<mpsc::Receiver<Turn>>,
+    /// Tells this server from all others, also of the same name.
+    life: String,
+    member: AbortHandle,
+    cluster_events: AsyncMutex<mpsc::Receiver<ClusterEvent>>,
     peers: Arc<Mutex<Peers>>,
 }
 
@@ -93,7 +95,7 @@ fn refuse(address: &Address, kind: Kind) -> Option<Refusal> {
 
 /// Why no server of this version can use a schema; `None` if one can, or if the database does not answer just now.
 pub async fn refusal(address: &Address) -> Option<Refusal> {
-    let session = Session::open(address, Role::Reader).await.ok()?;
+    let session = Session::open(address, Purpose::Reading).await.ok()?;
     refuse(address, schema::kind(&session, address.schema()).await.ok()?)
 }
 
@@ -105,8 +107,8 @@ fn lock_key(address: &Address) -> i64 {
 }
 
 /// A connection to read with, where there is a store.
-async fn reader(address: &Address, role: Role) -> Result<Session, Trouble> {
-    let session = Session::open(address, role).await?;
+async fn reader(address: &Address, purpose: Purpose) -> Result<Session, Trouble> {
+    let session = Session::open(address, purpose).await?;
     let kind = schema::kind(&session, address.schema()).await?;
     match kind {
         Kind::Missing | Kind::Empty => Err(Trouble::Unusable("there is no store yet".to_owned())),
@@ -119,7 +121,7 @@ async fn reader(address: &Address, role: Role) -> Result<Session, Trouble> {
 
 /// Reads all that was saved, with the newest `events` of each experiment, however long that takes.
 async fn saved(address: &Address, events: usize) -> Result<Saved, Trouble> {
-    let mut session = reader(address, Role::Patient).await?;
+    let mut session = reader(address, Purpose::PatientReading).await?;
     let reading = Reading::begin(&mut session).await?;
     let saved = reading.saved(events).await?;
     reading.end().await?;
@@ -128,7 +130,7 @@ async fn saved(address: &Address, events: usize) -> Result<Saved, Trouble> {
 
 impl PostgresStore {
     /// Joins the servers that share the schema, under the name `instance`. From now on it asks for the lock; what becomes
-    /// known of who leads comes by [`turn`](Cluster::turn), and what is written down with the newest `events` of each
+    /// known of who leads comes by [`next_event`](Cluster::next_event), and what is written down with the newest `events` of each
     /// experiment. The rows are to stay below `max_size` bytes.
     #[must_use]
     pub fn join(
@@ -141,15 +143,16 @@ impl PostgresStore {
         let writer = Writer::new(address.clone(), max_size, Arc::clone(&clock));
         let (trimmed, size) = (writer.trimmed(), writer.size());
         let writer = Arc::new(AsyncMutex::new(writer));
-        let (sender, turns) = mpsc::channel(TURNS);
+        let (sender, cluster_events) = mpsc::channel(EVENTS_KEPT);
         let peers = Arc::new(Mutex::new(Peers { me: instance, ..Peers::default() }));
+        let life = new_life();
         let member = Member {
             address: address.clone(),
             clock,
-            life: new_life(),
+            life: life.clone(),
             events,
             writer: Arc::clone(&writer),
-            turns: sender,
+            cluster_events: sender,
             peers: Arc::clone(&peers),
             standby: None,
             revision: None,
@@ -160,9 +163,18 @@ impl PostgresStore {
             leads: false,
             led_before: None,
         };
-        let keeper = tokio::spawn(member.run()).abort_handle();
-        let history = History::of(address, Role::Reader);
-        Self { history, trimmed, size, writer, keeper, turns: AsyncMutex::new(turns), peers }
+        let member = tokio::spawn(member.run()).abort_handle();
+        let history = History::of(address, Purpose::Reading);
+        Self {
+            history,
+            trimmed,
+            size,
+            writer,
+            life,
+            member,
+            cluster_events: AsyncMutex::new(cluster_events),
+            peers,
+        }
     }
 
     /// Has the writer do something, to its end also where the caller does not wait for it any more.
@@ -180,15 +192,15 @@ impl PostgresStore {
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.member.abort();
     }
 }
 
 /// A store that is only read.
 pub struct History {
     address: Address,
-    role: Role,
-    turns: Semaphore,
+    purpose: Purpose,
+    permits: Semaphore,
     /// Connections that are open and not used just now.
     idle: Mutex<Vec<Session>>,
 }
@@ -197,11 +209,11 @@ impl History {
     /// A store at this address, for a command that has time. Nothing is asked of it yet.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        Self::of(address, Role::Patient)
+        Self::of(address, Purpose::PatientReading)
     }
 
-    fn of(address: Address, role: Role) -> Self {
-        Self { address, role, turns: Semaphore::new(READS_AT_ONCE), idle: Mutex::default() }
+    fn of(address: Address, purpose: Purpose) -> Self {
+        Self { address, purpose, permits: Semaphore::new(READS_AT_ONCE), idle: Mutex::default() }
     }
 
     /// Where it is.
@@ -257,12 +269,12 @@ impl History {
         &self,
         read: impl AsyncFnOnce(&Reading<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Failure> {
-        let _turn = self.turns.acquire().await;
+        let _permit = self.permits.acquire().await;
         let done = async {
             let idle = self.idle.lock().pop().filter(|session| !session.is_closed());
             let mut session = match idle {
                 Some(session) => session,
-                None => reader(&self.address, self.role).await?,
+                None => reader(&self.address, self.purpose).await?,
             };
             let reading = Reading::begin(&mut session).await?;
             let found = read(&reading).await?;
@@ -325,9 +337,9 @@ impl Store for PostgresStore {
 
 #[async_trait]
 impl Cluster for PostgresStore {
-    async fn turn(&self) -> Turn {
-        match self.turns.lock().await.recv().await {
-            Some(turn) => turn,
+    async fn next_event(&self) -> ClusterEvent {
+        match self.cluster_events.lock().await.recv().await {
+            Some(event) => event,
             None => std::future::pending().await,
         }
     }
@@ -338,6 +350,14 @@ impl Cluster for PostgresStore {
 
     async fn order(&self, by: &str, command: &Command) -> Result<Result<Obeyed, Refused>, Failure> {
         orders::hand_on(&self.history.address, by, command).await
+    }
+
+    async fn leave(&self) {
+        self.member.abort();
+        let address = &self.history.address;
+        if let Err(trouble) = presence::forget(address, &self.life).await {
+            tracing::debug!("{}", trouble.into_failure(address, "left"));
+        }
     }
 
     async fn answer(&self, order: OrderId, outcome: Result<Obeyed, Refused>) {

@@ -1,7 +1,7 @@
 //! What people tell a server that follows, on its way to the leader: a row for each order, and its answer in it.
 //!
-//! The leader marks an order as taken before it obeys, so that none is obeyed twice. If it dies in between, whoever gave
-//! the order is told that nothing is known of it.
+//! The leader marks an order as taken before it obeys, so that none is obeyed twice. If it dies in between, the person who
+//! gave the order is told that nothing is known of it.
 
 use std::time::Duration;
 
@@ -9,32 +9,34 @@ use status_core::{Command, Failure, FailureKind, Obeyed, Refused};
 use tokio_postgres::types::Type;
 
 use super::address::Address;
-use super::client::{Role, Session, Trouble};
+use super::client::{Purpose, Session, Trouble};
 use crate::cluster::OrderId;
 
-/// An order is taken within this time, or never.
+/// An order is taken within this time, or never; and for so long its answer is waited for.
 const TAKEN_WITHIN: Duration = Duration::from_secs(8);
 /// How often a server looks for the answer that it waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How many are taken at once.
-pub(super) const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: u8 = 8;
 
 const ADD: &str = "WITH gone AS (DELETE FROM orders WHERE made < now() - interval '1 hour')
     INSERT INTO orders (who, command) VALUES ($1, $2) RETURNING id";
 const TAKE: &str = "UPDATE orders SET taken = $1 WHERE id IN (SELECT id FROM orders
-        WHERE taken IS NULL AND made > now() - interval '8 seconds' ORDER BY id LIMIT 8)
+        WHERE taken IS NULL AND made > now() - $2 * interval '1 second' ORDER BY id LIMIT $3)
     RETURNING id, who, command";
 const ANSWER: &str = "UPDATE orders SET answer = $1 WHERE id = $2 AND taken = $3";
 const LOOK: &str = "SELECT answer FROM orders WHERE id = $1";
 
-/// One that the leader has taken: who gave it, and what is to be done.
+/// An order that the leader has taken: who gave it, and what is to be done.
 pub(super) type Order = (OrderId, String, Result<Command, Refused>);
 
 /// Takes what was ordered, in its order.
 pub(super) async fn take(session: &Session, epoch: i64) -> Result<Vec<Order>, Trouble> {
     let mut orders = Vec::new();
-    for row in session.rows(TAKE, &[(&epoch, Type::INT8)]).await? {
+    let (within, at_once) = (TAKEN_WITHIN.as_secs_f64(), i64::from(AT_ONCE));
+    let values = [(&epoch as _, Type::INT8), (&within as _, Type::FLOAT8), (&at_once as _, Type::INT8)];
+    for row in session.rows(TAKE, &values).await? {
         let (id, by, command): (i64, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let unknown = |error| Refused::Invalid(format!("the server that leads does not know it: {error}"));
         orders.push((OrderId(id), by, serde_json::from_str(&command).map_err(unknown)));
@@ -68,7 +70,7 @@ pub(super) async fn hand_on(
         kind: FailureKind::Unreachable,
         detail: format!("it cannot be handed on: {error}"),
     })?;
-    let session = Session::open(address, Role::Writer).await.map_err(unreachable)?;
+    let session = Session::open(address, Purpose::ShortQuestions).await.map_err(unreachable)?;
     let values = [(&by as _, Type::TEXT), (&command as _, Type::TEXT)];
     let rows = session.rows(ADD, &values).await.map_err(unsure)?;
     let id: i64 = rows

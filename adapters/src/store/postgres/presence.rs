@@ -3,7 +3,8 @@
 use status_core::Wall;
 use tokio_postgres::types::Type;
 
-use super::client::{Session, Trouble};
+use super::address::Address;
+use super::client::{Purpose, Session, Trouble};
 use crate::cluster::Peer;
 use crate::store::rows::millis;
 use crate::store::uptime::wall;
@@ -13,7 +14,7 @@ const SAY: &str = "WITH gone AS (DELETE FROM servers WHERE seen < now() - interv
     INSERT INTO servers (life, instance, leads_since, seen) VALUES ($1, $2, $3, now())
     ON CONFLICT (life) DO UPDATE SET instance = $2, leads_since = $3, seen = now()";
 
-/// Those of the last ten seconds. Of two that say that they lead, the newer one does.
+/// Those of the last ten seconds. Of two that say that they lead, the one that began later does.
 const SEEN: &str =
     "SELECT life, instance, leads_since FROM servers WHERE seen > now() - interval '10 seconds'
     ORDER BY leads_since DESC NULLS LAST, instance, life";
@@ -26,7 +27,7 @@ pub(super) struct Seen {
     pub(super) followers: Vec<String>,
 }
 
-/// Says that a server is there, and returns who else is.
+/// Says that a server is there, and returns all that are, this one included.
 pub(super) async fn say(
     session: &Session,
     life: &str,
@@ -39,10 +40,20 @@ pub(super) async fn say(
     for row in session.rows(SEEN, &[]).await? {
         let (life, instance): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let leads_since: Option<i64> = row.try_get(2)?;
-        match leads_since.filter(|_| seen.leader.is_none()) {
-            Some(since) => seen.leader = Some((life, Peer { instance, since: wall(since) })),
+        match leads_since {
             None => seen.followers.push(instance),
+            Some(since) if seen.leader.is_none() => {
+                seen.leader = Some((life, Peer { instance, since: wall(since) }));
+            }
+            // It led before, and has said nothing since another server does.
+            Some(_) => {}
         }
     }
     Ok(seen)
+}
+
+/// Says that a server has ended.
+pub(super) async fn forget(address: &Address, life: &str) -> Result<(), Trouble> {
+    let session = Session::open(address, Purpose::ShortQuestions).await?;
+    session.rows("DELETE FROM servers WHERE life = $1", &[(&life, Type::TEXT)]).await.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::client::{Role, Session, Trouble};
+use super::client::{Purpose, Session, Trouble};
 use super::schema::{self, Kind};
 use super::{Address, lock_key, refuse};
 use crate::store::Preview;
@@ -19,7 +19,7 @@ pub async fn preview(address: &Address) -> Result<Preview, String> {
 }
 
 async fn look(address: &Address) -> Result<Result<Preview, String>, Trouble> {
-    let session = Session::open(address, Role::Reader).await?;
+    let session = Session::open(address, Purpose::Reading).await?;
     let kind = schema::kind(&session, address.schema()).await?;
     if let Some(refusal) = refuse(address, kind) {
         return Ok(Err(refusal.to_string()));
