@@ -19,7 +19,8 @@ pub trait Cluster: Send + Sync {
     /// ([`Unreachable`](status_core::FailureKind::Unreachable)).
     async fn order(&self, by: &str, command: &Command) -> Result<Result<Obeyed, Refused>, Failure>;
 
-    /// Says that this server ends. Nothing becomes known any more.
+    /// Says that this server ends: it is not counted any more, takes nothing on from others, and does not begin to lead. It
+    /// keeps the lead that it has until it is dropped, so that what is on its way can be written down.
     async fn leave(&self);
 
     /// Tells the server that handed an order on what came of it.
@@ -53,9 +54,9 @@ pub enum ClusterEvent {
 pub struct Peers {
     /// What this server is called: `STATUS_INSTANCE`.
     pub me: String,
-    /// Who leads; `None` if that is not known.
+    /// Which server leads, this one included; `None` if that is not known.
     pub leader: Option<Peer>,
-    /// What the others are called, in order.
+    /// What those are called that do not, in order, this one included.
     pub followers: Vec<String>,
     /// How often this server has seen another one lead than before.
     pub changes: u64,

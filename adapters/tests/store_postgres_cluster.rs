@@ -14,7 +14,7 @@ use status_adapters::cluster::{Cluster, ClusterEvent};
 use status_adapters::store::postgres::PostgresStore;
 use status_core::{Command, Election, FailureKind, Refused, WindowId};
 use support::postgres::{Postgres, schema, shared};
-use support::server::{LONG, event_of, won};
+use support::server::{HastyClock, LONG, event_of, won};
 use support::store::{ALL, LARGE, event, experiment, wall};
 
 fn join(postgres: &Postgres, schema: &str, name: &str) -> PostgresStore {
@@ -114,6 +114,67 @@ async fn what_the_database_refuses_is_no_reason_to_give_the_lock_up() {
     one.save_in(Some(1), all).await.unwrap();
     let quiet = tokio::time::timeout(Duration::from_secs(4), event_of(&one)).await;
     assert!(quiet.is_err(), "it leads all the time: {quiet:?}");
+    // What it does for the others is refused, too.
+    for table in ["servers", "orders"] {
+        postgres.sql(&format!("ALTER TABLE {schema}.{table} RENAME TO not_{table}")).await;
+    }
+    let quiet = tokio::time::timeout(Duration::from_secs(4), event_of(&one)).await;
+    assert!(quiet.is_err(), "it leads all the time: {quiet:?}");
+    one.save_in(Some(1), vec![event(2, "pend00", true)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_leads_and_follows_is_not_told_for_long_without_a_database() {
+    let Some(postgres) = Postgres::start(None) else { return };
+    let address = postgres.address("lab1");
+    let one = PostgresStore::join(address, LARGE, ALL, "one".to_owned(), Arc::new(HastyClock));
+    won(&one).await;
+    let told = async |is_there: bool| {
+        let seen = async {
+            while one.peers().leader.is_some() != is_there {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(LONG, seen).await.unwrap();
+    };
+    told(true).await;
+    postgres.crash();
+    told(false).await;
+    assert!(one.peers().trouble.is_some());
+    assert!(postgres.begin());
+    told(true).await;
+    assert_eq!(one.peers().trouble, None);
+}
+
+#[tokio::test]
+async fn a_server_that_is_about_to_end_takes_on_nothing_and_writes_down_what_is_on_its_way() {
+    let Some(postgres) = shared(|| None) else { return };
+    let schema = schema();
+    let one = join(postgres, &schema, "one");
+    won(&one).await;
+    one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
+    let (two, three) = (Arc::new(join(postgres, &schema, "two")), join(postgres, &schema, "three"));
+    follows(&two, 1).await;
+    follows(&three, 1).await;
+    one.leave().await;
+    three.leave().await;
+    let telling = Arc::clone(&two);
+    let command = Command::EndWindow(WindowId(7));
+    let told = tokio::spawn(async move { telling.order("alice", &Command::EndWindow(WindowId(7))).await });
+    let quiet = tokio::time::timeout(Duration::from_secs(2), event_of(&one)).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    one.save_in(Some(1), vec![event(2, "pend00", false)]).await.unwrap();
+    drop(one);
+    won(&two).await;
+    let ClusterEvent::Ordered { order, by, command: came } = event_of(&two).await else {
+        panic!("it is told next")
+    };
+    assert_eq!((by.as_str(), came), ("alice", command));
+    two.answer(order, Err(Refused::NoSuchWindow(WindowId(7)))).await;
+    assert!(told.await.unwrap().unwrap().is_err());
+    drop(two);
+    let none = tokio::time::timeout(Duration::from_secs(2), won(&three)).await;
+    assert!(none.is_err(), "{none:?}");
 }
 
 #[tokio::test]

@@ -96,12 +96,15 @@ pub async fn run(
         }
     }
     effects.abort_feeds();
+    let leave = async {
+        if let Some(cluster) = cluster {
+            let _ = tokio::time::timeout(PATIENCE_FOR_LEAVING, cluster.leave()).await;
+        }
+    };
     let drain = drain(&shared, &mut inputs, &mut effects, &mut observer);
     // Whatever is not said by then, the next life of the server finds out.
-    let _ = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain).await;
-    if let Some(cluster) = cluster {
-        let _ = tokio::time::timeout(PATIENCE_FOR_LEAVING, cluster.leave()).await;
-    }
+    let drain = tokio::time::timeout(PATIENCE_FOR_LAST_WORDS, drain);
+    let _ = tokio::join!(leave, drain);
 }
 
 /// Tells the core an input, and the observers what comes of it. Returns those of its actions that are `wanted`, and when

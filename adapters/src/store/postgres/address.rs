@@ -13,7 +13,7 @@ use url::form_urlencoded;
 const SCHEMA: &str = "status";
 /// PostgreSQL cuts longer names.
 const LONGEST_NAME: usize = 63;
-/// How long one attempt to connect may take.
+/// How long one attempt to connect to one host may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection whose other end does not acknowledge what was sent for so long is given up.
 const UNHEARD: Duration = Duration::from_secs(10);
@@ -112,6 +112,11 @@ impl Address {
 
     pub(super) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// How long it may take to try each host.
+    pub(super) fn connect_within(&self) -> Duration {
+        CONNECT.saturating_mul(u32::try_from(self.config.get_hosts().len().max(1)).unwrap_or(u32::MAX))
     }
 
     pub(super) fn encryption(&self) -> &Encryption {

@@ -15,8 +15,8 @@ use tokio_postgres::{Client, Connection, NoTls, Row, Socket};
 use super::address::Address;
 use super::tls::Tls;
 
-/// How long to wait for a connection with which something can be asked.
-const CONNECT_WITHIN: Duration = Duration::from_secs(8);
+/// How long to wait for a connection with which something can be asked, beside what it takes to try each host.
+const GREET_WITHIN: Duration = Duration::from_secs(3);
 /// How long to wait for one answer. The database gives up before (`statement_timeout` below), unless it hangs itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// The oldest version that can end a session in which nothing is asked.
@@ -122,9 +122,8 @@ pub(super) async fn answered<T>(
 impl Session {
     /// Opens a connection, and sets what its purpose needs.
     pub(super) async fn open(address: &Address, purpose: Purpose) -> Result<Self, Trouble> {
-        tokio::time::timeout(CONNECT_WITHIN, Self::connect(address, purpose))
-            .await
-            .unwrap_or(Err(Trouble::Late))
+        let within = address.connect_within() + GREET_WITHIN;
+        tokio::time::timeout(within, Self::connect(address, purpose)).await.unwrap_or(Err(Trouble::Late))
     }
 
     async fn connect(address: &Address, purpose: Purpose) -> Result<Self, Trouble> {
@@ -181,6 +180,11 @@ impl Trouble {
             Self::Said(error) => error.code().is_some_and(|code| GONE.contains(code)),
             Self::Late | Self::Unusable(_) => false,
         }
+    }
+
+    /// Whether the database answered, and refused what was asked.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Said(error) if error.as_db_error().is_some())
     }
 
     /// Whether a lock is held by another session.

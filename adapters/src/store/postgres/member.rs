@@ -4,6 +4,7 @@
 //! which nothing is asked for ten, and frees its lock. So for eight seconds after each question no other server holds it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -24,6 +25,8 @@ use crate::store::continuity;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often the leader says that it holds the lock, and each server that it is there.
 const SAY_EVERY: Duration = Duration::from_secs(3);
+/// How often the leader measures what the store takes on the disk.
+const MEASURE_EVERY: Duration = Duration::from_secs(30);
 /// A database that can't be reached is tried again after this long.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// What was written down is read at most so often, and at most a fifth of the time.
@@ -54,8 +57,16 @@ pub(super) struct Member {
     pub(super) had_trouble: bool,
     /// It does not ask for the lock before this.
     pub(super) waits_until: Option<Time>,
-    /// When it last said that it is there, and since when the lock is its own.
+    /// When it last asked whether it still holds the lock, said that it is there, and measured the store.
+    pub(super) asked_at: Option<Time>,
     pub(super) said_at: Option<Time>,
+    pub(super) measured_at: Option<Time>,
+    /// When the database last told which servers are there.
+    pub(super) seen_at: Option<Time>,
+    /// What the database refuses to a leader that holds the lock.
+    pub(super) refused: Option<String>,
+    /// Whether the server is about to end, so that it takes on nothing more.
+    pub(super) leaves: Arc<AtomicBool>,
     /// Whether the core was told that it leads.
     pub(super) leads: bool,
     /// Which server was last seen to lead, and what it is called.
@@ -97,11 +108,18 @@ impl Member {
 
     /// The store does not answer, or the lock is lost.
     async fn lost(&mut self, trouble: Trouble) {
-        (self.standby, self.said_at, self.revision) = (None, None, None);
+        (self.standby, self.asked_at, self.said_at, self.revision) = (None, None, None, None);
         self.had_trouble = true;
         self.writer.lock().await.let_go();
         let Failure { detail, .. } = trouble.into_failure(&self.address, "asked who leads");
-        let before = self.peers.lock().trouble.replace(detail.clone());
+        let now = self.clock.now().time;
+        let before = {
+            let mut peers = self.peers.lock();
+            if self.seen_at.is_none_or(|at| now.since(at) >= presence::LASTS) {
+                (peers.leader, peers.followers) = (None, Vec::new());
+            }
+            peers.trouble.replace(detail.clone())
+        };
         if self.leads || before.as_ref() != Some(&detail) {
             tracing::warn!("{detail}");
             self.say(ClusterEvent::Elected(Election::Lost { detail })).await;
@@ -109,34 +127,61 @@ impl Member {
         self.leads = false;
     }
 
-    /// Tells the core that it still holds the lock, and what people told other servers to have done.
+    /// Asks whether it still holds the lock, and tells the core so; says that it is there, and takes what people told other
+    /// servers. Where the database refuses one of the latter, that is no reason to give the lock up: another server would
+    /// be refused, too.
     async fn lead(&mut self, writer: &mut Writer) -> Result<(), Trouble> {
-        let asked_at = self.clock.now().time;
-        let has_room = self.cluster_events.capacity() > usize::from(orders::AT_ONCE);
-        let orders = if has_room { writer.orders().await? } else { Vec::new() };
-        for (order, by, command) in orders {
-            match command {
-                Ok(command) => self.say(ClusterEvent::Ordered { order, by, command }).await,
-                Err(refused) => writer.answer(order, &Err(refused)).await?,
+        let now = self.clock.now().time;
+        if is_due(self.asked_at, now, SAY_EVERY) {
+            if !writer.is_as_left().await? {
+                return Err(Trouble::Stale);
             }
+            self.asked_at = Some(now);
+            // A driver that is too busy to take it gets the next.
+            let _ = self.cluster_events.try_send(ClusterEvent::Elected(Election::Held { asked_at: now }));
         }
-        if self.said_at.is_some_and(|at| asked_at.since(at) < SAY_EVERY) {
+        if self.leaves.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if !writer.is_as_left().await? {
-            return Err(Trouble::Stale);
+        if let Err(trouble) = self.lead_others(writer, now).await {
+            if !trouble.is_refusal() || !writer.is_open() {
+                return Err(trouble);
+            }
+            let Failure { detail, .. } = trouble.into_failure(&self.address, "shared");
+            if self.refused.as_ref() != Some(&detail) {
+                tracing::warn!("{detail}; this server leads all the same");
+            }
+            self.refused = Some(detail);
         }
-        writer.measure().await?;
-        self.said_at = Some(asked_at);
-        let me = self.peers.lock().me.clone();
-        let seen = writer.say_presence(&self.life, &me).await?;
-        self.see(seen);
-        // A driver that is too busy to take it gets the next.
-        let _ = self.cluster_events.try_send(ClusterEvent::Elected(Election::Held { asked_at }));
+        Ok(())
+    }
+
+    /// What a leader does for the others.
+    async fn lead_others(&mut self, writer: &mut Writer, now: Time) -> Result<(), Trouble> {
+        if is_due(self.said_at, now, SAY_EVERY) {
+            self.said_at = Some(now);
+            let me = self.peers.lock().me.clone();
+            let seen = writer.say_presence(&self.life, &me).await?;
+            self.see(seen);
+        }
+        if is_due(self.measured_at, now, MEASURE_EVERY) {
+            self.measured_at = Some(now);
+            writer.measure().await?;
+        }
+        if self.cluster_events.capacity() > usize::from(orders::AT_ONCE) {
+            for (order, by, command) in writer.orders().await? {
+                match command {
+                    Ok(command) => self.say(ClusterEvent::Ordered { order, by, command }).await,
+                    Err(refused) => writer.answer(order, &Err(refused)).await?,
+                }
+            }
+        }
+        self.refused = None;
         Ok(())
     }
 
     fn see(&mut self, seen: presence::Seen) {
+        self.seen_at = Some(self.clock.now().time);
         let mut peers = self.peers.lock();
         (peers.followers, peers.trouble) = (seen.followers, None);
         peers.leader = seen.leader.as_ref().map(|(_, leader)| leader.clone());
@@ -151,6 +196,9 @@ impl Member {
 
     /// Asks for the lock, and reads what the server that holds it has written down.
     async fn follow(&mut self) -> Result<(), Trouble> {
+        if self.leaves.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let session = match self.standby.take().filter(|session| !session.is_closed()) {
             Some(session) => session,
             None => self.connect().await?,
@@ -166,7 +214,7 @@ impl Member {
             return self.begin(session, asked_at).await;
         }
         let session = self.standby.insert(session);
-        if self.said_at.is_none_or(|at| asked_at.since(at) >= SAY_EVERY) {
+        if is_due(self.said_at, asked_at, SAY_EVERY) {
             let me = self.peers.lock().me.clone();
             let seen = presence::say(session, &self.life, &me, None).await?;
             self.see(seen);
@@ -237,7 +285,7 @@ impl Member {
         let replaced = self.writer.lock().await.begin_writing().await?;
         let replaced =
             replaced.or_else(|| knows_all.then(|| continuity::replaced(&self.address.to_string())));
-        (self.leads, self.said_at, self.revision) = (true, None, None);
+        (self.leads, self.asked_at, self.said_at, self.revision) = (true, None, None, None);
         tracing::info!(epoch, "this server has the lock of the store {}", self.address);
         self.say(ClusterEvent::Elected(Election::Won { epoch, asked_at, saved })).await;
         self.writer.lock().await.has_told_all();
@@ -264,6 +312,11 @@ impl Member {
             trouble = holding => Err(trouble),
         }
     }
+}
+
+/// Whether so much time has passed since something was last done, if it was.
+fn is_due(last: Option<Time>, now: Time, every: Duration) -> bool {
+    last.is_none_or(|at| now.since(at) >= every)
 }
 
 /// What may be left of the lease of a leader that has not noticed yet that the database was started anew.

@@ -1,8 +1,8 @@
 //! The store in a schema of a PostgreSQL database: for labs that run one.
 //!
 //! Any number of servers share it, and one writes. It holds an advisory lock on the schema for as long as its session
-//! lasts, and every transaction names the epoch that it began when it got the lock: so a server that was suspended or
-//! cut off, whose lock another one has got meanwhile, writes nothing more.
+//! lasts, and every save names the epoch that it began when it got the lock: so a server that was suspended or cut off,
+//! whose lock another one has got meanwhile, writes nothing more.
 
 mod address;
 mod client;
@@ -19,7 +19,7 @@ mod tls;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -56,6 +56,7 @@ pub struct PostgresStore {
     writer: Arc<AsyncMutex<Writer>>,
     /// Tells this server from all others, also of the same name.
     life: String,
+    leaves: Arc<AtomicBool>,
     member: AbortHandle,
     cluster_events: AsyncMutex<mpsc::Receiver<ClusterEvent>>,
     peers: Arc<Mutex<Peers>>,
@@ -119,13 +120,21 @@ async fn reader(address: &Address, purpose: Purpose) -> Result<Session, Trouble>
     }
 }
 
-/// Reads all that was saved, with the newest `events` of each experiment, however long that takes.
+/// Reads all that was saved, with the newest `events` of each experiment.
 async fn saved(address: &Address, events: usize) -> Result<Saved, Trouble> {
+    read_patiently(address, async |reading| reading.saved(events).await).await
+}
+
+/// Reads with a connection of its own, however long that takes.
+async fn read_patiently<T>(
+    address: &Address,
+    read: impl AsyncFnOnce(&Reading<'_>) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
     let mut session = reader(address, Purpose::PatientReading).await?;
     let reading = Reading::begin(&mut session).await?;
-    let saved = reading.saved(events).await?;
+    let found = read(&reading).await?;
     reading.end().await?;
-    Ok(saved)
+    Ok(found)
 }
 
 impl PostgresStore {
@@ -145,7 +154,7 @@ impl PostgresStore {
         let writer = Arc::new(AsyncMutex::new(writer));
         let (sender, cluster_events) = mpsc::channel(EVENTS_KEPT);
         let peers = Arc::new(Mutex::new(Peers { me: instance, ..Peers::default() }));
-        let life = new_life();
+        let (life, leaves) = (new_life(), Arc::new(AtomicBool::new(false)));
         let member = Member {
             address: address.clone(),
             clock,
@@ -159,7 +168,12 @@ impl PostgresStore {
             read_from: None,
             had_trouble: false,
             waits_until: None,
+            asked_at: None,
             said_at: None,
+            measured_at: None,
+            seen_at: None,
+            refused: None,
+            leaves: Arc::clone(&leaves),
             leads: false,
             led_before: None,
         };
@@ -171,6 +185,7 @@ impl PostgresStore {
             size,
             writer,
             life,
+            leaves,
             member,
             cluster_events: AsyncMutex::new(cluster_events),
             peers,
@@ -261,7 +276,8 @@ impl History {
         experiment: Option<&ExperimentName>,
         since: Wall,
     ) -> Result<UptimeRecords, Failure> {
-        self.reading(async |reading| reading.uptime(experiment, since).await).await
+        let read = read_patiently(&self.address, async |reading| reading.uptime(experiment, since).await);
+        read.await.map_err(|trouble| trouble.into_failure(&self.address, "read"))
     }
 
     /// Reads with a connection that is there, or a new one. One that has failed is not used again.
@@ -353,7 +369,7 @@ impl Cluster for PostgresStore {
     }
 
     async fn leave(&self) {
-        self.member.abort();
+        self.leaves.store(true, Ordering::Relaxed);
         let address = &self.history.address;
         if let Err(trouble) = presence::forget(address, &self.life).await {
             tracing::debug!("{}", trouble.into_failure(address, "left"));

@@ -1,5 +1,7 @@
 //! Which servers are there: each says so every few seconds, in a row of its own.
 
+use std::time::Duration;
+
 use status_core::Wall;
 use tokio_postgres::types::Type;
 
@@ -14,9 +16,12 @@ const SAY: &str = "WITH gone AS (DELETE FROM servers WHERE seen < now() - interv
     INSERT INTO servers (life, instance, leads_since, seen) VALUES ($1, $2, $3, now())
     ON CONFLICT (life) DO UPDATE SET instance = $2, leads_since = $3, seen = now()";
 
-/// Those of the last ten seconds. Of two that say that they lead, the one that began later does.
+/// A server that has said nothing for so long counts as gone.
+pub(super) const LASTS: Duration = Duration::from_secs(10);
+
+/// Those that are not gone. Of two that say that they lead, the one that began later does.
 const SEEN: &str =
-    "SELECT life, instance, leads_since FROM servers WHERE seen > now() - interval '10 seconds'
+    "SELECT life, instance, leads_since FROM servers WHERE seen > now() - $1 * interval '1 second'
     ORDER BY leads_since DESC NULLS LAST, instance, life";
 
 /// Who is there.
@@ -37,7 +42,7 @@ pub(super) async fn say(
     let since = leads_since.map(millis);
     session.rows(SAY, &[(&life, Type::TEXT), (&me, Type::TEXT), (&since, Type::INT8)]).await?;
     let mut seen = Seen::default();
-    for row in session.rows(SEEN, &[]).await? {
+    for row in session.rows(SEEN, &[(&LASTS.as_secs_f64(), Type::FLOAT8)]).await? {
         let (life, instance): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let leads_since: Option<i64> = row.try_get(2)?;
         match leads_since {

@@ -38,6 +38,8 @@ const BEAT: Duration = Duration::from_secs(60);
 const NOTES_AT_MOST: usize = 10_000;
 /// What another server has written down is read again at most so often.
 const READ_EVERY: Duration = Duration::from_secs(5);
+/// And for at most a fifth of the time.
+const READ_FRACTION: u32 = 4;
 /// For how long it is remembered when the server was watching: a day more than is shown.
 pub const REMEMBERED: Duration = Duration::from_secs(31 * 24 * 3600);
 /// How many stretches of watching are remembered, the newest.
@@ -64,10 +66,14 @@ struct UptimeState {
     on: BTreeMap<WindowId, Window>,
     /// What another server has written down of the past, until it is read.
     adopted: Option<Adopted>,
+    /// How often something was adopted.
+    adoptions: u64,
 }
 
 /// What is known of what another server has written down.
 struct Adopted {
+    /// Tells it from those before.
+    number: u64,
     /// The experiments that are known, and the windows of maintenance that were on.
     names: BTreeSet<ExperimentName>,
     on: Vec<Window>,
@@ -114,8 +120,17 @@ impl Uptime {
         let begins = now.time + startup;
         let on = on.into_iter().map(|window| (window.id, window)).collect();
         let adopted = None;
-        let ledger =
-            UptimeState { watched, watching: false, stalled: false, begins, now, tracks, on, adopted };
+        let ledger = UptimeState {
+            watched,
+            watching: false,
+            stalled: false,
+            begins,
+            now,
+            tracks,
+            on,
+            adopted,
+            adoptions: 0,
+        };
         Self(Arc::new(Mutex::new(ledger)), Arc::default())
     }
 
@@ -153,8 +168,10 @@ impl Uptime {
                 () = stop.cancelled() => true,
                 _ = beat.tick() => false,
                 () = self.1.notified() => {
+                    let began = clock.now().time;
                     self.read(&*store, &*clock).await;
-                    let _ = tokio::time::timeout(READ_EVERY, stop.cancelled()).await;
+                    let pause = READ_EVERY.max(clock.now().time.since(began) * READ_FRACTION);
+                    let _ = tokio::time::timeout(pause, stop.cancelled()).await;
                     continue;
                 }
             };
@@ -173,11 +190,9 @@ impl Uptime {
 
     /// Reads what another server has written down of the past, and goes on from there.
     async fn read(&self, store: &dyn Store, clock: &dyn Clock) {
-        if self.ledger().adopted.is_none() {
-            return;
-        }
+        let Some(number) = self.ledger().adopted.as_ref().map(|adopted| adopted.number) else { return };
         match store.uptime_records(None, clock.now().wall - REMEMBERED).await {
-            Ok(past) => self.ledger().adopt(past),
+            Ok(past) => self.ledger().adopt(number, past),
             Err(failure) => tracing::warn!("{failure}; figures of the past are not up to date"),
         }
     }
@@ -243,8 +258,10 @@ impl UptimeState {
     }
 
     /// Takes over what was read of the past, and adds when this server was watching since, and what happened since.
-    fn adopt(&mut self, mut past: UptimeRecords) {
-        let Some(Adopted { names, on, since }) = self.adopted.take() else { return };
+    fn adopt(&mut self, number: u64, mut past: UptimeRecords) {
+        // What was adopted meanwhile may hold more than was read: it is read anew.
+        let Some(adopted) = self.adopted.take_if(|adopted| adopted.number == number) else { return };
+        let Adopted { names, on, since, .. } = adopted;
         past.changes.retain(|name, _| names.contains(name));
         let own = self.spans(self.now.wall);
         past.watched.extend(own.iter().map(|span| (span.from, span.to)));
@@ -407,7 +424,8 @@ impl Observer for Uptime {
         let MaintenanceRecord { windows, on, .. } = &saved.maintenance;
         let on = windows.iter().filter(|window| on.contains(&window.id)).cloned().collect();
         let names = saved.experiments.keys().cloned().collect();
-        ledger.adopted = Some(Adopted { names, on, since: Vec::new() });
+        ledger.adoptions += 1;
+        ledger.adopted = Some(Adopted { number: ledger.adoptions, names, on, since: Vec::new() });
         self.1.notify_one();
     }
 
@@ -506,6 +524,24 @@ mod tests {
         assert_eq!(today(&next, "a", 60), (15 + 5, 0));
         next.write(&store).await;
         assert_eq!(store.uptime_records(None, Wall::default()).await.unwrap().watched.len(), 2);
+    }
+
+    #[test]
+    fn what_was_read_before_something_else_was_adopted_is_read_anew() {
+        let mut uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, at(0));
+        until(&mut uptime, 11);
+        let read = UptimeRecords {
+            watched: vec![(at(0).wall, at(10).wall)],
+            changes: [("a".into(), vec![(at(1).wall, Condition::Healthy)])].into(),
+            ..UptimeRecords::default()
+        };
+        // The leader has written down more meanwhile, which this is about.
+        let names = [ExperimentName::from("a")].into();
+        uptime.ledger().adopted = Some(Adopted { number: 2, names, on: Vec::new(), since: Vec::new() });
+        uptime.ledger().adopt(1, read.clone());
+        assert_eq!(uptime.days(&"a".into(), at(11).wall), None, "it may lack what is written down by now");
+        uptime.ledger().adopt(2, read);
+        assert_eq!(today(&uptime, "a", 11), (9, 0));
     }
 
     #[test]
