@@ -39,7 +39,7 @@ fn join(address: Address) -> PostgresStore {
 /// Why a server does not lead, which is the first that it is told.
 async fn kept_from_leading(store: &PostgresStore) -> String {
     match event_of(store).await {
-        ClusterEvent::Elected(Election::Lost { detail }) => detail,
+        ClusterEvent::Elected(Election::Unanswered { detail }) => detail,
         other => panic!("{other:?}"),
     }
 }

@@ -30,7 +30,7 @@ async fn follows(store: &PostgresStore, events: usize) {
                     return;
                 }
             }
-            ClusterEvent::Elected(Election::Lost { .. }) => {}
+            ClusterEvent::Elected(Election::Unanswered { .. }) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -196,7 +196,7 @@ async fn where_the_answer_to_its_mark_is_lost_a_server_reads_everything_once_mor
     let two = join(&postgres, "lab1", "two");
     let lost = event_of(&two).await;
     assert!(
-        matches!(lost, ClusterEvent::Elected(Election::Lost { .. } | Election::Follows { .. })),
+        matches!(lost, ClusterEvent::Elected(Election::Unanswered { .. } | Election::Follows { .. })),
         "{lost:?}"
     );
     postgres.sql("DROP TRIGGER die ON lab1.status_store").await;
@@ -216,7 +216,7 @@ async fn whoever_wrote_last_goes_on_when_the_database_is_back() {
     for epoch in 2..5 {
         postgres.crash();
         let lost = event_of(&one).await;
-        assert!(matches!(lost, ClusterEvent::Elected(Election::Lost { .. })), "{lost:?}");
+        assert!(matches!(lost, ClusterEvent::Elected(Election::Unanswered { .. })), "{lost:?}");
         assert!(postgres.begin());
         assert_eq!(won(&one).await, (epoch, None), "nobody else has written");
         let stale = one.save_in(Some(epoch - 1), vec![event(9, "pend00", false)]).await.unwrap_err();

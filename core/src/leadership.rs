@@ -18,7 +18,7 @@ pub const LEASE: Duration = Duration::from_secs(8);
 /// How long mails wait for a store that does not answer.
 const MAILS_WAIT: Duration = Duration::from_secs(300);
 /// A store that does not answer for so long is a system alert.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ALERT_AFTER: Duration = Duration::from_secs(30);
 
 /// What this server is to those that share its store.
 #[derive(Debug)]
@@ -115,10 +115,15 @@ impl Leadership {
         }
     }
 
+    /// Whether no other server can be there.
+    pub(crate) fn is_sole(&self) -> bool {
+        self.role == Role::Sole
+    }
+
     /// For how long what is to be sent or answered waits until it is written down, where that fails: another server goes on
     /// from what is written down.
-    pub(crate) fn patience(&self) -> Duration {
-        if self.role == Role::Sole { Duration::ZERO } else { MAILS_WAIT }
+    pub(crate) fn waits_for_store(&self) -> Duration {
+        if self.is_sole() { Duration::ZERO } else { MAILS_WAIT }
     }
 
     /// Whether the store has not answered a leader for long, and what there is to say of it.
@@ -126,7 +131,7 @@ impl Leadership {
         if !self.is_cut_off(now) {
             return None;
         }
-        if now < self.waits_since() + PATIENCE {
+        if now < self.waits_since() + ALERT_AFTER {
             return Some(AlertCondition::Unknown);
         }
         let why = self.trouble.as_deref().unwrap_or("it does not answer");
@@ -142,7 +147,6 @@ impl Leadership {
                 self.epoch = Some(*epoch);
                 (self.until, self.trouble, self.stood_still) = (*asked_at + LEASE, None, Duration::ZERO);
                 self.become_role(Role::Leader, cx);
-                self.is_noted = false;
             }
             Election::Held { asked_at } if self.role == Role::Leader => {
                 (self.until, self.trouble) = ((*asked_at + LEASE).max(self.until), None);
@@ -152,7 +156,7 @@ impl Leadership {
                 }
             }
             Election::Held { .. } => {}
-            Election::Lost { detail } => {
+            Election::Unanswered { detail } => {
                 self.until = self.until.min(cx.now.time);
                 self.trouble = Some(detail.clone());
             }
@@ -199,7 +203,7 @@ impl Leadership {
             cx.note(Note::CutOff { detail });
         }
         let since = self.waits_since();
-        let changes = [self.until, since + PATIENCE, since + MAILS_WAIT];
+        let changes = [self.until, since + ALERT_AFTER, since + MAILS_WAIT];
         if let Some(at) = changes.into_iter().find(|at| *at > cx.now.time) {
             cx.wake_by(at, Timer::Lease);
         }

@@ -46,7 +46,7 @@ pub async fn won(store: &PostgresStore) -> (u64, Option<Box<Saved>>) {
     loop {
         match event_of(store).await {
             ClusterEvent::Elected(Election::Won { epoch, saved, .. }) => return (epoch, saved),
-            ClusterEvent::Elected(Election::Lost { .. } | Election::Follows { .. }) => {}
+            ClusterEvent::Elected(Election::Unanswered { .. } | Election::Follows { .. }) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -137,6 +137,16 @@ impl Outbox {
         self.waited = !self.is_empty();
     }
 
+    /// Whether what is owed waits, or has waited, for that store.
+    pub(crate) fn has_waited_for_store(&self) -> bool {
+        self.waited
+    }
+
+    /// The store answers, and another server sends what is owed.
+    pub(crate) fn waits_no_more(&mut self) {
+        self.waited = false;
+    }
+
     /// Notes whether another server may send the same mails. If that has just become so, a mail that was composed and never
     /// tried is composed anew, to say so.
     pub(crate) fn may_come_twice(&mut self, twice: bool, cx: &mut Cx<'_>) {

@@ -18,13 +18,16 @@ impl Parts {
             Election::Won { saved, .. } => {
                 match saved {
                     Some(saved) => self.adopt(*saved, cx),
-                    None => self.store.try_at_once(),
+                    None => self.store.rewrite_at_once(),
                 }
                 self.book.read_at_once(cx.now.time);
                 cx.recheck();
             }
-            Election::Follows { saved } => self.adopt(*saved, cx),
-            Election::Held { .. } | Election::Lost { .. } => {}
+            Election::Follows { saved } => {
+                self.outbox.waits_no_more();
+                self.adopt(*saved, cx);
+            }
+            Election::Held { .. } | Election::Unanswered { .. } => {}
         }
     }
 
@@ -78,8 +81,12 @@ impl Parts {
         let recipients = cx.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
         let current_state = self.current_state(cx.now.wall, cx);
         let (life, composed) = self.outbox.life();
+        let waited = self.outbox.has_waited_for_store();
         self.outbox = Outbox::restored(life, mail, recipients, current_state, since.time, cx);
         self.outbox.go_on_counting(composed);
+        if waited {
+            self.outbox.waits_for_store();
+        }
     }
 
     /// A person who waits until a command is written down is told that it is not.

@@ -19,8 +19,8 @@ impl Parts {
             }
             Input::ManifestFetched { call, outcome } => self.on_manifest(call, outcome, cx),
             Input::AvailabilityRead { call, outcome } => {
-                let judging = self.is_judging() && cx.authority.may_change();
-                self.book.on_availability_read(call, outcome, judging, cx);
+                let may_change = self.is_judging() && cx.authority.may_change();
+                self.book.on_availability_read(call, outcome, may_change, cx);
             }
             Input::AvailabilitySet { call, outcome } => self.book.on_availability_set(call, outcome, cx),
             Input::MailSent { call, mail: _, outcome } => {
@@ -41,26 +41,29 @@ impl Parts {
             }
             Input::StoreReplaced { detail } => self.store.on_replaced(detail, cx),
             Input::Elected(election) => self.on_election(election, cx),
-            Input::Saved { call, outcome } => {
-                let is_superseded = |failure: &Failure| {
-                    failure.kind == FailureKind::Superseded
-                        && self.store.is_of_epoch(call, self.leadership.epoch())
-                };
-                if outcome.as_ref().is_err_and(is_superseded) {
-                    self.outbox.save_refused(call);
-                    return self.step_down(cx);
-                }
-                // Nobody waits for a broken store, unless another server would go on without what it lacks.
-                let is_done = outcome.is_ok() || self.leadership.patience().is_zero();
-                self.store.on_saved(call, outcome, &mut self.lab, &self.alerts, cx);
-                if is_done {
-                    self.outbox.save_answered(call);
-                    self.maintenance.save_answered(call, cx);
-                } else {
-                    self.outbox.save_refused(call);
-                    self.maintenance.save_refused(call);
-                }
-            }
+            Input::Saved { call, outcome } => self.on_saved(call, outcome, cx),
+        }
+    }
+
+    fn on_saved(&mut self, call: CallId, outcome: Result<(), Failure>, cx: &mut Cx<'_>) {
+        let epoch = self.leadership.epoch();
+        let is_superseded = |failure: &Failure| {
+            failure.kind == FailureKind::Superseded && self.store.is_of_epoch(call, epoch)
+        };
+        if outcome.as_ref().is_err_and(is_superseded) {
+            self.outbox.save_refused(call);
+            return self.step_down(cx);
+        }
+        // A sole server holds no mail and no answer back for a broken store. One of several does: another one would go on
+        // without what is not written down.
+        let is_done = outcome.is_ok() || self.leadership.is_sole();
+        self.store.on_saved(call, outcome, epoch, &mut self.lab, &self.alerts, cx);
+        if is_done {
+            self.outbox.save_answered(call);
+            self.maintenance.save_answered(call, cx);
+        } else {
+            self.outbox.save_refused(call);
+            self.maintenance.save_refused(call);
         }
     }
 

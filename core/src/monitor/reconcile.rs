@@ -16,6 +16,9 @@ impl Parts {
         self.book.reconcile(may_change, cx);
         if cx.authority == Authority::None {
             drop(cx.take_unsaved());
+            if self.leadership.trouble().is_some() {
+                self.outbox.waits_for_store();
+            }
             self.feeds.schedule_wake(cx);
             return self.book.schedule_wake(cx);
         }
@@ -25,14 +28,15 @@ impl Parts {
 
     /// A mail is written down before it is sent, and what else has changed with it.
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
-        let (mailing, patience) = (self.leadership.mailing(cx.now.time), self.leadership.patience());
+        let (mailing, patience) = (self.leadership.mailing(cx.now.time), self.leadership.waits_for_store());
         let mails = cx.config.mode == Mode::Act && mailing != Mailing::Waits;
         if mailing == Mailing::Waits {
             self.outbox.waits_for_store();
         }
         if let Some(config) = cx.config.mail.as_ref().filter(|_| mails) {
-            // What cannot be written down is not known to whoever leads next.
-            let is_unwritten = !patience.is_zero() && self.store.is_not_waited_for(cx.now.time, patience);
+            // The server that leads next does not know what is not written down.
+            let is_unwritten =
+                !self.leadership.is_sole() && self.store.is_not_waited_for(cx.now.time, patience);
             self.outbox.may_come_twice(mailing == Mailing::Twice || is_unwritten, cx);
             let is_due = self.outbox.reminder_due(config).is_some_and(|at| at <= cx.now.time);
             if is_due && self.has_unattended_problems() {
@@ -45,8 +49,8 @@ impl Parts {
         }
         self.save(cx);
         let unsaved_too = self.store.is_not_waited_for(cx.now.time, patience);
-        // Whoever is told that something is done may rely on it: another server would know nothing of it.
-        if unsaved_too && patience.is_zero() {
+        // Of several servers, a person is answered only once the change is written down: another server would not know of it.
+        if unsaved_too && self.leadership.is_sole() {
             self.maintenance.answer_all(cx);
         }
         if mails {

@@ -64,7 +64,7 @@ pub enum Obeyed {
     Withdrawn(Acknowledgement),
 }
 
-/// Why a command was not obeyed. It has changed nothing then, but perhaps where another server leads.
+/// Why a command was not obeyed. Nothing has changed, except perhaps with `NotLeading`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refused {
     /// No experiment of this name is known.
@@ -102,7 +102,7 @@ impl fmt::Display for Refused {
             }
             Self::Invalid(what) => f.write_str(what),
             Self::NotLeading => {
-                f.write_str("another server has begun to lead meanwhile, which may not know of it: look before you ask again")
+                f.write_str("another server has begun to lead, and may not know of this change: look whether it is there, and if not, ask again")
             }
         }
     }

@@ -26,7 +26,7 @@ pub enum Election {
         asked_at: Time,
     },
     /// The store does not answer: who holds the lock is not known.
-    Lost {
+    Unanswered {
         /// What was the matter, for people.
         detail: String,
     },

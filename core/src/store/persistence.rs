@@ -172,9 +172,9 @@ impl Persistence {
         *self = Self { events, prune_at, rewrite_all, ..Self::new(incarnation, ages, now, config) };
     }
 
-    /// The store may be written again: what waits is written at once.
-    pub(crate) fn try_at_once(&mut self) {
-        self.retry_at = None;
+    /// The store may be written again, and may lack what it took last: everything is written, at once.
+    pub(crate) fn rewrite_at_once(&mut self) {
+        (self.rewrite_all, self.retry_at) = (self.is_on, None);
     }
 
     /// Whether this save is under way and was begun in this epoch.
@@ -306,11 +306,12 @@ impl Persistence {
         Some(call)
     }
 
-    /// Applies whether something is written down.
+    /// Applies whether something is written down. The server leads in this epoch, if it does.
     pub(crate) fn on_saved(
         &mut self,
         call: CallId,
         outcome: Result<(), Failure>,
+        epoch: Option<u64>,
         lab: &mut Lab,
         alerts: &Alerts,
         cx: &mut Cx<'_>,
@@ -328,8 +329,8 @@ impl Persistence {
                 }
                 self.succeeded(&under_way, now);
             }
-            // It was begun before this server led again, which has the right to write by now.
-            Err(failure) if failure.kind == FailureKind::Superseded => self.rewrite_all = true,
+            // It was begun before this server led again, and says nothing of whether the store can be written now.
+            Err(_) if under_way.epoch != epoch => self.rewrite_all = true,
             Err(failure) if failure.kind == FailureKind::Replaced && !lost_before => {
                 self.replaced(failure.detail);
             }

@@ -80,7 +80,7 @@ impl Leadership {
                 lease.until = lease.until.max(*asked_at + LEASE);
                 lease.stood_still = Duration::ZERO;
             }
-            Input::Elected(Election::Lost { .. }) => lease.until = lease.until.min(now),
+            Input::Elected(Election::Unanswered { .. }) => lease.until = lease.until.min(now),
             Input::Elected(Election::Follows { .. }) => lease.leads = false,
             Input::Saved { call, outcome } => {
                 let epoch = lease.saves.remove(call).flatten();

@@ -124,7 +124,7 @@ impl World<'_> {
         self.ask_lock_in(after + ASKS_EVERY, life);
         let Some(server) = self.server_mut(life) else { return };
         if !std::mem::replace(&mut server.driver.has_told, true) {
-            let input = Input::Elected(Election::Lost { detail: why.to_owned() });
+            let input = Input::Elected(Election::Unanswered { detail: why.to_owned() });
             self.plan_in(after, Event::Come { life, input });
         }
     }

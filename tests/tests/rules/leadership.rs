@@ -85,7 +85,7 @@ fn follows(world: &mut World) {
 }
 
 fn lost(world: &mut World) {
-    elected(world, Election::Lost { detail: "connection refused".into() });
+    elected(world, Election::Unanswered { detail: "connection refused".into() });
 }
 
 /// It holds the lock until then, and asks as it should.
@@ -344,8 +344,11 @@ fn answers(world: &World) -> usize {
 }
 
 fn superseded(call: CallId) -> Input {
-    let failure = Failure { kind: FailureKind::Superseded, detail: "another server leads".into() };
-    Input::Saved { call, outcome: Err(failure) }
+    fails(call, FailureKind::Superseded)
+}
+
+fn fails(call: CallId, kind: FailureKind) -> Input {
+    Input::Saved { call, outcome: Err(Failure { kind, detail: "it is not written".into() }) }
 }
 
 #[test]
@@ -365,13 +368,63 @@ fn who_is_superseded_steps_down_and_refuses_what_waits() {
 
 #[test]
 fn a_save_of_an_earlier_epoch_that_fails_does_not_end_the_lead() {
-    let (mut world, call) = waiting();
+    for kind in [FailureKind::Superseded, FailureKind::Refused, FailureKind::TimedOut] {
+        let (mut world, call) = waiting();
+        lost(&mut world);
+        won_again(&mut world, 3);
+        world.store_waits = false;
+        world.step(fails(call, kind));
+        assert_eq!(role(&world), Role::Leader);
+        let windows = world.store.saved(1).maintenance.windows.len();
+        assert_eq!(windows, 1, "{kind:?}: it is written in the new epoch, at once");
+    }
+}
+
+#[test]
+fn who_leads_again_writes_everything_at_once() {
+    let mut world = leader(2);
+    world.until(62.0);
     lost(&mut world);
-    won_again(&mut world, 3);
-    world.store_waits = false;
-    world.step(superseded(call));
-    assert_eq!(role(&world), Role::Leader);
-    assert!(world.store.saved(1).maintenance.windows.len() == 1, "it is written in the new epoch, at once");
+    world.until(63.0);
+    world.trace.clear();
+    won_again(&mut world, 2);
+    let saves = super::restart::saves(&world);
+    let [first, ..] = saves.as_slice() else { panic!("nothing is written") };
+    assert_eq!(first[0], Change::ReplaceAll, "the database may lack what it took last");
+    let experiments = first.iter().filter(|change| matches!(change, Change::Experiment { .. })).count();
+    assert_eq!(experiments, 2);
+}
+
+#[test]
+fn a_mail_that_waited_for_the_database_says_so_whichever_server_sends_it() {
+    let mut config = config();
+    config.mail.as_mut().expect("mails are sent").wait = Duration::from_secs(60);
+    let mut one = World::lab(2, config.clone());
+    one.monitor = Monitor::join(config.clone(), "one", one.now());
+    one.step(Input::Wake);
+    won(&mut one, 1);
+    leads_until(&mut one, 150.0);
+    assert_eq!(one.mails.len(), 1);
+    one.unplug(VIDEO);
+    leads_until(&mut one, 180.0);
+    assert_eq!((one.mails.len(), one.events("pend00").len()), (1, 2), "its mail is still to come");
+    // The database is away, and meanwhile the leader dies.
+    let mut two = World::lab(2, config.clone());
+    two.monitor = Monitor::join(config, "two", two.now());
+    two.step(Input::Wake);
+    two.until(180.0);
+    two.store = one.store.clone();
+    two.unplug(VIDEO);
+    follows(&mut two);
+    lost(&mut two);
+    two.until(400.0);
+    won(&mut two, 2);
+    leads_until(&mut two, 480.0);
+    let late: Vec<&str> = two.mails.iter().filter_map(|mail| mail.body.lines().next()).collect();
+    assert!(
+        matches!(late.as_slice(), [line] if line.starts_with("This mail is late: ") && line.ends_with("and the database did not answer.")),
+        "{late:?}"
+    );
 }
 
 #[test]

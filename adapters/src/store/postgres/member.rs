@@ -122,7 +122,7 @@ impl Member {
         };
         if self.leads || before.as_ref() != Some(&detail) {
             tracing::warn!("{detail}");
-            self.say(ClusterEvent::Elected(Election::Lost { detail })).await;
+            self.say(ClusterEvent::Elected(Election::Unanswered { detail })).await;
         }
         self.leads = false;
     }

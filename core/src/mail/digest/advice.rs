@@ -11,7 +11,9 @@ impl SystemAlert {
             Self::Silent(Feed::Jump) => "see whether jump runs, and what the log of this server says of it",
             Self::BookUnreachable => "see whether book runs, and what the log of this server says of it",
             Self::ManifestEmpty => "upload book's manifest again; until then nothing is set in book",
-            Self::StoreBroken => "make room on the disk; the log of this server says what is wrong",
+            Self::StoreBroken => {
+                "make room on the disk, or bring the database back; the log of this server says what is wrong"
+            }
             Self::StoreReplaced => {
                 "find out who deletes or replaces the store; to put a copy back, stop this server before"
             }

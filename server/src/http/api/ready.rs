@@ -146,7 +146,8 @@ impl Readiness {
         }
     }
 
-    /// Adds which of several servers this one is. One that follows nobody knows nothing.
+    /// Adds which of several servers this one is. A follower that knows of no leader, or whose database does not answer, is not
+    /// ready: what it shows may be old.
     fn join(&mut self, cluster: Option<ClusterView>) {
         let Some(cluster) = cluster else { return };
         if !cluster.leads() && (cluster.database_is_away || cluster.leader.is_none()) {
