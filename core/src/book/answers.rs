@@ -17,12 +17,12 @@ struct Answered {
 
 impl Book {
     /// Applies what book says of a resource, and begins a change if it is not as it should be. Unless the server
-    /// is `judging`, or while a check is overdue, so that the verdicts are old, nothing is changed.
+    /// `may_change` something, or while a check is overdue, so that the verdicts are old, nothing is changed.
     pub(crate) fn on_availability_read(
         &mut self,
         call: CallId,
         outcome: Result<Availability, Failure>,
-        judging: bool,
+        may_change: bool,
         cx: &mut Cx<'_>,
     ) {
         let (now, config) = (cx.now.time, cx.config);
@@ -37,25 +37,25 @@ impl Book {
             }
             Err(failure) => self.failed(answered, failure, config, now),
         }
-        self.follow_up(&name, change, judging, cx);
+        self.follow_up(&name, change, may_change, cx);
         self.recheck_if_news(cx);
     }
 
     /// Begins the change that follows from what book says of a resource, or puts the resource where it waits.
-    fn follow_up(&mut self, name: &ResourceName, change: CallId, judging: bool, cx: &mut Cx<'_>) {
+    fn follow_up(&mut self, name: &ResourceName, change: CallId, may_change: bool, cx: &mut Cx<'_>) {
         let (now, config) = (cx.now.time, cx.config);
-        let outdated = !judging || cx.is_check_overdue();
+        let outdated = !may_change || cx.is_check_overdue();
         let under_way = self.under_way();
         let Some(resource) = self.resources.get_mut(name) else { return };
-        if judging && let Some(note) = resource.note_hold(config.book_override) {
+        if may_change && let Some(note) = resource.note_held(config.book_override) {
             cx.note(note);
         }
-        let may_change = !outdated && !self.empty;
-        if may_change && let Some(withheld) = resource.withholds(config) {
+        let is_decided = !outdated && !self.empty;
+        if is_decided && let Some(withheld) = resource.withholds(config) {
             cx.withhold(withheld);
         }
-        let may_change = may_change && resource.may_be_changed(cx.authority);
-        if may_change && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
+        let may_be_changed = is_decided && resource.may_be_changed(cx.authority);
+        if may_be_changed && resource.may_be_set(now, config) && self.pace.allows(now, under_way) {
             let request = resource.begin(change, now, config);
             self.queue.begin(request, change, resource, cx);
             self.pace.started(now);
@@ -109,7 +109,7 @@ impl Book {
             | FailureKind::Replaced
             | FailureKind::Superseded
             | FailureKind::Ended => {
-                if self.pace.is_held() {
+                if self.pace.is_paused() {
                     self.pace.hold(began, now);
                 }
             }

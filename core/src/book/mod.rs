@@ -183,7 +183,7 @@ impl Book {
         for name in names {
             let resource = self.resources.get_mut(name).expect("the index names what is there");
             resource.decide(decided, hold, self.relay_is_silent, config);
-            if let Some(note) = resource.note_hold(config.book_override) {
+            if let Some(note) = resource.note_held(config.book_override) {
                 cx.note(note);
             }
             // What is decided elsewhere is told there.
@@ -213,7 +213,7 @@ impl Book {
             note_unmatched(&resource, known.as_ref(), cx);
             is_another |= known.as_ref().is_none_or(|known| !known.has_requirements_of(&resource));
             if let Some(known) = known {
-                resource.adopt(known);
+                resource.keep_observed_of(known);
             }
             self.resources.insert(name, resource);
         }
@@ -299,16 +299,12 @@ impl Book {
         while self.pace.allows(now, self.under_way()) {
             let manifest = self.poll.due_at().is_some_and(|at| at <= now);
             let resource = if self.empty { None } else { self.queue.next(now).cloned() };
-            // While everything is held, the one call that may be made is each one's in turn.
-            let resource = resource.filter(|_| !manifest || (self.pace.is_held() && self.tried_manifest));
+            // While calls stand still, the manifest and the resources take turns for the one call that may be made.
+            let resource = resource.filter(|_| !manifest || (self.pace.is_paused() && self.tried_manifest));
             self.tried_manifest = resource.is_none();
             match resource.and_then(|name| self.resources.get_mut(&name)) {
-                // The next check puts it into the queue, where it differs even then.
-                Some(resource)
-                    if !resource.may_be_asked_about(config, cx.authority)
-                        || (!(may_change && resource.may_be_changed(cx.authority))
-                            && resource.may_be_set(now, config)) =>
-                {
+                // It leaves the queue; the next check puts it back, if it still differs then.
+                Some(resource) if !resource.may_begin(may_change, now, config, cx.authority) => {
                     self.queue.remove(resource);
                     continue;
                 }

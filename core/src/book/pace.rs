@@ -3,7 +3,7 @@
 //! There is one pace for all calls. A refusal for being asked too fast puts a gap between calls,
 //! which grows with each further refusal and shrinks with each good answer, so that it settles just
 //! below what is let through. Where many things fail and nothing succeeds, or book names a pause,
-//! everything is held, and one call at a time finds out whether that is over.
+//! all calls stand still, and one call at a time finds out whether that is over.
 
 use alloc::collections::BTreeSet;
 use core::time::Duration;
@@ -51,7 +51,7 @@ pub(super) struct Pace {
     pressed: bool,
     calm: u32,
     /// Everything is held until then; after that, one call at a time tries.
-    held_until: Option<Time>,
+    paused_until: Option<Time>,
     holds: u32,
     /// Resources that have failed since book last gave a good answer.
     failing: BTreeSet<ResourceName>,
@@ -78,15 +78,15 @@ impl Pace {
 
     /// From when on a call may begin; `None` if an answer is to be waited for first.
     pub(super) fn allows_at(&self, under_way: usize) -> Option<Time> {
-        match self.held_until {
+        match self.paused_until {
             Some(until) => (under_way == 0).then_some(until),
             None => Some(self.next_at),
         }
     }
 
-    /// Whether everything is held, so that a call that begins is to find out whether that is over.
-    pub(super) fn is_held(&self) -> bool {
-        self.held_until.is_some()
+    /// Whether all calls stand still, so that a call that begins is to find out whether that is over.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_until.is_some()
     }
 
     /// Applies that a call begins.
@@ -112,7 +112,7 @@ impl Pace {
         self.answers += 1;
         self.failing.clear();
         self.holds = 0;
-        self.held_until = None;
+        self.paused_until = None;
         self.refusing_since = None;
         if self.wait >= OUTAGE {
             self.gap = self.gap_before.max(FIRST_GAP);
@@ -137,7 +137,7 @@ impl Pace {
         if self.failing.len() < FAILING_IN_A_ROW {
             self.succeeded();
         } else {
-            self.held_until = Some(now);
+            self.paused_until = Some(now);
         }
     }
 
@@ -152,7 +152,7 @@ impl Pace {
         self.refusing_since.get_or_insert(now);
         if let Some(pause) = retry_after {
             let until = now + pause.min(LONGEST_PAUSE);
-            self.held_until = Some(self.held_until.map_or(until, |held| held.max(until)));
+            self.paused_until = Some(self.paused_until.map_or(until, |held| held.max(until)));
         }
         if began <= self.changed_at {
             return; // it came at the pace before this one
@@ -173,8 +173,8 @@ impl Pace {
         }
         self.wait = if self.streak == 1 { self.gap / 4 } else { self.gap.max(wait).min(LONGEST_PAUSE) };
         self.next_at = now + self.wait;
-        if self.wait >= OUTAGE || self.is_held() {
-            self.held_until = self.held_until.max(Some(self.next_at));
+        if self.wait >= OUTAGE || self.is_paused() {
+            self.paused_until = self.paused_until.max(Some(self.next_at));
         }
     }
 
@@ -191,17 +191,17 @@ impl Pace {
     }
 
     /// A call about a resource failed in another way. If so many others did, and none succeeded,
-    /// everything is held.
+    /// all calls stand still.
     pub(super) fn failed(&mut self, name: &ResourceName, began: Time, now: Time) {
         if self.failing.len() < FAILING_IN_A_ROW {
             self.failing.insert(name.clone());
         }
-        if self.failing.len() >= FAILING_IN_A_ROW || self.is_held() {
+        if self.failing.len() >= FAILING_IN_A_ROW || self.is_paused() {
             self.hold(began, now);
         }
     }
 
-    /// What was tried while everything is held failed, too.
+    /// What was tried while all calls stand still failed, too.
     pub(super) fn hold(&mut self, began: Time, now: Time) {
         if began <= self.changed_at {
             return;
@@ -209,7 +209,7 @@ impl Pace {
         self.changed_at = now;
         self.holds = self.holds.saturating_add(1);
         let pause = backoff(self.holds, Duration::from_secs(1), LONGEST_PAUSE);
-        self.held_until = self.held_until.max(Some(now + pause));
+        self.paused_until = self.paused_until.max(Some(now + pause));
     }
 
     fn widen(&mut self, by: u32, of: u32) {
@@ -299,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn where_everything_fails_it_is_held_and_one_good_answer_ends_that() {
+    fn where_everything_fails_it_is_paused_and_one_good_answer_ends_that() {
         let mut pace = Pace::default();
         let at = Time::from_millis(1_000);
         for n in 0..8 {
             assert!(pace.allows(at, 7), "{n}");
             pace.failed(&alloc::format!("r-{n}").as_str().into(), at, at);
         }
-        assert!(pace.is_held() && !pace.allows(at, 0));
+        assert!(pace.is_paused() && !pace.allows(at, 0));
         pace.succeeded();
         assert!(pace.allows(at, 7));
     }

@@ -304,7 +304,7 @@ impl Resource {
     }
 
     /// The same resource under new requirements: what book said of it stays.
-    pub(super) fn adopt(&mut self, before: Self) {
+    pub(super) fn keep_observed_of(&mut self, before: Self) {
         let required = core::mem::take(&mut self.required);
         let stub = self.stub.clone();
         *self = Self { stub, required, ..before };
@@ -325,6 +325,18 @@ impl Resource {
             Authority::Protective => self.is_dead(),
             Authority::None => self.needs_read || self.is_to_be_changed(config),
         }
+    }
+
+    /// Whether a call about it may begin: a change only where its verdict and this server's authority allow that.
+    pub(super) fn may_begin(
+        &self,
+        may_change: bool,
+        now: Time,
+        config: &Config,
+        authority: Authority,
+    ) -> bool {
+        let may_be_changed = may_change && self.may_be_changed(authority);
+        self.may_be_asked_about(config, authority) && (may_be_changed || !self.may_be_set(now, config))
     }
 
     /// Whether it may be set now: where another server may lead, only taken out, and not for another reason.
@@ -589,7 +601,7 @@ impl Resource {
 
     /// What is to be noted of a person's decision, if it began or ceased to matter. That the
     /// resource is not well any more ends no decision, so nothing is said then.
-    pub(super) fn note_hold(&mut self, person: BookOverride) -> Option<Note> {
+    pub(super) fn note_held(&mut self, person: BookOverride) -> Option<Note> {
         let by_person = self.is_by_person();
         // What is not judged yet is not known to be well.
         let is_well = self.desired == Some(true);

@@ -261,9 +261,9 @@ impl FeedSubscription {
             if !core::mem::replace(&mut self.warned, true) {
                 cx.note(Note::SlowFeed { feed, apart, last_checked: stale_after });
             }
-            // A feed that reports every 5 s drifts by some milliseconds, and half of the limit is what was meant:
-            // so it is a twentieth more.
         } else if apart > stale_after * 21 / 40 && !core::mem::replace(&mut self.advised, true) {
+            // The advice is meant for half of the limit. A feed that reports every 5 s drifts by some milliseconds, so that
+            // it begins a twentieth above.
             cx.note(Note::FeedPace { feed, apart, last_checked: stale_after });
         }
     }

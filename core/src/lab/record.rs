@@ -78,7 +78,7 @@ impl Experiment {
         }
     }
 
-    /// The verdict is shown as it was written down, since nobody here makes another.
+    /// Shows the verdict that is written down as decided: a follower makes none of its own.
     pub(crate) fn show_as_decided(&mut self) {
         self.verdict.decided |= core::mem::take(&mut self.restored);
     }

@@ -40,7 +40,7 @@ impl Parts {
         self.end_stall(cx);
         self.leadership.check(cx);
         if cx.authority == Authority::None {
-            // Whoever leads decides, and what is decided is known by what is written down.
+            // A follower decides nothing: it reads the decisions of the leader from the store.
             self.follow(cx);
             return self.log_health(cx);
         }
@@ -90,7 +90,7 @@ impl Parts {
         news
     }
 
-    /// Takes what whoever leads has decided as what book should say, and looks whether it does.
+    /// On a follower: takes the verdicts of the leader as what book should say, which is read and compared, and not changed.
     fn follow(&mut self, cx: &mut Cx<'_>) {
         let open = self.maintenance.open(cx.now.wall, &cx.config.zone);
         for (name, experiment) in &mut self.lab.experiments {
@@ -283,10 +283,10 @@ fn attend(
         experiment.written.at = None;
     }
     remarks.extend(found.into_iter().map(|remark| remark.of(name)));
-    // An outage that only such a feed causes is not reported either, unless something else failed with it.
+    // Nor is an outage reported that only a silent feed causes, unless something else has changed with it.
     let is_hidden = || {
-        let is_same_else = came.is_none_or(|came| came.lost.is_empty() && !came.has_gained());
-        (is_same_else && hides(experiment, round)).then_some(Muted::SilentFeed)
+        let nothing_else_changed = came.is_none_or(|came| came.lost.is_empty() && !came.has_gained());
+        (nothing_else_changed && hides(experiment, round)).then_some(Muted::SilentFeed)
     };
     let muted = muted(experiment, round).or_else(is_hidden);
     let story = experiment.attention.take_news(experiment.events.back(), came, muted)?;

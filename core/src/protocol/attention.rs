@@ -118,7 +118,7 @@ impl<T> FlapRecord<T> {
 /// The windows of maintenance, and the number of the next one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaintenanceRecord {
-    /// Those that are not over.
+    /// Those that are not over, or have been for less than a day.
     pub windows: Vec<Window>,
     /// Which of them were on, so that what ended while no server ran is noticed.
     #[serde(default)]

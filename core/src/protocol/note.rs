@@ -213,7 +213,7 @@ impl fmt::Display for Note {
             Self::Withheld(withheld) => withheld.fmt(f),
             Self::Remark(remark) => remark.fmt(f),
             Self::Leads => f.write_str("this server leads"),
-            Self::Follows => f.write_str("this server follows, and does nothing"),
+            Self::Follows => f.write_str("this server follows: it hears, shows, and changes nothing"),
             Self::CutOff { detail } => write!(
                 f,
                 "another server may lead by now, so nothing is put back into booking, and mails wait: {}",

@@ -54,7 +54,7 @@ pub enum Change {
     Alerts(Vec<SavedAlert>),
     /// A system alert is over.
     AlertEnded(PastAlert),
-    /// The windows of maintenance that are not over, in place of those that were not.
+    /// The windows of maintenance that are not over, or have been for less than a day, in place of those before.
     Maintenance(MaintenanceRecord),
     /// Something that people did, or that concerns how much they are told.
     Remark(Remark),
