@@ -232,7 +232,7 @@ impl Parts {
 /// An experiment that is not well, as a mail lists it.
 fn problem(name: &ExperimentName, experiment: &Experiment, round: &Round) -> Problem {
     let attention = &experiment.attention;
-    let story = Story { cause: experiment.only_silence(round.silence), after: None, ..attention.story() };
+    let story = Story { cause: experiment.only_silence(round.silence), ..attention.story() };
     Problem {
         line: MailLine::new(name, experiment, story),
         acknowledged: attention

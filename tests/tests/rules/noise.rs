@@ -263,3 +263,22 @@ fn an_alert_that_came_and_went_and_stands_is_told_with_how_often_it_came() {
     let last = world.mails.last().expect("there are some");
     assert!(last.body.contains("; no longer flapping: it began 6 times"), "{}", last.body);
 }
+
+#[test]
+fn what_only_a_silent_feed_keeps_unhealthy_by_now_is_listed_as_such() {
+    let mut world = World::lab(3, config());
+    world.until(60.0);
+    let hosts = std::mem::take(&mut world.hosts);
+    world.until(90.0);
+    world.every.insert(Feed::Relay, None);
+    world.until(120.0);
+    world.hosts = hosts;
+    world.until(140.0);
+    world.mails.clear();
+    world.every.insert(Feed::Jump, None);
+    world.until(200.0);
+    let [mail] = world.mails.as_slice() else { panic!("{:?}", subjects(&world)) };
+    let (news, problems) = mail.body.split_once("All current problems (3):").expect("they are listed");
+    assert!(news.contains("pend02 ><   U [missing jump, "), "the outage began by itself: {news}");
+    assert!(problems.contains("3 experiments: nothing is known of their streams"), "{problems}");
+}

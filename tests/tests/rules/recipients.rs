@@ -186,6 +186,34 @@ fn what_is_given_up_without_a_mail_server_says_why_for_each_recipient() {
 }
 
 #[test]
+fn what_is_given_up_for_the_same_reason_is_given_up_once_for_all() {
+    let mut world = kept(&[ALPHA, BETA]);
+    world.mail_fails = Some(MailFailureKind::Unreachable);
+    world.unplug(VIDEO);
+    world.until(DAY + 4_000.0);
+    let lost: Vec<_> = world.monitor.outbox().given_up().collect();
+    let [one] = lost.as_slice() else { panic!("{lost:?}") };
+    assert_eq!(one.subject, "lab 1 new health events");
+    assert!(one.why.starts_with(&format!("{ALPHA}, {BETA}: not sent for a day: ")), "{}", one.why);
+}
+
+#[test]
+fn a_mail_whose_recipients_have_left_the_list_is_dropped_at_the_next_start() {
+    let mut world = kept(&[ALPHA]);
+    world.mail_waits = true;
+    world.unplug(VIDEO);
+    world.until(100.0);
+    assert_eq!(world.store.saved(1).mail.queued.len(), 1, "it is on its way, and may have been taken");
+    world.mail_waits = false;
+    world.mails.clear();
+    world.restart_with(to(&[GAMMA]));
+    world.until(200.0);
+    assert!(world.mails.is_empty(), "{:?}", world.mails);
+    assert_eq!(world.store.saved(1).mail.queued, []);
+    assert!(world.monitor.outbox().is_empty());
+}
+
+#[test]
 fn a_mail_that_is_too_long_is_followed_by_shorter_ones() {
     let mut world = World::lab(400, to(&[ALPHA]));
     world.longest_mail = Some(5_000);
