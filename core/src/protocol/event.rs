@@ -364,6 +364,51 @@ mod tests {
     }
 
     #[test]
+    fn events_are_the_same_where_all_that_they_tell_is() {
+        let (topics, resources) = ([Topic::from("a-st-b")], [ResourceName::from("r-a")]);
+        let of = |how| Event::new(Wall::default(), &health(&topics, &resources, how), Vec::new(), None);
+        let event = of(StreamStatus::Missing);
+        let resource = [ResourceName::from("r-b")].into();
+        let names = Arc::new(Names { streams: event.names.streams.clone(), resources: resource });
+        let others = [
+            Event { when: Wall::from_millis(1), ..event.clone() },
+            Event { healthy: true, ..event.clone() },
+            Event { jump_ok: true, ..event.clone() },
+            Event { cause: [Feed::Relay].into(), ..event.clone() },
+            Event { streams: [StreamStatus::Ok].into(), ..event.clone() },
+            Event { streams: [StreamStatus::Silent].into(), ..event.clone() },
+            Event { resources: Some([true].into()), ..event.clone() },
+            Event { resources: None, ..event.clone() },
+            Event { names, ..event.clone() },
+        ];
+        assert_eq!(event, of(StreamStatus::Missing));
+        for other in others {
+            assert_ne!(event, other);
+        }
+    }
+
+    #[test]
+    fn an_event_that_was_read_shares_names_where_that_changes_nothing() {
+        let shares = |topic: &str, resource: &str, required: bool, how: StreamStatus| {
+            let event = |topic: &str, resource: &str, required, how| {
+                let (topics, resources) = ([Topic::from(topic)], [ResourceName::from(resource)]);
+                let mut health = health(&topics, &resources, how);
+                health.streams[0].required = required;
+                Event::new(Wall::default(), &health, Vec::new(), None)
+            };
+            let before = event("a-st-b", "r-a", true, StreamStatus::Ok);
+            let mut later = event(topic, resource, required, how);
+            later.share(&before);
+            Arc::ptr_eq(&later.names, &before.names)
+        };
+        assert!(shares("a-st-b", "r-a", true, StreamStatus::Missing));
+        assert!(shares("a-st-b", "r-a", false, StreamStatus::Ok), "whether it is required does not show");
+        assert!(!shares("a-st-b", "r-a", false, StreamStatus::Missing));
+        assert!(!shares("a-st-c", "r-a", true, StreamStatus::Ok));
+        assert!(!shares("a-st-b", "r-b", true, StreamStatus::Ok));
+    }
+
+    #[test]
     fn names_are_shared_while_they_are_the_same() {
         let (topics, resources) = (["a-st-b", "a-st-c"].map(Topic::from), [ResourceName::from("r-a")]);
         let event = |topics, how, before| {

@@ -24,6 +24,8 @@ const KILLS: u64 = 20;
 const VARIABLE: &str = "STATUS_TEST_LEADER_KILLS";
 /// Within this time another server leads whatever happened to the one before.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(15);
+/// How long a process is stopped.
+const STANDS_STILL_FOR: Duration = Duration::from_secs(30);
 const SECRET: &str = "Admin-Secret-4715";
 const EXPERIMENT: &str = "pend00";
 const STREAM: &str = "pend00-st-video";
@@ -32,14 +34,20 @@ fn kills() -> u64 {
     std::env::var(VARIABLE).map_or(KILLS, |text| text.parse().expect("a number of kills"))
 }
 
+/// Far longer than a busy machine keeps a snapshot back, or most stops last.
+const FRESH_FOR: &str = "60s";
+
 fn serve(services: &Services, url: &str, name: &str) -> Status {
+    serve_with(services, url, name, FRESH_FOR)
+}
+
+fn serve_with(services: &Services, url: &str, name: &str, fresh_for: &str) -> Status {
     let chosen = [
         ("STATUS_STORE", url),
         ("STATUS_STORE_PASSWORD", PASSWORD),
         ("STATUS_INSTANCE", name),
         ("STATUS_SECRET_ADMIN", SECRET),
-        // Far longer than a busy machine keeps a snapshot back, or a stop lasts.
-        ("STATUS_HEALTH_LAST_CHECKED", "60s"),
+        ("STATUS_HEALTH_LAST_CHECKED", fresh_for),
         ("STATUS_HEALTH_LAST_ACTIVE", "300ms"),
         ("STATUS_HEALTH_STARTUP", "1500ms"),
         // What comes and goes all the time is news each time.
@@ -62,10 +70,14 @@ async fn follows(status: &Status) -> Value {
 
 /// Two servers, of which the first leads and has told that all is well.
 async fn two(services: &Services, url: &str) -> (Status, Status) {
-    let first = serve(services, url, "one");
+    two_with(services, url, FRESH_FOR).await
+}
+
+async fn two_with(services: &Services, url: &str, fresh_for: &str) -> (Status, Status) {
+    let first = serve_with(services, url, "one", fresh_for);
     leads(&first).await;
     mail(services, 1).await;
-    let second = serve(services, url, "two");
+    let second = serve_with(services, url, "two", fresh_for);
     assert_eq!(follows(&second).await["leader"], "one");
     (first, second)
 }
@@ -154,13 +166,16 @@ async fn time_to_lead(status: &Status) -> Duration {
 async fn a_leader_that_stood_still_comes_back_to_another_one() {
     let Some(postgres) = Postgres::start(None) else { return };
     let services = lab_services(2).await;
-    let (mut one, mut two) = two(&services, &postgres.url("lab1", "")).await;
+    // All that it knows is out of date when it goes on.
+    let (mut one, mut two) = two_with(&services, &postgres.url("lab1", ""), "20s").await;
     one.signal(Signal::STOP);
+    let stopped = Stopwatch::start();
     let took = time_to_lead(&two).await;
     println!("after a stop of the process: {took:?}");
     assert!(took < TAKEN_OVER_WITHIN, "{took:?}");
     silence(&services, STREAM);
     mail(&services, 2).await;
+    tokio::time::sleep(STANDS_STILL_FOR.saturating_sub(stopped.read())).await;
     one.signal(Signal::CONT);
     assert_eq!(follows(&one).await["leader"], "two");
     // What it knows is what the other one has decided.

@@ -302,3 +302,14 @@ fn memory_does_not_grow_with_time() {
     }
     assert!(largest[1] < largest[0] * 11 / 10, "{largest:?}");
 }
+
+#[test]
+fn it_is_known_since_when_something_names_an_experiment() {
+    let mut world = World::lab(1, config());
+    world.until(60.0);
+    world.streams.push(("pend09-st-video".into(), Transmitted::Never));
+    world.until(75.0);
+    let first_named = world.monitor.experiment("pend09").expect("it is known").first_named();
+    let ago = world.now().time.since(first_named).as_secs_f64();
+    assert!((9.0..=15.0).contains(&ago), "{ago}");
+}
