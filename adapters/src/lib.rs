@@ -110,10 +110,10 @@ pub trait Store: Send + Sync {
     /// may be another one then. [`Superseded`](status_core::FailureKind::Superseded) if another server has begun to lead.
     async fn save_in(&self, epoch: Option<u64>, changes: Vec<Change>) -> Result<(), Failure>;
 
-    /// Likewise, where a single server has the store.
+    /// Writes all changes to a store that a single server has, as [`save_in`](Store::save_in) does.
     ///
     /// # Errors
-    /// As above.
+    /// Why they could not be written.
     async fn save(&self, changes: Vec<Change>) -> Result<(), Failure> {
         self.save_in(None, changes).await
     }

@@ -149,7 +149,10 @@ async fn what_came_in_clear_behind_the_word_to_begin_tls_is_never_believed() {
     for each in [settings(port), with_password(port), with_tls(MailTls::StartTls, settings(port))] {
         let failure = why(&soon(trusting(&identity, each).send(&mail())).await);
         assert_eq!(failure.kind, Unreachable);
-        assert!(failure.detail.contains("answers in clear what was not asked yet"), "{failure:?}");
+        assert!(
+            failure.detail.contains("sent more in clear after it had agreed to begin TLS"),
+            "{failure:?}"
+        );
     }
     assert!(heard.texts().is_empty());
     assert!(heard.lines().iter().all(|line| !line.starts_with("AUTH")), "{:?}", heard.lines());

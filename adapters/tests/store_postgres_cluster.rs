@@ -2,6 +2,7 @@
 #![cfg(feature = "postgres")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in tests, helpers beside the tests included")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test says what it waits for")]
+#![allow(clippy::print_stdout, reason = "how soon a server takes over is worth knowing")]
 
 mod support;
 
@@ -9,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use status_adapters::Store;
-use status_adapters::clock::SystemClock;
+use status_adapters::clock::{Clock, Stopwatch, SystemClock};
 use status_adapters::cluster::{Cluster, ClusterEvent};
 use status_adapters::store::postgres::PostgresStore;
-use status_core::{Command, Election, FailureKind, Refused, WindowId};
+use status_core::{Command, Config, Election, FailureKind, Input, Monitor, Refused, WindowId};
 use support::postgres::{Postgres, schema, shared};
 use support::server::{HastyClock, LONG, event_of, won};
 use support::store::{ALL, LARGE, event, experiment, wall};
@@ -323,4 +324,40 @@ async fn one_that_ends_is_not_counted_any_more_and_one_that_is_killed_follows_no
     };
     tokio::time::timeout(LONG, seen).await.unwrap();
     assert_eq!((three.peers().followers, postgres.number(&servers).await), (vec![], 2));
+}
+
+/// How many experiments the lab has in which a server takes over; each has [`EVENTS`] events.
+fn experiments() -> u64 {
+    std::env::var("STATUS_TEST_LARGE").map_or(200, |text| text.parse().expect("a number of experiments"))
+}
+const EVENTS: u64 = 100;
+
+#[tokio::test]
+async fn a_large_lab_is_taken_over_in_time() {
+    let Some(postgres) = Postgres::start(None) else { return };
+    let one = join(&postgres, "lab1", "one");
+    won(&one).await;
+    for number in 0..experiments() {
+        let name = format!("pend{number:05}");
+        let events = (0..EVENTS).map(|event_of| event(number * EVENTS + event_of, &name, event_of % 2 == 0));
+        let all = [experiment(&name, true)].into_iter().chain(events).collect();
+        one.save_in(Some(1), all).await.unwrap();
+    }
+    let two = join(&postgres, "lab1", "two");
+    follows(&two, usize::try_from(experiments() * EVENTS).unwrap()).await;
+    drop(one);
+    let began = Stopwatch::start();
+    let (epoch, saved) = won(&two).await;
+    let (won_after, saved) = (began.read(), saved.expect("another one has written it"));
+    let mut monitor = Monitor::join(Config::default(), "two", SystemClock.now());
+    let now = SystemClock.now();
+    let adopting = Stopwatch::start();
+    let actions =
+        monitor.handle(now, Input::Elected(Election::Won { epoch, asked_at: now.time, saved: Some(saved) }));
+    println!(
+        "{} experiments with {EVENTS} events each: the lock and what is written down after {won_after:?}, taken in within {:?}",
+        experiments(),
+        adopting.read()
+    );
+    assert!(won_after < Duration::from_secs(15) && !actions.is_empty(), "{won_after:?}");
 }

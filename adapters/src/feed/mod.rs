@@ -58,7 +58,7 @@ impl WsFeed {
         Self::over(tls::config(), feed, service, clock)
     }
 
-    /// Likewise, where one more certificate authority is trusted. For tests.
+    /// As [`new`](Self::new), trusting one more certificate authority. For tests.
     ///
     /// # Errors
     /// The service's address or the certificate makes no sense.

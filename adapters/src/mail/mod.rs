@@ -244,7 +244,7 @@ impl SmtpMailer {
             if let Some(note) = note {
                 let MailSettings { host, port, .. } = &self.settings;
                 tracing::warn!(
-                    "mail server {host}:{port} {note}; mail is sent all the same, since nobody logs in"
+                    "mail server {host}:{port} {note}; mail is sent all the same, since no login is set"
                 );
             }
             *noted = note.map(str::to_owned);

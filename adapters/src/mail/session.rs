@@ -27,12 +27,12 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// 421: the mail server ends the session, whatever the command.
 const HANGS_UP: u16 = 421;
 
-const NO_TLS: &str = "offers no TLS, and the password is not sent without, nor is anything where STATUS_EMAIL_TLS is \
-                      starttls";
+const NO_TLS: &str =
+    "offers no TLS; without TLS no password is sent, and with STATUS_EMAIL_TLS=starttls no mail either";
 const GREETED_IN_CLEAR: &str = "does not speak TLS from the first byte: it greets in clear; likely cause: \
                                 STATUS_EMAIL_TLS or STATUS_EMAIL_PORT is wrong (STARTTLS is usual at 587 and 25)";
-const ANSWERED_IN_CLEAR: &str = "answers in clear what was not asked yet, behind its word to begin TLS; likely cause: \
-                                 somebody between here and there tampers with what is said, or it is broken";
+const ANSWERED_IN_CLEAR: &str = "sent more in clear after it had agreed to begin TLS; likely cause: something between \
+                                 this machine and the mail server tampers with the connection, or the mail server is broken";
 
 /// What went wrong, and what it means for the mail.
 #[derive(Clone, Debug)]
@@ -427,12 +427,12 @@ impl SmtpSession {
     /// An answer that is none to what was asked.
     pub(super) fn senseless(&self, step: &str, reply: &Reply) -> Problem {
         let said = self.quote(&reply.to_string());
-        let what = format!("did not {step}, but said what makes no sense there: {said}");
+        let what = format!("did not {step}: its answer makes no sense there: {said}");
         Problem { out_of_step: true, ..Problem::unreachable(what) }
     }
 
     fn out_of_step(&self, step: &str, said: &str) -> Problem {
-        let what = format!("said what nobody had asked for, before it was to {step}: {}", self.quote(said));
+        let what = format!("sent an answer before it was asked to {step}: {}", self.quote(said));
         Problem { out_of_step: true, ..Problem::unreachable(what) }
     }
 

@@ -69,7 +69,7 @@ impl Server {
         Self::with(listeners, settings).await
     }
 
-    /// Likewise, but it is the caller who has taken a port; that in the settings does not count.
+    /// As [`bind`](Self::bind), on a port that the caller has taken; that in the settings does not count.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
@@ -77,7 +77,7 @@ impl Server {
         Self::with(vec![listener], settings).await
     }
 
-    /// Likewise, with what this store has of the past; that in the settings does not count.
+    /// As [`on`](Self::on), going on from what this store holds; that in the settings does not count.
     ///
     /// # Errors
     /// What is wrong, and what to do about it.

@@ -250,7 +250,7 @@ impl Member {
         let revision: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0).map(Some))?;
         let mark: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(1))?;
         // Where no other server has written, the lock is held by an old session of this one, or by one that only begins.
-        if revision == self.revision || self.writer.lock().await.recognizes(mark.as_deref()) {
+        if revision == self.revision || self.writer.lock().await.take_in_mark(mark.as_deref()) {
             return Ok(());
         }
         let saved = saved(&self.address, self.events).await?;

@@ -140,7 +140,7 @@ impl Writer {
 
     /// Whether a mark that was found in the store is its own, so that no other server has written since. If not, the core
     /// is to be told what others have written.
-    pub(super) fn recognizes(&mut self, found: Option<&str>) -> bool {
+    pub(super) fn take_in_mark(&mut self, found: Option<&str>) -> bool {
         let is_own = !self.owes_saved && self.continuity.knows(found);
         self.owes_saved |= !is_own;
         is_own
@@ -236,11 +236,7 @@ impl Writer {
             self.continuity.failed();
             let is_superseded = matches!(trouble, Trouble::Stale);
             // What the database refuses is no reason to give the lock up: another server would be refused, too.
-            if is_superseded
-                || matches!(trouble, Trouble::Late)
-                || trouble.is_of_another_store()
-                || !self.is_open()
-            {
+            if matches!(trouble, Trouble::Late) || trouble.is_of_another_store() || !self.is_open() {
                 self.held = None;
             }
             let failure = trouble.into_failure(&self.address, "written");
