@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use status_core::{
     Action, CallId, Change, Command, CommandId, Config, Election, Failure, FailureKind, Feed, Input,
-    MailFailureKind, Monitor, Note, Pattern, Refused, Role, Saved, SystemAlert, Transmitted, Wall,
-    WindowBooking, WindowOrder, WindowTime,
+    LetterRecord, MailFailureKind, Monitor, Note, Pattern, Refused, Role, Saved, Summary, SystemAlert,
+    Transmitted, Wall, WindowBooking, WindowOrder, WindowTime,
 };
 use status_tests::{World, config};
 
@@ -378,6 +378,38 @@ fn a_save_of_an_earlier_epoch_that_fails_does_not_end_the_lead() {
         let windows = world.store.saved(1).maintenance.windows.len();
         assert_eq!(windows, 1, "{kind:?}: it is written in the new epoch, at once");
     }
+}
+
+#[test]
+fn who_was_superseded_by_one_that_wrote_nothing_writes_again_when_it_leads() {
+    let (mut world, call) = waiting();
+    world.step(superseded(call));
+    world.store_waits = false;
+    world.kept_back.clear();
+    world.trace.clear();
+    won_again(&mut world, 3);
+    let saves = super::restart::saves(&world);
+    assert!(saves.first().is_some_and(|first| first[0] == Change::ReplaceAll), "{saves:?}");
+}
+
+#[test]
+fn a_store_of_an_older_version_is_written_as_a_whole_by_who_takes_it_over() {
+    let mut world = joined(1, config());
+    world.until(5.0);
+    let mut older = saved(&world);
+    older.mail.letters.push(LetterRecord {
+        id: "old.1".into(),
+        begun: world.now().wall,
+        newest: world.now().wall,
+        tries: 1,
+        summary: Summary::default(),
+        sealed: None,
+        trouble: None,
+    });
+    let asked_at = world.now().time;
+    elected(&mut world, Election::Won { epoch: 1, asked_at, saved: Some(older) });
+    let saves = super::restart::saves(&world);
+    assert!(saves.first().is_some_and(|first| first[0] == Change::ReplaceAll), "{saves:?}");
 }
 
 #[test]
