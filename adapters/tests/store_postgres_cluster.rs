@@ -14,6 +14,7 @@ use status_adapters::clock::{Clock, Stopwatch, SystemClock};
 use status_adapters::cluster::{Cluster, ClusterEvent};
 use status_adapters::store::postgres::PostgresStore;
 use status_core::{Command, Config, Election, FailureKind, Input, Monitor, Refused, WindowId};
+use support::Log;
 use support::postgres::{Postgres, schema, shared};
 use support::server::{HastyClock, LONG, event_of, won};
 use support::store::{ALL, LARGE, event, experiment, wall};
@@ -115,13 +116,29 @@ async fn what_the_database_refuses_is_no_reason_to_give_the_lock_up() {
     one.save_in(Some(1), all).await.unwrap();
     let quiet = tokio::time::timeout(Duration::from_secs(4), event_of(&one)).await;
     assert!(quiet.is_err(), "it leads all the time: {quiet:?}");
-    // What it does for the others is refused, too.
+    // What it does for the others is refused, too, and that is said once.
+    let two = join(postgres, &schema, "two");
+    follows(&two, 1).await;
+    let log = Log::start();
     for table in ["servers", "orders"] {
         postgres.sql(&format!("ALTER TABLE {schema}.{table} RENAME TO not_{table}")).await;
     }
-    let quiet = tokio::time::timeout(Duration::from_secs(4), event_of(&one)).await;
-    assert!(quiet.is_err(), "it leads all the time: {quiet:?}");
+    for _ in 0..3 {
+        let held = tokio::time::timeout(LONG, one.next_event()).await.expect("it asks for the lock");
+        assert!(
+            matches!(held, ClusterEvent::Elected(Election::Held { .. })),
+            "it leads all the time: {held:?}"
+        );
+    }
     one.save_in(Some(1), vec![event(2, "pend00", true)]).await.unwrap();
+    follows(&two, 2).await;
+    let text = log.text();
+    let said = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+    assert_eq!(
+        (said("(orders); this server goes on without"), said("(which servers are there)")),
+        (1, 2),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -142,6 +159,17 @@ async fn who_leads_and_follows_is_not_told_for_long_without_a_database() {
     postgres.crash();
     told(false).await;
     assert!(one.peers().trouble.is_some());
+    assert!(postgres.begin());
+    let other = join(&postgres, "lab2", "other");
+    won(&other).await;
+    while other.peers().leader.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    postgres.crash();
+    while other.peers().trouble.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(other.peers().leader.is_some(), "ten seconds are not over");
     assert!(postgres.begin());
     told(true).await;
     assert_eq!(one.peers().trouble, None);

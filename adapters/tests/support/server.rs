@@ -64,7 +64,7 @@ impl Server {
         Self::start_with(address, LARGE, Arc::new(SystemClock)).await
     }
 
-    /// Likewise, with a limit for its store, in bytes, and a clock.
+    /// Starts one with a limit for its store, in bytes, and a clock, and waits until it leads.
     pub async fn start_with(address: Address, max_size: u64, clock: Arc<dyn Clock>) -> Self {
         let store = PostgresStore::join(address, max_size, ALL, "one".to_owned(), clock);
         let (epoch, _) = won(&store).await;

@@ -16,8 +16,8 @@ struct Answered {
 }
 
 impl Book {
-    /// Applies what book says of a resource, and begins a change if it is not as it should be. Unless the server
-    /// `may_change` something, or while a check is overdue, so that the verdicts are old, nothing is changed.
+    /// Applies what book says of a resource, and begins a change if it is not as it should be. Nothing is
+    /// changed unless `may_change` says so, nor while a check is overdue, so that the verdicts are old.
     pub(crate) fn on_availability_read(
         &mut self,
         call: CallId,

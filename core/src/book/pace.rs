@@ -50,7 +50,7 @@ pub(super) struct Pace {
     /// Whether calls begin as soon as the gap allows.
     pressed: bool,
     calm: u32,
-    /// Everything is held until then; after that, one call at a time tries.
+    /// All calls stand still until then; after that, one call at a time tries.
     paused_until: Option<Time>,
     holds: u32,
     /// Resources that have failed since book last gave a good answer.

@@ -16,7 +16,7 @@ use crate::protocol::{Mail, MailConfig, MailLine, NewsItem, NewsRange, Now, Queu
 const LATE_AFTER: Duration = Duration::from_secs(60);
 
 /// What a mail says first that another server may send, too.
-const TWICE: &str = "This mail may come twice: this server could not write to the database for 5 minutes, and another server may have sent the same. When a problem that it names is over, another server mails that, or none does.\n\n";
+const TWICE: &str = "This mail may come twice: this server could not write to the database for 5 minutes, and another server may have sent the same.\n\n";
 
 /// What a mail says, and how old that is.
 struct MailContent<'a> {

@@ -19,7 +19,7 @@ pub struct ClusterView {
     /// Since when it leads.
     #[schema(format = DateTime)]
     pub since: Option<String>,
-    /// What the others are called that were there within the last ten seconds.
+    /// What those are called that follow and were there within the last ten seconds, this server included if it follows.
     pub followers: Vec<String>,
     /// Whether the database does not answer, so that another server may lead by now.
     pub database_is_away: bool,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use status_core::{Failure, FailureKind};
 use tokio::task::AbortHandle;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Connection, NoTls, Row, Socket};
 
@@ -182,9 +182,11 @@ impl Trouble {
         }
     }
 
-    /// Whether the database answered, and refused what was asked.
+    /// Whether the database answered, and refused what was asked, and did not end the session.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Said(error) if error.as_db_error().is_some())
+        let ends =
+            |refusal: &DbError| matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+        matches!(self, Self::Said(error) if error.as_db_error().is_some_and(|refusal| !ends(refusal)))
     }
 
     /// Whether a lock is held by another session.

@@ -3,6 +3,7 @@
 //! The server that holds the lock asks the database something at least every three seconds. The database ends a session in
 //! which nothing is asked for ten, and frees its lock. So for eight seconds after each question no other server holds it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -63,8 +64,10 @@ pub(super) struct Member {
     pub(super) measured_at: Option<Time>,
     /// When the database last told which servers are there.
     pub(super) seen_at: Option<Time>,
-    /// What the database refuses to a leader that holds the lock.
-    pub(super) refused: Option<String>,
+    /// And when it last told that one of them leads.
+    pub(super) leader_seen_at: Option<Time>,
+    /// What the database refuses beside the lock, of each question why.
+    pub(super) refused: BTreeMap<&'static str, String>,
     /// Whether the server is about to end, so that it takes on nothing more.
     pub(super) leaves: Arc<AtomicBool>,
     /// Whether the core was told that it leads.
@@ -112,14 +115,8 @@ impl Member {
         self.had_trouble = true;
         self.writer.lock().await.let_go();
         let Failure { detail, .. } = trouble.into_failure(&self.address, "asked who leads");
-        let now = self.clock.now().time;
-        let before = {
-            let mut peers = self.peers.lock();
-            if self.seen_at.is_none_or(|at| now.since(at) >= presence::LASTS) {
-                (peers.leader, peers.followers) = (None, Vec::new());
-            }
-            peers.trouble.replace(detail.clone())
-        };
+        self.forget_unseen();
+        let before = self.peers.lock().trouble.replace(detail.clone());
         if self.leads || before.as_ref() != Some(&detail) {
             tracing::warn!("{detail}");
             self.say(ClusterEvent::Elected(Election::Unanswered { detail })).await;
@@ -137,23 +134,14 @@ impl Member {
                 return Err(Trouble::Stale);
             }
             self.asked_at = Some(now);
+            self.peers.lock().trouble = None;
             // A driver that is too busy to take it gets the next.
             let _ = self.cluster_events.try_send(ClusterEvent::Elected(Election::Held { asked_at: now }));
         }
         if self.leaves.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if let Err(trouble) = self.lead_others(writer, now).await {
-            if !trouble.is_refusal() || !writer.is_open() {
-                return Err(trouble);
-            }
-            let Failure { detail, .. } = trouble.into_failure(&self.address, "shared");
-            if self.refused.as_ref() != Some(&detail) {
-                tracing::warn!("{detail}; this server leads all the same");
-            }
-            self.refused = Some(detail);
-        }
-        Ok(())
+        self.lead_others(writer, now).await
     }
 
     /// What a leader does for the others.
@@ -161,31 +149,84 @@ impl Member {
         if is_due(self.said_at, now, SAY_EVERY) {
             self.said_at = Some(now);
             let me = self.peers.lock().me.clone();
-            let seen = writer.say_presence(&self.life, &me).await?;
-            self.see(seen);
+            let said = writer.say_presence(&self.life, &me).await;
+            self.saw(said, writer.is_open())?;
         }
         if is_due(self.measured_at, now, MEASURE_EVERY) {
-            self.measured_at = Some(now);
-            writer.measure().await?;
+            let measured = writer.measure().await;
+            if self.beside("the size of the store", measured, writer.is_open())?.is_some() {
+                self.measured_at = Some(now);
+            }
         }
         if self.cluster_events.capacity() > usize::from(orders::AT_ONCE) {
-            for (order, by, command) in writer.orders().await? {
+            let taken = writer.orders().await;
+            for (order, by, command) in self.beside("orders", taken, writer.is_open())?.unwrap_or_default() {
                 match command {
                     Ok(command) => self.say(ClusterEvent::Ordered { order, by, command }).await,
                     Err(refused) => writer.answer(order, &Err(refused)).await?,
                 }
             }
         }
-        self.refused = None;
         Ok(())
     }
 
+    /// What came of a question that has nothing to do with the lock: that the database refuses it is said once, and is no
+    /// reason to begin anew with another session.
+    fn beside<T>(
+        &mut self,
+        what: &'static str,
+        done: Result<T, Trouble>,
+        is_open: bool,
+    ) -> Result<Option<T>, Trouble> {
+        match done {
+            Ok(value) => {
+                self.refused.remove(what);
+                Ok(Some(value))
+            }
+            Err(trouble) if trouble.is_refusal() && is_open => {
+                let Failure { detail, .. } = trouble.into_failure(&self.address, "shared");
+                if self.refused.get(what) != Some(&detail) {
+                    tracing::warn!("{detail} ({what}); this server goes on without");
+                    self.refused.insert(what, detail);
+                }
+                Ok(None)
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Takes in which servers are there, if the database tells.
+    fn saw(&mut self, said: Result<presence::Seen, Trouble>, is_open: bool) -> Result<(), Trouble> {
+        match self.beside("which servers are there", said, is_open)? {
+            Some(seen) => self.see(seen),
+            None => self.forget_unseen(),
+        }
+        Ok(())
+    }
+
+    /// Which servers are there is not known any more, if the database has not told it for too long.
+    fn forget_unseen(&mut self) {
+        let now = self.clock.now().time;
+        if is_due(self.seen_at, now, presence::LASTS) {
+            let mut peers = self.peers.lock();
+            (peers.leader, peers.followers) = (None, Vec::new());
+        }
+    }
+
     fn see(&mut self, seen: presence::Seen) {
-        self.seen_at = Some(self.clock.now().time);
+        let at = self.clock.now().time;
+        self.seen_at = Some(at);
         let mut peers = self.peers.lock();
-        (peers.followers, peers.trouble) = (seen.followers, None);
-        peers.leader = seen.leader.as_ref().map(|(_, leader)| leader.clone());
-        let Some(now) = seen.leader else { return };
+        peers.followers = seen.followers;
+        let Some(now) = seen.leader else {
+            // One that has just ended is the last that led, until the next one says that it does.
+            if is_due(self.leader_seen_at, at, presence::LASTS) {
+                peers.leader = None;
+            }
+            return;
+        };
+        self.leader_seen_at = Some(at);
+        peers.leader = Some(now.1.clone());
         if let Some((before, name)) = self.led_before.replace((now.0.clone(), now.1.instance.clone()))
             && before != now.0
         {
@@ -196,13 +237,13 @@ impl Member {
 
     /// Asks for the lock, and reads what the server that holds it has written down.
     async fn follow(&mut self) -> Result<(), Trouble> {
-        if self.leaves.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         let session = match self.standby.take().filter(|session| !session.is_closed()) {
             Some(session) => session,
             None => self.connect().await?,
         };
+        if self.leaves.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let asked_at = self.clock.now().time;
         if self.waits_until.is_some_and(|until| asked_at < until) {
             self.standby = Some(session);
@@ -213,12 +254,14 @@ impl Member {
         if rows.first().map_or(Ok(false), |row| row.try_get(0))? {
             return self.begin(session, asked_at).await;
         }
+        self.peers.lock().trouble = None;
         let session = self.standby.insert(session);
         if is_due(self.said_at, asked_at, SAY_EVERY) {
-            let me = self.peers.lock().me.clone();
-            let seen = presence::say(session, &self.life, &me, None).await?;
-            self.see(seen);
             self.said_at = Some(asked_at);
+            let me = self.peers.lock().me.clone();
+            let said = presence::say(session, &self.life, &me, None).await;
+            let is_open = !session.is_closed();
+            self.saw(said, is_open)?;
         }
         self.read_news(asked_at).await
     }

@@ -18,6 +18,7 @@ mod schema;
 mod tls;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -172,7 +173,8 @@ impl PostgresStore {
             said_at: None,
             measured_at: None,
             seen_at: None,
-            refused: None,
+            leader_seen_at: None,
+            refused: BTreeMap::new(),
             leaves: Arc::clone(&leaves),
             leads: false,
             led_before: None,

@@ -12,7 +12,7 @@ impl SystemAlert {
             Self::BookUnreachable => "see whether book runs, and what the log of this server says of it",
             Self::ManifestEmpty => "upload book's manifest again; until then nothing is set in book",
             Self::StoreBroken => {
-                "make room on the disk, or bring the database back; the log of this server says what is wrong"
+                "see what the log of this server says is wrong; make room on the disk if it is full"
             }
             Self::StoreReplaced => {
                 "find out who deletes or replaces the store; to put a copy back, stop this server before"

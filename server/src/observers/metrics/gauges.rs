@@ -88,8 +88,8 @@ fn cluster(to: &mut Registry, monitor: &Monitor, peers: &Peers) {
     let leads = leadership.role() == Role::Leader && !leadership.is_cut_off(monitor.now().time);
     let leads = f64::from(u8::from(leads));
     one(to, "status_leader", "Whether this server leads, and the database confirms it", leads);
-    if peers.trouble.is_none() {
-        let seen = peers.followers.len() + usize::from(peers.leader.is_some());
+    let seen = peers.followers.len() + usize::from(peers.leader.is_some());
+    if peers.trouble.is_none() && seen > 0 {
         let servers = "Servers on the same store that were there within the last ten seconds";
         one(to, "status_servers", servers, count(seen));
     }

@@ -71,6 +71,7 @@ struct UptimeState {
 }
 
 /// What is known of what another server has written down.
+#[derive(Clone)]
 struct Adopted {
     /// Tells it from those before.
     number: u64,
@@ -259,8 +260,9 @@ impl UptimeState {
 
     /// Takes over what was read of the past, and adds when this server was watching since, and what happened since.
     fn adopt(&mut self, number: u64, mut past: UptimeRecords) {
-        // What was adopted meanwhile may hold more than was read: it is read anew.
-        let Some(adopted) = self.adopted.take_if(|adopted| adopted.number == number) else { return };
+        let Some(adopted) = self.adopted.take() else { return };
+        // What was adopted meanwhile may hold more than was read: it is read once more.
+        self.adopted = (adopted.number != number).then(|| adopted.clone());
         let Adopted { names, on, since, .. } = adopted;
         past.changes.retain(|name, _| names.contains(name));
         let own = self.spans(self.now.wall);
@@ -527,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_something_else_was_adopted_is_read_anew() {
+    fn what_was_read_before_something_else_was_adopted_counts_until_it_is_read_anew() {
         let mut uptime = Uptime::resumed(UptimeRecords::default(), Vec::new(), Duration::ZERO, at(0));
         until(&mut uptime, 11);
         let read = UptimeRecords {
@@ -539,9 +541,13 @@ mod tests {
         let names = [ExperimentName::from("a")].into();
         uptime.ledger().adopted = Some(Adopted { number: 2, names, on: Vec::new(), since: Vec::new() });
         uptime.ledger().adopt(1, read.clone());
-        assert_eq!(uptime.days(&"a".into(), at(11).wall), None, "it may lack what is written down by now");
-        uptime.ledger().adopt(2, read);
         assert_eq!(today(&uptime, "a", 11), (9, 0));
+        assert!(uptime.ledger().adopted.is_some(), "it may lack what is written down by now");
+        let more = vec![(at(1).wall, Condition::Healthy), (at(5).wall, Condition::Unhealthy)];
+        let read = UptimeRecords { changes: [("a".into(), more)].into(), ..read };
+        uptime.ledger().adopt(2, read);
+        assert_eq!(today(&uptime, "a", 11), (4, 5));
+        assert!(uptime.ledger().adopted.is_none());
     }
 
     #[test]
