@@ -262,7 +262,7 @@ impl UptimeState {
     fn adopt(&mut self, number: u64, mut past: UptimeRecords) {
         let Some(adopted) = self.adopted.take() else { return };
         // What was adopted meanwhile may hold more than was read: it is read once more.
-        self.adopted = (adopted.number != number).then(|| adopted.clone());
+        let newer = (adopted.number != number).then(|| adopted.clone());
         let Adopted { names, on, since, .. } = adopted;
         past.changes.retain(|name, _| names.contains(name));
         let own = self.spans(self.now.wall);
@@ -278,6 +278,7 @@ impl UptimeState {
         for (now, note) in since {
             self.noted(now, &note);
         }
+        self.adopted = newer;
     }
 
     fn noted(&mut self, now: Now, note: &Note) {
@@ -540,13 +541,15 @@ mod tests {
         // The leader has written down more meanwhile, which this is about.
         let names = [ExperimentName::from("a")].into();
         uptime.ledger().adopted = Some(Adopted { number: 2, names, on: Vec::new(), since: Vec::new() });
+        uptime.action(at(11), &event("a", 11, false));
         uptime.ledger().adopt(1, read.clone());
-        assert_eq!(today(&uptime, "a", 11), (9, 0));
-        assert!(uptime.ledger().adopted.is_some(), "it may lack what is written down by now");
+        assert_eq!(today(&uptime, "a", 11), (10, 0));
+        let kept = uptime.ledger().adopted.as_ref().map(|adopted| adopted.since.len());
+        assert_eq!(kept, Some(1), "what was read may lack what is written down by now");
         let more = vec![(at(1).wall, Condition::Healthy), (at(5).wall, Condition::Unhealthy)];
         let read = UptimeRecords { changes: [("a".into(), more)].into(), ..read };
         uptime.ledger().adopt(2, read);
-        assert_eq!(today(&uptime, "a", 11), (4, 5));
+        assert_eq!(today(&uptime, "a", 11), (4, 6));
         assert!(uptime.ledger().adopted.is_none());
     }
 
