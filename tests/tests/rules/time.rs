@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use status_core::{Action, FailureKind, Feed, Input, Note, SystemAlert, Timer, Transmitted};
+use status_core::{Action, Config, FailureKind, Feed, Input, Note, SystemAlert, Timer, Transmitted};
 use status_tests::{World, config, report};
 
 use crate::{VIDEO, ago, alerts, healthy, well};
@@ -248,4 +248,30 @@ fn what_a_short_sleep_would_have_decided_waits_for_what_the_feeds_say() {
     assert!(!decided(&world), "startup was over in the sleep");
     world.until(30.0);
     assert!(decided(&world) && healthy(&world, "pend00"));
+}
+
+#[test]
+fn what_was_about_to_be_changed_before_a_sleep_waits_for_what_the_feeds_say() {
+    let config = Config { last_checked: Duration::from_secs(1), ..config() };
+    for quarters in 0..60 {
+        let mut world = World::lab(20, config.clone());
+        for feed in Feed::BOTH {
+            world.every.insert(feed, Some(Duration::from_millis(400)));
+        }
+        world.until(60.0);
+        for number in 0..20 {
+            world.unplug(&format!("pend{number:02}-st-video"));
+        }
+        // Book is asked too fast for a while, and then slowly: it is read, and some time later changed.
+        world.book_fails = Some(FailureKind::TooManyRequests { retry_after: None });
+        world.until(90.0);
+        world.book_fails = None;
+        world.until(100.0 + f64::from(quarters) / 4.0);
+        assert!(world.monitor.is_judging());
+        let before = world.changes.len();
+        world.sleep(2.5);
+        world.step(Input::Wake);
+        assert!(!world.monitor.is_judging());
+        assert_eq!(world.changes.len(), before, "{quarters}");
+    }
 }
