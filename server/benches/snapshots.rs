@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -97,7 +98,8 @@ fn memory(connections: usize) -> [f64; 2] {
         const LIMIT: Duration = Duration::from_secs(60);
         let lab = Lab::with_experiments(connections / 3, &["data", "log", "video"]);
         let services = Services::start(&lab, ServicesOptions::default()).await.expect("mock services");
-        let mut server = serve(&services);
+        let folder = tempfile::tempdir().expect("a folder for the store");
+        let mut server = serve(&services, &folder.path().join("status.db"));
         for feed in [&services.relay, &services.jump] {
             feed.wait_for(|seen| seen.snapshots >= 20, LIMIT).await.expect("the server listens");
         }
@@ -108,12 +110,13 @@ fn memory(connections: usize) -> [f64; 2] {
     })
 }
 
-fn serve(services: &Services) -> Child {
+fn serve(services: &Services, store: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_status"))
         .arg("serve")
         .env_clear()
         .envs(services.environment())
         .env("STATUS_PORT_SERVE", "0")
+        .env("STATUS_STORE", store)
         .env("STATUS_HEALTH_STARTUP", "2s")
         .env("STATUS_LOG_FILE", "stderr")
         .stderr(Stdio::null())
