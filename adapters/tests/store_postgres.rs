@@ -16,7 +16,7 @@ use status_adapters::store::Preview;
 use status_adapters::store::postgres::{Address, History, PostgresStore, preview, refusal};
 use status_core::{Change, Election, ExperimentName, FailureKind, Saved};
 use support::postgres::{Certificate, PASSWORD, Postgres, schema, with_password};
-use support::server::{Server, event_of, won};
+use support::server::{Server, event_of, until, won};
 use support::store::{self, ALL, LARGE, event, experiment, queued, wall};
 use support::{Log, nowhere};
 
@@ -36,7 +36,7 @@ fn join(address: Address) -> PostgresStore {
     PostgresStore::join(address, LARGE, ALL, "one".to_owned(), Arc::new(SystemClock))
 }
 
-/// Why a server does not lead, which is the first that it is told.
+/// Waits for the first event of a server that cannot lead. Returns why it cannot.
 async fn kept_from_leading(store: &PostgresStore) -> String {
     match event_of(store).await {
         ClusterEvent::Elected(Election::Unanswered { detail }) => detail,
@@ -361,6 +361,8 @@ async fn a_table_that_somebody_has_locked_holds_nobody_up() {
     let schema = schema();
     let store = start(postgres, &schema).await;
     store.save(vec![experiment("pend00", true)]).await.unwrap();
+    until(|| store.size().is_some()).await;
+    assert!(store.size().unwrap() > 100_000, "{:?}", store.size());
     let mut other = postgres.client().await;
     let locking = other.transaction().await.unwrap();
     locking.batch_execute(&format!("LOCK TABLE {schema}.experiments")).await.unwrap();
@@ -369,13 +371,6 @@ async fn a_table_that_somebody_has_locked_holds_nobody_up() {
     locking.rollback().await.unwrap();
     store.save(vec![Change::ReplaceAll, experiment("pend01", true)]).await.unwrap();
     assert_eq!(store.load(ALL).await.unwrap().experiments.len(), 1);
-    let measured = async {
-        while store.size().is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    support::soon(measured).await;
-    assert!(store.size().unwrap() > 100_000, "{:?}", store.size());
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use status_core::{Change, Election, Event, ExperimentName, Failure, Now, Saved, 
 
 use super::store::{ALL, LARGE};
 
-/// How long it may take until a server leads: the database gives the lock of one that died away after ten seconds.
+/// How long it may take until a server leads. The database frees the lock of a server that died after ten seconds.
 pub const LONG: Duration = Duration::from_secs(60);
 
 /// A clock on which eight seconds have passed at once, for which a server waits that meets a database just started.
@@ -26,6 +26,16 @@ impl Clock for HastyClock {
         let now = SystemClock.now();
         Now { time: Time::from_millis(now.time.as_millis() * 1_000), ..now }
     }
+}
+
+/// Waits until so much is true of a server.
+pub async fn until(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.expect("it becomes true");
 }
 
 /// What becomes known next, but for that the lock is held still.
@@ -41,7 +51,7 @@ pub async fn event_of(store: &PostgresStore) -> ClusterEvent {
     tokio::time::timeout(LONG, next).await.expect("something becomes known")
 }
 
-/// Waits until a server leads, and gives its epoch and what it was told that others have written.
+/// Waits until a server leads. Returns its epoch, and what other servers have written down.
 pub async fn won(store: &PostgresStore) -> (u64, Option<Box<Saved>>) {
     loop {
         match event_of(store).await {

@@ -147,16 +147,15 @@ impl Member {
     /// What a leader does for the others.
     async fn lead_others(&mut self, writer: &mut Writer, now: Time) -> Result<(), Trouble> {
         if is_due(self.said_at, now, SAY_EVERY) {
-            self.said_at = Some(now);
             let me = self.peers.lock().me.clone();
             let said = writer.say_presence(&self.life, &me).await;
+            self.said_at = Some(self.clock.now().time);
             self.saw(said, writer.is_open())?;
         }
         if is_due(self.measured_at, now, MEASURE_EVERY) {
             let measured = writer.measure().await;
-            if self.beside("the size of the store", measured, writer.is_open())?.is_some() {
-                self.measured_at = Some(now);
-            }
+            self.measured_at = Some(self.clock.now().time);
+            self.beside("the size of the store", measured, writer.is_open())?;
         }
         if self.cluster_events.capacity() > usize::from(orders::AT_ONCE) {
             let taken = writer.orders().await;
@@ -219,7 +218,7 @@ impl Member {
         let mut peers = self.peers.lock();
         peers.followers = seen.followers;
         let Some(now) = seen.leader else {
-            // One that has just ended is the last that led, until the next one says that it does.
+            // The leader has just ended, perhaps: it is named until the next one says that it leads.
             if is_due(self.leader_seen_at, at, presence::LASTS) {
                 peers.leader = None;
             }
@@ -292,7 +291,7 @@ impl Member {
         let rows = session.rows("SELECT revision, mark FROM status_store", &[]).await?;
         let revision: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0).map(Some))?;
         let mark: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(1))?;
-        // Where no other server has written, the lock is held by an old session of this one, or by one that only begins.
+        // No other server has written: an old session of this one holds the lock still, or another server has just got it.
         if revision == self.revision || self.writer.lock().await.take_in_mark(mark.as_deref()) {
             return Ok(());
         }
