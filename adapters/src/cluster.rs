@@ -6,7 +6,7 @@ use status_core::{Command, Election, Failure, Obeyed, Refused, Wall};
 /// The servers that share a store, as one of them sees them.
 #[async_trait]
 pub trait Cluster: Send + Sync {
-    /// Waits for what becomes known next. The core must be told every event, in this order.
+    /// Waits for the next event. The core must be told every event, in the order in which they come.
     async fn next_event(&self) -> ClusterEvent;
 
     /// Who is there.

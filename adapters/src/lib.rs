@@ -103,7 +103,7 @@ pub trait Store: Send + Sync {
     async fn load(&self, events: usize) -> Result<Saved, Failure>;
 
     /// Writes all changes, in their order and durably, or none. A store that several servers share writes them only if no
-    /// later epoch than `epoch` has begun; one that a single server has ignores it.
+    /// later epoch than `epoch` has begun. A store of a single server ignores the epoch.
     ///
     /// # Errors
     /// Why they could not be written. After that, the next changes must begin with [`Change::ReplaceAll`], since the store

@@ -16,7 +16,7 @@ use status_adapters::store::postgres::PostgresStore;
 use status_core::{Command, Config, Election, FailureKind, Input, Monitor, Refused, WindowId};
 use support::Log;
 use support::postgres::{Postgres, schema, shared};
-use support::server::{HastyClock, LONG, event_of, won};
+use support::server::{HastyClock, LONG, event_of, until, won};
 use support::store::{ALL, LARGE, event, experiment, wall};
 
 fn join(postgres: &Postgres, schema: &str, name: &str) -> PostgresStore {
@@ -147,31 +147,19 @@ async fn who_leads_and_follows_is_not_told_for_long_without_a_database() {
     let address = postgres.address("lab1");
     let one = PostgresStore::join(address, LARGE, ALL, "one".to_owned(), Arc::new(HastyClock));
     won(&one).await;
-    let told = async |is_there: bool| {
-        let seen = async {
-            while one.peers().leader.is_some() != is_there {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(LONG, seen).await.unwrap();
-    };
-    told(true).await;
+    until(|| one.peers().leader.is_some()).await;
     postgres.crash();
-    told(false).await;
+    until(|| one.peers().leader.is_none()).await;
     assert!(one.peers().trouble.is_some());
     assert!(postgres.begin());
     let other = join(&postgres, "lab2", "other");
     won(&other).await;
-    while other.peers().leader.is_none() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| other.peers().leader.is_some()).await;
     postgres.crash();
-    while other.peers().trouble.is_none() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| other.peers().trouble.is_some()).await;
     assert!(other.peers().leader.is_some(), "ten seconds are not over");
     assert!(postgres.begin());
-    told(true).await;
+    until(|| one.peers().leader.is_some()).await;
     assert_eq!(one.peers().trouble, None);
 }
 
@@ -305,12 +293,7 @@ async fn two_of_the_same_name_are_told_apart() {
     one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
     let two = join(postgres, &schema, "same");
     follows(&two, 1).await;
-    let seen = async {
-        while two.peers().leader.is_none() || one.peers().followers.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(LONG, seen).await.unwrap();
+    until(|| two.peers().leader.is_some() && !one.peers().followers.is_empty()).await;
     assert_eq!(
         (one.peers().followers, two.peers().leader.unwrap().instance),
         (vec!["same".into()], "same".into())
@@ -326,31 +309,18 @@ async fn one_that_ends_is_not_counted_any_more_and_one_that_is_killed_follows_no
     one.save_in(Some(1), vec![experiment("pend00", true), event(1, "pend00", true)]).await.unwrap();
     let two = join(postgres, &schema, "two");
     follows(&two, 1).await;
-    let followers = async |store: &PostgresStore, expected: &[&str]| {
-        let seen = async {
-            while store.peers().followers != expected {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(LONG, seen).await.unwrap();
-    };
-    followers(&one, &["two"]).await;
+    until(|| one.peers().followers == ["two"]).await;
     two.leave().await;
     drop(two);
     let servers = format!("SELECT count(*) FROM {schema}.servers");
     assert_eq!(postgres.number(&servers).await, 1);
-    followers(&one, &[]).await;
+    until(|| one.peers().followers.is_empty()).await;
     let three = join(postgres, &schema, "three");
     follows(&three, 1).await;
     // It is killed: its row still says that it leads.
     drop(one);
     won(&three).await;
-    let seen = async {
-        while three.peers().leader.is_none_or(|leader| leader.instance != "three") {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(LONG, seen).await.unwrap();
+    until(|| three.peers().leader.is_some_and(|leader| leader.instance == "three")).await;
     assert_eq!((three.peers().followers, postgres.number(&servers).await), (vec![], 2));
 }
 

@@ -1,8 +1,8 @@
 //! Whether this server acts, or another one that shares its store.
 //!
 //! The server that holds the store's lock leads. The store gives the lock away no sooner than [`LEASE`] after it was last
-//! asked for it, so that for so long no other server acts, whatever happens to this one or to its network. After that another
-//! one may lead: a leader that does not hear from the store does only what does no harm where two do it.
+//! asked for it. Until then no other server acts, whatever happens to this one or to its network. After that another one may
+//! lead: a leader that does not hear from the store does only what does no harm where two do it.
 
 use alloc::format;
 use alloc::string::String;
@@ -122,7 +122,7 @@ impl Leadership {
 
     /// For how long what is to be sent or answered waits until it is written down, where that fails: another server goes on
     /// from what is written down.
-    pub(crate) fn waits_for_store(&self) -> Duration {
+    pub(crate) fn patience_with_store(&self) -> Duration {
         if self.is_sole() { Duration::ZERO } else { MAILS_WAIT }
     }
 

@@ -122,24 +122,21 @@ impl Outbox {
         }
     }
 
-    /// Which life of the server this is, and how many mails it has composed: both are part of each mail's identity.
-    pub(crate) fn life(&self) -> (SmolStr, u64) {
-        (self.incarnation.clone(), self.composed)
+    /// Which life of the server this is: it is part of each mail's identity.
+    pub(crate) fn life(&self) -> SmolStr {
+        self.incarnation.clone()
     }
 
-    /// So many mails have been composed in this life.
-    pub(crate) fn go_on_counting(&mut self, composed: u64) {
-        self.composed = composed;
+    /// Takes the place of another outbox of the same life: it goes on counting mails, since their number is part of each
+    /// mail's identity, too, and what is owed has waited as it had there.
+    pub(crate) fn take_place_of(&mut self, before: &Self) {
+        self.composed = before.composed;
+        self.waited = before.waited && !self.is_empty();
     }
 
     /// Notes that nothing is sent just now, since the store that several servers share does not answer.
     pub(crate) fn waits_for_store(&mut self) {
         self.waited = !self.is_empty();
-    }
-
-    /// Whether what is owed waits, or has waited, for that store.
-    pub(crate) fn has_waited_for_store(&self) -> bool {
-        self.waited
     }
 
     /// The store answers, and another server sends what is owed.

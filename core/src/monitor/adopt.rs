@@ -80,13 +80,10 @@ impl Parts {
     fn adopt_mail(&mut self, mail: crate::protocol::SavedMail, since: Now, cx: &mut Cx<'_>) {
         let recipients = cx.config.mail.as_ref().map(|mail| mail.recipients.as_slice());
         let current_state = self.current_state(cx.now.wall, cx);
-        let (life, composed) = self.outbox.life();
-        let waited = self.outbox.has_waited_for_store();
-        self.outbox = Outbox::restored(life, mail, recipients, current_state, since.time, cx);
-        self.outbox.go_on_counting(composed);
-        if waited {
-            self.outbox.waits_for_store();
-        }
+        let life = self.outbox.life();
+        let restored = Outbox::restored(life, mail, recipients, current_state, since.time, cx);
+        let before = core::mem::replace(&mut self.outbox, restored);
+        self.outbox.take_place_of(&before);
     }
 
     /// A person who waits until a command is written down is told that it is not.

@@ -28,7 +28,8 @@ impl Parts {
 
     /// A mail is written down before it is sent, and what else has changed with it.
     fn reconcile_mail(&mut self, cx: &mut Cx<'_>) {
-        let (mailing, patience) = (self.leadership.mailing(cx.now.time), self.leadership.waits_for_store());
+        let (mailing, patience) =
+            (self.leadership.mailing(cx.now.time), self.leadership.patience_with_store());
         let mails = cx.config.mode == Mode::Act && mailing != Mailing::Waits;
         if mailing == Mailing::Waits {
             self.outbox.waits_for_store();

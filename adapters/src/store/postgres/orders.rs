@@ -12,7 +12,7 @@ use super::address::Address;
 use super::client::{Purpose, Session, Trouble};
 use crate::cluster::OrderId;
 
-/// An order is taken within this time, or never; and for so long its answer is waited for.
+/// The leader takes an order within this time or never, and for as long the server that hands it on waits for the answer.
 const TAKEN_WITHIN: Duration = Duration::from_secs(8);
 /// How often a server looks for the answer that it waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

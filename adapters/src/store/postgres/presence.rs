@@ -16,10 +16,10 @@ const SAY: &str = "WITH gone AS (DELETE FROM servers WHERE seen < now() - interv
     INSERT INTO servers (life, instance, leads_since, seen) VALUES ($1, $2, $3, now())
     ON CONFLICT (life) DO UPDATE SET instance = $2, leads_since = $3, seen = now()";
 
-/// A server that has said nothing for so long counts as gone.
+/// How long a server counts as there after it last said so.
 pub(super) const LASTS: Duration = Duration::from_secs(10);
 
-/// Those that are not gone. Of two that say that they lead, the one that began later does.
+/// The servers that count as there. Of two that say that they lead, the one that began later does.
 const SEEN: &str =
     "SELECT life, instance, leads_since FROM servers WHERE seen > now() - $1 * interval '1 second'
     ORDER BY leads_since DESC NULLS LAST, instance, life";
